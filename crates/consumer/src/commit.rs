@@ -1,0 +1,241 @@
+//! Writes the effects of events and the marks that they are processed, in one transaction.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use cellstack_core::aws::AwsFailure;
+use cellstack_core::cell_table::{Item, key, number};
+use cellstack_core::event::{EventKey, EventStatus};
+use cellstack_core::limits::{MAX_TRANSACTION, TRANSACTION_TRIES};
+use cellstack_core::{EventId, TenantId};
+
+use crate::effects::{Effect, Effects, merge};
+
+const WHAT: &str = "commit the effects of events";
+
+/// Where one tenant's effects go.
+pub(crate) struct Ledger<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) table: &'a str,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) now_ms: u64,
+}
+
+/// Events whose effects go into one transaction.
+struct Chunk<'a> {
+    events: Vec<(EventId, &'a Effects)>,
+    writes: BTreeMap<String, Effect>,
+}
+
+/// How an event ended that is not processed by this commit, or was before.
+enum Verdict {
+    /// Its status says it needs nothing more.
+    Done,
+    /// It can't be committed now; its message comes back.
+    Failed(String),
+}
+
+/// What follows from a cancelled transaction.
+#[derive(Default)]
+struct Next<'a> {
+    /// These can't be committed now.
+    failed: Vec<(EventId, String)>,
+    /// These are tried again, in order.
+    again: Vec<Chunk<'a>>,
+    /// Whether the same chunk is tried again: it must wait, and not for ever.
+    same: bool,
+}
+
+impl Ledger<'_> {
+    /// Commits the events in order. Returns those that were not committed and why; the others are processed, by this
+    /// commit or an earlier one.
+    pub(crate) async fn commit(&self, events: &[(EventId, Effects)]) -> Vec<(EventId, String)> {
+        let mut failed = Vec::new();
+        let mut work: VecDeque<_> = chunks(events.iter().map(|(id, effects)| (*id, effects))).into();
+        let mut tries = 0;
+        while let Some(chunk) = work.pop_front() {
+            tries += 1;
+            let actions = match self.actions(&chunk) {
+                Ok(actions) => actions,
+                Err(error) => {
+                    failed.extend(chunk.failed(&error.to_string()));
+                    continue;
+                }
+            };
+            let sent = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+            let Err(error) = sent else {
+                tries = 0;
+                continue;
+            };
+            let Some(reasons) = cancellation(&error) else {
+                failed.extend(chunk.failed(&AwsFailure::of(WHAT, error).to_string()));
+                continue;
+            };
+            let next = after(&chunk, reasons);
+            failed.extend(next.failed);
+            if !next.same {
+                tries = 0;
+            } else if tries < TRANSACTION_TRIES {
+                tokio::time::sleep(Duration::from_millis(10 << tries)).await;
+            } else {
+                failed.extend(chunk.failed(&describe(reasons)));
+                continue;
+            }
+            next.again.into_iter().rev().for_each(|chunk| work.push_front(chunk));
+        }
+        failed
+    }
+
+    fn actions(&self, chunk: &Chunk<'_>) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let mut actions = Vec::with_capacity(chunk.events.len() + chunk.writes.len());
+        for (id, effects) in &chunk.events {
+            actions.push(TransactWriteItem::builder().update(self.mark(*id, effects)?).build());
+        }
+        for (sort_key, effect) in &chunk.writes {
+            actions.push(self.write(sort_key, effect)?);
+        }
+        Ok(actions)
+    }
+
+    /// The event's own item is the guard: it must still be `accepted`.
+    fn mark(&self, id: EventId, effects: &Effects) -> Result<Update, BuildError> {
+        let mut update = Update::builder()
+            .table_name(self.table)
+            .set_key(Some(key(self.tenant, EventKey(id).to_string())))
+            .condition_expression("#status = :accepted")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":accepted", AttributeValue::S(EventStatus::Accepted.as_str().to_owned()))
+            .expression_attribute_values(":processed", AttributeValue::S(EventStatus::Processed.as_str().to_owned()))
+            .expression_attribute_values(":now", number(self.now_ms))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut expression = "SET #status = :processed, processed_at = :now".to_owned();
+        if let Some(result) = effects.as_result() {
+            expression.push_str(", #result = :result");
+            update = update
+                .expression_attribute_names("#result", "result")
+                .expression_attribute_values(":result", AttributeValue::S(result.to_owned()));
+        }
+        update.update_expression(expression).build()
+    }
+
+    fn write(&self, sort_key: &str, effect: &Effect) -> Result<TransactWriteItem, BuildError> {
+        let key = key(self.tenant, sort_key);
+        let action = TransactWriteItem::builder();
+        Ok(match effect {
+            Effect::Add(numbers) => {
+                let mut update = Update::builder().table_name(self.table).set_key(Some(key));
+                let mut expression = String::new();
+                for (at, (attribute, amount)) in numbers.iter().enumerate() {
+                    expression.push_str(if at == 0 { "ADD " } else { ", " });
+                    expression.push_str(&format!("#a{at} :a{at}"));
+                    update = update
+                        .expression_attribute_names(format!("#a{at}"), attribute)
+                        .expression_attribute_values(format!(":a{at}"), AttributeValue::N(amount.to_string()));
+                }
+                action.update(update.update_expression(expression).build()?)
+            }
+            Effect::Put(attributes) => {
+                let mut item: Item = attributes.clone().into_iter().collect();
+                item.extend(key);
+                action.put(Put::builder().table_name(self.table).set_item(Some(item)).build()?)
+            }
+            Effect::Delete => action.delete(Delete::builder().table_name(self.table).set_key(Some(key)).build()?),
+        }
+        .build())
+    }
+}
+
+/// Decides what follows from a cancellation. The marks are the first actions, in the order of the events, so the first
+/// reasons are theirs.
+fn after<'a>(chunk: &Chunk<'a>, reasons: &[CancellationReason]) -> Next<'a> {
+    let mut next = Next::default();
+    let mut left = Vec::new();
+    for (at, (id, effects)) in chunk.events.iter().enumerate() {
+        match reasons.get(at).and_then(verdict) {
+            None => left.push((*id, *effects)),
+            Some(Verdict::Done) => {}
+            Some(Verdict::Failed(reason)) => next.failed.push((*id, reason)),
+        }
+    }
+    if left.len() < chunk.events.len() {
+        next.again = chunks(left);
+    } else if reasons.iter().all(is_passing) {
+        // A conflict with another transaction, or a throttle: neither a duplicate nor a refusal.
+        next.again = chunks(left);
+        next.same = true;
+    } else if let [(id, _)] = left.as_slice() {
+        next.failed.push((*id, describe(reasons)));
+    } else {
+        // Some effect is refused for good. Alone, each event shows whether it is the one.
+        next.again = left.into_iter().flat_map(|event| chunks([event])).collect();
+    }
+    next
+}
+
+impl Chunk<'_> {
+    fn failed(&self, reason: &str) -> Vec<(EventId, String)> {
+        self.events.iter().map(|(id, _)| (*id, reason.to_owned())).collect()
+    }
+}
+
+/// Cuts events into chunks that fit a transaction.
+fn chunks<'a>(events: impl IntoIterator<Item = (EventId, &'a Effects)>) -> Vec<Chunk<'a>> {
+    let mut chunks: Vec<Chunk<'a>> = Vec::new();
+    for (id, effects) in events {
+        if let Some(last) = chunks.last_mut()
+            && let Some(merged) = merge(&last.writes, effects.writes())
+            && last.events.len() + 1 + merged.len() <= MAX_TRANSACTION
+        {
+            last.events.push((id, effects));
+            last.writes = merged;
+        } else {
+            chunks.push(Chunk { events: vec![(id, effects)], writes: effects.writes().clone() });
+        }
+    }
+    chunks
+}
+
+/// What a mark's cancellation reason says of its event; `None` where it says nothing against it.
+fn verdict(reason: &CancellationReason) -> Option<Verdict> {
+    if reason.code() != Some("ConditionalCheckFailed") {
+        return None;
+    }
+    let status = reason.item().and_then(|item| item.get("status")).and_then(|status| status.as_s().ok());
+    Some(match status.map(String::as_str) {
+        Some("processed" | "failed" | "carried") => Verdict::Done,
+        Some(other) => Verdict::Failed(format!("its status is '{other}'")),
+        None => Verdict::Failed("this cell does not hold the event".to_owned()),
+    })
+}
+
+/// Reasons that pass with time, or are none at all
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+fn is_passing(reason: &CancellationReason) -> bool {
+    matches!(
+        reason.code(),
+        None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+    )
+}
+
+fn describe(reasons: &[CancellationReason]) -> String {
+    let named = reasons.iter().filter(|reason| reason.code().is_some_and(|code| code != "None"));
+    let texts: Vec<String> = named
+        .map(|reason| format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default()))
+        .collect();
+    format!("transaction cancelled: {}", texts.join("; "))
+}
+
+fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        _ => None,
+    }
+}

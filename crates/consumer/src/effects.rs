@@ -1,0 +1,123 @@
+//! What a processor wants written, and how the effects of several events become one transaction.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use rust_decimal::Decimal;
+
+/// A write to one item of the tenant's partition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Adds to number attributes; those that don't exist yet count as zero.
+    Add(BTreeMap<String, Decimal>),
+    /// Replaces the item's attributes.
+    Put(BTreeMap<String, AttributeValue>),
+    /// Deletes the item.
+    Delete,
+}
+
+/// The effects of an event: at most one write an item.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Effects {
+    result: Option<String>,
+    writes: BTreeMap<String, Effect>,
+}
+
+impl Effects {
+    /// No effect but the mark that the event is processed.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Says what came of the event: JSON, shown by `GET /v1/events/{id}`.
+    #[must_use]
+    pub fn result(mut self, result: &serde_json::Value) -> Self {
+        self.result = Some(result.to_string());
+        self
+    }
+
+    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#` and the key
+    /// `fence` belong to Cellstack.
+    #[must_use]
+    pub fn add(
+        mut self,
+        sort_key: impl Into<String>,
+        attribute: impl Into<String>,
+        amount: impl Into<Decimal>,
+    ) -> Self {
+        let write = self.writes.entry(sort_key.into()).or_insert_with(|| Effect::Add(BTreeMap::new()));
+        if !matches!(write, Effect::Add(_)) {
+            *write = Effect::Add(BTreeMap::new());
+        }
+        if let Effect::Add(numbers) = write {
+            *numbers.entry(attribute.into()).or_default() += amount.into();
+        }
+        self
+    }
+
+    /// Replaces the item with this sort key.
+    #[must_use]
+    pub fn put(mut self, sort_key: impl Into<String>, item: BTreeMap<String, AttributeValue>) -> Self {
+        self.writes.insert(sort_key.into(), Effect::Put(item));
+        self
+    }
+
+    /// Deletes the item with this sort key.
+    #[must_use]
+    pub fn delete(mut self, sort_key: impl Into<String>) -> Self {
+        self.writes.insert(sort_key.into(), Effect::Delete);
+        self
+    }
+
+    pub(crate) fn as_result(&self) -> Option<&str> {
+        self.result.as_deref()
+    }
+
+    pub(crate) const fn writes(&self) -> &BTreeMap<String, Effect> {
+        &self.writes
+    }
+}
+
+/// The writes of earlier events with those of a later one added. A transaction takes one action an item, so both must
+/// become one: additions add up, a replacement or deletion overrides what came before it. `None` when they can't be
+/// one (an addition to what was just replaced, a sum beyond 28 digits) and belong into two transactions.
+pub(crate) fn merge(
+    earlier: &BTreeMap<String, Effect>,
+    later: &BTreeMap<String, Effect>,
+) -> Option<BTreeMap<String, Effect>> {
+    let mut merged = earlier.clone();
+    for (sort_key, effect) in later {
+        match (merged.get_mut(sort_key), effect) {
+            (Some(Effect::Add(numbers)), Effect::Add(more)) => {
+                for (attribute, amount) in more {
+                    let sum = numbers.entry(attribute.clone()).or_default();
+                    *sum = sum.checked_add(*amount)?;
+                }
+            }
+            (Some(_), Effect::Add(_)) => return None,
+            _ => {
+                merged.insert(sort_key.clone(), effect.clone());
+            }
+        }
+    }
+    Some(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn additions_add_up_and_replacements_override() {
+        let two = Effects::none().add("t", "count", 1).add("t", "count", 1).add("u", "count", 1);
+        let merged = merge(two.writes(), Effects::none().add("t", "count", 3).writes()).unwrap();
+        assert_eq!(merged["t"], Effect::Add(BTreeMap::from([("count".to_owned(), Decimal::from(5))])));
+        assert_eq!(merged.len(), 2);
+
+        let gone = merge(&merged, Effects::none().delete("t").writes()).unwrap();
+        assert_eq!(gone["t"], Effect::Delete);
+        assert_eq!(merge(&gone, two.writes()), None, "an addition after a deletion needs a transaction of its own");
+        assert_eq!(merge(&merged, Effects::none().add("t", "count", Decimal::MAX).writes()), None, "overflow");
+    }
+}

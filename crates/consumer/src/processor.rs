@@ -1,0 +1,32 @@
+//! Where business logic goes: [`Processor`].
+
+use std::future::Future;
+
+use cellstack_core::Message;
+
+use crate::Effects;
+
+/// Turns an event into effects. It decides; the consumer writes: all effects of an event, and the mark that it is
+/// processed, are one transaction in the tenant's partition of the cell's table. So a message that comes twice has its
+/// effects once, and a processor needs no bookkeeping of its own.
+///
+/// What a processor does elsewhere (a call to another system) is not part of that transaction and may happen more than
+/// once: give such a call the event's id, so that the other side can tell.
+pub trait Processor: Send + Sync + 'static {
+    /// The effects of an event.
+    ///
+    /// # Errors
+    /// [`ProcessError`] says whether trying again can help. A panic fails its event alone, like an error.
+    fn process(&self, event: &Message) -> impl Future<Output = Result<Effects, ProcessError>> + Send;
+}
+
+/// Why an event could not be processed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessError {
+    /// It may work later: something it needs is not to be had just now.
+    #[error("not now: {0}")]
+    Retryable(String),
+    /// It never will: the event itself is wrong.
+    #[error("{0}")]
+    Permanent(String),
+}

@@ -1,0 +1,72 @@
+//! The reference processor: per tenant and event type, how many events there were and what their `data.amount` adds
+//! up to. Replace it by a file of your own with a function `processor()`; `lib.rs` names the file.
+
+use cellstack_core::Message;
+use cellstack_core::cell_table::TOTAL_PREFIX;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::{Effects, ProcessError, Processor};
+
+/// The processor this build runs.
+#[must_use]
+pub const fn processor() -> impl Processor {
+    Totals
+}
+
+struct Totals;
+
+impl Processor for Totals {
+    async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
+        let amount = amount(event.data.as_deref())?;
+        let total = format!("{TOTAL_PREFIX}{}", event.event_type);
+        Ok(Effects::none()
+            .add(&total, "count", 1)
+            .add(&total, "sum", amount)
+            .result(&json!({ "amount": amount.to_string() })))
+    }
+}
+
+/// `data.amount` as an exact decimal; zero where data is no object or has none.
+fn amount(data: Option<&str>) -> Result<Decimal, ProcessError> {
+    #[derive(Deserialize)]
+    struct Data<'a> {
+        #[serde(borrow)]
+        amount: Option<&'a RawValue>,
+    }
+    let Some(data) = data.filter(|data| data.starts_with('{')) else {
+        return Ok(Decimal::ZERO);
+    };
+    let data: Data<'_> =
+        serde_json::from_str(data).map_err(|error| ProcessError::Permanent(format!("data can't be read: {error}")))?;
+    let Some(text) = data.amount.map(RawValue::get) else {
+        return Ok(Decimal::ZERO);
+    };
+    let decimal =
+        if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) };
+    decimal.map_err(|_| {
+        let found: String = text.chars().take(40).collect();
+        ProcessError::Permanent(format!("data.amount must be a number of at most 28 digits; found {found}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_an_exact_decimal_and_nothing_else() {
+        let of = |data: &str| amount(Some(data)).map(|amount| amount.to_string());
+        assert_eq!(of(r#"{"amount":42}"#).unwrap(), "42");
+        assert_eq!(of(r#"{"amount":0.1}"#).unwrap(), "0.1");
+        assert_eq!(of(r#"{"amount":-1.5e3}"#).unwrap(), "-1500");
+        assert_eq!(of("{}").unwrap(), "0");
+        assert_eq!(of("[1]").unwrap(), "0");
+        assert_eq!(amount(None).unwrap(), Decimal::ZERO);
+        for bad in [r#"{"amount":"42"}"#, r#"{"amount":{}}"#, r#"{"amount":1e99}"#, r#"{"amount":1,"amount":2}"#] {
+            assert!(matches!(of(bad), Err(ProcessError::Permanent(_))), "{bad}");
+        }
+    }
+}

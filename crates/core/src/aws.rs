@@ -1,0 +1,140 @@
+//! AWS clients with time-outs, and what a failed call means.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::limits::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS, OPERATION_TIMEOUT};
+
+/// The only place that builds a TLS stack.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+/// The configuration of all AWS clients, from the environment.
+pub async fn config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .timeout_config(timeouts())
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .load()
+        .await
+}
+
+/// The SDK has no time-out of its own for an attempt or an operation: these bound both below any function's time-out.
+#[must_use]
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .connect_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The service throttled, failed, hung or could not be reached: later may be better.
+    Unavailable,
+    /// It refused the call, or answered what can't be read: a configuration or a program is wrong.
+    Refused,
+}
+
+/// A call to AWS that failed, retries included.
+#[derive(Debug, Clone)]
+pub struct AwsFailure {
+    /// What the call was for, as in "could not ...".
+    pub what: &'static str,
+    /// Whether trying again can help.
+    pub kind: FailureKind,
+    /// The service's code and message, or how the call broke. For logs: it may name resources.
+    pub detail: String,
+}
+
+impl AwsFailure {
+    /// What an SDK error means.
+    pub fn of<E>(what: &'static str, error: SdkError<E>) -> Self
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let kind = match &error {
+            SdkError::ServiceError(service) => kind_of(service.err().code(), service.raw().status().as_u16()),
+            SdkError::ConstructionFailure(_) => FailureKind::Refused,
+            _ => FailureKind::Unavailable,
+        };
+        let detail = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            _ => chain(&error),
+        };
+        Self { what, kind, detail }
+    }
+
+    /// An answer that can't be understood.
+    #[must_use]
+    pub const fn unreadable(what: &'static str, detail: String) -> Self {
+        Self { what, kind: FailureKind::Refused, detail }
+    }
+}
+
+impl fmt::Display for AwsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not {}: {}", self.what, self.detail)
+    }
+}
+
+impl StdError for AwsFailure {}
+
+/// Codes that come with status 400 and pass with time
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
+const PASSING: [&str; 8] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttling",
+    "TransactionInProgressException",
+    "TransactionConflictException",
+    "LimitExceededException",
+];
+
+fn kind_of(code: Option<&str>, status: u16) -> FailureKind {
+    if status >= 500 || code.is_some_and(|code| PASSING.contains(&code)) {
+        FailureKind::Unavailable
+    } else {
+        FailureKind::Refused
+    }
+}
+
+/// An error and all its sources on one line: `Display` of an error never repeats its source.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_and_server_errors_pass_and_refusals_do_not() {
+        assert_eq!(kind_of(Some("ThrottlingException"), 400), FailureKind::Unavailable);
+        assert_eq!(kind_of(Some("InternalServerError"), 500), FailureKind::Unavailable);
+        assert_eq!(kind_of(None, 503), FailureKind::Unavailable);
+        assert_eq!(kind_of(Some("ValidationException"), 400), FailureKind::Refused);
+        assert_eq!(kind_of(Some("AccessDeniedException"), 400), FailureKind::Refused);
+    }
+}

@@ -1,0 +1,70 @@
+//! Configuration from the environment, with errors that say what to set.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+/// The exit code of a program that was configured wrongly: 78, `EX_CONFIG` of sysexits.h.
+pub const EXIT_CONFIG: u8 = 78;
+
+/// A setting that is missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is not set.
+    #[error("{name} is not set: set it to {expected}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// It holds something else.
+    #[error("{name} is '{found}': set it to {expected} ({reason})")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+        /// What it holds.
+        found: String,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+/// Reads a setting from the environment.
+///
+/// # Errors
+/// When it is not set, or is no `T`.
+pub fn var<T: FromStr<Err: Display>>(name: &'static str, expected: &'static str) -> Result<T, ConfigError> {
+    parse(name, expected, std::env::var(name).ok())
+}
+
+fn parse<T: FromStr<Err: Display>>(
+    name: &'static str,
+    expected: &'static str,
+    found: Option<String>,
+) -> Result<T, ConfigError> {
+    let found = found.filter(|value| !value.is_empty()).ok_or(ConfigError::Missing { name, expected })?;
+    found.parse().map_err(|error: T::Err| ConfigError::Invalid { name, expected, reason: error.to_string(), found })
+}
+
+/// Ends a program that was configured wrongly: the reason goes to the log, the exit code says which kind it is.
+#[must_use]
+pub fn exit(error: &ConfigError) -> ExitCode {
+    tracing::error!(%error, "configuration");
+    ExitCode::from(EXIT_CONFIG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_and_a_wrong_setting_say_what_to_set() {
+        let missing = parse::<crate::CellId>("CELLSTACK_CELL_ID", "the cell's id", None).unwrap_err();
+        assert_eq!(missing.to_string(), "CELLSTACK_CELL_ID is not set: set it to the cell's id");
+        let wrong = parse::<crate::CellId>("CELLSTACK_CELL_ID", "the cell's id", Some("A B".into())).unwrap_err();
+        assert!(wrong.to_string().starts_with("CELLSTACK_CELL_ID is 'A B': set it to the cell's id (a cell id must"));
+    }
+}

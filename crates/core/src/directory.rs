@@ -1,0 +1,149 @@
+//! The registry's record of a cell: where it is, and whether it may be sent to.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use crate::CellId;
+use crate::aws::AwsFailure;
+use crate::cell_table::Item;
+use crate::lease::Versioned;
+
+/// Whether a cell may be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellStatus {
+    /// Takes new tenants.
+    #[default]
+    Active,
+    /// Serves; takes no new tenants.
+    Full,
+    /// Serves; is being emptied.
+    Draining,
+    /// Must not be sent to.
+    Down,
+    /// Gone.
+    Retired,
+}
+
+impl CellStatus {
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Full => "full",
+            Self::Draining => "draining",
+            Self::Down => "down",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Whether events may be written into it.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Active | Self::Full | Self::Draining)
+    }
+}
+
+/// What the router needs to know of a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellRecord {
+    /// Its table: a name, or an ARN where the cell lives in another account.
+    pub table: String,
+    /// Whether it may be sent to.
+    pub status: CellStatus,
+}
+
+impl Versioned for CellRecord {
+    /// Any later read counts: a status goes back and forth.
+    fn version(&self) -> u64 {
+        0
+    }
+}
+
+/// Partition key of the registry.
+pub const PARTITION_KEY: &str = "pk";
+
+/// The partition of a cell in the registry.
+#[must_use]
+pub fn partition(cell: &CellId) -> String {
+    format!("cell#{cell}")
+}
+
+/// Reads the registry.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    client: Client,
+    table: String,
+}
+
+impl Directory {
+    /// The registry in `table`.
+    #[must_use]
+    pub const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// The cell's record; `None` when no such cell is registered. Configuration (Terraform's) and state (the
+    /// operators') are two items of one partition, read by one query.
+    ///
+    /// # Errors
+    /// When the registry can't be read, or an item is not what its writer writes.
+    pub async fn read(&self, cell: &CellId) -> Result<Option<CellRecord>, AwsFailure> {
+        const WHAT: &str = "read the registry";
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :cell")
+            .expression_attribute_values(":cell", AttributeValue::S(partition(cell)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| AwsFailure::of(WHAT, error))?;
+        record(answer.items.unwrap_or_default())
+            .map_err(|error| AwsFailure::unreadable(WHAT, format!("record of cell {cell}: {error}")))
+    }
+}
+
+fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Error> {
+    #[derive(Deserialize)]
+    struct Config {
+        table: String,
+    }
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(default)]
+        status: CellStatus,
+    }
+    let (mut table, mut status) = (None, CellStatus::default());
+    for item in items {
+        match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+            Some("config") => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
+            Some("state") => status = serde_dynamo::from_item::<_, State>(item)?.status,
+            _ => {}
+        }
+    }
+    Ok(table.map(|table| CellRecord { table, status }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(pairs: &[(&str, &str)]) -> Item {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), AttributeValue::S((*v).to_owned()))).collect()
+    }
+
+    #[test]
+    fn a_cell_without_state_is_active_and_one_without_config_is_none() {
+        let config = item(&[("sk", "config"), ("table", "t")]);
+        let found = record(vec![config.clone()]).unwrap().unwrap();
+        assert_eq!(found, CellRecord { table: "t".into(), status: CellStatus::Active });
+        let down = item(&[("sk", "state"), ("status", "down")]);
+        assert!(!record(vec![config, down.clone()]).unwrap().unwrap().status.serves());
+        assert_eq!(record(vec![down]).unwrap(), None);
+        assert!(record(vec![item(&[("sk", "state"), ("status", "sideways")])]).is_err());
+    }
+}

@@ -1,0 +1,224 @@
+//! The names things go by, parsed once at the edge.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::Ambient;
+use crate::limits::{MAX_CELL_ID, MAX_EVENT_TYPE, MAX_TENANT_ID};
+
+/// A text that is no valid id: says what was expected and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {expected}; found {found}")]
+pub struct InvalidId {
+    /// Which id.
+    pub what: &'static str,
+    /// The rule.
+    pub expected: &'static str,
+    /// What was found, shortened.
+    pub found: String,
+}
+
+impl InvalidId {
+    fn new(what: &'static str, expected: &'static str, found: &str) -> Self {
+        let found = if found.is_empty() { "nothing".to_owned() } else { shorten(found) };
+        Self { what, expected, found }
+    }
+}
+
+/// The beginning of a caller's text, quoted, fit for an error message: one line, 60 characters at most.
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(60).flat_map(char::escape_default).collect();
+    if text.chars().nth(60).is_some() {
+        short.push('…');
+    }
+    format!("'{short}'")
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.into())) } else { Err(InvalidId::new($what, $expected, text)) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Who an event belongs to: partition key of its cell table, key of the tenant map.
+    TenantId,
+    "a tenant id",
+    "1 to 128 characters of A-Z a-z 0-9 . _ : @ -",
+    |text| matches!(text.len(), 1..=MAX_TENANT_ID)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:@-".contains(&b))
+);
+
+text_id!(
+    /// One copy of the stack. It becomes part of resource names, hence the narrow alphabet.
+    CellId,
+    "a cell id",
+    "1 to 20 characters of a-z 0-9 -, a letter first, no - last",
+    |text| matches!(text.len(), 1..=MAX_CELL_ID)
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+);
+
+text_id!(
+    /// What happened, for example `order.placed`.
+    EventType,
+    "an event type",
+    "1 to 128 characters of A-Z a-z 0-9 . _ : / -",
+    |text| matches!(text.len(), 1..=MAX_EVENT_TYPE)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b))
+);
+
+/// How often a tenant changed owner. The map counts it up, the fence of a cell compares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The epoch of a tenant's first placement.
+    pub const FIRST: Self = Self(1);
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An event's name within its tenant: the key its repeats meet on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(Uuid);
+
+impl EventId {
+    /// A fresh UUIDv7: ids sort by time.
+    pub fn fresh(ambient: &impl Ambient) -> Self {
+        let random = ambient.random();
+        Self(uuid::Builder::from_unix_timestamp_millis(ambient.wall_ms(), &random).into_uuid())
+    }
+
+    /// The id of an event that its caller names: the name itself when it is a UUIDv7, else a UUID derived from it.
+    ///
+    /// `scope` keeps names of different kinds apart (an `Idempotency-Key`, a CloudEvents source). Derived ids are of
+    /// version 8 (RFC 9562, "custom"): the first 122 free bits of a SHA-256.
+    pub fn named(scope: &str, name: &str) -> Self {
+        if let Ok(id) = Uuid::try_parse(name)
+            && id.get_version_num() == 7
+        {
+            return Self(id);
+        }
+        let mut hash = Sha256::new();
+        hash.update((scope.len() as u64).to_be_bytes());
+        hash.update(scope);
+        hash.update(name);
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidId::new("an event id", "a UUID, as the 202 gave it", text))
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::FixedAmbient;
+
+    #[test]
+    fn ids_accept_what_they_document_and_name_the_rule_otherwise() {
+        for good in ["acme", "tenant-1", "a@b.c", "A:1_2", &"x".repeat(128)] {
+            assert_eq!(good.parse::<TenantId>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a#b", "a b", "a/b", "é", &"x".repeat(129)] {
+            let error = bad.parse::<TenantId>().unwrap_err().to_string();
+            assert!(error.starts_with("a tenant id must be 1 to 128"), "{error}");
+            assert!(error.len() < 300, "{error}");
+        }
+        for bad in ["Alpha", "1st", "a-", "-a", &"a".repeat(21)] {
+            assert!(bad.parse::<CellId>().is_err(), "{bad}");
+        }
+        assert!("cell-1".parse::<CellId>().is_ok());
+        assert!("order.placed/v1".parse::<EventType>().is_ok());
+        assert!("order placed".parse::<EventType>().is_err());
+    }
+
+    #[test]
+    fn fresh_ids_sort_by_time() {
+        let ambient = FixedAmbient::at_ms(1_000_000);
+        let first = EventId::fresh(&ambient);
+        ambient.advance_ms(1);
+        let second = EventId::fresh(&ambient);
+        assert!(first < second && first.to_string() < second.to_string());
+    }
+
+    #[test]
+    fn a_named_event_has_one_id_per_scope() {
+        let v7 = "01930000-0000-7000-8000-000000000001";
+        assert_eq!(EventId::named("any", v7).to_string(), v7);
+        let derived = EventId::named("idempotency-key", "order-17");
+        assert_eq!(derived, EventId::named("idempotency-key", "order-17"));
+        assert_ne!(derived, EventId::named("idempotency-key", "order-18"));
+        assert_ne!(derived, EventId::named("/shop", "order-17"));
+        // The scope's length is part of the hash, so text can't move from one part to the other.
+        assert_ne!(EventId::named("ab", "c"), EventId::named("a", "bc"));
+        assert_eq!(derived.0.get_version_num(), 8);
+    }
+}

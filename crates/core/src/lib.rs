@@ -1,0 +1,22 @@
+//! What every part of Cellstack agrees on: ids, the event and its envelope, the tables, the tenant map and its cache,
+//! the fence, limits, configuration and telemetry. No Lambda type comes in here.
+
+pub mod ambient;
+pub mod aws;
+pub mod cell_table;
+pub mod config;
+pub mod directory;
+pub mod event;
+pub mod ids;
+pub mod lease;
+pub mod limits;
+pub mod message;
+pub mod placement;
+pub mod telemetry;
+pub mod tenant_map;
+
+pub use ambient::{Ambient, SystemAmbient};
+pub use event::{EventRecord, EventStatus, NewEvent};
+pub use ids::{CellId, Epoch, EventId, EventType, InvalidId, TenantId};
+pub use message::Message;
+pub use tenant_map::{RouteState, TenantRoute};

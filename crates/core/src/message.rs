@@ -1,0 +1,314 @@
+//! The message on topic and queue: a CloudEvent 1.0 in JSON, structured mode
+//! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
+
+use std::borrow::Cow;
+
+use serde::de::{Error as _, IgnoredAny};
+use serde::ser::{Error as _, SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::event::rfc3339;
+use crate::limits::MAX_MESSAGE;
+use crate::{CellId, Epoch, EventId, EventRecord, EventType, NewEvent, TenantId};
+
+/// The context attributes that Cellstack sets itself; a caller can't.
+pub const OWN_ATTRIBUTES: [&str; 4] = ["tenantid", "cell", "epoch", "originid"];
+
+/// One event on its way from the stream to a processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Whose event it is.
+    pub tenant: TenantId,
+    /// The cell that accepted it.
+    pub cell: CellId,
+    /// The tenant's epoch when it was accepted.
+    pub epoch: Epoch,
+    /// Its id.
+    pub id: EventId,
+    /// What happened.
+    pub event_type: EventType,
+    /// RFC 3339: the caller's `time`, else when it was accepted.
+    pub time: String,
+    /// The caller's URI reference, else `/cellstack`.
+    pub source: String,
+    /// The caller's other context attributes: the text of a JSON object.
+    pub context: Option<String>,
+    /// JSON text.
+    pub data: Option<String>,
+}
+
+/// The `source` of an event whose caller gave none.
+pub const DEFAULT_SOURCE: &str = "/cellstack";
+
+/// What the frame of a message and its attributes may take beside type, context and data. A property test holds it.
+const FRAME: usize = 1_024;
+
+/// Upper bound, in bytes, of the message this event becomes, its message attributes included.
+#[must_use]
+pub fn largest_size(tenant: &TenantId, event: &NewEvent) -> usize {
+    let escaped = |text: &Option<String>| text.as_deref().map_or(0, |text| text.len() + 3 * noncharacters(text));
+    FRAME
+        + 2 * tenant.as_str().len()
+        + 2 * event.event_type.as_str().len()
+        + escaped(&event.data)
+        + escaped(&event.context)
+}
+
+/// Whether the message this event becomes can be published at all.
+#[must_use]
+pub fn fits(tenant: &TenantId, event: &NewEvent) -> bool {
+    largest_size(tenant, event) <= MAX_MESSAGE
+}
+
+impl Message {
+    /// The message of an event that `cell` accepted.
+    ///
+    /// # Errors
+    /// When the record's context is no JSON object of the shape the router writes.
+    pub fn of(record: EventRecord, cell: &CellId) -> serde_json::Result<Self> {
+        #[derive(Default, Deserialize)]
+        struct Known {
+            time: Option<String>,
+            source: Option<String>,
+        }
+        let known: Known = record.context.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+        Ok(Self {
+            cell: cell.clone(),
+            epoch: record.epoch,
+            id: record.id(),
+            time: known.time.unwrap_or_else(|| rfc3339(record.accepted_at)),
+            source: known.source.unwrap_or_else(|| DEFAULT_SOURCE.to_owned()),
+            tenant: record.tenant_id,
+            event_type: record.event_type,
+            context: record.context,
+            data: record.data,
+        })
+    }
+
+    /// The message as JSON.
+    ///
+    /// # Errors
+    /// When `data` or `context` is not JSON.
+    pub fn encode(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// When the text is no CloudEvent that a producer of Cellstack wrote.
+    pub fn decode(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("specversion", "1.0")?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("source", &self.source)?;
+        map.serialize_entry("type", &self.event_type)?;
+        map.serialize_entry("time", &self.time)?;
+        map.serialize_entry("tenantid", &self.tenant)?;
+        map.serialize_entry("cell", &self.cell)?;
+        map.serialize_entry("epoch", &self.epoch)?;
+        if let Some(context) = &self.context {
+            let context = printable(context);
+            for (name, value) in Members::parse(&context).map_err(S::Error::custom)?.0 {
+                if name != "time" && name != "source" {
+                    map.serialize_entry(&name, value)?;
+                }
+            }
+        }
+        if let Some(data) = &self.data {
+            let data: Cow<'_, str> = printable(data);
+            let data: &RawValue = serde_json::from_str(&data).map_err(S::Error::custom)?;
+            map.serialize_entry("data", data)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            specversion: String,
+            id: EventId,
+            source: String,
+            #[serde(rename = "type")]
+            event_type: EventType,
+            time: String,
+            tenantid: TenantId,
+            cell: CellId,
+            epoch: Epoch,
+            #[serde(borrow)]
+            data: Option<&'a RawValue>,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        if wire.specversion != "1.0" {
+            return Err(D::Error::custom(format!("expected specversion 1.0, found '{}'", wire.specversion)));
+        }
+        Ok(Self {
+            tenant: wire.tenantid,
+            cell: wire.cell,
+            epoch: wire.epoch,
+            id: wire.id,
+            event_type: wire.event_type,
+            time: wire.time,
+            source: wire.source,
+            // A processor has no use for the rest yet; it stays in the cell's item and in the message itself.
+            context: None,
+            data: wire.data.map(|data| data.get().to_owned()),
+        })
+    }
+}
+
+/// The members of a JSON object in their order, values unparsed, a name given twice refused: two readers of the same
+/// text must not see two different events.
+pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    /// When the text is no JSON object, or names a member twice.
+    pub fn parse(text: &'a str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
+    /// Takes a member out.
+    pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        let at = self.0.iter().position(|(member, _)| member == name)?;
+        Some(self.0.remove(at).1)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    if members.len() >= MAX_MEMBERS {
+                        map.next_value::<IgnoredAny>()?;
+                        return Err(M::Error::custom(format!("expected at most {MAX_MEMBERS} members")));
+                    }
+                    if members.iter().any(|(known, _)| *known == name) {
+                        return Err(M::Error::custom(format!("member `{}` is given twice", name.escape_debug())));
+                    }
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// More members than any event has, few enough that looking each one up among the others costs nothing.
+const MAX_MEMBERS: usize = 64;
+
+/// A member's name, borrowed where it holds no escape.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// JSON text with U+FFFE and U+FFFF written as escapes: SQS refuses a message that holds them
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>), while in JSON they
+/// can only stand inside a string, where the escape means the same.
+fn printable(json: &str) -> Cow<'_, str> {
+    if noncharacters(json) == 0 {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
+}
+
+fn noncharacters(text: &str) -> usize {
+    // Both are EF BF BE/BF in UTF-8; most texts have no EF at all.
+    text.as_bytes().windows(3).filter(|w| w[0] == 0xef && w[1] == 0xbf && w[2] >= 0xbe).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(data: Option<&str>, context: Option<&str>) -> EventRecord {
+        let event = NewEvent {
+            id: EventId::named("k", "1"),
+            event_type: "order.placed".parse().unwrap(),
+            data: data.map(Into::into),
+            context: context.map(Into::into),
+        };
+        EventRecord::accepted("acme".parse().unwrap(), event, Epoch(3), 1_700_000_000_000)
+    }
+
+    #[test]
+    fn a_record_becomes_a_cloudevent_and_comes_back() {
+        let record = record(Some(r#"{"amount":42.10, "x":"\u00e9"}"#), Some(r#"{"source":"/shop","subject":"s"}"#));
+        let message = Message::of(record, &"alpha".parse().unwrap()).unwrap();
+        let text = message.encode().unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["specversion"], "1.0");
+        assert_eq!(json["source"], "/shop");
+        assert_eq!(json["subject"], "s");
+        assert_eq!(json["tenantid"], "acme");
+        assert_eq!(json["cell"], "alpha");
+        assert_eq!(json["epoch"], 3);
+        assert_eq!(json["time"], "2023-11-14T22:13:20Z");
+        assert!(text.contains(r#""data":{"amount":42.10, "x":"\u00e9"}"#), "data passes through unparsed: {text}");
+
+        let back = Message::decode(&text).unwrap();
+        assert_eq!(back, Message { context: None, ..message });
+    }
+
+    #[test]
+    fn characters_that_a_queue_refuses_are_escaped() {
+        let message = Message::of(record(Some("\"a\u{ffff}b\u{fffe}\""), None), &"alpha".parse().unwrap()).unwrap();
+        let text = message.encode().unwrap();
+        assert!(!text.contains(['\u{ffff}', '\u{fffe}']), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["data"], "a\u{ffff}b\u{fffe}");
+    }
+
+    #[test]
+    fn a_member_given_twice_is_refused() {
+        assert!(Members::parse(r#"{"a":1,"b":2}"#).is_ok());
+        let error = Members::parse(r#"{"a":1,"\u0061":2}"#).err().unwrap().to_string();
+        assert!(error.contains("`a` is given twice"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_is_larger_than_its_bound(
+            tenant in "[a-z0-9._:@-]{1,128}",
+            event_type in "[a-z./]{1,128}",
+            data in any::<String>(),
+            subject in any::<String>(),
+        ) {
+            let tenant: TenantId = tenant.parse().unwrap();
+            let event = NewEvent {
+                id: EventId::named("k", "1"),
+                event_type: event_type.parse().unwrap(),
+                data: Some(serde_json::to_string(&data).unwrap()),
+                context: Some(serde_json::json!({ "subject": subject }).to_string()),
+            };
+            let bound = largest_size(&tenant, &event);
+            let record = EventRecord::accepted(tenant.clone(), event, Epoch(u64::MAX), u64::MAX / 2);
+            let message = Message::of(record, &"abcdefghijabcdefghij".parse().unwrap()).unwrap();
+            // Attributes `type` and `tenantid` travel beside the body, each with its name and data type.
+            let attributes = "typeStringtenantidString".len() + tenant.as_str().len() + event_type.len();
+            prop_assert!(message.encode().unwrap().len() + attributes <= bound);
+        }
+    }
+}

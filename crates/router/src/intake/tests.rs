@@ -1,0 +1,149 @@
+use cellstack_core::SystemAmbient;
+use lambda_http::http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::*;
+
+fn take(headers: &[(&'static str, &str)], body: impl AsRef<[u8]>) -> Result<Intake, Problem> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    read(&map, body.as_ref(), &SystemAmbient::new())
+}
+
+fn refused(headers: &[(&'static str, &str)], body: impl AsRef<[u8]>) -> (Kind, String) {
+    let problem = take(headers, body).unwrap_err();
+    let detail = String::from_utf8(problem.clone().into_response("r").into_body().to_vec()).unwrap();
+    (problem.kind, detail)
+}
+
+const STRUCTURED: (&str, &str) = ("content-type", "application/cloudevents+json; charset=utf-8");
+
+#[test]
+fn plain_keeps_data_as_it_came() {
+    let intake =
+        take(&[], r#"{"type":"order.placed","data": {"amount": 42.10,"x":[1, 2]} ,"tenantid":"acme"}"#).unwrap();
+    assert_eq!(intake.event.event_type.as_str(), "order.placed");
+    assert_eq!(intake.event.data.as_deref(), Some(r#"{"amount": 42.10,"x":[1, 2]}"#));
+    assert_eq!(intake.event.context, None);
+    assert_eq!(intake.claimed.unwrap().as_str(), "acme");
+    // What `curl -d` sends.
+    assert!(take(&[("content-type", "application/x-www-form-urlencoded")], r#"{"type":"t"}"#).is_ok());
+}
+
+#[test]
+fn structured_and_binary_give_the_same_event() {
+    let structured = take(
+        &[STRUCTURED],
+        r#"{"specversion":"1.0","id":"o-1","source":"/shop","type":"order.placed","subject":"é",
+            "time":"2026-01-01T00:00:00+01:00","tenantid":"acme","data":{"amount":1}}"#,
+    )
+    .unwrap();
+    let binary = take(
+        &[
+            ("content-type", "application/json"),
+            ("ce-specversion", "1.0"),
+            ("ce-id", "o-1"),
+            ("ce-source", "/shop"),
+            ("ce-type", "order.placed"),
+            ("ce-subject", "%C3%A9"),
+            ("ce-time", "2026-01-01T00:00:00+01:00"),
+            ("ce-tenantid", "acme"),
+        ],
+        r#"{"amount":1}"#,
+    )
+    .unwrap();
+    assert_eq!(structured.event, binary.event);
+    assert_eq!(structured.claimed, binary.claimed);
+    let context: serde_json::Value = serde_json::from_str(structured.event.context.as_deref().unwrap()).unwrap();
+    assert_eq!(context["originid"], "o-1");
+    assert_eq!(context["subject"], "é");
+}
+
+#[test]
+fn an_event_goes_by_the_name_its_caller_gave() {
+    let v7 = "01930000-0000-7000-8000-000000000001";
+    let body = r#"{"type":"t"}"#;
+    assert_eq!(take(&[("idempotency-key", v7)], body).unwrap().event.id.to_string(), v7);
+    let id = |key| take(&[("idempotency-key", key)], body).unwrap().event.id;
+    assert_eq!(id("order-1"), id("\"order-1\""));
+    assert_ne!(id("order-1"), id("order-2"));
+    assert_ne!(take(&[], body).unwrap().event.id, take(&[], body).unwrap().event.id);
+    for bad in ["", "\"\"", "é", &"x".repeat(256)] {
+        assert_eq!(refused(&[("idempotency-key", bad)], body).0, Kind::InvalidRequest, "{bad}");
+    }
+}
+
+#[test]
+fn bad_input_is_told_what_was_expected() {
+    let cases: &[(&[(&'static str, &str)], &[u8], &str)] = &[
+        (&[], b"", "The body is empty; expected a JSON object"),
+        (&[], b"  \n", "The body is empty"),
+        (&[], b"{not json", "must be one JSON object"),
+        (&[], b"[1]", "expected a JSON object"),
+        (&[], b"{\"type\":\"t\"} trailing", "trailing"),
+        (&[], b"{\"type\":\"\xff\"}", "must be UTF-8; byte 9 is not"),
+        (&[], b"{\"data\":{}}", "Member type is missing"),
+        (&[], b"{\"type\":1}", "Member type must be a string; found 1"),
+        (&[], b"{\"type\":\"a b\"}", "Member type: an event type must be 1 to 128"),
+        (&[], b"{\"type\":\"a\",\"type\":\"b\"}", "`type` is given twice"),
+        (&[], b"{\"type\":\"a\",\"amount\":1}", "Member amount is unknown"),
+        (&[STRUCTURED], b"{\"specversion\":\"1.0\"}", "Attribute id is missing"),
+        (
+            &[STRUCTURED],
+            b"{\"specversion\":\"0.3\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}",
+            "specversion must be 1.0",
+        ),
+        (&[STRUCTURED], b"{\"cell\":\"x\"}", "Attribute cell is set by Cellstack"),
+        (&[STRUCTURED], b"{\"Bad_Name\":\"x\"}", "no CloudEvents name"),
+        (&[STRUCTURED], b"{\"data_base64\":\"eA==\"}", "data_base64 is not taken"),
+        (&[STRUCTURED], b"{\"ext\":{}}", "Attribute ext must be a string"),
+        (
+            &[STRUCTURED],
+            b"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"time\":\"noon\"}",
+            "time must be RFC 3339",
+        ),
+        (&[("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")], b"{", "data must be JSON"),
+    ];
+    for (headers, body, expected) in cases {
+        let (kind, detail) = refused(headers, body);
+        assert_eq!(kind, Kind::InvalidEvent, "{detail}");
+        assert!(detail.replace("\\\"", "\"").contains(expected), "expected '{expected}' in {detail}");
+    }
+    assert_eq!(refused(&[], br#"{"type":"t","tenantid":"a b"}"#).0, Kind::MissingTenant);
+    assert_eq!(refused(&[], br#"{"type":"t","tenantid":"a","tenant_id":"b"}"#).0, Kind::TenantMismatch);
+    for media in ["image/png", "application/cloudevents-batch+json", "application/cloudevents+avro"] {
+        assert_eq!(refused(&[("content-type", media)], "{}").0, Kind::UnsupportedMediaType);
+    }
+}
+
+#[test]
+fn a_body_over_the_cap_is_refused_and_one_at_the_cap_is_not() {
+    let body = |len: usize| {
+        let frame = r#"{"type":"t","data":""}"#.len();
+        format!(r#"{{"type":"t","data":"{}"}}"#, "x".repeat(len - frame))
+    };
+    let tenant: TenantId = "acme".parse().unwrap();
+    let largest = take(&[], body(MAX_BODY)).unwrap();
+    assert_eq!(check_size(&tenant, &largest.event), Ok(()));
+    assert_eq!(refused(&[], body(MAX_BODY + 1)).0, Kind::TooLarge);
+    // Each U+FFFF doubles when it is escaped for the queue: small enough to send, too large to publish.
+    let grown = take(&[], format!(r#"{{"type":"t","data":"{}"}}"#, "\u{ffff}".repeat(60_000))).unwrap();
+    assert_eq!(check_size(&tenant, &grown.event).unwrap_err().kind, Kind::TooLarge);
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_panic(
+        body in any::<Vec<u8>>(),
+        mode in prop_oneof![Just("application/json"), Just("application/cloudevents+json"), Just("")],
+        binary in any::<bool>(),
+    ) {
+        let mut headers = vec![("content-type", mode)];
+        if binary {
+            headers.extend([("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")]);
+        }
+        let _ = take(&headers, body);
+    }
+}

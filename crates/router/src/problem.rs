@@ -1,0 +1,125 @@
+//! What a caller is told when a request fails: `application/problem+json` (RFC 9457).
+
+use cellstack_core::aws::{AwsFailure, FailureKind};
+use cellstack_core::limits::RETRY_AFTER;
+use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER};
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+
+/// The kinds of problem. Each one's slug is stable: callers may match on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    InvalidEvent,
+    InvalidRequest,
+    MissingTenant,
+    TenantMismatch,
+    UnknownTenant,
+    UnknownEvent,
+    UnknownPath,
+    MethodNotAllowed,
+    IdempotencyConflict,
+    TooLarge,
+    UnsupportedMediaType,
+    Unavailable,
+    Internal,
+}
+
+impl Kind {
+    const fn parts(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::InvalidEvent => ("invalid-event", StatusCode::BAD_REQUEST, "The event can't be read"),
+            Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "The request can't be read"),
+            Self::MissingTenant => ("missing-tenant", StatusCode::BAD_REQUEST, "The request names no valid tenant"),
+            Self::TenantMismatch => ("tenant-mismatch", StatusCode::FORBIDDEN, "The request names two tenants"),
+            Self::UnknownTenant => ("unknown-tenant", StatusCode::NOT_FOUND, "The tenant is not placed in any cell"),
+            Self::UnknownEvent => ("unknown-event", StatusCode::NOT_FOUND, "The tenant has no such event"),
+            Self::UnknownPath => ("unknown-path", StatusCode::NOT_FOUND, "There is nothing at this path"),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The path does not take this method")
+            }
+            Self::IdempotencyConflict => {
+                ("idempotency-conflict", StatusCode::CONFLICT, "The event's name is taken by another event")
+            }
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The event is too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type is not taken here")
+            }
+            Self::Unavailable => {
+                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The tenant can't be served just now")
+            }
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The request could not be served"),
+        }
+    }
+}
+
+/// A problem and what the caller can do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) kind: Kind,
+    detail: String,
+    allow: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), allow: None }
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let detail = format!("Use {allow} here.");
+        Self { kind: Kind::MethodNotAllowed, detail, allow: Some(allow) }
+    }
+
+    /// The failed call is logged, not told: it names resources.
+    pub(crate) fn of_aws(failure: &AwsFailure) -> Self {
+        tracing::error!(%failure, "AWS");
+        match failure.kind {
+            FailureKind::Unavailable => Self::unavailable(format!("The router could not {} in time.", failure.what)),
+            FailureKind::Refused => Self::new(
+                Kind::Internal,
+                format!("The router could not {}. Report this answer's request id to its operators.", failure.what),
+            ),
+        }
+    }
+
+    pub(crate) fn unavailable(reason: impl std::fmt::Display) -> Self {
+        let detail = format!(
+            "{reason} Send the same request again after {} s; give it an Idempotency-Key to be safe.",
+            RETRY_AFTER.as_secs()
+        );
+        Self::new(Kind::Unavailable, detail)
+    }
+
+    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            r#type: String,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            instance: String,
+        }
+        let (slug, status, title) = self.kind.parts();
+        let document = Document {
+            r#type: format!("urn:cellstack:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            instance: format!("urn:request:{request_id}"),
+        };
+        // A struct of strings and a number always serialises.
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.kind == Kind::Unavailable {
+            headers.insert(RETRY_AFTER_HEADER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}
