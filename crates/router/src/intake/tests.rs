@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn take(headers: &[(&'static str, &str)], body: impl AsRef<[u8]>) -> Result<Intake, Problem> {
+type Headers<'a> = [(&'static str, &'a str)];
+
+fn take(headers: &Headers<'_>, body: impl AsRef<[u8]>) -> Result<Intake, Problem> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
@@ -12,7 +14,7 @@ fn take(headers: &[(&'static str, &str)], body: impl AsRef<[u8]>) -> Result<Inta
     read(&map, body.as_ref(), &SystemAmbient::new())
 }
 
-fn refused(headers: &[(&'static str, &str)], body: impl AsRef<[u8]>) -> (Kind, String) {
+fn refused(headers: &Headers<'_>, body: impl AsRef<[u8]>) -> (Kind, String) {
     let problem = take(headers, body).unwrap_err();
     let detail = String::from_utf8(problem.clone().into_response("r").into_body().to_vec()).unwrap();
     (problem.kind, detail)
@@ -77,7 +79,7 @@ fn an_event_goes_by_the_name_its_caller_gave() {
 
 #[test]
 fn bad_input_is_told_what_was_expected() {
-    let cases: &[(&[(&'static str, &str)], &[u8], &str)] = &[
+    let cases: &[(&Headers<'_>, &[u8], &str)] = &[
         (&[], b"", "The body is empty; expected a JSON object"),
         (&[], b"  \n", "The body is empty"),
         (&[], b"{not json", "must be one JSON object"),

@@ -1,0 +1,116 @@
+# Every target with a `##` comment is listed by `make help`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The architecture of the functions' code: that of this machine, unless told otherwise.
+HOST_ARCH := $(shell uname -m | sed 's/aarch64/arm64/')
+ARCH ?= $(HOST_ARCH)
+# Function and event of `make invoke`.
+FN ?= router
+EVENT ?= events/router/01-post-plain.json
+# Passed on to terraform, for example ARGS='-var-file=prod.tfvars'.
+ARGS ?=
+
+VENV := $(CURDIR)/.venv
+CARGO_LAMBDA := PATH="$(VENV)/bin:$$PATH" cargo lambda
+LAMBDA_ARCH_FLAG := $(if $(filter arm64,$(ARCH)),--arm64,--x86-64)
+# Functions that run against `make serve`: its endpoint, and the names of its resources.
+LOCAL_ENV := AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
+	CELLSTACK_TENANT_MAP_TABLE=cellstack-tenant-map CELLSTACK_REGISTRY_TABLE=cellstack-registry CELLSTACK_TENANT_SOURCE=header \
+	CELLSTACK_CELL_ID=alpha CELLSTACK_TABLE=cellstack-cell-alpha \
+	CELLSTACK_TOPIC_ARN=arn:aws:sns:us-east-1:000000000000:cellstack-cell-alpha-events
+
+# $(call need,program,how to get it): names a missing tool before any work is done.
+need = command -v $(1) >/dev/null || { echo "error: $(1) is missing. $(2)" >&2; exit 1; }
+NEED_CARGO = $(call need,cargo,Install Rust from https://rustup.rs.)
+NEED_TERRAFORM = $(call need,terraform,Install Terraform 1.11 or later from https://developer.hashicorp.com/terraform/install.)
+NEED_PYTHON = $(call need,python3,Install Python 3.10 or later with its venv module.)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Watch events travel through three cells, one of them poisoned; needs only Rust
+	@$(NEED_CARGO)
+	cargo run --locked --quiet -p cellstack-local -- demo
+
+.PHONY: serve
+serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0.0.1:4566
+	@$(NEED_CARGO)
+	cargo run --locked --quiet -p cellstack-local -- serve $(ARGS)
+
+.PHONY: test
+test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
+	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON)
+	cargo test --locked --workspace
+	terraform/local/check
+	$(MAKE) test-deployed
+
+.PHONY: test-deployed
+test-deployed: ## Deploy the stack locally, run the end-to-end suites against it, destroy it
+	@trap '$(MAKE) --no-print-directory destroy-local' EXIT; \
+	$(MAKE) --no-print-directory deploy-local; \
+	terraform/local/run terraform/local/drift; \
+	terraform/local/run cargo test --locked -p cellstack-tests --features deployed --test deployed
+
+.PHONY: lint
+lint: ## Check Rust formatting, clippy and rustdoc with warnings denied (Terraform's checks are part of `test`)
+	@$(NEED_CARGO)
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --quiet
+
+.PHONY: ci
+ci: lint test ## What CI runs
+
+.PHONY: bench
+bench: ## Measure 20,000 events from 50 tenants through a served stack
+	@$(NEED_CARGO)
+	cargo bench --locked -p cellstack-local --bench throughput
+
+.PHONY: tools
+tools: ## Install the pinned tools of build, deploy-local and watch into .venv
+	@$(NEED_PYTHON)
+	@terraform/local/tools
+
+.PHONY: build
+build: tools ## Build the functions' release zips into target/lambda (ARCH=arm64 or x86_64)
+	@$(NEED_CARGO)
+	$(CARGO_LAMBDA) build --locked --release $(LAMBDA_ARCH_FLAG) --output-format zip \
+		-p cellstack-router -p cellstack-producer -p cellstack-consumer
+
+.PHONY: deploy-local
+deploy-local: build ## Apply the Terraform root to an AWS emulator on 127.0.0.1 and place the tenants
+	@$(NEED_TERRAFORM)
+	terraform/local/up
+	terraform/local/run cargo run --locked --quiet -p cellstack-local -- place acme=alpha globex=beta initech=gamma
+
+.PHONY: destroy-local
+destroy-local: ## End the emulator and forget its state
+	@terraform/local/down
+
+.PHONY: watch
+watch: tools ## Run router, producer and consumer under `cargo lambda watch` against `make serve`
+	@$(NEED_CARGO)
+	$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
+
+.PHONY: invoke
+invoke: ## Invoke a watched function with a sample (FN=router EVENT=events/router/01-post-plain.json)
+	@$(CARGO_LAMBDA) invoke --invoke-address 127.0.0.1 --invoke-port 9001 --data-file $(EVENT) $(FN)
+
+INIT = export TF_CLI_ARGS_init="$$(terraform/local/provider-mirror --init-args)"; terraform -chdir=terraform init -lockfile=readonly
+
+.PHONY: plan
+plan: ## Show what `make apply` would change on AWS (ARGS='-var-file=...')
+	@$(NEED_TERRAFORM)
+	$(INIT)
+	terraform -chdir=terraform plan $(ARGS)
+
+.PHONY: apply
+apply: ## Apply the Terraform root to AWS (ARGS='-var-file=...')
+	@$(NEED_TERRAFORM)
+	$(INIT)
+	terraform -chdir=terraform apply $(ARGS)

@@ -1,0 +1,254 @@
+//! The stack: one entry point for all services.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
+
+use aws_config::SdkConfig;
+use bytes::Bytes;
+use futures::FutureExt;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+
+use crate::context::{Context, lock};
+use crate::dynamodb::DynamoDb;
+use crate::faults::{FaultKind, Faults};
+use crate::function::{Function, panic_text};
+use crate::mapping::{self, MappingError, MappingHandle, QueueMapping, StreamMapping};
+use crate::observe::Observation;
+use crate::request::{Call, Service};
+use crate::response;
+use crate::sns::Sns;
+use crate::sqs::{Peeked, Sqs};
+
+/// DynamoDB, SNS, SQS and event source mappings in this process. Clones are the same stack.
+#[derive(Clone)]
+pub struct Aws(Arc<Inner>);
+
+struct Inner {
+    context: Arc<Context>,
+    dynamodb: DynamoDb,
+    sqs: Arc<Sqs>,
+    sns: Arc<Sns>,
+    calls: Mutex<HashMap<&'static str, HashMap<String, u64>>>,
+}
+
+/// Settings of a stack.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    region: String,
+    account: String,
+    seed: u64,
+    keep_records: usize,
+}
+
+impl Builder {
+    /// Region in ARNs, events and URLs; `us-east-1` unless set.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Account id in ARNs and URLs; `000000000000` unless set.
+    #[must_use]
+    pub fn account(mut self, account: &str) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// Seed of message ids and of faults with a probability; 0 unless set.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How many stream records of a table to keep that all its mappings have passed; 10,000 unless set. What a mapping
+    /// still has to read is kept for 24 hours in any case, and so is everything on a stream without mappings.
+    #[must_use]
+    pub fn keep_stream_records(mut self, records: usize) -> Self {
+        self.keep_records = records;
+        self
+    }
+
+    /// Builds the stack, with nothing in it. The clock starts now: under paused time, build it inside the runtime.
+    ///
+    /// # Panics
+    /// If SQLite cannot open a database in memory.
+    #[allow(clippy::expect_used)]
+    pub fn build(self) -> Aws {
+        let context = Arc::new(Context::new(self.region, self.account, self.seed));
+        let dynamodb =
+            DynamoDb::new(context.clone(), self.keep_records).expect("a database in memory needs nothing but memory");
+        let sqs = Arc::new(Sqs::new(context.clone()));
+        let sns = Arc::new(Sns::new(context.clone(), sqs.clone()));
+        Aws(Arc::new(Inner { context, dynamodb, sqs, sns, calls: Mutex::default() }))
+    }
+}
+
+impl Aws {
+    /// Starts building a stack.
+    pub fn builder() -> Builder {
+        Builder { region: "us-east-1".into(), account: "000000000000".into(), seed: 0, keep_records: 10_000 }
+    }
+
+    /// Configuration for SDK clients that talk to this stack, without a socket: in-process HTTP client, test
+    /// credentials, Tokio's sleep, and a time source that follows Tokio's time.
+    pub fn sdk_config(&self) -> SdkConfig {
+        crate::client::sdk_config(self)
+    }
+
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.0.context
+    }
+
+    /// Answers one request: `X-Amz-Target` with JSON for DynamoDB, DynamoDB Streams and SQS, form parameters with XML
+    /// for SNS. Signatures are not checked.
+    pub async fn handle(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        let call = match Call::read(request) {
+            Ok(call) => call,
+            Err(response) => return *response,
+        };
+        self.count(&call);
+        let faults = &self.0.context.faults;
+        let (latency, fault) = faults.decide(call.service.name(), &call.operation, |r| call.mentions(r));
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        match fault {
+            None => self.guarded(&call, None).await,
+            Some(FaultKind::Hang) => std::future::pending().await,
+            Some(FaultKind::Reset) => response::reset(),
+            Some(FaultKind::HangAfterCommit) => {
+                self.guarded(&call, None).await;
+                std::future::pending().await
+            }
+            Some(FaultKind::ResetAfterCommit) => {
+                self.guarded(&call, None).await;
+                response::reset()
+            }
+            Some(FaultKind::PartialFailure { from }) => self.guarded(&call, Some(from)).await,
+            Some(error) => response::injected(&self.0.context, &call, &error),
+        }
+    }
+
+    /// Serves the same over HTTP/1.1 on `listener` until `shutdown` resolves; open connections are closed then.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        crate::server::serve(self.clone(), listener, shutdown).await
+    }
+
+    /// The faults of this stack.
+    pub fn faults(&self) -> &Faults {
+        &self.0.context.faults
+    }
+
+    /// How many calls of an operation have come through the API (`"DynamoDB"`, `"DynamoDBStreams"`, `"SQS"`, `"SNS"`),
+    /// those a fault hit included. What mappings and topics do inside is not counted.
+    pub fn calls(&self, service: &str, operation: &str) -> u64 {
+        let calls = lock(&self.0.calls);
+        calls.get(service).and_then(|all| all.get(operation)).copied().unwrap_or(0)
+    }
+
+    /// How many calls have come through the API in all.
+    pub fn total_calls(&self) -> u64 {
+        lock(&self.0.calls).values().flat_map(HashMap::values).sum()
+    }
+
+    /// Starts a mapping from a table's stream to a function. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// If the table has no stream, or a setting or filter is not one AWS accepts.
+    pub fn map_stream(
+        &self,
+        mapping: StreamMapping,
+        function: Arc<dyn Function>,
+    ) -> Result<MappingHandle, MappingError> {
+        let inner = &self.0;
+        mapping::start_stream(inner.context.clone(), &inner.dynamodb, inner.sqs.clone(), mapping, function)
+    }
+
+    /// Starts a mapping from a queue to a function. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// If there is no such queue, or a setting is not one AWS accepts.
+    pub fn map_queue(&self, mapping: QueueMapping, function: Arc<dyn Function>) -> Result<MappingHandle, MappingError> {
+        mapping::start_queue(self.0.context.clone(), self.0.sqs.clone(), mapping, function)
+    }
+
+    /// What happens from now on.
+    pub fn observe(&self) -> broadcast::Receiver<Observation> {
+        self.0.context.observers.subscribe()
+    }
+
+    /// All messages of a queue, oldest first, without receiving them; empty if there is no such queue.
+    pub fn peek_queue(&self, name: &str) -> Vec<Peeked> {
+        self.0.sqs.peek(name).unwrap_or_default()
+    }
+
+    /// Deletes the items whose TTL has passed, which AWS does within days. Returns how many went.
+    ///
+    /// # Errors
+    /// If the engine fails; its message.
+    pub fn sweep_ttl(&self) -> Result<usize, String> {
+        self.0.dynamodb.sweep_ttl().map_err(|e| e.to_string())
+    }
+
+    fn count(&self, call: &Call) {
+        let mut calls = lock(&self.0.calls);
+        let calls = calls.entry(call.service.name()).or_default();
+        match calls.get_mut(&call.operation) {
+            Some(count) => *count += 1,
+            None => {
+                calls.insert(call.operation.clone(), 1);
+            }
+        }
+    }
+
+    /// Runs a call; a panic in it is that call's 500 and nothing else.
+    async fn guarded(&self, call: &Call, fail_from: Option<usize>) -> http::Response<Bytes> {
+        match AssertUnwindSafe(self.run(call, fail_from)).catch_unwind().await {
+            Ok(response) => response,
+            Err(panic) => {
+                let text = panic_text(panic.as_ref());
+                tracing::error!(operation = call.operation, panic = text, "emulator panicked");
+                let error = crate::error::ApiError::internal(text);
+                response::error(&self.0.context, call.service, &error)
+            }
+        }
+    }
+
+    async fn run(&self, call: &Call, fail_from: Option<usize>) -> http::Response<Bytes> {
+        let Inner { context, dynamodb, sqs, sns, .. } = &*self.0;
+        match call.service {
+            Service::DynamoDb | Service::Streams => {
+                match crate::request::dynamodb(dynamodb, &call.operation, &call.body, fail_from) {
+                    Ok(body) => response::json(context, 200, body),
+                    Err((status, body)) => response::json(context, status, body),
+                }
+            }
+            Service::Sqs => match sqs.call(&call.operation, &call.body, fail_from).await {
+                Ok(body) => response::json(context, 200, body),
+                Err(error) => response::error(context, call.service, &error),
+            },
+            Service::Sns => match sns.call(&call.operation, &call.params, fail_from) {
+                Ok(body) => response::xml(200, body),
+                Err(error) => response::error(context, call.service, &error),
+            },
+        }
+    }
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aws")
+            .field("region", &self.0.context.region)
+            .field("account", &self.0.context.account)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,16 @@
+//! DynamoDB: dynoxide's engine, with streams of our own.
+//!
+//! dynoxide (<https://docs.rs/dynoxide-rs>) keeps the tables. It writes stream records into one SQL table whose reads and
+//! inserts scan it; after every write they are moved out of there into [`streams`], which keeps that scan at nothing and
+//! lets a write wake the mappings of its table.
+
+mod canonical;
+mod fault;
+mod ops;
+mod store;
+pub(crate) mod streams;
+mod tokens;
+
+pub(crate) use fault::{apply as apply_fault, split_batch};
+pub(crate) use store::DynamoDb;
+pub(crate) use streams::{Record, Shard};

@@ -1,0 +1,105 @@
+//! Operation name -> dynoxide's handler.
+
+use dynoxide::actions;
+use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
+use dynoxide::storage::Storage;
+use dynoxide::{DynoxideError, Result};
+use futures::FutureExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Whether an operation can leave stream records behind.
+pub(super) fn writes(operation: &str) -> bool {
+    matches!(
+        operation,
+        "PutItem"
+            | "UpdateItem"
+            | "DeleteItem"
+            | "BatchWriteItem"
+            | "TransactWriteItems"
+            | "ExecuteStatement"
+            | "BatchExecuteStatement"
+            | "ExecuteTransaction"
+    )
+}
+
+/// Whether an answer can hold ARNs, in which dynoxide's region has to be replaced.
+pub(super) fn answers_with_arns(operation: &str) -> bool {
+    matches!(
+        operation,
+        "CreateTable" | "DeleteTable" | "DescribeTable" | "UpdateTable" | "ListStreams" | "DescribeStream"
+    )
+}
+
+pub(super) fn run(storage: &Storage, vectors: &VectorIndexLifecycle, operation: &str, body: &str) -> Result<String> {
+    macro_rules! run {
+        ($module:ident $(, $more:expr)?) => {
+            write(ready(actions::$module::execute(storage, read(body)? $(, $more)?))?)
+        };
+    }
+    match operation {
+        "PutItem" => run!(put_item),
+        "GetItem" => run!(get_item),
+        "UpdateItem" => run!(update_item),
+        "DeleteItem" => run!(delete_item),
+        "Query" => run!(query),
+        "Scan" => run!(scan),
+        "BatchGetItem" => run!(batch_get_item),
+        "BatchWriteItem" => run!(batch_write_item),
+        "TransactWriteItems" => run!(transact_write_items),
+        "TransactGetItems" => run!(transact_get_items),
+        "CreateTable" => run!(create_table),
+        "DeleteTable" => run!(delete_table, vectors),
+        "DescribeTable" => run!(describe_table, vectors),
+        "UpdateTable" => run!(update_table, vectors),
+        "ListTables" => run!(list_tables),
+        "UpdateTimeToLive" => run!(update_time_to_live),
+        "DescribeTimeToLive" => run!(describe_time_to_live),
+        "TagResource" => run!(tag_resource),
+        "UntagResource" => run!(untag_resource),
+        "ListTagsOfResource" => run!(list_tags_of_resource),
+        "ExecuteStatement" => run!(execute_statement),
+        "BatchExecuteStatement" => run!(batch_execute_statement),
+        "ExecuteTransaction" => run!(execute_transaction),
+        "ListStreams" => run!(list_streams),
+        _ => Err(DynoxideError::SerializationException(format!("UnknownOperationException: {operation}"))),
+    }
+}
+
+/// dynoxide's handlers are async for the sake of its browser backend; over SQLite they never wait.
+pub(super) fn ready<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    future
+        .now_or_never()
+        .unwrap_or_else(|| Err(DynoxideError::InternalServerError("the storage engine suspended".into())))
+}
+
+/// dynoxide marks the class of a refusal inside serde's message; the mark must not reach the caller.
+pub(super) fn read<T: DeserializeOwned>(body: &str) -> Result<T> {
+    serde_json::from_str(body).map_err(|error| {
+        let text = error.to_string();
+        let text = text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]);
+        for mark in ["VALIDATION_REQUEST:", "VALIDATION:"] {
+            if let Some(at) = text.find(mark) {
+                return DynoxideError::ValidationException(text[at + mark.len()..].to_string());
+            }
+        }
+        if let Some(at) = text.find("SERIALIZATION:") {
+            return DynoxideError::SerializationException(text[at + "SERIALIZATION:".len()..].to_string());
+        }
+        if text.contains("empty AttributeValue") {
+            return DynoxideError::ValidationException(
+                "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes".into(),
+            );
+        }
+        let validation = ["missing field", "unknown variant", "invalid type: null", "Supplied AttributeValue"];
+        if validation.iter().any(|part| text.contains(part)) {
+            DynoxideError::ValidationException(text.to_string())
+        } else {
+            DynoxideError::SerializationException(text.to_string())
+        }
+    })
+}
+
+fn write(answer: impl Serialize) -> Result<String> {
+    serde_json::to_string(&answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
+}

@@ -1,0 +1,214 @@
+//! Stream records of a table, newest last, one shard a table.
+//!
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use tokio::sync::Notify;
+
+use super::canonical::canonical_hash;
+use crate::context::lock;
+
+/// Records live this long.
+const TRIM_HORIZON_MS: u64 = 24 * 60 * 60 * 1000;
+/// What makes a counter a sequence number of the 21 digits DynamoDB writes: their order as text is their order as numbers.
+const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
+
+/// One change of one item.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Position in the shard.
+    pub(crate) sequence: u64,
+    pub(crate) created_ms: u64,
+    /// Equal for records of the same item: what a parallelization factor splits by.
+    pub(crate) key_hash: u64,
+    /// The record as GetRecords and Lambda write it, up to where Lambda adds `eventSourceARN`; not closed.
+    open_json: String,
+}
+
+impl Record {
+    pub(crate) fn sequence_number(&self) -> String {
+        sequence_number(self.sequence)
+    }
+
+    /// The record as `GetRecords` answers it.
+    pub(crate) fn api_json(&self) -> String {
+        // The API spells the members of userIdentity in capitals, Lambda does not.
+        let json = self.open_json.replacen(
+            r#""userIdentity":{"type":"Service","principalId""#,
+            r#""userIdentity":{"Type":"Service","PrincipalId""#,
+            1,
+        );
+        format!("{json}}}")
+    }
+
+    /// The record as Lambda hands it to a function.
+    pub(crate) fn lambda_json(&self, stream_arn: &str) -> String {
+        format!(r#"{},"eventSourceARN":"{stream_arn}"}}"#, self.open_json)
+    }
+}
+
+pub(crate) fn sequence_number(sequence: u64) -> String {
+    (SEQUENCE_OFFSET + u128::from(sequence)).to_string()
+}
+
+pub(crate) fn parse_sequence_number(text: &str) -> Option<u64> {
+    text.parse::<u128>().ok()?.checked_sub(SEQUENCE_OFFSET)?.try_into().ok()
+}
+
+/// A change as dynoxide recorded it.
+pub(super) struct Change {
+    pub(super) table: String,
+    pub(super) event_name: String,
+    pub(super) keys: String,
+    pub(super) new_image: Option<String>,
+    pub(super) old_image: Option<String>,
+    pub(super) by_ttl: bool,
+}
+
+/// The stream of one table.
+pub(crate) struct Shard {
+    pub(crate) table: Arc<str>,
+    pub(crate) stream_arn: Arc<str>,
+    pub(crate) view_type: String,
+    region: String,
+    log: Mutex<Log>,
+    /// Tells readers of new records, or that the table is gone.
+    pub(crate) changed: Notify,
+}
+
+#[derive(Default)]
+struct Log {
+    records: VecDeque<Arc<Record>>,
+    /// Sequence of the newest record, or where the next one continues.
+    last: u64,
+    closed: bool,
+    /// How far each mapping has come; those of dropped mappings go.
+    readers: Vec<Weak<AtomicU64>>,
+}
+
+impl Shard {
+    pub(crate) fn new(table: &str, stream_arn: String, view_type: String, region: String, now: u64) -> Self {
+        let log = Log {
+            // Grows with time, so that a table made again under the same name does not reissue numbers.
+            last: now * 1000,
+            ..Log::default()
+        };
+        Self {
+            table: table.into(),
+            stream_arn: stream_arn.into(),
+            view_type,
+            region,
+            log: Mutex::new(log),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        // AWS: shardId-<20 digits>-<8 hex digits>.
+        format!("shardId-00000001763600000000-{:08x}", canonical_hash(&self.stream_arn) as u32)
+    }
+
+    /// Appends under the lock of the store, so that the order here is the order of the writes.
+    pub(super) fn append(&self, change: &Change, event_id: &str, now: u64, keep: usize) {
+        let mut log = lock(&self.log);
+        log.last += 1;
+        let sequence = log.last;
+        let size = change.keys.len()
+            + change.new_image.as_ref().map_or(0, String::len)
+            + change.old_image.as_ref().map_or(0, String::len);
+        let mut json = String::with_capacity(size + 400);
+        json.push_str(r#"{"eventID":""#);
+        json.push_str(event_id);
+        json.push_str(r#"","eventName":""#);
+        json.push_str(&change.event_name);
+        json.push_str(r#"","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":""#);
+        json.push_str(&self.region);
+        json.push_str(r#"","dynamodb":{"ApproximateCreationDateTime":"#);
+        json.push_str(&(now / 1000).to_string());
+        json.push_str(r#","Keys":"#);
+        json.push_str(&change.keys);
+        for (name, image) in [("NewImage", &change.new_image), ("OldImage", &change.old_image)] {
+            if let Some(image) = image {
+                json.push_str(",\"");
+                json.push_str(name);
+                json.push_str("\":");
+                json.push_str(image);
+            }
+        }
+        json.push_str(r#","SequenceNumber":""#);
+        json.push_str(&sequence_number(sequence));
+        json.push_str(r#"","SizeBytes":"#);
+        json.push_str(&size.to_string());
+        json.push_str(r#","StreamViewType":""#);
+        json.push_str(&self.view_type);
+        json.push_str("\"}");
+        if change.by_ttl {
+            json.push_str(r#","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"}"#);
+        }
+        log.records.push_back(Arc::new(Record {
+            sequence,
+            created_ms: now,
+            key_hash: canonical_hash(&change.keys),
+            open_json: json,
+        }));
+        log.trim(now, keep);
+    }
+
+    /// Up to `limit` records after `after`. `None` once the table is gone and everything has been read.
+    pub(crate) fn read(&self, after: u64, limit: usize) -> Option<Vec<Arc<Record>>> {
+        let log = lock(&self.log);
+        let start = log.records.partition_point(|r| r.sequence <= after);
+        let found: Vec<_> = log.records.iter().skip(start).take(limit).cloned().collect();
+        (!found.is_empty() || !log.closed).then_some(found)
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        lock(&self.log).last
+    }
+
+    pub(crate) fn first(&self) -> Option<u64> {
+        lock(&self.log).records.front().map(|r| r.sequence)
+    }
+
+    /// Drops what is past the trim horizon.
+    pub(crate) fn expire(&self, now: u64) {
+        lock(&self.log).trim(now, usize::MAX);
+    }
+
+    /// Registers a reader; it stores the sequence it has come to, which frees the records up to there.
+    pub(crate) fn add_reader(&self, at: u64) -> Arc<AtomicU64> {
+        let position = Arc::new(AtomicU64::new(at));
+        lock(&self.log).readers.push(Arc::downgrade(&position));
+        position
+    }
+
+    pub(super) fn close(&self) {
+        lock(&self.log).closed = true;
+        self.changed.notify_waiters();
+    }
+}
+
+impl Log {
+    fn trim(&mut self, now: u64, keep: usize) {
+        let horizon = now.saturating_sub(TRIM_HORIZON_MS);
+        while self.records.front().is_some_and(|r| r.created_ms < horizon) {
+            self.records.pop_front();
+        }
+        if self.records.len() <= keep {
+            return;
+        }
+        self.readers.retain(|reader| reader.strong_count() > 0);
+        let passed = self.readers.iter().filter_map(Weak::upgrade).map(|reader| reader.load(Ordering::Acquire)).min();
+        // With no reader there is nobody who has passed anything.
+        let Some(passed) = passed else { return };
+        while self.records.len() > keep && self.records.front().is_some_and(|r| r.sequence <= passed) {
+            self.records.pop_front();
+        }
+    }
+}
+
+/// The streams of all tables, by table name.
+pub(super) type Shards = HashMap<String, Arc<Shard>>;

@@ -1,0 +1,82 @@
+//! `ClientRequestToken` of `TransactWriteItems`: a repeat within ten minutes has no second effect.
+//!
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::canonical::canonical_hash;
+
+/// How long a token is remembered after the transaction it came with.
+const REMEMBERED_MS: u64 = 10 * 60 * 1000;
+/// The longest token DynamoDB accepts.
+const MAX_LENGTH: usize = 36;
+
+/// What decides whether a token that comes again came with the same request.
+#[derive(Default, Deserialize)]
+pub(super) struct Tokened<'a> {
+    #[serde(rename = "ClientRequestToken", default)]
+    pub(super) token: Option<String>,
+    #[serde(rename = "TransactItems", borrow, default)]
+    items: Option<&'a RawValue>,
+}
+
+impl Tokened<'_> {
+    pub(super) fn hash(&self) -> u64 {
+        canonical_hash(self.items.map_or("", RawValue::get))
+    }
+
+    pub(super) fn check_length(&self) -> Result<(), String> {
+        match &self.token {
+            Some(token) if token.len() > MAX_LENGTH => Err(format!(
+                "1 validation error detected: Value '{token}' at 'clientRequestToken' failed to satisfy constraint: \
+                 Member must have length less than or equal to {MAX_LENGTH}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is known of a token.
+pub(super) enum Seen<'a> {
+    Never,
+    Same(&'a str),
+    Different,
+}
+
+struct Entry {
+    hash: u64,
+    answer: Box<str>,
+}
+
+/// Tokens of the last ten minutes.
+#[derive(Default)]
+pub(super) struct Tokens {
+    entries: HashMap<Box<str>, Entry>,
+    by_age: VecDeque<(u64, Box<str>)>,
+}
+
+impl Tokens {
+    pub(super) fn look_up(&mut self, token: &str, hash: u64, now: u64) -> Seen<'_> {
+        while let Some((expires, _)) = self.by_age.front()
+            && *expires <= now
+        {
+            if let Some((_, old)) = self.by_age.pop_front() {
+                self.entries.remove(&old);
+            }
+        }
+        match self.entries.get(token) {
+            None => Seen::Never,
+            Some(entry) if entry.hash == hash => Seen::Same(&entry.answer),
+            Some(_) => Seen::Different,
+        }
+    }
+
+    pub(super) fn remember(&mut self, token: &str, hash: u64, answer: &str, now: u64) {
+        let entry = Entry { hash, answer: answer.into() };
+        self.entries.insert(token.into(), entry);
+        self.by_age.push_back((now + REMEMBERED_MS, token.into()));
+    }
+}

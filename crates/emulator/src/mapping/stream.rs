@@ -1,0 +1,186 @@
+//! From a table's stream to a function: reading, filtering, gathering batches.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::control::{Control, MappingHandle};
+use super::stream_batch::Item;
+use super::{MAX_PAYLOAD, MappingError, StartingPosition, StreamMapping};
+use crate::context::Context;
+use crate::dynamodb::streams::parse_sequence_number;
+use crate::dynamodb::{DynamoDb, Shard};
+use crate::function::Function;
+use crate::pattern::Pattern;
+use crate::sqs::Sqs;
+
+/// Records read at once.
+const READ: usize = 1000;
+/// Pause after a read that failed.
+const READ_PAUSE: Duration = Duration::from_secs(1);
+
+/// One of the lanes a parallelization factor makes of a shard: the records of an item are all in one of them.
+pub(super) struct Lane {
+    pub(super) context: Arc<Context>,
+    pub(super) sqs: Arc<Sqs>,
+    pub(super) shard: Arc<Shard>,
+    pub(super) name: Arc<str>,
+    pub(super) mapping: Arc<StreamMapping>,
+    pub(super) function: Arc<dyn Function>,
+    filters: Arc<Vec<Pattern>>,
+    number: u64,
+    /// Up to where everything is done with.
+    pub(super) checkpoint: Arc<AtomicU64>,
+}
+
+pub(crate) fn start(
+    context: Arc<Context>,
+    dynamodb: &DynamoDb,
+    sqs: Arc<Sqs>,
+    mapping: StreamMapping,
+    function: Arc<dyn Function>,
+) -> Result<MappingHandle, MappingError> {
+    mapping.check()?;
+    let shard = dynamodb.shard(&mapping.table).map_err(|e| MappingError::NoStream(e.to_string()))?;
+    let filters: Vec<_> = mapping
+        .filters
+        .iter()
+        .map(|text| Pattern::parse(text).map_err(MappingError::Pattern))
+        .collect::<Result<_, _>>()?;
+    let start = match &mapping.starting_position {
+        StartingPosition::TrimHorizon => 0,
+        StartingPosition::Latest => shard.last(),
+        StartingPosition::After(number) => parse_sequence_number(number)
+            .ok_or_else(|| MappingError::NoStream(format!("no sequence number: {number}")))?,
+    };
+    let (mapping, filters) = (Arc::new(mapping), Arc::new(filters));
+    let (mut handle, control) = MappingHandle::new();
+    for number in 0..u64::from(mapping.parallelization_factor) {
+        let checkpoint = shard.add_reader(start);
+        handle.add_position(checkpoint.clone());
+        let lane = Lane {
+            context: context.clone(),
+            sqs: sqs.clone(),
+            shard: shard.clone(),
+            name: mapping.function.as_str().into(),
+            mapping: mapping.clone(),
+            function: function.clone(),
+            filters: filters.clone(),
+            number,
+            checkpoint,
+        };
+        handle.add(tokio::spawn(lane.run(control.clone())));
+    }
+    Ok(handle)
+}
+
+/// Records that passed the filter and wait for their batch.
+#[derive(Default)]
+struct Pending {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// When the first of them was read, which starts the window.
+    since: Option<u64>,
+}
+
+impl Lane {
+    async fn run(self, mut control: Control) {
+        let mut pending = Pending::default();
+        let mut cursor = self.checkpoint.load(Ordering::Acquire);
+        while control.enabled().await {
+            let changed = self.shard.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            // Registered before reading, so that no record written in between is missed.
+            changed.as_mut().enable();
+            let Some(read) = self.read(&mut pending, &mut cursor).await else { return };
+            let window_ends = pending.since.map(|at| at + self.mapping.window.as_millis() as u64);
+            let now = self.context.clock.ms();
+            let full = pending.items.len() >= self.mapping.batch_size || pending.bytes >= MAX_PAYLOAD;
+            if full || window_ends.is_some_and(|at| at <= now) {
+                let batch = self.take_batch(&mut pending);
+                // Let go of before the batch is processed: the notification is of no use then.
+                self.process(batch, &mut control).await;
+                pending.since = pending.items.front().map(|_| now);
+                if pending.items.is_empty() {
+                    self.advance(cursor);
+                }
+                continue;
+            }
+            if read {
+                continue;
+            }
+            tokio::select! {
+                () = changed => {}
+                () = self.context.clock.sleep_until(window_ends.unwrap_or(u64::MAX)), if window_ends.is_some() => {}
+                () = control.changed() => {}
+            }
+        }
+    }
+
+    /// Reads on, if there is room. Whether anything was read; `None` once the table is gone.
+    async fn read(&self, pending: &mut Pending, cursor: &mut u64) -> Option<bool> {
+        if pending.items.len() >= self.mapping.batch_size || pending.bytes >= MAX_PAYLOAD {
+            return Some(false);
+        }
+        let records = self.shard.read(*cursor, READ)?;
+        if records.is_empty() {
+            return Some(false);
+        }
+        let mentions = |r: &str| self.shard.stream_arn.contains(r);
+        let (latency, fault) = self.context.faults.decide("DynamoDBStreams", "GetRecords", mentions);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        if fault.is_some() {
+            tokio::time::sleep(READ_PAUSE).await;
+            return Some(true);
+        }
+        let lanes = u64::from(self.mapping.parallelization_factor);
+        for record in records {
+            *cursor = record.sequence;
+            if record.key_hash % lanes != self.number {
+                continue;
+            }
+            let json = record.lambda_json(&self.shard.stream_arn);
+            if !self.passes(&json) {
+                continue;
+            }
+            pending.bytes += json.len() + 1;
+            pending.since.get_or_insert_with(|| self.context.clock.ms());
+            pending.items.push_back(Item { record, json: json.into() });
+        }
+        if pending.items.is_empty() {
+            // What the filter keeps out is done with.
+            self.advance(*cursor);
+        }
+        Some(true)
+    }
+
+    fn passes(&self, json: &str) -> bool {
+        if self.filters.is_empty() {
+            return true;
+        }
+        serde_json::from_str(json).is_ok_and(|value| self.filters.iter().any(|f| f.matches(&value)))
+    }
+
+    fn take_batch(&self, pending: &mut Pending) -> Vec<Item> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < self.mapping.batch_size
+            && let Some(next) = pending.items.front()
+            && (batch.is_empty() || bytes + next.json.len() < MAX_PAYLOAD - 64)
+        {
+            bytes += next.json.len() + 1;
+            batch.extend(pending.items.pop_front());
+        }
+        pending.bytes -= bytes.min(pending.bytes);
+        batch
+    }
+
+    pub(super) fn advance(&self, sequence: u64) {
+        self.checkpoint.fetch_max(sequence, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,397 @@
+//! One queue: what is ready, what is delayed or in flight, what expires.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use super::attributes::QueueAttributes;
+use super::fifo::{Deduplication, Groups};
+use super::message::{
+    Message, Position, Received, Send, Sent, check_attributes, check_content, md5_hex, md5_of_attributes,
+    receipt_handle, sequence_number, size,
+};
+use crate::error::ApiError;
+
+/// No message may stay in flight longer than this after it was received.
+const MAX_VISIBILITY_MS: u64 = 12 * 60 * 60 * 1000;
+/// Most messages in flight at once.
+const MAX_IN_FLIGHT: usize = 120_000;
+
+pub(super) struct Queue {
+    pub(super) name: Arc<str>,
+    pub(super) arn: Arc<str>,
+    pub(super) attributes: QueueAttributes,
+    pub(super) tags: HashMap<String, String>,
+    pub(super) created_ms: u64,
+    pub(super) modified_ms: u64,
+    pub(super) purged_ms: Option<u64>,
+    /// Wakes one receiver for each batch of news.
+    pub(super) news: Arc<Notify>,
+    messages: HashMap<u64, Message>,
+    receipts: HashMap<u64, u64>,
+    next_slot: u64,
+    next_receipt: u64,
+    ready: BTreeSet<u64>,
+    waiting: BTreeSet<(u64, u64)>,
+    by_age: BTreeSet<(u64, u64)>,
+    in_flight: usize,
+    groups: Groups,
+    deduplication: Deduplication,
+}
+
+/// How many messages stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) ready: usize,
+    pub(super) in_flight: usize,
+    pub(super) delayed: usize,
+}
+
+impl Queue {
+    pub(super) fn new(name: &str, arn: String, attributes: QueueAttributes, now: u64) -> Self {
+        Self {
+            name: name.into(),
+            arn: arn.into(),
+            attributes,
+            tags: HashMap::new(),
+            created_ms: now,
+            modified_ms: now,
+            purged_ms: None,
+            news: Arc::new(Notify::new()),
+            messages: HashMap::new(),
+            receipts: HashMap::new(),
+            next_slot: 1,
+            next_receipt: 1,
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            by_age: BTreeSet::new(),
+            in_flight: 0,
+            groups: Groups::default(),
+            deduplication: Deduplication::default(),
+        }
+    }
+
+    /// What is wrong with a message before it is looked at together with others.
+    pub(super) fn check(&self, send: &Send) -> Result<(), ApiError> {
+        if send.body.is_empty() {
+            return Err(ApiError::sender("MissingParameter", "The request must contain the parameter MessageBody."));
+        }
+        let limit = self.attributes.maximum_message_size;
+        if size(&send.body, &send.attributes) > limit {
+            return Err(ApiError::sender(
+                "InvalidParameterValue",
+                format!("One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."),
+            ));
+        }
+        check_content(&send.body)?;
+        check_attributes(&send.attributes)?;
+        let invalid = |message: &str| Err(ApiError::sender("InvalidParameterValue", message));
+        if send.delay_seconds.is_some_and(|d| d > 900) {
+            return invalid(
+                "Value for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
+            );
+        }
+        if self.attributes.fifo {
+            if send.delay_seconds.is_some_and(|d| d > 0) {
+                return invalid(
+                    "Value for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.",
+                );
+            }
+            if send.group.as_deref().is_none_or(str::is_empty) {
+                return Err(ApiError::sender(
+                    "MissingParameter",
+                    "The request must contain the parameter MessageGroupId.",
+                ));
+            }
+            if send.deduplication.is_none() && !self.attributes.content_based_deduplication {
+                return invalid(
+                    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+                );
+            }
+        } else if send.deduplication.is_some() {
+            return invalid("The request include parameter that is not valid for this queue type");
+        }
+        Ok(())
+    }
+
+    /// Takes a checked message. The flag says whether it is new (not a duplicate of a FIFO queue).
+    pub(super) fn send(&mut self, send: Send, id: impl FnOnce() -> String, now: u64) -> (Sent, bool) {
+        let md5_of_body = md5_hex(send.body.as_bytes());
+        let md5_of_attributes = md5_of_attributes(&send.attributes);
+        let mut deduplication = None;
+        let mut key = None;
+        if self.attributes.fifo {
+            let dedup = send.deduplication.clone().unwrap_or_else(|| {
+                let digest = Sha256::digest(send.body.as_bytes());
+                digest.iter().map(|b| format!("{b:02x}")).collect()
+            });
+            let scope =
+                if self.attributes.deduplicate_by_group { send.group.as_deref().unwrap_or_default() } else { "" };
+            let full = format!("{scope}\n{dedup}");
+            if let Some(sent) = self.deduplication.look_up(&full, now) {
+                return (sent, false);
+            }
+            deduplication = Some(Arc::from(dedup));
+            key = Some(full);
+        }
+        let slot = self.next_slot;
+        let sequence = self.attributes.fifo.then_some(slot);
+        let message = Message {
+            id: id().into(),
+            body: send.body,
+            md5_of_body: md5_of_body.as_str().into(),
+            attributes: Arc::new(send.attributes),
+            md5_of_attributes: md5_of_attributes.as_deref().map(Into::into),
+            trace_header: send.trace_header.map(Into::into),
+            group: send.group.map(Into::into),
+            deduplication,
+            sequence,
+            sent_ms: now,
+            first_received_ms: None,
+            receive_count: 0,
+            dead_letter_source: None,
+            state: Position::Ready,
+        };
+        let sent = Sent {
+            message_id: message.id.clone(),
+            md5_of_body,
+            md5_of_attributes,
+            sequence_number: sequence.map(sequence_number),
+        };
+        let delay = send.delay_seconds.map_or(self.attributes.delay_seconds, u64::from);
+        self.place(message, (delay > 0).then(|| now + delay * 1000));
+        if let Some(key) = key {
+            self.deduplication.remember(key, sent.clone(), now);
+        }
+        (sent, true)
+    }
+
+    /// Puts a message at the end of the queue.
+    pub(super) fn place(&mut self, mut message: Message, delayed_until: Option<u64>) {
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        self.by_age.insert((message.sent_ms, slot));
+        if self.attributes.fifo {
+            message.sequence = Some(slot);
+            let group = message.group.clone().unwrap_or_else(|| "".into());
+            self.groups.add(&group, slot);
+            message.group = Some(group);
+        }
+        self.messages.insert(slot, message);
+        match delayed_until {
+            Some(until) => self.wait(slot, Position::Delayed(until), until),
+            None => self.make_ready(slot),
+        }
+    }
+
+    /// Hands out up to `max` messages. Those that have been received too often come back separately, for the
+    /// dead-letter queue, and are no longer here.
+    pub(super) fn receive(
+        &mut self,
+        max: usize,
+        visibility_ms: Option<u64>,
+        dead_letter: bool,
+        now: u64,
+    ) -> Result<(Vec<Received>, Vec<Message>), ApiError> {
+        self.tick(now);
+        if self.in_flight >= MAX_IN_FLIGHT {
+            return Err(ApiError::new(403, "OverLimit", "Too many messages in flight."));
+        }
+        let visibility = visibility_ms.unwrap_or(self.attributes.visibility_timeout * 1000);
+        let limit = self.attributes.redrive.as_ref().filter(|_| dead_letter).map_or(u32::MAX, |r| r.max_receive_count);
+        let (mut out, mut dead) = (Vec::new(), Vec::new());
+        while out.len() < max {
+            let slots = self.next_ready(max - out.len());
+            if slots.is_empty() {
+                break;
+            }
+            for slot in slots {
+                if self.messages.get(&slot).is_some_and(|m| m.receive_count >= limit) {
+                    dead.extend(self.remove(slot));
+                    continue;
+                }
+                let receipt = self.next_receipt;
+                self.next_receipt += 1;
+                self.receipts.insert(slot, receipt);
+                let until = now + visibility;
+                self.wait(slot, Position::InFlight { until, first_receipt_at: now }, until);
+                let Some(message) = self.messages.get_mut(&slot) else { continue };
+                message.receive_count += 1;
+                message.first_received_ms.get_or_insert(now);
+                out.push(Received {
+                    message: message.clone(),
+                    slot,
+                    receipt,
+                    receipt_handle: receipt_handle(slot, receipt, &self.name),
+                });
+            }
+        }
+        Ok((out, dead))
+    }
+
+    /// Deletes a message received under this receipt. Deleting what is gone is no error.
+    ///
+    /// An older receipt of a message received again deletes nothing: SQS promises only that the newest one works.
+    pub(super) fn delete(&mut self, slot: u64, receipt: u64) -> Result<Option<Message>, ApiError> {
+        if !self.messages.contains_key(&slot) {
+            return Ok(None);
+        }
+        if self.receipts.get(&slot) != Some(&receipt) {
+            return if self.attributes.fifo { Err(expired_receipt()) } else { Ok(None) };
+        }
+        let in_flight = self.messages.get(&slot).is_some_and(|m| matches!(m.state, Position::InFlight { .. }));
+        if self.attributes.fifo && !in_flight {
+            return Err(expired_receipt());
+        }
+        Ok(self.remove(slot))
+    }
+
+    pub(super) fn change_visibility(
+        &mut self,
+        slot: u64,
+        receipt: u64,
+        timeout_ms: u64,
+        now: u64,
+    ) -> Result<(), ApiError> {
+        self.tick(now);
+        let current = self.receipts.get(&slot) == Some(&receipt);
+        let state = self.messages.get(&slot).map(|m| m.state);
+        let Some(Position::InFlight { first_receipt_at, .. }) = state.filter(|_| current) else {
+            return Err(ApiError::sender("MessageNotInflight", "The specified message isn't in flight."));
+        };
+        let until = now + timeout_ms;
+        if until > first_receipt_at + MAX_VISIBILITY_MS {
+            return Err(ApiError::sender(
+                "InvalidParameterValue",
+                "Value for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
+            ));
+        }
+        if timeout_ms == 0 {
+            self.make_ready(slot);
+        } else {
+            self.wait(slot, Position::InFlight { until, first_receipt_at }, until);
+        }
+        Ok(())
+    }
+
+    /// Moves time on: delays and visibility timeouts end, messages past retention go.
+    pub(super) fn tick(&mut self, now: u64) {
+        let retention = self.attributes.retention_seconds * 1000;
+        while let Some(&(sent, slot)) = self.by_age.first()
+            && sent + retention <= now
+        {
+            self.remove(slot);
+        }
+        while let Some(&(at, slot)) = self.waiting.first()
+            && at <= now
+        {
+            self.make_ready(slot);
+        }
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        if self.attributes.fifo { self.groups.any_open() } else { !self.ready.is_empty() }
+    }
+
+    /// When the next message can become ready by itself.
+    pub(super) fn next_change(&self) -> Option<u64> {
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            ready: self.messages.len() - self.waiting.len(),
+            in_flight: self.in_flight,
+            delayed: self.waiting.len() - self.in_flight,
+        }
+    }
+
+    pub(super) fn purge(&mut self) {
+        self.messages.clear();
+        self.receipts.clear();
+        self.ready.clear();
+        self.waiting.clear();
+        self.by_age.clear();
+        self.groups.clear();
+        self.in_flight = 0;
+    }
+
+    /// All messages, oldest first, untouched.
+    pub(super) fn peek(&self) -> Vec<(Message, bool)> {
+        let mut all: Vec<_> = self.messages.iter().collect();
+        all.sort_unstable_by_key(|(slot, _)| **slot);
+        all.into_iter().map(|(_, m)| (m.clone(), matches!(m.state, Position::InFlight { .. }))).collect()
+    }
+
+    /// Takes the oldest message that is not in flight, for a move task.
+    pub(super) fn take_oldest(&mut self, now: u64) -> Option<Message> {
+        self.tick(now);
+        let slot = *self.next_ready(1).first()?;
+        self.remove(slot)
+    }
+
+    fn next_ready(&self, max: usize) -> Vec<u64> {
+        if self.attributes.fifo { self.groups.next(max) } else { self.ready.iter().copied().take(max).collect() }
+    }
+
+    fn make_ready(&mut self, slot: u64) {
+        self.leave_waiting(slot);
+        if let Some(message) = self.messages.get_mut(&slot) {
+            message.state = Position::Ready;
+            match message.group.clone().filter(|_| self.attributes.fifo) {
+                Some(group) => self.groups.unblock(&group, slot),
+                None => {
+                    self.ready.insert(slot);
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, slot: u64, state: Position, until: u64) {
+        self.leave_waiting(slot);
+        self.ready.remove(&slot);
+        if let Some(message) = self.messages.get_mut(&slot) {
+            message.state = state;
+            self.waiting.insert((until, slot));
+            self.in_flight += usize::from(matches!(state, Position::InFlight { .. }));
+            if let Some(group) = message.group.clone().filter(|_| self.attributes.fifo) {
+                self.groups.block(&group, slot);
+            }
+        }
+    }
+
+    fn leave_waiting(&mut self, slot: u64) {
+        let Some(message) = self.messages.get(&slot) else { return };
+        match message.state {
+            Position::Ready => {}
+            Position::Delayed(until) => {
+                self.waiting.remove(&(until, slot));
+            }
+            Position::InFlight { until, .. } => {
+                self.waiting.remove(&(until, slot));
+                self.in_flight -= 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, slot: u64) -> Option<Message> {
+        self.leave_waiting(slot);
+        let message = self.messages.remove(&slot)?;
+        self.receipts.remove(&slot);
+        self.ready.remove(&slot);
+        self.by_age.remove(&(message.sent_ms, slot));
+        if let Some(group) = message.group.as_ref().filter(|_| self.attributes.fifo) {
+            self.groups.remove(group, slot);
+        }
+        Some(message)
+    }
+}
+
+fn expired_receipt() -> ApiError {
+    ApiError::sender(
+        "InvalidParameterValue",
+        "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+    )
+}

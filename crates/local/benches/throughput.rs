@@ -1,0 +1,197 @@
+//! `cargo bench -p cellstack-local`: 20,000 events from 50 tenants at once through a served stack, in a process of its
+//! own. Prints events/s, latencies and peak memory; ends with an error unless every event is processed and every total
+//! exact.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+const EVENTS: usize = 20_000;
+const TENANTS: usize = 50;
+const CONNECTIONS: usize = 32;
+/// Longer than any honest run takes: a run that is stuck must end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn main() -> Result<()> {
+    // `cargo test --benches` runs benchmarks too; what it wants to know is that they build.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let mut server = Server::start()?;
+    let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server));
+    let peak = server.peak_memory_mib();
+    server.stop()?;
+    let measured = measured?;
+    println!("events                     {EVENTS} from {TENANTS} tenants over {CONNECTIONS} connections");
+    println!("accepted                   {:.0} events/s", EVENTS as f64 / measured.accepted.as_secs_f64());
+    println!("processed, end to end      {:.0} events/s", EVENTS as f64 / measured.processed.as_secs_f64());
+    println!("accept, p50 / p99          {:.2} / {:.2} ms", measured.accept.0, measured.accept.1);
+    println!(
+        "accept to processed        {:.0} / {:.0} ms (p50 / p99, by the stack's own time stamps)",
+        measured.through.0, measured.through.1
+    );
+    println!("peak memory of the stack   {}", peak.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB")));
+    println!("totals                     exact for {TENANTS} tenants");
+    Ok(())
+}
+
+struct Measured {
+    accepted: Duration,
+    processed: Duration,
+    accept: (f64, f64),
+    through: (f64, f64),
+}
+
+async fn measure(server: &Server) -> Result<Measured> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    let posts = (0..CONNECTIONS).map(|_| tokio::spawn(post_all(server.url, Arc::clone(&next))));
+    let mut accept = Vec::with_capacity(EVENTS);
+    for post in posts.collect::<Vec<_>>() {
+        accept.extend(post.await??);
+    }
+    let accepted = start.elapsed();
+    let mut connection = connect(server.url).await?;
+    for tenant in 0..TENANTS {
+        let (count, sum) = expected(tenant);
+        let exact = format!(r#"[{{"type":"bench","count":{count},"sum":{sum}}}]"#);
+        while !totals(&mut connection, server.url, tenant).await?.ends_with(&format!("{exact}}}")) {
+            ensure!(start.elapsed() < PATIENCE, "tenant {tenant} has not come to {exact}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let processed = start.elapsed();
+    let through = server.times_through().await?;
+    ensure!(through.len() == EVENTS, "{} of {EVENTS} events are processed", through.len());
+    Ok(Measured { accepted, processed, accept: percentiles(accept), through: percentiles(through) })
+}
+
+/// How many events a tenant has, and what they add up to.
+fn expected(tenant: usize) -> (usize, usize) {
+    let mine = (0..EVENTS).filter(|event| event % TENANTS == tenant);
+    mine.fold((0, 0), |(count, sum), event| (count + 1, sum + event % 97))
+}
+
+async fn post_all(url: SocketAddr, next: Arc<AtomicUsize>) -> Result<Vec<f64>> {
+    let mut connection = connect(url).await?;
+    let mut took = Vec::new();
+    loop {
+        let event = next.fetch_add(1, Ordering::Relaxed);
+        if event >= EVENTS {
+            return Ok(took);
+        }
+        let request = Request::post("/v1/events")
+            .header("host", url.to_string())
+            .header("content-type", "application/json")
+            .header("x-tenant-id", format!("tenant-{}", event % TENANTS + 1))
+            .body(Full::from(format!(r#"{{"type":"bench","data":{{"amount":{},"event":{event}}}}}"#, event % 97)))?;
+        let sent = Instant::now();
+        let (status, body) = exchange(&mut connection, request).await?;
+        ensure!(status == StatusCode::ACCEPTED, "{status}: {body}");
+        took.push(sent.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
+async fn totals(connection: &mut SendRequest<Full<Bytes>>, url: SocketAddr, tenant: usize) -> Result<String> {
+    let request = Request::get("/v1/totals")
+        .header("host", url.to_string())
+        .header("x-tenant-id", format!("tenant-{}", tenant + 1))
+        .body(Full::default())?;
+    Ok(exchange(connection, request).await?.1)
+}
+
+async fn connect(url: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(url).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+async fn exchange(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, String)> {
+    connection.ready().await?;
+    let (parts, body) = connection.send_request(request).await?.into_parts();
+    Ok((parts.status, String::from_utf8(body.collect().await?.to_bytes().to_vec())?))
+}
+
+fn percentiles(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
+    (at(0.5), at(0.99))
+}
+
+struct Server {
+    child: Child,
+    url: SocketAddr,
+    endpoint: SocketAddr,
+}
+
+impl Server {
+    fn start() -> Result<Self> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
+            .args(["serve", "--port", "0", "--endpoint-port", "0", "--tenants", &TENANTS.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut ready)?;
+        let mut addresses =
+            ready.split("http://").skip(1).map(|rest| rest.split([',', ' ']).next().unwrap_or_default().parse());
+        let (url, endpoint) = (addresses.next(), addresses.next());
+        let (url, endpoint) = (url.context(ready.clone())??, endpoint.context(ready.clone())??);
+        Ok(Self { child, url, endpoint })
+    }
+
+    /// Milliseconds from accepted to processed, of every processed event in every cell.
+    async fn times_through(&self) -> Result<Vec<f64>> {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::for_tests())
+            .http_client(cellstack_core::aws::http_client())
+            .endpoint_url(format!("http://{}", self.endpoint))
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let mut times = Vec::with_capacity(EVENTS);
+        for cell in ["alpha", "beta", "gamma"] {
+            let mut items = client.scan().table_name(format!("cellstack-cell-{cell}")).into_paginator().items().send();
+            while let Some(item) = items.next().await {
+                let item = item?;
+                let time = |name: &str| item.get(name)?.as_n().ok()?.parse::<f64>().ok();
+                if let (Some(accepted), Some(processed)) = (time("accepted_at"), time("processed_at")) {
+                    times.push(processed - accepted);
+                }
+            }
+        }
+        Ok(times)
+    }
+
+    fn peak_memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        // Nothing is kept, so there is nothing to end cleanly.
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! `cellstack-local demo`
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use cellstack_core::{CellId, EventId};
+use cellstack_local::demo::{Ending, Hop, Journey, Report, Row, Sample, Watcher, run};
+use cellstack_local::serve::Served;
+use cellstack_local::{Pipeline, Stack};
+use clap::Args;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::print;
+use super::serve::TENANTS;
+
+/// Between two requests on a terminal: slow enough to follow.
+const PACE: Duration = Duration::from_millis(150);
+/// As much of a dead letter as its table shows.
+const MESSAGE_WIDTH: usize = 60;
+
+/// Watch events travel through their cells
+///
+/// Starts the stack on free ports, sends every sample request and follows its event from hop to hop; one of them is
+/// poison and ends in the dead-letter queue of its cell. Exit 0 only if each ended where its sample says it must.
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Directory of the sample requests
+    #[arg(long, value_name = "DIR", default_value = "events/router")]
+    events: PathBuf,
+}
+
+impl Demo {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let samples = Sample::read_all(&self.events)?;
+        let cells = ["alpha", "beta", "gamma"];
+        let mut builder = Stack::builder().pipeline(Pipeline::IMPATIENT).seed(rand::random());
+        for (cell, tenant) in cells.iter().zip(TENANTS) {
+            let cell: CellId = cell.parse()?;
+            builder = builder.cell(cell.clone()).tenant(tenant.parse()?, cell);
+        }
+        let served = Served::start(builder.build().await?, 0, 0).await?;
+        let report = if std::io::stderr().is_terminal() {
+            let mut view = LiveView::new();
+            let report = run(&served, &samples, PACE, &mut view).await;
+            view.finish();
+            report?
+        } else {
+            run(&served, &samples, Duration::ZERO, &mut PlainView { started: Instant::now() }).await?
+        };
+        served.stop().await?;
+        Ok(show(&report))
+    }
+}
+
+/// One line an event, moving.
+struct LiveView {
+    lines: MultiProgress,
+    bars: HashMap<EventId, ProgressBar>,
+}
+
+impl LiveView {
+    fn new() -> Self {
+        Self { lines: MultiProgress::new(), bars: HashMap::new() }
+    }
+
+    fn finish(&self) {
+        for bar in self.bars.values().filter(|bar| !bar.is_finished()) {
+            bar.abandon();
+        }
+    }
+}
+
+impl Watcher for LiveView {
+    fn answered(&mut self, row: &Row) {
+        if let Some(event) = row.answer.event {
+            let bar = self.bars.entry(event).or_insert_with(|| {
+                let bar = self.lines.add(ProgressBar::new(Hop::ALL.len() as u64));
+                // The template is a constant; the default style would show the same in another shape.
+                let style = ProgressStyle::with_template("{prefix:28} {spinner:.cyan} {wide_msg}");
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.enable_steady_tick(Duration::from_millis(80));
+                bar
+            });
+            bar.set_prefix(format!("{} → {}", row.tenant, row.cell.as_deref().unwrap_or("?")));
+        } else {
+            let problem = row.answer.problem.as_deref().unwrap_or("ok");
+            let _ = self.lines.println(format!("{:28}   {} {problem}", row.name, row.answer.status));
+        }
+    }
+
+    fn moved(&mut self, row: &Row, journey: &Journey) {
+        let Some(bar) = row.answer.event.and_then(|event| self.bars.get(&event)) else {
+            return;
+        };
+        let hops: Vec<String> = Hop::ALL
+            .iter()
+            .map(|hop| {
+                if journey.has_reached(*hop) {
+                    format!("\x1b[32m● {hop}\x1b[0m")
+                } else {
+                    format!("\x1b[2m○ {hop}\x1b[0m")
+                }
+            })
+            .collect();
+        let mut message = hops.join(" → ");
+        if let (Some(ending), Some(took)) = (journey.ending(), journey.took()) {
+            let color = if ending == Ending::Processed { 32 } else { 31 };
+            message.push_str(&format!("  \x1b[1;{color}m{ending}\x1b[0m {} ms", took.as_millis()));
+            bar.finish_with_message(message);
+        } else {
+            bar.set_message(message);
+        }
+    }
+}
+
+/// One line a step.
+struct PlainView {
+    started: Instant,
+}
+
+impl PlainView {
+    fn line(&self, row: &Row, what: impl std::fmt::Display) {
+        let ms = self.started.elapsed().as_millis();
+        let cell = row.cell.as_deref().unwrap_or("-");
+        let _ = writeln!(std::io::stderr(), "{ms:>6} ms  {:8} {cell:6} {:20} {what}", row.tenant, row.name);
+    }
+}
+
+impl Watcher for PlainView {
+    fn answered(&mut self, row: &Row) {
+        self.line(row, format_args!("answered {} {}", row.answer.status, row.answer.problem.as_deref().unwrap_or("")));
+    }
+
+    fn moved(&mut self, row: &Row, journey: &Journey) {
+        match journey.ending() {
+            Some(ending) => self.line(row, ending),
+            None => {
+                let last = Hop::ALL.into_iter().rev().find(|hop| journey.has_reached(*hop));
+                self.line(row, last.map_or_else(String::new, |hop| hop.to_string()));
+            }
+        }
+    }
+}
+
+fn show(report: &Report) -> ExitCode {
+    print(outcomes(report));
+    print("");
+    print(dead_letters(report));
+    if report.mismatches.is_empty() {
+        print(format_args!("\nAll {} samples ended where they must.", report.rows.len()));
+        return ExitCode::SUCCESS;
+    }
+    for mismatch in &report.mismatches {
+        super::complain(&anyhow::anyhow!("{mismatch}"));
+    }
+    ExitCode::FAILURE
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    table
+}
+
+fn outcomes(report: &Report) -> Table {
+    let mut table = table(&["sample", "tenant", "cell", "event", "status", "ms"]);
+    for row in &report.rows {
+        let journey = row.answer.event.and_then(|event| report.journeys.get(&event));
+        let repeat = row.expect.same_event_as.is_some();
+        let (status, color) = match (journey.and_then(Journey::ending), row.answer.status) {
+            (Some(Ending::Processed), _) if repeat => ("same event again".to_owned(), Color::Green),
+            (Some(Ending::Processed), _) => ("processed".to_owned(), Color::Green),
+            (Some(Ending::DeadLettered), _) => ("dead-lettered".to_owned(), Color::Red),
+            (None, status @ ..400) => (status.to_string(), Color::Green),
+            (None, status) => {
+                (format!("{status} {}", row.answer.problem.as_deref().unwrap_or_default()), Color::Yellow)
+            }
+        };
+        let took = journey.filter(|_| !repeat).and_then(Journey::took).unwrap_or(row.answer.took);
+        table.add_row(vec![
+            Cell::new(&row.name),
+            Cell::new(&row.tenant),
+            Cell::new(row.cell.as_deref().unwrap_or("-")),
+            Cell::new(row.answer.event.map_or_else(|| "-".to_owned(), |event| event.to_string())),
+            Cell::new(status).fg(color),
+            Cell::new(format!("{:.1}", took.as_secs_f64() * 1e3)).set_alignment(CellAlignment::Right),
+        ]);
+    }
+    table
+}
+
+fn dead_letters(report: &Report) -> Table {
+    let mut table = table(&["dead-letter queue", "event", "receives", "message"]);
+    if report.dead_letters.is_empty() {
+        table.add_row(["all of them", "-", "-", "empty"]);
+    }
+    for letter in &report.dead_letters {
+        let event = letter.event.map_or_else(|| "-".to_owned(), |event| event.to_string());
+        let mut message: String = letter.body.chars().take(MESSAGE_WIDTH).collect();
+        if message.len() < letter.body.len() {
+            message.push('…');
+        }
+        table.add_row([&letter.queue, &event, &letter.receives.to_string(), &message]);
+    }
+    table
+}

@@ -1,0 +1,18 @@
+//! The commands of `cellstack-local`.
+
+pub(crate) mod demo;
+pub(crate) mod place;
+pub(crate) mod serve;
+
+use std::io::Write as _;
+
+/// Talk goes to standard error; data to standard output.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+}
+
+/// Writes data to standard output. A reader that went away is no error of ours.
+pub(crate) fn print(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = std::io::stdout().flush();
+}

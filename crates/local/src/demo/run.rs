@@ -1,0 +1,329 @@
+//! Sends the samples, follows their events, and judges how each ended.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use cellstack_core::EventId;
+use cellstack_core::event::EventKey;
+use cellstack_emulator::Observation;
+use hyper::{Request, Response};
+use serde::Deserialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::time::Instant;
+
+use super::{Ending, Expect, Hop, Journey, Sample};
+use crate::client;
+use crate::names::CellNames;
+use crate::serve::Served;
+
+/// How long the demo waits for its events to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at what happened.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Told what happens while it happens.
+pub trait Watcher {
+    /// A request was answered.
+    fn answered(&mut self, row: &Row);
+    /// The event of `row` came further.
+    fn moved(&mut self, row: &Row, journey: &Journey);
+}
+
+/// The answer to a sample.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The id of the event it made, if it made one.
+    pub event: Option<EventId>,
+    /// What kind of problem it told of, if it did.
+    pub problem: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A sample and what came of it.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// The cell that answered for the tenant.
+    pub cell: Option<String>,
+    /// What must come of it.
+    pub expect: Expect,
+    /// What was answered.
+    pub answer: Answer,
+}
+
+/// What lies in a dead-letter queue.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// The queue.
+    pub queue: String,
+    /// The event, where the letter is one.
+    pub event: Option<EventId>,
+    /// How often it was received before it was given up.
+    pub receives: u32,
+    /// The message.
+    pub body: String,
+}
+
+/// How it all ended.
+#[derive(Debug)]
+pub struct Report {
+    /// Every sample.
+    pub rows: Vec<Row>,
+    /// Every event.
+    pub journeys: HashMap<EventId, Journey>,
+    /// Everything that could not be delivered.
+    pub dead_letters: Vec<DeadLetter>,
+    /// What ended elsewhere than it must; empty when all is well.
+    pub mismatches: Vec<String>,
+}
+
+/// Runs the demo. `pace` is waited between requests, so that a person can follow.
+///
+/// # Errors
+/// When the stack can't be reached.
+pub async fn run(served: &Served, samples: &[Sample], pace: Duration, watcher: &mut impl Watcher) -> Result<Report> {
+    let mut demo = Demo {
+        address: served.url,
+        observations: served.stack.aws().observe(),
+        rows: Vec::new(),
+        journeys: HashMap::new(),
+        messages: HashMap::new(),
+        unsure: Vec::new(),
+        watcher,
+    };
+    for sample in samples {
+        demo.send(sample).await?;
+        demo.follow(pace, |_| false).await?;
+    }
+    demo.follow(PATIENCE, |demo| demo.rows.iter().all(|row| row.expect.ends.is_none() || demo.ending(row).is_some()))
+        .await?;
+    let mismatches = demo.mismatches();
+    let (rows, journeys) = (demo.rows, demo.journeys);
+    Ok(Report { rows, journeys, dead_letters: dead_letters(served), mismatches })
+}
+
+struct Demo<'a, W> {
+    address: SocketAddr,
+    observations: Receiver<Observation>,
+    rows: Vec<Row>,
+    journeys: HashMap<EventId, Journey>,
+    /// Which event each queue message brings.
+    messages: HashMap<String, EventId>,
+    /// Events whose message is gone from the queue: the API must say whether they are processed.
+    unsure: Vec<(EventId, Instant)>,
+    watcher: &'a mut W,
+}
+
+impl<W: Watcher> Demo<'_, W> {
+    async fn send(&mut self, sample: &Sample) -> Result<()> {
+        let started = Instant::now();
+        let response = client::send(self.address, sample.request()?).await.context(sample.name.clone())?;
+        let answered = Instant::now();
+        let row = Row {
+            name: sample.name.clone(),
+            tenant: sample.tenant().unwrap_or("-").to_owned(),
+            cell: header(&response, "x-cell-id"),
+            expect: sample.expect.clone(),
+            answer: answer(&response, answered - started),
+        };
+        self.watcher.answered(&row);
+        if let Some(event) = row.answer.event {
+            let journey = self.journeys.entry(event).or_default();
+            journey.start(started);
+            if journey.reach(Hop::Router, answered) {
+                self.watcher.moved(&row, journey);
+            }
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Looks at what happens until `done`, or for so long.
+    async fn follow(&mut self, how_long: Duration, done: impl Fn(&Self) -> bool) -> Result<()> {
+        let until = Instant::now() + how_long;
+        loop {
+            loop {
+                match self.observations.try_recv() {
+                    Ok(observation) => self.note(observation),
+                    // What was missed shows in where the events end.
+                    Err(TryRecvError::Lagged(_)) => {}
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
+            self.ask().await?;
+            if done(self) || Instant::now() >= until {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn note(&mut self, observation: Observation) {
+        let now = Instant::now();
+        match observation {
+            Observation::StreamBatch { records, .. } => {
+                for event in records.iter().filter_map(|record| event_of_record(record)) {
+                    self.reach(event, Hop::Stream, now);
+                }
+            }
+            Observation::Published { body, .. } => self.reach_body(&body, Hop::Topic, now),
+            Observation::Enqueued { message_id, body, .. } => {
+                if let Some(event) = event_of_message(&body) {
+                    self.messages.insert(message_id.to_string(), event);
+                }
+                self.reach_body(&body, Hop::Queue, now);
+            }
+            Observation::Received { message_id, .. } => {
+                if let Some(event) = self.messages.get(&*message_id) {
+                    self.reach(*event, Hop::Consumer, now);
+                }
+            }
+            Observation::Deleted { message_id, .. } => {
+                if let Some(event) = self.messages.get(&*message_id) {
+                    self.unsure.push((*event, now));
+                }
+            }
+            Observation::DeadLettered { body, .. } => {
+                if let Some(event) = event_of_message(&body) {
+                    self.end(event, Ending::DeadLettered, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reach_body(&mut self, body: &str, hop: Hop, now: Instant) {
+        if let Some(event) = event_of_message(body) {
+            self.reach(event, hop, now);
+        }
+    }
+
+    fn reach(&mut self, event: EventId, hop: Hop, now: Instant) {
+        let journey = self.journeys.entry(event).or_default();
+        if journey.reach(hop, now) {
+            self.tell(event);
+        }
+    }
+
+    fn end(&mut self, event: EventId, ending: Ending, now: Instant) {
+        if self.journeys.entry(event).or_default().end(ending, now) {
+            self.tell(event);
+        }
+    }
+
+    fn tell(&mut self, event: EventId) {
+        if let (Some(row), Some(journey)) =
+            (self.rows.iter().find(|row| row.answer.event == Some(event)), self.journeys.get(&event))
+        {
+            self.watcher.moved(row, journey);
+        }
+    }
+
+    /// Asks the API for the events whose messages are gone: only it can say that they are processed.
+    async fn ask(&mut self) -> Result<()> {
+        for (event, gone) in std::mem::take(&mut self.unsure) {
+            let Some(row) = self.rows.iter().find(|row| row.answer.event == Some(event)) else {
+                self.unsure.push((event, gone));
+                continue;
+            };
+            let request = Request::get(format!("/v1/events/{event}")).header("x-tenant-id", &row.tenant);
+            let response = client::send(self.address, request.body(Bytes::new())?).await?;
+            #[derive(Deserialize)]
+            struct Event {
+                status: String,
+            }
+            if serde_json::from_slice::<Event>(response.body()).is_ok_and(|event| event.status == "processed") {
+                self.end(event, Ending::Processed, gone);
+            }
+        }
+        Ok(())
+    }
+
+    fn ending(&self, row: &Row) -> Option<Ending> {
+        self.journeys.get(&row.answer.event?)?.ending()
+    }
+
+    fn mismatches(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for row in &self.rows {
+            let Row { name, expect, answer, .. } = row;
+            if answer.status != expect.status {
+                found.push(format!("{name}: expected status {}, found {}", expect.status, answer.status));
+            }
+            let ending = self.ending(row);
+            if expect.ends.is_some() && ending != expect.ends {
+                let show = |ending: Option<Ending>| ending.map_or("nowhere".to_owned(), |ending| ending.to_string());
+                found.push(format!("{name}: expected its event to end {}, found {}", show(expect.ends), show(ending)));
+            }
+            if let Some(first) = &expect.same_event_as {
+                let first_event = self.rows.iter().find(|row| row.name == *first).map(|row| row.answer.event);
+                if first_event != Some(answer.event) {
+                    found.push(format!("{name}: expected the event of {first}, found another"));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn answer(response: &Response<Bytes>, took: Duration) -> Answer {
+    #[derive(Deserialize)]
+    struct Body {
+        id: Option<EventId>,
+        r#type: Option<String>,
+    }
+    let body = serde_json::from_slice::<Body>(response.body()).ok();
+    let status = response.status().as_u16();
+    let (event, kind) = body.map_or((None, None), |body| (body.id, body.r#type));
+    Answer {
+        status,
+        event: event.filter(|_| status == 202),
+        problem: kind.and_then(|kind| kind.strip_prefix("urn:cellstack:problem:").map(ToOwned::to_owned)),
+        took,
+    }
+}
+
+fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+fn event_of_message(body: &str) -> Option<EventId> {
+    #[derive(Deserialize)]
+    struct Message {
+        id: EventId,
+    }
+    serde_json::from_str::<Message>(body).ok().map(|message| message.id)
+}
+
+fn event_of_record(record: &str) -> Option<EventId> {
+    let record: serde_json::Value = serde_json::from_str(record).ok()?;
+    record["dynamodb"]["Keys"]["sk"]["S"].as_str()?.strip_prefix(EventKey::PREFIX)?.parse().ok()
+}
+
+/// What lies in every dead-letter queue of every cell; looking changes nothing.
+fn dead_letters(served: &Served) -> Vec<DeadLetter> {
+    let mut found = Vec::new();
+    for cell in served.stack.cells() {
+        for queue in CellNames::of(cell).dead_letter_queues() {
+            for letter in served.stack.aws().peek_queue(queue) {
+                found.push(DeadLetter {
+                    queue: queue.to_owned(),
+                    event: event_of_message(&letter.body),
+                    receives: letter.receive_count,
+                    body: letter.body.to_string(),
+                });
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,40 @@
+//! The producer's and the consumer's handlers as functions that an event source mapping invokes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cellstack_consumer::{Consumer, Processor};
+use cellstack_core::Ambient;
+use cellstack_emulator::{Function, FunctionError};
+use cellstack_producer::Producer;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The producer's handler.
+pub(crate) struct ProducerFunction(pub(crate) Producer);
+
+impl Function for ProducerFunction {
+    fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
+        async move { encode(&self.0.handle(decode(&payload)?).await) }.boxed()
+    }
+}
+
+/// The consumer's handler.
+pub(crate) struct ConsumerFunction<P>(pub(crate) Consumer<P, Arc<dyn Ambient>>);
+
+impl<P: Processor> Function for ConsumerFunction<P> {
+    fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
+        async move { encode(&self.0.handle(decode(&payload)?).await) }.boxed()
+    }
+}
+
+/// The runtime does the same: an event that can't be read is a function error.
+fn decode<T: DeserializeOwned>(payload: &Bytes) -> Result<T, FunctionError> {
+    serde_json::from_slice(payload).map_err(|error| FunctionError::Handled(error.to_string()))
+}
+
+fn encode(answer: &impl Serialize) -> Result<Bytes, FunctionError> {
+    serde_json::to_vec(answer).map(Bytes::from).map_err(|error| FunctionError::Handled(error.to_string()))
+}

@@ -1,0 +1,197 @@
+//! A function URL: HTTP in, the router's invocation event (payload format 2.0) and back
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>).
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
+use cellstack_core::{Ambient, EventId};
+use cellstack_router::Router;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lambda_http::Body;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::LocalAmbient;
+
+/// What AWS takes in one request, in bytes.
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+/// How long a caller may take to send its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections a listener that can't accept waits before it tries again (for example when file descriptors ran out).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A router behind a URL.
+#[derive(Clone)]
+pub struct FunctionUrl {
+    router: Arc<Router<Arc<LocalAmbient>>>,
+    ambient: Arc<LocalAmbient>,
+}
+
+impl FunctionUrl {
+    /// Puts a router behind a URL.
+    #[must_use]
+    pub const fn new(router: Arc<Router<Arc<LocalAmbient>>>, ambient: Arc<LocalAmbient>) -> Self {
+        Self { router, ambient }
+    }
+
+    /// One request, as AWS would hand it to the function.
+    pub async fn request(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
+        let event = self.invocation(&request, peer).to_string();
+        match lambda_http::request::from_str(&event) {
+            Ok(request) => self.invoke(request).await,
+            Err(error) => plain(StatusCode::BAD_REQUEST, &format!("the request can't be made an event: {error}")),
+        }
+    }
+
+    /// One invocation event, as `events/router/*.json` holds them.
+    pub async fn invoke(&self, request: lambda_http::Request) -> Response<Bytes> {
+        match tokio::time::timeout(ROUTER_TIMEOUT, self.router.handle(request)).await {
+            Ok(response) => response.map(|body| match body {
+                Body::Empty => Bytes::new(),
+                Body::Text(text) => text.into(),
+                Body::Binary(bytes) => bytes.into(),
+                _ => Bytes::new(),
+            }),
+            Err(_) => plain(StatusCode::BAD_GATEWAY, "the router timed out"),
+        }
+    }
+
+    fn invocation(&self, request: &Request<Bytes>, peer: SocketAddr) -> serde_json::Value {
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let headers = headers(request.headers());
+        let host = headers.get("host").cloned().unwrap_or_else(|| "localhost".to_owned());
+        let text = std::str::from_utf8(request.body()).ok().filter(|_| is_text(request.headers()));
+        let body = text.map_or_else(|| STANDARD.encode(request.body()), ToOwned::to_owned);
+        json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": headers,
+            "requestContext": {
+                "accountId": "anonymous",
+                "apiId": "local",
+                "domainName": host,
+                "domainPrefix": "local",
+                "http": {
+                    "method": request.method().as_str(),
+                    "path": path,
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": peer.ip().to_string(),
+                    "userAgent": headers.get("user-agent"),
+                },
+                "requestId": EventId::fresh(&self.ambient).to_string(),
+                "routeKey": "$default",
+                "stage": "$default",
+                "time": "",
+                "timeEpoch": self.ambient.wall_ms(),
+            },
+            "body": body,
+            "isBase64Encoded": text.is_none(),
+        })
+    }
+
+    /// Serves the URL until `shutdown`; requests under way are finished.
+    ///
+    /// # Errors
+    /// Never today; kept so that a listener that breaks can be told.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+        let graceful = hyper_util::server::graceful::GracefulShutdown::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut shutdown => break,
+            };
+            let Ok((stream, peer)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let connection = graceful.watch(self.clone().connection(stream, peer));
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "connection");
+                }
+            });
+        }
+        graceful.shutdown().await;
+        Ok(())
+    }
+
+    fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let url = self.clone();
+            async move { Ok::<_, Infallible>(url.collect(request, peer).await.map(Full::new)) }
+        });
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+    }
+
+    async fn collect(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        match Limited::new(body, MAX_PAYLOAD).collect().await {
+            Ok(body) => self.request(Request::from_parts(parts, body.to_bytes()), peer).await,
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                plain(StatusCode::PAYLOAD_TOO_LARGE, "a function URL takes 6 MB at most")
+            }
+            Err(error) => plain(StatusCode::BAD_REQUEST, &format!("the body could not be read: {error}")),
+        }
+    }
+}
+
+/// Names in lower case, values of the same name joined by commas, as AWS does.
+fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in map.iter().filter(|(name, _)| *name != COOKIE) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        headers
+            .entry(name.as_str().to_owned())
+            .and_modify(|joined| {
+                joined.push(',');
+                joined.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    headers
+}
+
+/// Content types whose bodies AWS hands on as text; others come base64-encoded.
+fn is_text(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence.starts_with("text/")
+        || essence.ends_with("json")
+        || essence.ends_with("xml")
+        || essence == "application/javascript"
+}
+
+/// What AWS itself answers when the function is not reached or does not answer.
+fn plain(status: StatusCode, message: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(json!({ "Message": message }).to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == StatusCode::BAD_GATEWAY {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}

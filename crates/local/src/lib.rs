@@ -1,0 +1,14 @@
+//! The whole stack in one process: the handlers of the three Lambdas over the embedded AWS services, nothing but Cargo
+//! needed. [`Stack`] is the test double of the project and what `cellstack-local` serves.
+
+mod ambient;
+pub mod client;
+pub mod demo;
+mod function;
+pub mod function_url;
+pub mod names;
+pub mod serve;
+mod stack;
+
+pub use ambient::LocalAmbient;
+pub use stack::{Pipeline, Stack, StackBuilder};

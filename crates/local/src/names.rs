@@ -1,0 +1,70 @@
+//! What things are called, as Terraform calls them.
+
+use cellstack_core::CellId;
+
+/// What each name begins with.
+pub const PREFIX: &str = "cellstack";
+/// The region of an embedded stack.
+pub const REGION: &str = "us-east-1";
+/// The account of an embedded stack.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The tenant map's table.
+#[must_use]
+pub fn tenant_map() -> String {
+    format!("{PREFIX}-tenant-map")
+}
+
+/// The registry's table.
+#[must_use]
+pub fn registry() -> String {
+    format!("{PREFIX}-registry")
+}
+
+/// What a cell's resources are called.
+#[derive(Debug, Clone)]
+pub struct CellNames {
+    /// Its table.
+    pub table: String,
+    /// Its topic, and its queue.
+    pub events: String,
+    /// The dead-letter queue of its queue.
+    pub dlq: String,
+    /// The dead-letter queue of its topic's subscription.
+    pub topic_dlq: String,
+    /// The on-failure destination of its stream mapping.
+    pub stream_dlq: String,
+    /// Its producer.
+    pub producer: String,
+    /// Its consumer.
+    pub consumer: String,
+}
+
+impl CellNames {
+    /// The names of a cell.
+    #[must_use]
+    pub fn of(cell: &CellId) -> Self {
+        let name = |what: &str| format!("{PREFIX}-cell-{cell}{what}");
+        Self {
+            table: name(""),
+            events: name("-events"),
+            dlq: name("-events-dlq"),
+            topic_dlq: name("-topic-dlq"),
+            stream_dlq: name("-stream-dlq"),
+            producer: name("-producer"),
+            consumer: name("-consumer"),
+        }
+    }
+
+    /// Every queue in which something may lie that could not be delivered.
+    #[must_use]
+    pub fn dead_letter_queues(&self) -> [&str; 3] {
+        [&self.dlq, &self.topic_dlq, &self.stream_dlq]
+    }
+}
+
+/// The ARN of a topic or queue.
+#[must_use]
+pub fn arn(service: &str, name: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")
+}

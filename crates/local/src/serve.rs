@@ -1,0 +1,68 @@
+//! A stack behind two ports on the loopback address.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Stack;
+
+/// A stack that is being served.
+pub struct Served {
+    /// The stack.
+    pub stack: Stack,
+    /// Where the function URL listens.
+    pub url: SocketAddr,
+    /// Where the AWS-compatible endpoint listens.
+    pub endpoint: SocketAddr,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Served {
+    /// Serves a stack. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start(stack: Stack, port: u16, endpoint_port: u16) -> Result<Self> {
+        let url = bind(port, "--port").await?;
+        let endpoint = bind(endpoint_port, "--endpoint-port").await?;
+        let (stop, _) = watch::channel(false);
+        let (url_at, endpoint_at) = (url.local_addr()?, endpoint.local_addr()?);
+        let servers = vec![tokio::spawn(stack.url().clone().serve(url, stopped(&stop))), {
+            let (aws, stopped) = (stack.aws().clone(), stopped(&stop));
+            tokio::spawn(async move { aws.serve(endpoint, stopped).await })
+        }];
+        Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers })
+    }
+
+    /// Stops taking requests, finishes those under way, then stops the stack.
+    ///
+    /// # Errors
+    /// When a server ended with an error.
+    pub async fn stop(self) -> Result<()> {
+        self.stop.send_replace(true);
+        for server in self.servers {
+            server.await??;
+        }
+        self.stack.stop().await;
+        Ok(())
+    }
+}
+
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+    let mut stop = stop.subscribe();
+    async move {
+        // The sender is gone only when the server's owner is: that is a stop too.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+async fn bind(port: u16, option: &str) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
+        format!("can't listen on 127.0.0.1:{port}; end what listens there, or choose another {option}")
+    })
+}

@@ -1,0 +1,50 @@
+//! What the router answers when a cell's table misbehaves.
+
+use std::time::Duration;
+
+use cellstack_emulator::{Fault, FaultKind};
+use tokio::time::Instant;
+
+use crate::world::World;
+
+const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
+
+fn put(kind: FaultKind) -> Fault {
+    Fault::new("DynamoDB", "PutItem", kind).on("cellstack-cell-alpha")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_is_lost_is_found_again() {
+    for kind in [FaultKind::HangAfterCommit, FaultKind::ResetAfterCommit] {
+        let world = World::new().await;
+        world.stack.aws().faults().inject(put(kind.clone()).times(1));
+        let answer = world.post("acme", ORDER).await;
+        assert_eq!(answer.status, 202, "{kind:?}: {}", answer.body);
+        world.processed("acme", &answer.id()).await;
+        assert_eq!(world.total("acme", "order.placed").await, (1, 1.0), "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_is_retried_and_then_told() {
+    let world = World::new().await;
+    world.stack.aws().faults().inject(put(FaultKind::Throttle).times(2));
+    assert_eq!(world.post("acme", ORDER).await.status, 202);
+
+    world.stack.aws().faults().inject(put(FaultKind::Throttle));
+    let refused = world.post("acme", ORDER).await;
+    assert_eq!((refused.status, refused.problem().as_str(), refused.header("retry-after")), (503, "unavailable", "1"));
+    assert!(!refused.body.contains("cellstack-cell"), "no resource is named to callers: {}", refused.body);
+    assert_eq!(world.post("globex", ORDER).await.status, 202, "another cell is not touched by it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_hangs_is_answered_for_before_the_function_ends() {
+    let world = World::new().await;
+    world.post("acme", ORDER).await.id();
+    world.stack.aws().faults().inject(put(FaultKind::Hang));
+    let asked = Instant::now();
+    let answer = world.post("acme", ORDER).await;
+    assert_eq!(answer.problem(), "unavailable");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}

@@ -1,0 +1,10 @@
+//! The real handlers over the embedded AWS: what callers see, what faults do, what the samples in `events/` promise.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
+
+mod api;
+mod faults;
+mod fence;
+mod pipeline;
+mod samples;
+mod world;

@@ -1,0 +1,158 @@
+//! From the stream to the effect.
+
+use std::time::Duration;
+
+use cellstack_consumer::{Effects, ProcessError, Processor, processor};
+use cellstack_core::Message;
+use cellstack_emulator::{Fault, FaultKind, Observation};
+
+use crate::world::World;
+
+fn order(amount: u32) -> String {
+    format!(r#"{{"type":"order.placed","data":{{"amount":{amount}}}}}"#)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_processed_in_its_own_cell_and_leaves_no_trace_in_another() {
+    let world = World::new().await;
+    let id = world.post("acme", order(42)).await.id();
+    world.processed("acme", &id).await;
+    let alpha = world.items("alpha").await;
+    assert!(alpha.contains(&format!("event#{id}")) && alpha.contains(&"total#order.placed".to_owned()), "{alpha:?}");
+    for cell in ["beta", "gamma"] {
+        assert_eq!(world.items(cell).await, ["fence"], "{cell}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_ends_in_the_dead_letter_queue_of_its_cell_and_its_neighbours_are_processed_once() {
+    let world = World::new().await;
+    let poison = world.post("acme", r#"{"type":"order.placed","data":{"amount":"ten"}}"#).await.id();
+    for amount in 1..=20 {
+        world.post("acme", order(amount)).await.id();
+    }
+    let dead = world.dead_after_a_while("alpha").await;
+    assert_eq!(dead.len(), 1);
+    assert_eq!(Message::decode(&dead[0]).unwrap().id.to_string(), poison);
+    assert_eq!(world.status("acme", &poison).await, "accepted");
+    assert_eq!(world.total("acme", "order.placed").await, (20, 210.0));
+    assert!(world.dead("beta").await.is_empty() && world.dead("gamma").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_processor_that_panics_fails_its_event_alone() {
+    struct Touchy;
+    impl Processor for Touchy {
+        async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
+            assert!(event.event_type.as_str() != "boom", "as told");
+            Ok(Effects::none().add("seen", "count", 1))
+        }
+    }
+    let world = World::with(|| Touchy).await;
+    world.post("acme", r#"{"type":"boom"}"#).await.id();
+    let fine = world.post("acme", r#"{"type":"fine"}"#).await.id();
+    world.processed("acme", &fine).await;
+    assert_eq!(world.dead_after_a_while("alpha").await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_batch_could_not_publish_is_published_later_and_nothing_is_lost() {
+    let world = World::new().await;
+    let partial = FaultKind::PartialFailure { from: 2 };
+    world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", partial).times(3));
+    world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError).after(3).times(4));
+    let mut last = String::new();
+    for amount in 1..=30 {
+        last = world.post("acme", order(amount)).await.id();
+    }
+    world.processed("acme", &last).await;
+    assert_eq!(world.total("acme", "order.placed").await, (30, 465.0));
+    assert!(world.peek("cellstack-cell-alpha-stream-dlq").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_again_has_no_second_effect() {
+    let world = World::new().await;
+    // The consumer commits, the deletion of its messages fails: each comes again.
+    world.stack.aws().faults().inject(Fault::new("SQS", "DeleteMessage", FaultKind::ServerError).times(5));
+    for amount in 1..=10 {
+        let id = world.post("acme", order(amount)).await.id();
+        world.processed("acme", &id).await;
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.total("acme", "order.placed").await, (10, 55.0));
+    assert!(world.dead("alpha").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_conflict_is_retried_and_is_no_duplicate() {
+    let world = World::new().await;
+    world
+        .stack
+        .aws()
+        .faults()
+        .inject(Fault::new("DynamoDB", "TransactWriteItems", FaultKind::TransactionConflict).times(3));
+    let id = world.post("acme", order(7)).await.id();
+    world.processed("acme", &id).await;
+    assert_eq!(world.total("acme", "order.placed").await, (1, 7.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_is_lost_has_one_effect() {
+    let world = World::new().await;
+    let lost = FaultKind::HangAfterCommit;
+    world.stack.aws().faults().inject(Fault::new("DynamoDB", "TransactWriteItems", lost).times(2));
+    let id = world.post("acme", order(7)).await.id();
+    world.processed("acme", &id).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.total("acme", "order.placed").await, (1, 7.0));
+    assert!(world.dead("alpha").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cells_own_writes_never_become_events() {
+    let world = World::new().await;
+    let mut seen = world.stack.aws().observe();
+    for amount in 1..=5 {
+        let id = world.post("acme", order(amount)).await.id();
+        world.processed("acme", &id).await;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut published = 0;
+    while let Ok(observation) = seen.try_recv() {
+        published += usize::from(matches!(observation, Observation::Published { .. }));
+    }
+    assert_eq!(published, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_effect_that_is_refused_for_good_fails_alone() {
+    struct Greedy;
+    impl Processor for Greedy {
+        async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
+            // A sort key over 1,024 bytes is refused by the table, and with it the whole transaction.
+            let key = if event.event_type.as_str() == "huge" { "k".repeat(1_100) } else { "seen".to_owned() };
+            Ok(Effects::none().add(key, "count", 1))
+        }
+    }
+    let world = World::with(|| Greedy).await;
+    world.post("acme", r#"{"type":"huge"}"#).await.id();
+    for _ in 0..9 {
+        let fine = world.post("acme", r#"{"type":"fine"}"#).await.id();
+        world.processed("acme", &fine).await;
+    }
+    assert_eq!(world.dead_after_a_while("alpha").await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn totals_are_exact_decimals() {
+    let world = World::with(processor).await;
+    for _ in 0..10 {
+        world.post("acme", r#"{"type":"t","data":{"amount":0.1}}"#).await.id();
+    }
+    for _ in 0..600 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let totals = world.get("acme", "/v1/totals").await.body;
+    assert!(totals.contains(r#""count":10,"sum":1}"#) || totals.contains(r#""count":10,"sum":1.0}"#), "{totals}");
+}

@@ -1,0 +1,147 @@
+//! Every file in `events/` is used here, and does what its `x-expect` says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_lambda_events::event::dynamodb::Event;
+use aws_lambda_events::event::sqs::SqsEvent;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_consumer::{Consumer, processor};
+use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemAmbient};
+use cellstack_emulator::Observation;
+use cellstack_local::demo::{Journey, Row, Sample, Watcher, run};
+use cellstack_local::serve::Served;
+use cellstack_producer::Producer;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::world::{World, builder};
+
+fn directory(function: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events").join(function)
+}
+
+/// The files of a function: name, invocation event, expectation.
+fn read<T: DeserializeOwned, X: DeserializeOwned>(function: &str) -> Vec<(String, T, X)> {
+    #[derive(Deserialize)]
+    struct Expecting<X> {
+        #[serde(rename = "x-expect")]
+        expect: X,
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory(function)).unwrap() {
+        let path = entry.unwrap().path();
+        let (name, text) = (path.display().to_string(), std::fs::read_to_string(&path).unwrap());
+        let expecting: Expecting<X> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        files.push((name, serde_json::from_str(&text).unwrap(), expecting.expect));
+    }
+    assert!(files.len() >= 2, "too few samples of {function}");
+    files
+}
+
+#[tokio::test]
+async fn router_samples_end_where_they_must_through_a_served_stack() {
+    struct Silent;
+    impl Watcher for Silent {
+        fn answered(&mut self, _: &Row) {}
+        fn moved(&mut self, _: &Row, _: &Journey) {}
+    }
+    let served = Served::start(builder().build().await.unwrap(), 0, 0).await.unwrap();
+    let samples = Sample::read_all(&directory("router")).unwrap();
+    let report = run(&served, &samples, Duration::ZERO, &mut Silent).await.unwrap();
+    served.stop().await.unwrap();
+    assert_eq!(report.mismatches, Vec::<String>::new());
+    assert_eq!(report.rows.len(), samples.len());
+    assert_eq!(report.dead_letters.len(), 1, "the poison event, in the dead-letter queue of its cell");
+    assert_eq!(report.dead_letters[0].queue, "cellstack-cell-beta-events-dlq");
+}
+
+#[tokio::test(start_paused = true)]
+async fn router_samples_are_invocation_events_that_the_router_takes() {
+    let world = World::new().await;
+    for sample in Sample::read_all(&directory("router")).unwrap() {
+        let request = lambda_http::request::from_str(&sample.invocation).unwrap();
+        let response = world.stack.url().invoke(request).await;
+        assert_eq!(response.status().as_u16(), sample.expect.status, "{}", sample.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn producer_samples() {
+    #[derive(Deserialize)]
+    struct Expect {
+        published: BTreeSet<EventId>,
+        failed: Option<String>,
+    }
+    let world = World::new().await;
+    let settings = cellstack_producer::Settings {
+        cell: "alpha".parse().unwrap(),
+        topic_arn: "arn:aws:sns:us-east-1:000000000000:cellstack-cell-alpha-events".to_owned(),
+    };
+    let producer = Producer::new(world.stack.sns(), settings);
+    for (name, event, expect) in read::<Event, Expect>("producer") {
+        let mut seen = world.stack.aws().observe();
+        let response = producer.handle(event).await;
+        let failed = response.batch_item_failures.into_iter().next().and_then(|failure| failure.item_identifier);
+        assert_eq!(failed, expect.failed, "{name}");
+        let mut published = BTreeSet::new();
+        while let Ok(observation) = seen.try_recv() {
+            if let Observation::Published { body, .. } = observation {
+                published.insert(Message::decode(&body).unwrap().id);
+            }
+        }
+        assert_eq!(published, expect.published, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn consumer_samples() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Total {
+        count: u64,
+        sum: String,
+    }
+    #[derive(Deserialize)]
+    struct Expect {
+        failed: BTreeSet<String>,
+        totals: BTreeMap<String, Total>,
+    }
+    for (name, event, expect) in read::<SqsEvent, Expect>("consumer") {
+        // A table that no stream mapping watches: nobody else processes what the test puts there.
+        const TABLE: &str = "samples";
+        let world = World::new().await;
+        world.create_table(TABLE).await;
+        let client = world.stack.dynamodb();
+        for record in &event.records {
+            let Ok(message) = Message::decode(record.body.as_deref().unwrap()) else { continue };
+            let new = NewEvent { id: message.id, event_type: message.event_type, data: message.data, context: None };
+            let item = serde_dynamo::to_item(EventRecord::accepted(message.tenant, new, Epoch::FIRST, 0)).unwrap();
+            client.put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
+        }
+        let settings = cellstack_consumer::Settings { cell: "alpha".parse().unwrap(), table: TABLE.to_owned() };
+        let consumer = Consumer::new(client.clone(), settings, processor(), SystemAmbient::new());
+        let response = consumer.handle(event).await;
+        let failed = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        assert_eq!(expect.failed, failed, "{name}");
+        let query = client
+            .query()
+            .table_name(TABLE)
+            .key_condition_expression("tenant_id = :t AND begins_with(sk, :p)")
+            .expression_attribute_values(":t", AttributeValue::S("acme".into()))
+            .expression_attribute_values(":p", AttributeValue::S("total#".into()));
+        let totals: BTreeMap<String, Total> = query
+            .send()
+            .await
+            .unwrap()
+            .items()
+            .iter()
+            .map(|item| {
+                let number = |name: &str| item[name].as_n().unwrap().clone();
+                let event_type = item["sk"].as_s().unwrap().trim_start_matches("total#").to_owned();
+                (event_type, Total { count: number("count").parse().unwrap(), sum: number("sum") })
+            })
+            .collect();
+        assert_eq!(totals, expect.totals, "{name}");
+    }
+}

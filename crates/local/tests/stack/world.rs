@@ -1,0 +1,177 @@
+//! A stack to test against, and what one asks of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use bytes::Bytes;
+use cellstack_consumer::Processor;
+use cellstack_local::names::CellNames;
+use cellstack_local::{Pipeline, Stack, StackBuilder};
+use hyper::{Request, Response};
+use serde_json::Value;
+
+/// Three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: hyper::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub(crate) fn id(&self) -> String {
+        assert_eq!(self.status, 202, "{}", self.body);
+        self.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
+        self.json()["type"].as_str().unwrap().trim_start_matches("urn:cellstack:problem:").to_owned()
+    }
+}
+
+pub(crate) fn builder() -> StackBuilder {
+    let mut builder = Stack::builder().pipeline(Pipeline::IMPATIENT);
+    for (tenant, cell) in [("acme", "alpha"), ("globex", "beta"), ("initech", "gamma")] {
+        builder = builder.cell(cell.parse().unwrap()).tenant(tenant.parse().unwrap(), cell.parse().unwrap());
+    }
+    builder
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self { stack: builder().build().await.unwrap() }
+    }
+
+    pub(crate) async fn with<P: Processor>(processor: impl Fn() -> P) -> Self {
+        Self { stack: builder().build_with(processor).await.unwrap() }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let response: Response<Bytes> = self.stack.url().request(request, peer).await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Answer {
+        self.post_named(tenant, None, body).await
+    }
+
+    pub(crate) async fn post_named(&self, tenant: &str, key: Option<&str>, body: impl Into<Bytes>) -> Answer {
+        let mut request =
+            Request::post("/v1/events").header("content-type", "application/json").header("x-tenant-id", tenant);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, tenant: &str, path: &str) -> Answer {
+        self.send(Request::get(path).header("x-tenant-id", tenant).body(Bytes::new()).unwrap()).await
+    }
+
+    /// The event's status as the API says it.
+    pub(crate) async fn status(&self, tenant: &str, id: &str) -> String {
+        self.get(tenant, &format!("/v1/events/{id}")).await.json()["status"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) async fn processed(&self, tenant: &str, id: &str) {
+        for _ in 0..6_000 {
+            if self.status(tenant, id).await == "processed" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("event {id} of {tenant} is {} after a minute", self.status(tenant, id).await);
+    }
+
+    /// `[count, sum]` of a type.
+    pub(crate) async fn total(&self, tenant: &str, event_type: &str) -> (u64, f64) {
+        let totals = self.get(tenant, "/v1/totals").await.json();
+        let total = totals["totals"].as_array().unwrap().iter().find(|total| total["type"] == event_type).cloned();
+        total.map_or((0, 0.0), |total| (total["count"].as_u64().unwrap(), total["sum"].as_f64().unwrap()))
+    }
+
+    /// The sort keys of all items in a cell's table.
+    pub(crate) async fn items(&self, cell: &str) -> Vec<String> {
+        let table = CellNames::of(&cell.parse().unwrap()).table;
+        let items = self.stack.dynamodb().scan().table_name(table).send().await.unwrap().items.unwrap_or_default();
+        items.iter().map(|item| item["sk"].as_s().unwrap().clone()).collect()
+    }
+
+    /// The bodies of what lies in a queue.
+    pub(crate) async fn peek(&self, queue: &str) -> Vec<String> {
+        let url = self.stack.queue_url(queue).await.unwrap();
+        let request =
+            self.stack.sqs().receive_message().queue_url(url).visibility_timeout(0).max_number_of_messages(10);
+        let messages = request.send().await.unwrap().messages.unwrap_or_default();
+        messages.into_iter().filter_map(|message| message.body).collect()
+    }
+
+    pub(crate) async fn dead(&self, cell: &str) -> Vec<String> {
+        self.peek(&CellNames::of(&cell.parse().unwrap()).dlq).await
+    }
+
+    pub(crate) async fn dead_after_a_while(&self, cell: &str) -> Vec<String> {
+        for _ in 0..6_000 {
+            let dead = self.dead(cell).await;
+            if !dead.is_empty() {
+                return dead;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nothing is in the dead-letter queue of {cell} after a minute");
+    }
+
+    /// A table shaped like a cell's, without a stream.
+    pub(crate) async fn create_table(&self, name: &str) {
+        let mut table = self.stack.dynamodb().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        for (attribute, kind) in [("tenant_id", KeyType::Hash), ("sk", KeyType::Range)] {
+            let definition = AttributeDefinition::builder().attribute_name(attribute);
+            table = table
+                .attribute_definitions(definition.attribute_type(ScalarAttributeType::S).build().unwrap())
+                .key_schema(KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().unwrap());
+        }
+        table.send().await.unwrap();
+    }
+
+    /// Sets one attribute of an item.
+    pub(crate) async fn set(&self, table: &str, key: &[(&str, &str)], attribute: &str, value: AttributeValue) {
+        let mut update = self.stack.dynamodb().update_item().table_name(table);
+        for (name, value) in key {
+            update = update.key(*name, AttributeValue::S((*value).to_owned()));
+        }
+        update
+            .update_expression("SET #a = :v")
+            .expression_attribute_names("#a", attribute)
+            .expression_attribute_values(":v", value)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn calls(&self, operation: &str) -> u64 {
+        self.stack.aws().calls("DynamoDB", operation)
+    }
+}

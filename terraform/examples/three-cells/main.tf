@@ -1,0 +1,70 @@
+# Three cells in one region, as a configuration of your own: copy this directory, point `source` at a release of this
+# repository, and `terraform apply`. A fourth cell is one more line.
+
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+  }
+
+  # State is what undoes or repeats a deployment: keep it where your colleagues and your CI find it.
+  # backend "s3" {
+  #   bucket       = "your-terraform-state"
+  #   key          = "cellstack.tfstate"
+  #   region       = "eu-west-1"
+  #   use_lockfile = true
+  # }
+}
+
+variable "artifact_dir" {
+  type        = string
+  description = "Directory that holds router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip, built for arm64."
+  default     = "../../../target/lambda"
+  nullable    = false
+
+  validation {
+    condition     = length(var.artifact_dir) > 0
+    error_message = "The artifact directory is a path."
+  }
+}
+
+variable "callers" {
+  type        = map(string)
+  description = "Who may send events: a short name for each, and its IAM ARN or account id."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for principal in values(var.callers) : principal != "*"])
+    error_message = "Callers are named one by one."
+  }
+}
+
+module "cellstack" {
+  source = "../.."
+
+  cells = {
+    # The canary: a rollout reaches it first, and only few new tenants are placed in it.
+    alpha = { wave = 1, weight = 10 }
+    beta  = { wave = 2 }
+    gamma = { wave = 2, capacity = 50, tags = { tier = "dedicated" } }
+  }
+
+  artifact_dir    = var.artifact_dir
+  router_invokers = var.callers
+  tags            = { team = "platform" }
+}
+
+output "router_url" {
+  description = "Where callers send events, signed."
+  value       = module.cellstack.router_url
+}
+
+output "cells" {
+  description = "What each cell is made of."
+  value       = module.cellstack.cells
+}

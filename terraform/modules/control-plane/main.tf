@@ -1,0 +1,71 @@
+# What routers read and only operators write: where each tenant lives, and what cells there are.
+
+resource "aws_dynamodb_table" "tenant_map" {
+  name                        = "${var.prefix}-tenant-map"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "tenant_id"
+  deletion_protection_enabled = var.deletion_protection
+  tags                        = var.tags
+
+  attribute {
+    name = "tenant_id"
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+resource "aws_dynamodb_table" "registry" {
+  name                        = "${var.prefix}-registry"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "pk"
+  range_key                   = "sk"
+  deletion_protection_enabled = var.deletion_protection
+  tags                        = var.tags
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  attribute {
+    name = "sk"
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+# `sk = state` beside this one belongs to the operators' tools: Terraform would undo what they write.
+resource "aws_dynamodb_table_item" "cell" {
+  for_each = var.cells
+
+  table_name = aws_dynamodb_table.registry.name
+  hash_key   = aws_dynamodb_table.registry.hash_key
+  range_key  = aws_dynamodb_table.registry.range_key
+
+  item = jsonencode(merge(
+    {
+      pk      = { S = "cell#${each.key}" }
+      sk      = { S = "config" }
+      cell_id = { S = each.key }
+      tags    = { M = { for name, value in each.value.tags : name => { S = value } } }
+    },
+    { for name in ["capacity", "weight", "wave"] : name => { N = tostring(each.value[name]) } },
+    { for name, value in each.value.resources : name => { S = value } },
+  ))
+}

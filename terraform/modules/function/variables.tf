@@ -1,0 +1,165 @@
+variable "name" {
+  type        = string
+  description = "Name of the function and of its role."
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.name))
+    error_message = "A function name has 1 to 64 characters of A-Z a-z 0-9 _ and -."
+  }
+}
+
+variable "description" {
+  type        = string
+  description = "What the function is for, in a sentence."
+
+  validation {
+    condition     = length(var.description) <= 256
+    error_message = "Lambda takes descriptions of at most 256 characters."
+  }
+}
+
+variable "artifact" {
+  type = object({
+    bucket           = string
+    key              = string
+    source_code_hash = string
+  })
+  description = "The zip with the bootstrap binary: its place in S3 and its base64 SHA-256, whose change rolls out new code."
+
+  validation {
+    condition     = alltrue([for part in values(var.artifact) : length(part) > 0])
+    error_message = "An artifact needs a bucket, a key and a hash."
+  }
+}
+
+variable "architecture" {
+  type        = string
+  description = "Instruction set the artifact was built for: arm64 or x86_64."
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "The architecture is arm64 or x86_64."
+  }
+}
+
+variable "memory" {
+  type        = number
+  description = "Memory in MB; the CPU share grows with it."
+
+  validation {
+    condition     = var.memory >= 128 && var.memory <= 10240 && floor(var.memory) == var.memory
+    error_message = "Memory is a whole number from 128 to 10240 MB."
+  }
+}
+
+variable "timeout" {
+  type        = number
+  description = "Seconds after which Lambda ends an invocation."
+
+  validation {
+    condition     = var.timeout >= 1 && var.timeout <= 900 && floor(var.timeout) == var.timeout
+    error_message = "A timeout is a whole number from 1 to 900 seconds."
+  }
+}
+
+variable "reserved_concurrency" {
+  type        = number
+  description = "Executions set aside for this function, at the same time the most it may use; -1 shares the account's pool."
+
+  validation {
+    condition     = var.reserved_concurrency == -1 || var.reserved_concurrency >= 1
+    error_message = "Reserved concurrency is -1 (off) or at least 1; 0 would switch the function off."
+  }
+}
+
+variable "publish" {
+  type        = bool
+  description = "Publish a numbered version at each change, for an alias to point at."
+  default     = false
+  nullable    = false
+}
+
+variable "environment" {
+  type        = map(string)
+  description = "Environment variables of the function."
+
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "Names of environment variables are of A-Z 0-9 and _."
+  }
+}
+
+variable "statements" {
+  type = list(object({
+    sid       = string
+    actions   = list(string)
+    resources = list(string)
+  }))
+  description = "What the function may do besides writing its log: exact actions on exact ARNs."
+
+  validation {
+    condition = alltrue(flatten([
+      for statement in var.statements : [for text in concat(statement.actions, statement.resources) : !strcontains(text, "*")]
+    ]))
+    error_message = "Actions and resources are named one by one, without wildcards."
+  }
+}
+
+variable "trusted_principals" {
+  type        = list(string)
+  description = "ARNs of principals that may assume the role besides Lambda. For tests of what it is refused, on an emulator; empty on AWS."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.trusted_principals : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:", arn))])
+    error_message = "Trusted principals are full IAM or STS ARNs."
+  }
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Customer key for the log group and the environment; null uses AWS's own keys."
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "The key is given as the ARN of a KMS key, not as an alias or an id."
+  }
+}
+
+variable "log_level" {
+  type        = string
+  description = "Lowest level of the function's own log lines."
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "The log level is TRACE, DEBUG, INFO, WARN or ERROR."
+  }
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "Days the log is kept."
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
+    error_message = "CloudWatch keeps logs 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
+  }
+}
+
+variable "tags" {
+  type        = map(string)
+  description = "Tags of everything this module makes."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.tags) <= 45
+    error_message = "AWS takes 50 tags a resource, and Cellstack adds some of its own."
+  }
+}

@@ -1,0 +1,19 @@
+output "url" {
+  description = "Where callers send events."
+  value       = aws_lambda_function_url.this.function_url
+}
+
+output "function_name" {
+  description = "Name of the router's function."
+  value       = module.function.name
+}
+
+output "role_arn" {
+  description = "ARN of the router's role."
+  value       = module.function.role_arn
+}
+
+output "statements" {
+  description = "What the router's role may do, for reviews and tests."
+  value       = module.function.statements
+}

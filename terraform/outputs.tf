@@ -1,0 +1,48 @@
+output "router_url" {
+  description = "Where callers send events: POST <router_url>v1/events."
+  value       = module.router.url
+}
+
+output "router" {
+  description = "The router's function name and role ARN."
+  value = {
+    function_name = module.router.function_name
+    role_arn      = module.router.role_arn
+  }
+}
+
+output "cells" {
+  description = "The cells by id: table, topic, queues, functions and roles of each."
+  value = {
+    for id, cell in module.cell : id => {
+      table             = cell.resources.table
+      table_arn         = cell.resources.table_arn
+      topic_arn         = cell.resources.topic_arn
+      queue_url         = cell.resources.queue_url
+      queue_arn         = cell.resources.queue_arn
+      dlq_url           = cell.resources.dlq_url
+      dlq_arn           = cell.resources.dlq_arn
+      topic_dlq_url     = cell.topic_dlq_url
+      stream_dlq_url    = cell.stream_dlq_url
+      producer          = cell.functions.producer.name
+      producer_role_arn = cell.functions.producer.role_arn
+      consumer          = cell.functions.consumer.name
+      consumer_role_arn = cell.functions.consumer.role_arn
+    }
+  }
+}
+
+output "tenant_map_table" {
+  description = "Name of the tenant map: which cell each tenant lives in."
+  value       = module.control_plane.tenant_map.name
+}
+
+output "registry_table" {
+  description = "Name of the registry: what cells there are."
+  value       = module.control_plane.registry.name
+}
+
+output "artifact_bucket" {
+  description = "Bucket with the functions' zips."
+  value       = local.artifacts.router.bucket
+}

@@ -1,0 +1,148 @@
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+
+  # ARNs that come out of one module have to pass the validations of the next.
+  mock_resource "aws_dynamodb_table" {
+    defaults = {
+      arn        = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked"
+      stream_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked/stream/2026-01-01T00:00:00.000"
+    }
+  }
+}
+
+variables {
+  artifact_dir = "tests/fixtures/lambda"
+  cells = {
+    alpha = {}
+    beta  = { capacity = 50, weight = 10, wave = 2, tags = { tier = "gold" } }
+  }
+}
+
+run "stamps_every_cell_and_records_it" {
+  command = plan
+
+  assert {
+    condition = { for id, cell in output.cells : id => [cell.table, cell.producer, cell.consumer] } == {
+      alpha = ["cellstack-cell-alpha", "cellstack-cell-alpha-producer", "cellstack-cell-alpha-consumer"]
+      beta  = ["cellstack-cell-beta", "cellstack-cell-beta-producer", "cellstack-cell-beta-consumer"]
+    }
+    error_message = "A line in `cells` is a cell."
+  }
+
+  assert {
+    condition     = output.tenant_map_table == "cellstack-tenant-map" && output.registry_table == "cellstack-registry"
+    error_message = "There is one control plane."
+  }
+
+  assert {
+    condition     = output.router.function_name == "cellstack-router"
+    error_message = "There is one router."
+  }
+}
+
+run "one_line_more_is_one_cell_more" {
+  command = plan
+
+  variables {
+    cells = { alpha = {}, beta = {}, gamma = {} }
+  }
+
+  assert {
+    condition     = keys(output.cells) == ["alpha", "beta", "gamma"]
+    error_message = "All values of a cell have defaults."
+  }
+}
+
+run "code_is_named_by_its_content" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for name, object in aws_s3_object.zip :
+      object.key == "cellstack/${name}/${filesha256("tests/fixtures/lambda/${name}/bootstrap.zip")}.zip"
+    ])
+    error_message = "New code is a new object."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket.artifacts[0].bucket == "cellstack-artifacts-111122223333-eu-west-1" && !aws_s3_bucket.artifacts[0].force_destroy &&
+      aws_s3_bucket_public_access_block.artifacts[0].restrict_public_buckets &&
+      jsondecode(aws_s3_bucket_policy.artifacts[0].policy).Statement[0].Condition == { Bool = { "aws:SecureTransport" = "false" } }
+    )
+    error_message = "The bucket is private, keeps what it holds and asks for TLS."
+  }
+}
+
+run "a_given_bucket_is_used" {
+  command = plan
+
+  variables {
+    artifact_bucket = "our-releases"
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.artifacts) == 0 && output.artifact_bucket == "our-releases"
+    error_message = "No second bucket is made."
+  }
+}
+
+run "missing_code_is_said_before_anything_is_made" {
+  command = plan
+
+  variables {
+    artifact_dir = "tests/fixtures/nothing"
+  }
+
+  expect_failures = [aws_s3_object.zip]
+}
+
+run "an_open_router_warns" {
+  command = plan
+
+  variables {
+    router_auth_type = "NONE"
+  }
+
+  expect_failures = [check.router_asks_for_signatures]
+}
+
+run "local_stack_is_refused_on_aws" {
+  command = plan
+
+  variables {
+    local_stack = true
+  }
+
+  expect_failures = [var.local_stack]
+}
+
+run "local_stack_is_for_the_account_of_an_emulator" {
+  command = plan
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "000000000000" }
+  }
+
+  variables {
+    local_stack = true
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_policy.artifacts) == 0
+    error_message = "An emulator has no TLS to ask for."
+  }
+}

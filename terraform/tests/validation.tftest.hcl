@@ -1,0 +1,265 @@
+# Every validation of the root, each with a value it must refuse. Values that a module validates again are refused there too.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1" }
+  }
+
+  # ARNs that come out of one module have to pass the validations of the next.
+  mock_resource "aws_dynamodb_table" {
+    defaults = {
+      arn        = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked"
+      stream_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/mocked/stream/2026-01-01T00:00:00.000"
+    }
+  }
+}
+
+variables {
+  artifact_dir = "tests/fixtures/lambda"
+  cells = {
+    alpha = {}
+    beta  = { capacity = 50, weight = 10, wave = 2, tags = { tier = "gold" } }
+  }
+}
+
+run "refuses_no_cells" {
+  command = plan
+  variables {
+    cells = {}
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_a_bad_cell_id" {
+  command = plan
+  variables {
+    cells = { Alpha = {} }
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_half_a_capacity" {
+  command = plan
+  variables {
+    cells = { alpha = { capacity = 0.5 } }
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_a_bad_prefix" {
+  command = plan
+  variables {
+    prefix = "1stack"
+  }
+  expect_failures = [var.prefix]
+}
+
+run "refuses_an_unknown_architecture" {
+  command = plan
+  variables {
+    architecture = "amd64"
+  }
+  expect_failures = [var.architecture]
+}
+
+run "refuses_an_empty_artifact_dir" {
+  command = plan
+  variables {
+    artifact_dir = ""
+  }
+  expect_failures = [var.artifact_dir]
+}
+
+run "refuses_a_bad_bucket_name" {
+  command = plan
+  variables {
+    artifact_bucket = "Our_Releases"
+  }
+  expect_failures = [var.artifact_bucket]
+}
+
+run "refuses_an_unknown_tenant_source" {
+  command = plan
+  variables {
+    tenant_source = "cookie"
+  }
+  expect_failures = [var.tenant_source]
+}
+
+run "refuses_an_unknown_auth_type" {
+  command = plan
+  variables {
+    router_auth_type = "OPEN"
+  }
+  expect_failures = [var.router_auth_type]
+}
+
+run "refuses_everyone_as_invoker" {
+  command = plan
+  variables {
+    router_invokers = { all = "*" }
+  }
+  expect_failures = [var.router_invokers]
+}
+
+run "refuses_a_timeout_below_its_own_calls" {
+  command = plan
+  variables {
+    functions = { consumer = { timeout = 2 } }
+  }
+  expect_failures = [var.functions]
+}
+
+run "refuses_an_empty_stream_batch" {
+  command = plan
+  variables {
+    pipeline = { stream_batch_size = 0 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_long_stream_window" {
+  command = plan
+  variables {
+    pipeline = { stream_batching_window = 301 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_too_much_parallelization" {
+  command = plan
+  variables {
+    pipeline = { stream_parallelization = 11 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_endless_stream_retries" {
+  command = plan
+  variables {
+    pipeline = { stream_retries = -1 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_record_age_past_the_stream" {
+  command = plan
+  variables {
+    pipeline = { stream_record_age = 86400 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_big_queue_batches_without_window" {
+  command = plan
+  variables {
+    pipeline = { queue_batch_size = 11 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_long_queue_window" {
+  command = plan
+  variables {
+    pipeline = { queue_batching_window = 301 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_queue_concurrency_of_one" {
+  command = plan
+  variables {
+    pipeline = { queue_maximum_concurrency = 1 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_more_concurrency_than_is_reserved" {
+  command = plan
+  variables {
+    pipeline = { queue_maximum_concurrency = 21 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_visibility_below_the_consumers_timeout" {
+  command = plan
+  variables {
+    pipeline = { queue_visibility_timeout = 29 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_dead_letters_that_die_before_the_queue" {
+  command = plan
+  variables {
+    pipeline = { dlq_retention = 3600 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_giving_up_early" {
+  command = plan
+  variables {
+    pipeline = { max_receive_count = 4 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_alarms_that_ring_too_late" {
+  command = plan
+  variables {
+    alarms = { message_age = 80000 }
+  }
+  expect_failures = [var.alarms]
+}
+
+run "refuses_alarm_actions_that_are_no_arns" {
+  command = plan
+  variables {
+    alarm_actions = ["ops@example.com"]
+  }
+  expect_failures = [var.alarm_actions]
+}
+
+run "refuses_a_key_alias" {
+  command = plan
+  variables {
+    kms_key_arn = "alias/mine"
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
+run "refuses_an_unknown_log_level" {
+  command = plan
+  variables {
+    log_level = "LOUD"
+  }
+  expect_failures = [var.log_level]
+}
+
+run "refuses_odd_log_retention" {
+  command = plan
+  variables {
+    log_retention_days = 31
+  }
+  expect_failures = [var.log_retention_days]
+}
+
+run "refuses_too_many_tags" {
+  command = plan
+  variables {
+    tags = { for n in range(46) : "tag${n}" => "x" }
+  }
+  expect_failures = [var.tags]
+}

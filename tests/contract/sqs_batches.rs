@@ -1,0 +1,100 @@
+//! SQS: batches and sizes.
+
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry as Entry};
+
+use crate::contract;
+use crate::stack::{Stack, bodies, code};
+
+contract! {
+    everywhere {
+        a_batch_has_one_to_ten_entries_with_distinct_ids
+        a_batch_is_deleted_entry_by_entry
+        an_entry_fails_alone
+        a_message_may_have_one_mebibyte
+        a_batch_may_have_one_mebibyte_together
+        a_queue_can_set_a_smaller_limit
+    }
+    embedded {
+    }
+}
+
+fn entry(id: &str, body: &str) -> Entry {
+    Entry::builder().id(id).message_body(body).build().unwrap()
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html#API_SendMessageBatch_Errors>
+async fn a_batch_has_one_to_ten_entries_with_distinct_ids(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    let send = |ids: Vec<String>| {
+        let entries = ids.iter().map(|id| entry(id, id)).collect();
+        stack.sqs.send_message_batch().queue_url(&queue.url).set_entries(Some(entries)).send()
+    };
+    let ids = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>();
+    let prefixed = |code: String| code.rsplit('.').next().unwrap_or_default().to_string();
+    assert_eq!(send(ids(10)).await.unwrap().successful().len(), 10);
+    assert_eq!(prefixed(code(send(ids(11)).await)), "TooManyEntriesInBatchRequest");
+    assert_eq!(prefixed(code(send(Vec::new()).await)), "EmptyBatchRequest");
+    let same = vec!["a".to_string(), "a".to_string()];
+    assert_eq!(prefixed(code(send(same).await)), "BatchEntryIdsNotDistinct");
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
+async fn a_batch_is_deleted_entry_by_entry(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    stack.send(&queue, "hello").await;
+    let message = stack.receive(&queue).await.remove(0);
+    let entry = |id: &str, handle: &str| {
+        DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build().unwrap()
+    };
+    let delete = stack
+        .sqs
+        .delete_message_batch()
+        .queue_url(&queue.url)
+        .entries(entry("good", message.receipt_handle().unwrap()))
+        .entries(entry("bad", "nonsense"));
+    let answer = delete.send().await.unwrap();
+    assert_eq!(answer.successful()[0].id(), "good");
+    assert_eq!(answer.failed()[0].id(), "bad");
+    assert!(answer.failed()[0].sender_fault());
+    assert_eq!(stack.counts(&queue).await, [0, 0, 0]);
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+async fn an_entry_fails_alone(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    let send = stack.sqs.send_message_batch().queue_url(&queue.url);
+    let answer = send.entries(entry("a", "good")).entries(entry("b", "\u{1}")).send().await.unwrap();
+    assert_eq!(answer.successful()[0].id(), "a");
+    assert_eq!(answer.failed()[0].id(), "b");
+    assert_eq!(answer.failed()[0].code(), "InvalidMessageContents");
+    assert_eq!(bodies(&stack.receive(&queue).await), ["good"]);
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+async fn a_message_may_have_one_mebibyte(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    let send = |n: usize| stack.sqs.send_message().queue_url(&queue.url).message_body("x".repeat(n)).send();
+    send(1_048_576).await.unwrap();
+    assert_eq!(code(send(1_048_577).await), "InvalidParameterValue");
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+async fn a_batch_may_have_one_mebibyte_together(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    let send = |n: usize| {
+        let half = "x".repeat(n);
+        let send = stack.sqs.send_message_batch().queue_url(&queue.url);
+        send.entries(entry("a", &half)).entries(entry("b", &half)).send()
+    };
+    send(524_288).await.unwrap();
+    assert_eq!(code(send(524_289).await), "AWS.SimpleQueueService.BatchRequestTooLong");
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+async fn a_queue_can_set_a_smaller_limit(stack: Stack) {
+    let limit = aws_sdk_sqs::types::QueueAttributeName::MaximumMessageSize;
+    let queue = stack.queue("q", &[(limit, "1024")]).await;
+    let send = |n: usize| stack.sqs.send_message().queue_url(&queue.url).message_body("x".repeat(n)).send();
+    send(1024).await.unwrap();
+    assert_eq!(code(send(1025).await), "InvalidParameterValue");
+}

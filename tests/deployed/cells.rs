@@ -1,0 +1,99 @@
+//! Events through the deployed function URL.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+
+use crate::stack::{Deployed, eventually};
+
+#[tokio::test]
+async fn an_event_is_processed_in_its_own_cell_and_in_no_other() {
+    let deployed = Deployed::read();
+    for (tenant, home) in [("acme", "alpha"), ("globex", "beta"), ("initech", "gamma")] {
+        let (status, accepted) = deployed.post(tenant, r#"{"type":"e2e.own","data":{"amount":1}}"#).await;
+        assert_eq!(status, 202, "{accepted}");
+        let id = accepted["id"].as_str().unwrap();
+        let event = deployed.processed(tenant, id).await;
+        assert_eq!(event["result"]["amount"], "1");
+        for cell in deployed.cells.keys() {
+            let held = deployed.keys(cell).await.contains(&format!("event#{id}"));
+            assert_eq!(held, cell == home, "{tenant}'s event in {cell}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn totals_are_exact() {
+    let deployed = Deployed::read();
+    for number in 1..=15 {
+        let body = json!({ "type": "e2e.total", "data": { "amount": number } }).to_string();
+        for tenant in ["acme", "globex"] {
+            assert_eq!(deployed.post(tenant, &body).await.0, 202);
+        }
+    }
+    for tenant in ["acme", "globex"] {
+        eventually(&format!("{tenant} has 15 events that add up to 120"), async || {
+            let total = deployed.total(tenant, "e2e.total").await?;
+            assert!(total.0 <= 15, "{total:?}");
+            (total == (15, "120".to_owned())).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(deployed.total("initech", "e2e.total").await, None);
+}
+
+#[tokio::test]
+async fn poison_lies_in_the_dead_letter_queue_of_its_cell_only() {
+    let deployed = Deployed::read();
+    let (_, poison) = deployed.post("globex", r#"{"type":"e2e.poison","data":{"amount":"ten"}}"#).await;
+    let id = poison["id"].as_str().unwrap();
+    let (_, neighbour) = deployed.post("globex", r#"{"type":"e2e.poison","data":{"amount":10}}"#).await;
+    deployed.processed("globex", neighbour["id"].as_str().unwrap()).await;
+    eventually("the poison is in beta's dead-letter queue", async || {
+        deployed.dead("beta").await.iter().any(|body| body.contains(id)).then_some(())
+    })
+    .await;
+    assert_eq!(deployed.get("globex", &format!("/v1/events/{id}")).await.1["status"], "accepted");
+    assert_eq!(deployed.total("globex", "e2e.poison").await, Some((1, "10".to_owned())));
+    for cell in ["alpha", "gamma"] {
+        assert_eq!(deployed.dead(cell).await, Vec::<String>::new(), "{cell}");
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_told_what_to_do() {
+    let deployed = Deployed::read();
+    for (tenant, body, status, problem) in [
+        ("acme", "", 400, "invalid-event"),
+        ("acme", "not json", 400, "invalid-event"),
+        ("umbrella", r#"{"type":"t"}"#, 404, "unknown-tenant"),
+    ] {
+        let (found, document) = deployed.post(tenant, body).await;
+        assert_eq!((found, &document["type"]), (status, &json!(format!("urn:cellstack:problem:{problem}"))));
+    }
+}
+
+#[tokio::test]
+async fn the_registry_has_a_record_of_each_cell_and_the_map_of_each_tenant() {
+    let deployed = Deployed::read();
+    let map = deployed.dynamodb().scan().table_name(&deployed.tenant_map_table).send().await.unwrap();
+    let tenants: BTreeSet<_> = map.items().iter().map(|item| item["tenant_id"].as_s().unwrap().as_str()).collect();
+    assert!(tenants.is_superset(&BTreeSet::from(["acme", "globex", "initech"])), "{tenants:?}");
+    for (name, cell) in &deployed.cells {
+        let registry = deployed.tenant_map_table.replace("-tenant-map", "-registry");
+        let config = deployed
+            .dynamodb()
+            .get_item()
+            .table_name(registry)
+            .key("pk", AttributeValue::S(format!("cell#{name}")))
+            .key("sk", AttributeValue::S("config".to_owned()))
+            .send()
+            .await
+            .unwrap()
+            .item
+            .unwrap();
+        assert_eq!(config["table"].as_s().unwrap(), &cell.table);
+        assert_eq!(config["topic_arn"].as_s().unwrap(), &cell.topic_arn);
+    }
+}
