@@ -166,13 +166,16 @@ impl TryFrom<String> for EventKey {
     }
 }
 
-/// Milliseconds since the Unix epoch as RFC 3339 text.
+/// Milliseconds since the Unix epoch as RFC 3339 text, always to the millisecond, so that texts sort as times do.
 #[must_use]
 pub fn rfc3339(ms: u64) -> String {
     use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-    let time = DateTime::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
-    // Beyond the year 9999 there is no such text; a clock that far off is better shown than hidden.
-    time.fmt(DateTimeFormat::DateTime).unwrap_or_else(|_| format!("{ms}ms"))
+    let second = DateTime::from_secs(i64::try_from(ms / 1000).unwrap_or(i64::MAX)).fmt(DateTimeFormat::DateTime);
+    match second {
+        Ok(text) => format!("{}.{:03}Z", text.trim_end_matches('Z'), ms % 1000),
+        // Beyond the year 9999 there is no such text; a clock that far off is better shown than hidden.
+        Err(_) => format!("{ms}ms"),
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +204,7 @@ mod tests {
     #[test]
     fn times_are_rfc3339_in_utc() {
         assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(u64::MAX), "18446744073709551615ms");
     }
 }

@@ -1,6 +1,6 @@
 //! Every limit, timeout and default in one place, each with its reason.
 //!
-//! The Terraform variables of the pipeline repeat [`pipeline`]; a test of the deployed stack compares the two.
+//! The defaults of Terraform's variables repeat [`pipeline`]; a test compares the two.
 
 use std::time::Duration;
 

@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(json["tenantid"], "acme");
         assert_eq!(json["cell"], "alpha");
         assert_eq!(json["epoch"], 3);
-        assert_eq!(json["time"], "2023-11-14T22:13:20Z");
+        assert_eq!(json["time"], "2023-11-14T22:13:20.000Z");
         assert!(text.contains(r#""data":{"amount":42.10, "x":"\u00e9"}"#), "data passes through unparsed: {text}");
 
         let back = Message::decode(&text).unwrap();

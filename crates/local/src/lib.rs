@@ -2,6 +2,7 @@
 //! needed. [`Stack`] is the test double of the project and what `cellstack-local` serves.
 
 mod ambient;
+mod cell;
 pub mod client;
 pub mod demo;
 mod function;

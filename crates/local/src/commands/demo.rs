@@ -82,15 +82,15 @@ impl Watcher for LiveView {
             let bar = self.bars.entry(event).or_insert_with(|| {
                 let bar = self.lines.add(ProgressBar::new(Hop::ALL.len() as u64));
                 // The template is a constant; the default style would show the same in another shape.
-                let style = ProgressStyle::with_template("{prefix:28} {spinner:.cyan} {wide_msg}");
+                let style = ProgressStyle::with_template("{prefix:39} {spinner:.cyan} {wide_msg}");
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 bar.enable_steady_tick(Duration::from_millis(80));
                 bar
             });
-            bar.set_prefix(format!("{} → {}", row.tenant, row.cell.as_deref().unwrap_or("?")));
+            bar.set_prefix(format!("{:22} {} → {}", row.name, row.tenant, row.cell.as_deref().unwrap_or("?")));
         } else {
             let problem = row.answer.problem.as_deref().unwrap_or("ok");
-            let _ = self.lines.println(format!("{:28}   {} {problem}", row.name, row.answer.status));
+            let _ = self.lines.println(format!("{:39}   {} {problem}", row.name, row.answer.status));
         }
     }
 

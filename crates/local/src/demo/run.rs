@@ -15,9 +15,9 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 
-use super::{Ending, Expect, Hop, Journey, Sample};
+use super::report::dead_letters;
+use super::{Answer, Ending, Hop, Journey, Report, Row, Sample};
 use crate::client;
-use crate::names::CellNames;
 use crate::serve::Served;
 
 /// How long the demo waits for its events to end.
@@ -31,60 +31,6 @@ pub trait Watcher {
     fn answered(&mut self, row: &Row);
     /// The event of `row` came further.
     fn moved(&mut self, row: &Row, journey: &Journey);
-}
-
-/// The answer to a sample.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The id of the event it made, if it made one.
-    pub event: Option<EventId>,
-    /// What kind of problem it told of, if it did.
-    pub problem: Option<String>,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// A sample and what came of it.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Its name.
-    pub name: String,
-    /// Whose it is.
-    pub tenant: String,
-    /// The cell that answered for the tenant.
-    pub cell: Option<String>,
-    /// What must come of it.
-    pub expect: Expect,
-    /// What was answered.
-    pub answer: Answer,
-}
-
-/// What lies in a dead-letter queue.
-#[derive(Debug, Clone)]
-pub struct DeadLetter {
-    /// The queue.
-    pub queue: String,
-    /// The event, where the letter is one.
-    pub event: Option<EventId>,
-    /// How often it was received before it was given up.
-    pub receives: u32,
-    /// The message.
-    pub body: String,
-}
-
-/// How it all ended.
-#[derive(Debug)]
-pub struct Report {
-    /// Every sample.
-    pub rows: Vec<Row>,
-    /// Every event.
-    pub journeys: HashMap<EventId, Journey>,
-    /// Everything that could not be delivered.
-    pub dead_letters: Vec<DeadLetter>,
-    /// What ended elsewhere than it must; empty when all is well.
-    pub mismatches: Vec<String>,
 }
 
 /// Runs the demo. `pace` is waited between requests, so that a person can follow.
@@ -134,7 +80,7 @@ impl<W: Watcher> Demo<'_, W> {
             tenant: sample.tenant().unwrap_or("-").to_owned(),
             cell: header(&response, "x-cell-id"),
             expect: sample.expect.clone(),
-            answer: answer(&response, answered - started),
+            answer: Answer::read(&response, answered - started),
         };
         self.watcher.answered(&row);
         if let Some(event) = row.answer.event {
@@ -276,28 +222,11 @@ impl<W: Watcher> Demo<'_, W> {
     }
 }
 
-fn answer(response: &Response<Bytes>, took: Duration) -> Answer {
-    #[derive(Deserialize)]
-    struct Body {
-        id: Option<EventId>,
-        r#type: Option<String>,
-    }
-    let body = serde_json::from_slice::<Body>(response.body()).ok();
-    let status = response.status().as_u16();
-    let (event, kind) = body.map_or((None, None), |body| (body.id, body.r#type));
-    Answer {
-        status,
-        event: event.filter(|_| status == 202),
-        problem: kind.and_then(|kind| kind.strip_prefix("urn:cellstack:problem:").map(ToOwned::to_owned)),
-        took,
-    }
-}
-
 fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-fn event_of_message(body: &str) -> Option<EventId> {
+pub(super) fn event_of_message(body: &str) -> Option<EventId> {
     #[derive(Deserialize)]
     struct Message {
         id: EventId,
@@ -308,22 +237,4 @@ fn event_of_message(body: &str) -> Option<EventId> {
 fn event_of_record(record: &str) -> Option<EventId> {
     let record: serde_json::Value = serde_json::from_str(record).ok()?;
     record["dynamodb"]["Keys"]["sk"]["S"].as_str()?.strip_prefix(EventKey::PREFIX)?.parse().ok()
-}
-
-/// What lies in every dead-letter queue of every cell; looking changes nothing.
-fn dead_letters(served: &Served) -> Vec<DeadLetter> {
-    let mut found = Vec::new();
-    for cell in served.stack.cells() {
-        for queue in CellNames::of(cell).dead_letter_queues() {
-            for letter in served.stack.aws().peek_queue(queue) {
-                found.push(DeadLetter {
-                    queue: queue.to_owned(),
-                    event: event_of_message(&letter.body),
-                    receives: letter.receive_count,
-                    body: letter.body.to_string(),
-                });
-            }
-        }
-    }
-    found
 }

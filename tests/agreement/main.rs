@@ -1,0 +1,52 @@
+//! What Rust and Terraform both say must be the same: the pipeline's settings and the stream filter.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use cellstack_core::limits::pipeline;
+
+fn terraform(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform").join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The default of an optional number, within the block that begins with `block`.
+fn default(variables: &str, block: &str, name: &str) -> u64 {
+    let block = &variables[variables.find(block).unwrap_or_else(|| panic!("no {block}"))..];
+    let line = block.lines().find(|line| line.trim_start().starts_with(&format!("{name} ")));
+    let line = line.unwrap_or_else(|| panic!("no {name} after {block}"));
+    let number = line.rsplit_once(", ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("no default in: {line}"))
+}
+
+#[test]
+fn the_pipelines_settings() {
+    let variables = terraform("modules/cell/variables.tf");
+    let pipeline = |name| default(&variables, "variable \"pipeline\"", name);
+    let seconds = |time: Duration| time.as_secs();
+    assert_eq!(pipeline("stream_batch_size"), pipeline::STREAM_BATCH as u64);
+    assert_eq!(pipeline("stream_retries"), u64::from(pipeline::STREAM_RETRIES));
+    assert_eq!(pipeline("stream_record_age"), seconds(pipeline::STREAM_RECORD_AGE));
+    assert_eq!(pipeline("queue_batch_size"), pipeline::QUEUE_BATCH as u64);
+    assert_eq!(pipeline("queue_maximum_concurrency"), pipeline::QUEUE_CONCURRENCY as u64);
+    assert_eq!(pipeline("queue_retention"), seconds(pipeline::QUEUE_RETENTION));
+    assert_eq!(pipeline("dlq_retention"), seconds(pipeline::DLQ_RETENTION));
+    assert_eq!(pipeline("max_receive_count"), u64::from(pipeline::MAX_RECEIVES));
+    // The visibility timeout follows from two others.
+    let window = pipeline("queue_batching_window");
+    assert_eq!(seconds(pipeline::VISIBILITY_TIMEOUT), 6 * seconds(pipeline::CONSUMER_TIMEOUT) + window);
+}
+
+#[test]
+fn the_functions_timeouts() {
+    let variables = terraform("variables.tf");
+    for (function, timeout) in [
+        ("router = ", pipeline::ROUTER_TIMEOUT),
+        ("producer = ", pipeline::PRODUCER_TIMEOUT),
+        ("consumer = ", pipeline::CONSUMER_TIMEOUT),
+    ] {
+        assert_eq!(default(&variables, function, "timeout"), timeout.as_secs(), "{function}");
+    }
+}
