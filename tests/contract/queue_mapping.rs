@@ -27,6 +27,7 @@ contract! {
         a_fifo_group_is_processed_in_order: "needs a function in process"
         a_timeout_is_a_failure: "needs paused time"
         a_throttled_batch_is_tried_until_its_visibility_timeout: "needs injected throttles"
+        a_mapping_that_dies_loses_nothing: "needs paused time"
         settings_have_ranges: "looks at the embedded mapping's own checks"
     }
 }
@@ -265,6 +266,23 @@ async fn a_throttled_batch_is_tried_until_its_visibility_timeout(stack: Stack) {
     stack.send(&queue, "good").await;
     sleep(3600).await;
     assert_eq!(bodies(&stack.receive(&dead).await), ["good"]);
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+async fn a_mapping_that_dies_loses_nothing(stack: Stack) {
+    let (queue, _) = queue(&stack).await;
+    stack.send(&queue, "survivor").await;
+    let mapping = QueueMapping::new(&queue.name, "f");
+    let hanging = function_fn(|_| std::future::pending());
+    let dying = stack.aws().map_queue(mapping.clone(), hanging).unwrap();
+    sleep(1).await;
+    assert_eq!(stack.counts(&queue).await, [0, 1, 0]);
+    drop(dying);
+    let (function, invocations) = succeeding();
+    let _mapping = stack.aws().map_queue(mapping, function).unwrap();
+    sleep(200).await;
+    assert_eq!(invocations.lines(), ["survivor"]);
+    assert_eq!(stack.counts(&queue).await, [0, 0, 0]);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>

@@ -24,6 +24,7 @@ contract! {
         throttles_do_not_count_as_retries: "needs injected throttles"
         a_timeout_and_a_panic_are_function_errors: "needs a function that hangs or panics"
         retries_back_off: "needs paused time"
+        a_mapping_stopped_while_it_retries_keeps_its_checkpoint: "needs the embedded mapping's handle"
     }
 }
 
@@ -236,4 +237,22 @@ async fn retries_back_off(stack: Stack) {
     assert_eq!(pauses.len(), 10);
     assert!(pauses.is_sorted(), "{pauses:?}");
     assert!(pauses[9] >= 30.0 && pauses[9] <= 61.0, "{pauses:?}");
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html>
+async fn a_mapping_stopped_while_it_retries_keeps_its_checkpoint(stack: Stack) {
+    let (mut mapping, _) = prepare(&stack, &["1", "2", "3"]).await;
+    mapping.batch_size = 1;
+    mapping.max_retries = None;
+    let mut next = mapping.clone();
+    let (function, _) = failing_on(&["2"]);
+    let handle = stack.aws().map_stream(mapping, function).unwrap();
+    sleep(300).await;
+    let checkpoint = handle.checkpoint().unwrap();
+    let start = tokio::time::Instant::now();
+    handle.stop().await;
+    assert!(start.elapsed().as_secs() < 1, "it does not sit out its pause");
+    next.starting_position = cellstack_emulator::StartingPosition::After(checkpoint);
+    let invocations = run(&stack, next, crate::functions::succeeding()).await;
+    assert_eq!(invocations.lines(), ["2", "3"]);
 }

@@ -1,4 +1,37 @@
 //! DynamoDB, SNS, SQS and Lambda's event source mappings in one process, with AWS's semantics.
+//!
+//! SDK clients talk to it without a socket, everything runs on Tokio's time, randomness comes from a seed, and faults
+//! are scripted an operation. What AWS documents and this crate promises is written down in `tests/contract`.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use cellstack_emulator::{Aws, Fault, FaultKind, QueueMapping, function_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let aws = Aws::builder().seed(7).build();
+//! let sqs = aws_sdk_sqs::Client::new(&aws.sdk_config());
+//! let url = sqs.create_queue().queue_name("orders").send().await?.queue_url.unwrap_or_default();
+//!
+//! // The first send is throttled; the SDK tries again.
+//! aws.faults().inject(Fault::new("SQS", "SendMessage", FaultKind::Throttle).times(1));
+//! sqs.send_message().queue_url(&url).message_body("hello").send().await?;
+//! assert_eq!(aws.calls("SQS", "SendMessage"), 2);
+//!
+//! let function = function_fn(|event: Bytes| async move {
+//!     assert!(event.starts_with(br#"{"Records":[{"messageId""#));
+//!     Ok(Bytes::new())
+//! });
+//! let mapping = aws.map_queue(QueueMapping::new("orders", "consumer"), function)?;
+//! tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+//! mapping.stop().await;
+//! assert!(aws.peek_queue("orders").is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Not emulated: IAM and signatures, capacity and quotas a second, shard splits (a stream has one shard), tumbling
+//! windows, subscribers other than queues, tags beyond keeping them, `ReceiveRequestAttemptId`.
 
 mod aws;
 mod client;

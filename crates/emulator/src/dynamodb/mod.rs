@@ -9,6 +9,7 @@ mod fault;
 mod ops;
 mod store;
 pub(crate) mod streams;
+mod streams_api;
 mod tokens;
 
 pub(crate) use fault::{apply as apply_fault, split_batch};

@@ -2,15 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
 use dynoxide::storage::Storage;
 use dynoxide::{DynoxideError, Result};
 use serde::Deserialize;
 
 use super::ops;
-use super::streams::{Change, Shard, Shards, parse_sequence_number, sequence_number};
+use super::streams::{Change, Shard, Shards};
 use super::tokens::{Seen, Tokened, Tokens};
 use crate::context::{Context, lock};
 
@@ -22,15 +20,15 @@ const DRAIN: &str = "DELETE FROM _stream_records \
 
 /// DynamoDB and DynamoDB Streams.
 pub(crate) struct DynamoDb {
-    context: Arc<Context>,
+    pub(super) context: Arc<Context>,
     arn_prefix: String,
     /// Records a mapping has passed are dropped beyond this many.
     keep_records: usize,
     state: Mutex<State>,
 }
 
-struct State {
-    storage: Storage,
+pub(super) struct State {
+    pub(super) storage: Storage,
     vectors: VectorIndexLifecycle,
     tokens: Tokens,
     shards: Shards,
@@ -70,14 +68,17 @@ impl DynamoDb {
         if ops::writes(operation) {
             self.drain(&mut state)?;
         }
-        if operation == "DeleteTable" && answer.is_ok() {
+        // A table that goes, or whose stream is switched, ends the stream it had.
+        let ends_stream =
+            operation == "DeleteTable" || (operation == "UpdateTable" && body.contains("\"StreamSpecification\""));
+        if ends_stream && answer.is_ok() {
             #[derive(Deserialize)]
-            struct Deleted {
+            struct Table {
                 #[serde(rename = "TableName")]
-                table_name: String,
+                name: String,
             }
-            let deleted: Deleted = ops::read(body)?;
-            if let Some(shard) = state.shards.remove(&deleted.table_name) {
+            let table: Table = ops::read(body)?;
+            if let Some(shard) = state.shards.remove(&table.name) {
                 shard.close();
             }
         }
@@ -162,7 +163,7 @@ impl DynamoDb {
         Ok(())
     }
 
-    fn shard_of(&self, state: &mut State, table: &str) -> Result<Arc<Shard>> {
+    pub(super) fn shard_of(&self, state: &mut State, table: &str) -> Result<Arc<Shard>> {
         if let Some(shard) = state.shards.get(table) {
             return Ok(shard.clone());
         }
@@ -182,97 +183,6 @@ impl DynamoDb {
         state.shards.insert(table.to_string(), shard.clone());
         Ok(shard)
     }
-
-    fn describe_stream(&self, state: &mut State, body: &str) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Request {
-            #[serde(rename = "StreamArn")]
-            stream_arn: String,
-        }
-        let request: Request = ops::read(body)?;
-        let shard = self.shard_of(state, table_of(&request.stream_arn)?)?;
-        shard.expire(self.context.clock.ms());
-        let described = ops::ready(dynoxide::actions::describe_stream::execute(&state.storage, ops::read(body)?))?;
-        let mut answer = serde_json::to_value(&described).map_err(internal)?;
-        let description = &mut answer["StreamDescription"];
-        let start = shard.first().unwrap_or_else(|| shard.last() + 1);
-        description["Shards"] = serde_json::json!([{
-            "ShardId": shard.id(),
-            "SequenceNumberRange": { "StartingSequenceNumber": sequence_number(start) },
-        }]);
-        let schema = state.storage.get_table_metadata(&shard.table)?;
-        if let Some(schema) = schema.and_then(|m| serde_json::from_str(&m.key_schema).ok()) {
-            let schema: serde_json::Value = schema;
-            description["KeySchema"] = schema;
-        }
-        Ok(answer.to_string())
-    }
-
-    fn get_shard_iterator(&self, state: &mut State, body: &str) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Request {
-            #[serde(rename = "StreamArn")]
-            stream_arn: String,
-            #[serde(rename = "ShardId")]
-            shard_id: String,
-            #[serde(rename = "ShardIteratorType")]
-            kind: String,
-            #[serde(rename = "SequenceNumber", default)]
-            sequence_number: Option<String>,
-        }
-        let request: Request = ops::read(body)?;
-        let shard = self.shard_of(state, table_of(&request.stream_arn)?)?;
-        if request.shard_id != shard.id() {
-            return Err(not_found(&request.shard_id));
-        }
-        let named = || {
-            let text = request.sequence_number.as_deref().unwrap_or_default();
-            parse_sequence_number(text)
-                .ok_or_else(|| DynoxideError::ValidationException("Invalid SequenceNumber".into()))
-        };
-        let after = match request.kind.as_str() {
-            "TRIM_HORIZON" => 0,
-            "LATEST" => shard.last(),
-            "AT_SEQUENCE_NUMBER" => named()?.saturating_sub(1),
-            "AFTER_SEQUENCE_NUMBER" => named()?,
-            other => {
-                return Err(DynoxideError::ValidationException(format!(
-                    "1 validation error detected: Value '{other}' at 'shardIteratorType' failed to satisfy constraint: \
-                     Member must satisfy enum value set: \
-                     [AFTER_SEQUENCE_NUMBER, LATEST, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
-                )));
-            }
-        };
-        let iterator = STANDARD.encode(format!("{after}|{}", shard.table));
-        Ok(serde_json::json!({ "ShardIterator": iterator }).to_string())
-    }
-
-    fn get_records(&self, state: &mut State, body: &str) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Request {
-            #[serde(rename = "ShardIterator")]
-            iterator: String,
-            #[serde(rename = "Limit", default)]
-            limit: Option<usize>,
-        }
-        let request: Request = ops::read(body)?;
-        let invalid = || DynoxideError::ValidationException("Invalid ShardIterator".into());
-        let decoded = STANDARD.decode(&request.iterator).map_err(|_| invalid())?;
-        let decoded = String::from_utf8(decoded).map_err(|_| invalid())?;
-        let (after, table) = decoded.split_once('|').ok_or_else(invalid)?;
-        let after: u64 = after.parse().map_err(|_| invalid())?;
-        let shard = self.shard_of(state, table)?;
-        shard.expire(self.context.clock.ms());
-        let limit = request.limit.unwrap_or(1000).clamp(1, 1000);
-        let records = shard.read(after, limit).unwrap_or_default();
-        let next = records.last().map_or(after, |r| r.sequence);
-        let records: Vec<_> = records.iter().map(|r| r.api_json()).collect();
-        Ok(format!(
-            r#"{{"Records":[{}],"NextShardIterator":"{}"}}"#,
-            records.join(","),
-            STANDARD.encode(format!("{next}|{table}"))
-        ))
-    }
 }
 
 /// A write that leaves an item as it was makes no stream record on AWS; the engine records it.
@@ -287,14 +197,6 @@ fn is_no_change(change: &Change) -> bool {
     new.len() == old.len() && super::canonical::canonical_hash(new) == super::canonical::canonical_hash(old)
 }
 
-fn table_of(stream_arn: &str) -> Result<&str> {
-    stream_arn.split('/').nth(1).ok_or_else(|| not_found(stream_arn))
-}
-
-fn not_found(what: &str) -> DynoxideError {
+pub(super) fn not_found(what: &str) -> DynoxideError {
     DynoxideError::ResourceNotFoundException(format!("Requested resource not found: Stream: {what} not found"))
-}
-
-fn internal(error: impl std::fmt::Display) -> DynoxideError {
-    DynoxideError::InternalServerError(error.to_string())
 }

@@ -48,7 +48,11 @@ pub(super) async fn invoke(
         }
     }
     context.observers.tell(|| Observation::Invoked { function: name.clone(), records });
+    let start = tokio::time::Instant::now();
     let answer = function::invoke(function, payload, timeout).await;
+    if fault == Some(FaultKind::HangAfterCommit) {
+        tokio::time::sleep_until(start + timeout).await;
+    }
     match (fault, answer) {
         (None, Ok(answer)) => Invoked::Answered(answer),
         (None, Err(error)) => {

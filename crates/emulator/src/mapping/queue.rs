@@ -82,12 +82,12 @@ impl Worker {
             };
             // Only a closed semaphore refuses, and nobody closes this one.
             let Ok(permit) = permit else { break };
-            let batch = tokio::select! {
-                batch = self.gather() => batch,
-                // Nothing is lost: what `gather` has received comes back after its visibility timeout, and before its
-                // first message it holds nothing.
+            let first = tokio::select! {
+                // Takes messages only in the moment in which it is done: nothing is lost when it is dropped.
+                first = self.poll(MAX_RECEIVE.min(self.mapping.batch_size), POLL) => first,
                 () = control.changed() => continue,
             };
+            let batch = self.fill(first).await;
             if batch.is_empty() {
                 continue;
             }
@@ -102,11 +102,9 @@ impl Worker {
         }
     }
 
-    /// Polls until there is a batch; empty after a poll that failed or found nothing.
-    async fn gather(&self) -> Vec<Received> {
-        let clock = &self.context.clock;
-        let mut batch = self.poll(MAX_RECEIVE.min(self.mapping.batch_size), POLL).await;
-        let window = self.mapping.window;
+    /// Gathers more for a batch, until it is full or its window is over.
+    async fn fill(&self, mut batch: Vec<Received>) -> Vec<Received> {
+        let (clock, window) = (&self.context.clock, self.mapping.window);
         if batch.is_empty() || window.is_zero() {
             return batch;
         }

@@ -102,7 +102,9 @@ impl Lane {
             if full || window_ends.is_some_and(|at| at <= now) {
                 let batch = self.take_batch(&mut pending);
                 // Let go of before the batch is processed: the notification is of no use then.
-                self.process(batch, &mut control).await;
+                if !self.process(batch, &mut control).await {
+                    return;
+                }
                 pending.since = pending.items.front().map(|_| now);
                 if pending.items.is_empty() {
                     self.advance(cursor);

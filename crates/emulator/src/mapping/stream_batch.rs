@@ -49,8 +49,8 @@ enum Outcome {
 }
 
 impl Lane {
-    /// Works a batch off; returns when every record is done with, or when the mapping is stopped.
-    pub(super) async fn process(&self, batch: Vec<Item>, control: &mut Control) {
+    /// Works a batch off until every record is done with; `false` if the mapping was stopped before.
+    pub(super) async fn process(&self, batch: Vec<Item>, control: &mut Control) -> bool {
         let mut parts = vec![Part { items: batch, failures: 0, tries: 0, invocations: 0 }];
         // The last part is the earliest: records stay in order.
         while let Some(mut part) = parts.pop() {
@@ -90,11 +90,15 @@ impl Lane {
             }
             let pause = pause(part.tries);
             parts.push(part);
-            tokio::time::sleep(pause).await;
-            if control.stopped() || !control.enabled().await {
-                return;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = control.changed() => {}
+            }
+            if !control.enabled().await {
+                return false;
             }
         }
+        true
     }
 
     async fn attempt(&self, part: &mut Part) -> Outcome {

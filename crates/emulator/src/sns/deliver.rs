@@ -46,7 +46,8 @@ impl Sns {
                 },
                 attributes: if raw { publication.attributes.clone() } else { Attributes::new() },
                 group: publication.group.clone(),
-                deduplication: publication.deduplication.clone(),
+                // A FIFO topic may deliver to a standard queue, which knows no deduplication.
+                deduplication: publication.deduplication.clone().filter(|_| subscription.endpoint.ends_with(".fifo")),
                 ..Send::default()
             };
             if subscription.raw && !fits {

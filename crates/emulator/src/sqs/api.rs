@@ -1,24 +1,18 @@
-//! Operations of the API.
+//! Operations on messages, and where all others go.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::batch::{batch, check_batch, failed_json, injected_error};
 use super::message::{Received, Sent, parse_receipt_handle, size};
 use super::registry::Sqs;
-use super::wire::{
-    Batch, ByReceipt, CreateQueue, ListQueues, MoveRequest, OfQueue, ReceiveMessage, SendMessage, SetAttributes,
-};
-use crate::context::lock;
+use super::wire::{Batch, ByReceipt, ReceiveMessage, SendMessage};
 use crate::error::ApiError;
 
-/// Entries in a batch.
-const MAX_BATCH: usize = 10;
 /// Bytes in a batch of sends, and the longest message: 1 MiB since August 2025.
 const MAX_BATCH_BYTES: usize = 1_048_576;
-const PURGE_PAUSE_MS: u64 = 60_000;
 
 impl Sqs {
     /// Runs one operation. Batch entries from `fail_from` on fail by injection.
@@ -45,70 +39,6 @@ impl Sqs {
                 batch(read(body)?, fail_from, |url, entry: &ByReceipt| self.change_entry(url, entry))
             }
             _ => self.control(operation, body).map(|v| v.to_string()),
-        }
-    }
-
-    fn control(self: &Arc<Self>, operation: &str, body: &[u8]) -> Result<Value, ApiError> {
-        match operation {
-            "CreateQueue" => {
-                let request: CreateQueue = read(body)?;
-                let url = self.create(&request.queue_name, &request.attributes, request.tags)?;
-                Ok(json!({ "QueueUrl": url }))
-            }
-            "GetQueueUrl" => {
-                let request: CreateQueue = read(body)?;
-                self.with(&request.queue_name, |_, _| Ok(()))?;
-                Ok(json!({ "QueueUrl": self.url(&request.queue_name) }))
-            }
-            "DeleteQueue" => {
-                let request: OfQueue = read(body)?;
-                self.delete_queue(name(&request.queue_url))?;
-                Ok(json!({}))
-            }
-            "ListQueues" => Ok(self.list_queues(&read(body)?)),
-            "GetQueueAttributes" => self.get_attributes(&read(body)?),
-            "SetQueueAttributes" => self.set_attributes(&read(body)?),
-            "PurgeQueue" => self.purge(&read(body)?),
-            "ListDeadLetterSourceQueues" => {
-                let request: OfQueue = read(body)?;
-                let arn = self.with(name(&request.queue_url), |q, _| Ok(q.arn.clone()))?;
-                let state = lock(&self.state);
-                let sources = state.queues.values().filter(|q| {
-                    let redrive = q.attributes.redrive.as_ref();
-                    redrive.is_some_and(|r| *r.target_arn == *arn)
-                });
-                let mut urls: Vec<_> = sources.map(|q| self.url(&q.name)).collect();
-                urls.sort();
-                Ok(json!({ "queueUrls": urls }))
-            }
-            "TagQueue" | "UntagQueue" | "ListQueueTags" => {
-                let request: OfQueue = read(body)?;
-                self.with(name(&request.queue_url), |queue, _| {
-                    queue.tags.extend(request.tags.clone());
-                    queue.tags.retain(|k, _| !request.tag_keys.contains(k));
-                    Ok(if operation == "ListQueueTags" { json!({ "Tags": queue.tags }) } else { json!({}) })
-                })
-            }
-            "StartMessageMoveTask" => {
-                let request: MoveRequest = read(body)?;
-                self.start_move(
-                    &request.source_arn.unwrap_or_default(),
-                    request.destination_arn,
-                    request.max_number_of_messages_per_second,
-                )
-            }
-            "CancelMessageMoveTask" => {
-                let request: MoveRequest = read(body)?;
-                self.cancel_move(&request.task_handle.unwrap_or_default())
-            }
-            "ListMessageMoveTasks" => {
-                let request: MoveRequest = read(body)?;
-                Ok(self.list_moves(&request.source_arn.unwrap_or_default(), request.max_results.unwrap_or(1)))
-            }
-            _ => Err(ApiError::sender(
-                "UnsupportedOperation",
-                format!("The action {operation} is not valid for this endpoint."),
-            )),
         }
     }
 
@@ -248,88 +178,14 @@ impl Sqs {
         }
         self.change_visibility(queue, slot, receipt, seconds * 1000)
     }
-
-    fn list_queues(&self, request: &ListQueues) -> Value {
-        let prefix = request.queue_name_prefix.as_deref().unwrap_or_default();
-        let state = lock(&self.state);
-        let mut names: Vec<_> = state.queues.keys().filter(|n| n.starts_with(prefix)).cloned().collect();
-        names.sort();
-        if let Some(after) = &request.next_token {
-            names.retain(|n| n > after);
-        }
-        let max = request.max_results.unwrap_or(1000);
-        let more = names.len() > max;
-        names.truncate(max);
-        let urls: Vec<_> = names.iter().map(|n| self.url(n)).collect();
-        let mut answer = json!({ "QueueUrls": urls });
-        if more && request.max_results.is_some() {
-            answer["NextToken"] = json!(names.last());
-        }
-        answer
-    }
-
-    fn get_attributes(&self, request: &OfQueue) -> Result<Value, ApiError> {
-        let mut all = self.with(name(&request.queue_url), |queue, _| {
-            let mut all = queue.attributes.list();
-            let counts = queue.counts();
-            let mut put = |name: &str, value: String| {
-                all.insert(name.into(), value);
-            };
-            put("QueueArn", queue.arn.to_string());
-            put("ApproximateNumberOfMessages", counts.ready.to_string());
-            put("ApproximateNumberOfMessagesNotVisible", counts.in_flight.to_string());
-            put("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string());
-            put("CreatedTimestamp", (queue.created_ms / 1000).to_string());
-            put("LastModifiedTimestamp", (queue.modified_ms / 1000).to_string());
-            Ok(all)
-        })?;
-        let names = &request.attribute_names;
-        if !names.iter().any(|n| n == "All") {
-            all.retain(|k, _| names.contains(k));
-        }
-        Ok(if all.is_empty() { json!({}) } else { json!({ "Attributes": all }) })
-    }
-
-    fn set_attributes(&self, request: &SetAttributes) -> Result<Value, ApiError> {
-        self.with(name(&request.queue_url), |queue, now| {
-            let mut changed = queue.attributes.clone();
-            for (key, value) in &request.attributes {
-                changed.set(key, value)?;
-            }
-            if changed.fifo != queue.attributes.fifo {
-                return Err(ApiError::sender(
-                    "InvalidAttributeValue",
-                    "You can specify the FifoQueue attribute only when you create the queue.",
-                ));
-            }
-            queue.attributes = changed;
-            queue.modified_ms = now;
-            Ok(json!({}))
-        })
-    }
-
-    fn purge(&self, request: &OfQueue) -> Result<Value, ApiError> {
-        self.with(name(&request.queue_url), |queue, now| {
-            if queue.purged_ms.is_some_and(|at| at + PURGE_PAUSE_MS > now) {
-                return Err(ApiError::new(
-                    403,
-                    "PurgeQueueInProgress",
-                    format!("Only one PurgeQueue operation on {} is allowed every 60 seconds.", queue.name),
-                ));
-            }
-            queue.purged_ms = Some(now);
-            queue.purge();
-            Ok(json!({}))
-        })
-    }
 }
 
 /// Queue name from its URL.
-fn name(url: &str) -> &str {
+pub(super) fn name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| {
         let text = error.to_string();
@@ -347,71 +203,4 @@ fn sent_json(sent: &Sent) -> Value {
         entry["SequenceNumber"] = json!(number);
     }
     entry
-}
-
-fn failed_json(id: &str, error: &ApiError) -> Value {
-    json!({
-        "Id": id,
-        "Code": super::query_code(&error.code),
-        "Message": error.message,
-        "SenderFault": error.is_sender_fault(),
-    })
-}
-
-fn injected_error() -> ApiError {
-    ApiError::new(500, "InternalError", "injected failure of this entry")
-}
-
-/// Number and ids of batch entries.
-///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html#API_SendMessageBatch_Errors>
-fn check_batch<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiError> {
-    let count = ids.len();
-    if count == 0 {
-        return Err(ApiError::sender("EmptyBatchRequest", "There should be at least one entry in the request."));
-    }
-    if count > MAX_BATCH {
-        return Err(ApiError::sender(
-            "TooManyEntriesInBatchRequest",
-            format!("Maximum number of entries per request are {MAX_BATCH}. You have sent {count}."),
-        ));
-    }
-    let mut seen = HashSet::new();
-    for id in ids {
-        let well_formed =
-            (1..=80).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-        if !well_formed {
-            return Err(ApiError::sender(
-                "InvalidBatchEntryId",
-                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
-            ));
-        }
-        if !seen.insert(id) {
-            return Err(ApiError::sender("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
-        }
-    }
-    Ok(())
-}
-
-fn batch(
-    request: Batch<ByReceipt>,
-    fail_from: Option<usize>,
-    mut each: impl FnMut(&str, &ByReceipt) -> Result<(), ApiError>,
-) -> Result<String, ApiError> {
-    check_batch(request.entries.iter().map(|e| e.id.as_str()))?;
-    let (mut ok, mut failed) = (Vec::new(), Vec::new());
-    for (i, entry) in request.entries.iter().enumerate() {
-        let result = if fail_from.is_some_and(|from| i >= from) {
-            Err(injected_error())
-        } else {
-            each(&request.queue_url, entry)
-        };
-        match result {
-            Ok(()) => ok.push(json!({ "Id": entry.id })),
-            // The queue is missing: the request fails, not its entries.
-            Err(error) if error.code == "QueueDoesNotExist" => return Err(error),
-            Err(error) => failed.push(failed_json(&entry.id, &error)),
-        }
-    }
-    Ok(json!({ "Successful": ok, "Failed": failed }).to_string())
 }

@@ -196,65 +196,6 @@ pub(crate) fn size(body: &str, attributes: &Attributes) -> usize {
     body.len() + attributes.iter().map(attribute).sum::<usize>()
 }
 
-/// Which characters a body may hold.
-///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(super) fn check_content(body: &str) -> Result<(), ApiError> {
-    let allowed =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-    // Every byte below 0x20 is suspicious, and the two non-characters begin with 0xEF: the usual body takes the fast way.
-    let suspicious = body.bytes().any(|b| b < 0x20 || b == 0xEF);
-    if suspicious && !body.chars().all(allowed) {
-        return Err(ApiError::sender(
-            "InvalidMessageContents",
-            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
-        ));
-    }
-    Ok(())
-}
-
-/// Names, types and number of message attributes.
-pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), ApiError> {
-    let invalid = |message: String| Err(ApiError::sender("InvalidParameterValue", message));
-    if attributes.len() > 10 {
-        return invalid(format!(
-            "Number of message attributes [{}] exceeds the allowed maximum [10].",
-            attributes.len()
-        ));
-    }
-    for (name, value) in attributes {
-        let base = value.data_type.split('.').next().unwrap_or_default();
-        let filled = match base {
-            "String" | "Number" => value.string.as_ref().is_some_and(|s| !s.is_empty()),
-            "Binary" => value.binary.as_ref().is_some_and(|s| !s.is_empty()),
-            _ => {
-                return invalid(format!(
-                    "The type of message (user) attribute '{name}' is invalid. You must use only the following supported \
-                     type prefixes: Binary, Number, String."
-                ));
-            }
-        };
-        if !filled {
-            return invalid(format!(
-                "The message (user) attribute '{name}' must contain a non-empty message attribute value."
-            ));
-        }
-        let lower = name.to_ascii_lowercase();
-        let well_formed = !name.is_empty()
-            && name.len() <= 256
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-            && !name.starts_with('.')
-            && !name.ends_with('.')
-            && !name.contains("..")
-            && !lower.starts_with("aws.")
-            && !lower.starts_with("amazon.");
-        if !well_formed {
-            return invalid(format!("The message (user) attribute name '{name}' is invalid."));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,14 +216,6 @@ mod tests {
         .into();
         assert_eq!(md5_of_attributes(&two).as_deref(), Some("7ce42c528de8c4a085f9ddb772e70489"));
         assert_eq!(md5_of_attributes(&Attributes::new()), None);
-    }
-
-    #[test]
-    fn content_is_checked_by_character() {
-        assert!(check_content("tab\t newline\n return\r ümlaut 😀 \u{FFFD}").is_ok());
-        for bad in ["\u{0}", "\u{8}", "\u{1F}", "x\u{FFFE}", "\u{FFFF}"] {
-            assert!(check_content(bad).is_err(), "{bad:?}");
-        }
     }
 
     #[test]

@@ -4,8 +4,13 @@
 
 mod api;
 mod attributes;
+mod batch;
+mod check;
+mod control;
 mod fifo;
 mod message;
+#[cfg(test)]
+mod model;
 mod queue;
 mod redrive;
 mod registry;

@@ -9,8 +9,7 @@ use tokio::sync::Notify;
 use super::attributes::QueueAttributes;
 use super::fifo::{Deduplication, Groups};
 use super::message::{
-    Message, Position, Received, Send, Sent, check_attributes, check_content, md5_hex, md5_of_attributes,
-    receipt_handle, sequence_number, size,
+    Message, Position, Received, Send, Sent, md5_hex, md5_of_attributes, receipt_handle, sequence_number,
 };
 use crate::error::ApiError;
 
@@ -71,49 +70,6 @@ impl Queue {
             groups: Groups::default(),
             deduplication: Deduplication::default(),
         }
-    }
-
-    /// What is wrong with a message before it is looked at together with others.
-    pub(super) fn check(&self, send: &Send) -> Result<(), ApiError> {
-        if send.body.is_empty() {
-            return Err(ApiError::sender("MissingParameter", "The request must contain the parameter MessageBody."));
-        }
-        let limit = self.attributes.maximum_message_size;
-        if size(&send.body, &send.attributes) > limit {
-            return Err(ApiError::sender(
-                "InvalidParameterValue",
-                format!("One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."),
-            ));
-        }
-        check_content(&send.body)?;
-        check_attributes(&send.attributes)?;
-        let invalid = |message: &str| Err(ApiError::sender("InvalidParameterValue", message));
-        if send.delay_seconds.is_some_and(|d| d > 900) {
-            return invalid(
-                "Value for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
-            );
-        }
-        if self.attributes.fifo {
-            if send.delay_seconds.is_some_and(|d| d > 0) {
-                return invalid(
-                    "Value for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.",
-                );
-            }
-            if send.group.as_deref().is_none_or(str::is_empty) {
-                return Err(ApiError::sender(
-                    "MissingParameter",
-                    "The request must contain the parameter MessageGroupId.",
-                ));
-            }
-            if send.deduplication.is_none() && !self.attributes.content_based_deduplication {
-                return invalid(
-                    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
-                );
-            }
-        } else if send.deduplication.is_some() {
-            return invalid("The request include parameter that is not valid for this queue type");
-        }
-        Ok(())
     }
 
     /// Takes a checked message. The flag says whether it is new (not a duplicate of a FIFO queue).
