@@ -15,6 +15,7 @@ module "cell" {
   artifacts           = local.artifacts
   architecture        = var.architecture
   functions           = { producer = var.functions.producer, consumer = var.functions.consumer }
+  ordering            = coalesce(each.value.ordering, var.ordering)
   pipeline            = var.pipeline
   alarms              = var.alarms
   alarm_actions       = var.alarm_actions

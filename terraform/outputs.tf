@@ -22,8 +22,8 @@ output "cells" {
       queue_arn         = cell.resources.queue_arn
       dlq_url           = cell.resources.dlq_url
       dlq_arn           = cell.resources.dlq_arn
-      topic_dlq_url     = cell.topic_dlq_url
-      stream_dlq_url    = cell.stream_dlq_url
+      topic_dlq_url     = cell.resources.topic_dlq_url
+      stream_dlq_url    = cell.resources.stream_dlq_url
       producer          = cell.functions.producer.name
       producer_role_arn = cell.functions.producer.role_arn
       consumer          = cell.functions.consumer.name

@@ -4,8 +4,9 @@ variable "cells" {
     weight   = optional(number, 100)
     wave     = optional(number, 1)
     tags     = optional(map(string), {})
+    ordering = optional(string)
   }))
-  description = "The cells by id. capacity: tenants it takes; weight: its share of new tenants; wave: when a rollout reaches it; tags: for placement and billing."
+  description = "The cells by id. capacity: tenants it takes; weight: its share of new tenants; wave: when a rollout reaches it; tags: for placement and billing; ordering: in place of the variable `ordering`."
 
   validation {
     condition     = length(var.cells) >= 1 && length(var.cells) <= 80
@@ -24,6 +25,11 @@ variable "cells" {
       ]
     ]))
     error_message = "Capacity, weight and wave are whole numbers, 0 or more."
+  }
+
+  validation {
+    condition     = alltrue([for cell in values(var.cells) : contains(["none", "tenant"], coalesce(cell.ordering, "none"))])
+    error_message = "A cell's ordering is none or tenant, or not given."
   }
 }
 
@@ -143,6 +149,18 @@ variable "functions" {
   }
 }
 
+variable "ordering" {
+  type        = string
+  description = "none: events of a tenant may overtake each other. tenant: they are processed in the order their table took them; topic, queue and the dead-letter queues behind them become FIFO. A cell may differ (`cells`); a standing one keeps its ordering."
+  default     = "none"
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "tenant"], var.ordering)
+    error_message = "The ordering is none or tenant."
+  }
+}
+
 variable "pipeline" {
   type = object({
     stream_batch_size         = optional(number, 100)
@@ -231,6 +249,16 @@ variable "pipeline" {
   validation {
     condition     = var.pipeline.max_receive_count >= 5 && var.pipeline.max_receive_count <= 1000
     error_message = "max_receive_count is 5 to 1000: below 5, messages that Lambda merely throttled are given up."
+  }
+
+  validation {
+    condition     = alltrue([for cell in values(var.cells) : coalesce(cell.ordering, var.ordering) == "none"]) || (var.pipeline.queue_batch_size <= 10 && var.pipeline.queue_batching_window == 0)
+    error_message = "With ordering = tenant, queue_batch_size is at most 10 and queue_batching_window is 0: Lambda takes no more from a FIFO queue, and does not wait."
+  }
+
+  validation {
+    condition     = alltrue([for cell in values(var.cells) : coalesce(cell.ordering, var.ordering) == "none"]) || var.pipeline.stream_parallelization == 1
+    error_message = "With ordering = tenant, stream_parallelization is 1: parallel batches of a shard keep the order of one item, not of a tenant's items."
   }
 }
 

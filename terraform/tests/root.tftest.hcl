@@ -65,6 +65,32 @@ run "one_line_more_is_one_cell_more" {
   }
 }
 
+run "order_is_a_choice_of_the_root_and_of_each_cell" {
+  command = plan
+
+  variables {
+    ordering = "tenant"
+    cells    = { alpha = {}, beta = { ordering = "none" } }
+  }
+
+  assert {
+    condition = { for id, cell in module.cell : id => cell.functions.producer.environment.CELLSTACK_TOPIC_ARN } == {
+      alpha = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-alpha-events.fifo"
+      beta  = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-beta-events"
+    }
+    error_message = "A cell's own word wins over the variable."
+  }
+}
+
+run "cells_are_unordered_by_default" {
+  command = plan
+
+  assert {
+    condition     = !anytrue([for cell in module.cell : endswith(cell.functions.producer.environment.CELLSTACK_TOPIC_ARN, ".fifo")])
+    error_message = "Order has a price; nobody pays it unasked."
+  }
+}
+
 run "code_is_named_by_its_content" {
   command = plan
 

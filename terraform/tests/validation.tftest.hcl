@@ -120,6 +120,49 @@ run "refuses_a_timeout_below_its_own_calls" {
   expect_failures = [var.functions]
 }
 
+run "refuses_an_unknown_ordering" {
+  command = plan
+  variables {
+    ordering = "fifo"
+  }
+  expect_failures = [var.ordering]
+}
+
+run "refuses_an_unknown_ordering_of_a_cell" {
+  command = plan
+  variables {
+    cells = { alpha = { ordering = "fifo" } }
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_big_batches_in_order" {
+  command = plan
+  variables {
+    ordering = "tenant"
+    pipeline = { queue_batch_size = 11, queue_batching_window = 1 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_window_where_one_cell_is_in_order" {
+  command = plan
+  variables {
+    cells    = { alpha = {}, beta = { ordering = "tenant" } }
+    pipeline = { queue_batching_window = 1 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_parallel_streams_in_order" {
+  command = plan
+  variables {
+    ordering = "tenant"
+    pipeline = { stream_parallelization = 2 }
+  }
+  expect_failures = [var.pipeline]
+}
+
 run "refuses_an_empty_stream_batch" {
   command = plan
   variables {

@@ -220,7 +220,25 @@ impl Stack {
         create.send().await.unwrap().topic_arn.unwrap()
     }
 
+    /// Lets a topic send to a queue: without such a policy AWS, and an emulator that enforces IAM, refuse it.
+    /// <https://docs.aws.amazon.com/sns/latest/dg/subscribe-sqs-queue-to-sns-topic.html>
+    async fn let_in(&self, topic: &str, queue: &Queue) {
+        let policy = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "sns.amazonaws.com" },
+                "Action": "sqs:SendMessage",
+                "Resource": queue.arn,
+                "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
+            }],
+        });
+        let request = self.sqs.set_queue_attributes().queue_url(&queue.url);
+        request.attributes(QueueAttributeName::Policy, policy.to_string()).send().await.unwrap();
+    }
+
     pub(crate) async fn subscribe(&self, topic: &str, queue: &Queue, attributes: &[(&str, &str)]) -> String {
+        self.let_in(topic, queue).await;
         let mut subscribe = self.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(&queue.arn);
         for (key, value) in attributes {
             subscribe = subscribe.attributes(*key, *value);

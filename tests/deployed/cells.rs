@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::dead_letter::Reason;
 use serde_json::json;
 
 use crate::stack::{Deployed, eventually};
@@ -50,15 +51,45 @@ async fn poison_lies_in_the_dead_letter_queue_of_its_cell_only() {
     let id = poison["id"].as_str().unwrap();
     let (_, neighbour) = deployed.post("globex", r#"{"type":"e2e.poison","data":{"amount":10}}"#).await;
     deployed.processed("globex", neighbour["id"].as_str().unwrap()).await;
-    eventually("the poison is in beta's dead-letter queue", async || {
-        deployed.dead("beta").await.iter().any(|body| body.contains(id)).then_some(())
+    let letter = eventually("the poison is in beta's dead-letter queue", async || {
+        let letters = deployed.letters("beta").await;
+        letters.into_iter().find(|letter| letter.event.is_some_and(|event| event.to_string() == id))
     })
     .await;
-    assert_eq!(deployed.get("globex", &format!("/v1/events/{id}")).await.1["status"], "accepted");
+    assert_eq!((letter.reason, letter.attempts), (Reason::Refused, 1));
+    let failed = eventually("the poison is marked failed", async || {
+        let (_, event) = deployed.get("globex", &format!("/v1/events/{id}")).await;
+        (event["status"] == "failed").then_some(event)
+    })
+    .await;
+    assert_eq!(failed["error"], letter.detail);
     assert_eq!(deployed.total("globex", "e2e.poison").await, Some((1, "10".to_owned())));
     for cell in ["alpha", "gamma"] {
-        assert_eq!(deployed.dead(cell).await, Vec::<String>::new(), "{cell}");
+        let strays = deployed.letters(cell).await;
+        assert!(!strays.iter().any(|stray| stray.tenant == letter.tenant), "{cell}: {strays:?}");
     }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_twice_has_one_effect() {
+    let deployed = Deployed::read();
+    let (_, accepted) = deployed.post("initech", r#"{"type":"e2e.twice","data":{"amount":3}}"#).await;
+    let id = accepted["id"].as_str().unwrap();
+    deployed.processed("initech", id).await;
+    let message = json!({
+        "specversion": "1.0", "id": id, "source": "/cellstack", "type": "e2e.twice", "time": "2026-01-01T00:00:00.000Z",
+        "tenantid": "initech", "cell": "gamma", "epoch": 1, "data": { "amount": 3 },
+    });
+    let sqs = aws_sdk_sqs::Client::new(&deployed.config(None));
+    let queue = &deployed.cells["gamma"].queue_url;
+    for _ in 0..2 {
+        sqs.send_message().queue_url(queue).message_body(message.to_string()).send().await.unwrap();
+    }
+    // An event that comes after the repeats shows that they are done with.
+    let (_, after) = deployed.post("initech", r#"{"type":"e2e.after"}"#).await;
+    deployed.processed("initech", after["id"].as_str().unwrap()).await;
+    eventually("the queue is empty", async || deployed.is_empty(queue).await.then_some(())).await;
+    assert_eq!(deployed.total("initech", "e2e.twice").await, Some((1, "3".to_owned())));
 }
 
 #[tokio::test]

@@ -5,4 +5,5 @@
 
 mod cells;
 mod isolation;
+mod redrive;
 mod stack;

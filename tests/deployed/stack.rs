@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
+use cellstack_core::dead_letter::{DeadLetter, Place};
 use hyper::Request;
 use serde::Deserialize;
 use serde_json::Value;
@@ -100,11 +102,25 @@ impl Deployed {
     }
 
     /// What lies in a cell's dead-letter queue; it stays there.
-    pub(crate) async fn dead(&self, cell: &str) -> Vec<String> {
+    pub(crate) async fn letters(&self, cell: &str) -> Vec<DeadLetter> {
         let sqs = aws_sdk_sqs::Client::new(&self.config(None));
         let request = sqs.receive_message().queue_url(&self.cells[cell].dlq_url);
         let answer = request.visibility_timeout(0).max_number_of_messages(10).send().await.unwrap();
-        answer.messages.unwrap_or_default().into_iter().filter_map(|message| message.body).collect()
+        let id = cell.parse().unwrap();
+        let bodies = answer.messages.unwrap_or_default().into_iter().filter_map(|message| message.body);
+        bodies.map(|body| DeadLetter::read(&body, Place::Queue, &id, 0, "")).collect()
+    }
+
+    /// Whether nothing waits in a queue and nothing is under way.
+    pub(crate) async fn is_empty(&self, queue_url: &str) -> bool {
+        let sqs = aws_sdk_sqs::Client::new(&self.config(None));
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let request = sqs.get_queue_attributes().queue_url(queue_url).set_attribute_names(Some(names.to_vec()));
+        let attributes = request.send().await.unwrap().attributes.unwrap();
+        names.iter().all(|name| attributes[name] == "0")
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Ledger<'a> {
     pub(crate) table: &'a str,
     pub(crate) tenant: &'a TenantId,
     pub(crate) now_ms: u64,
+    /// Whether no event may be committed after one before it was not.
+    pub(crate) ordered: bool,
 }
 
 /// Events whose effects go into one transaction.
@@ -33,63 +35,91 @@ struct Chunk<'a> {
     writes: BTreeMap<String, Effect>,
 }
 
-/// How an event ended that is not processed by this commit, or was before.
+/// Why an event was not committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It may be later.
+    Passing(String),
+    /// Its effects are refused for good.
+    Refused(String),
+    /// This cell does not hold the event.
+    NotHeld,
+    /// It was not tried: it must not overtake an event before it that comes again.
+    Behind,
+}
+
+/// What a mark's cancellation reason says of its event.
 enum Verdict {
     /// Its status says it needs nothing more.
     Done,
-    /// It can't be committed now; its message comes back.
-    Failed(String),
+    /// It can't be committed.
+    Failed(Failure),
 }
 
 /// What follows from a cancelled transaction.
 #[derive(Default)]
 struct Next<'a> {
-    /// These can't be committed now.
-    failed: Vec<(EventId, String)>,
+    /// These can't be committed.
+    failed: Vec<(EventId, Failure)>,
     /// These are tried again, in order.
     again: Vec<Chunk<'a>>,
-    /// Whether the same chunk is tried again: it must wait, and not for ever.
-    same: bool,
+    /// Why the same chunk is tried again: it must wait, and not for ever.
+    wait: Option<String>,
 }
 
 impl Ledger<'_> {
     /// Commits the events in order. Returns those that were not committed and why; the others are processed, by this
     /// commit or an earlier one.
-    pub(crate) async fn commit(&self, events: &[(EventId, Effects)]) -> Vec<(EventId, String)> {
+    pub(crate) async fn commit(&self, events: &[(EventId, Effects)]) -> Vec<(EventId, Failure)> {
         let mut failed = Vec::new();
         let mut work: VecDeque<_> = chunks(events.iter().map(|(id, effects)| (*id, effects))).into();
         let mut tries = 0;
         while let Some(chunk) = work.pop_front() {
             tries += 1;
-            let actions = match self.actions(&chunk) {
-                Ok(actions) => actions,
-                Err(error) => {
-                    failed.extend(chunk.failed(&error.to_string()));
+            let next = match self.attempt(&chunk).await {
+                Ok(()) => Next::default(),
+                Err(next) => next,
+            };
+            let passing = next.failed.iter().any(|(_, failure)| matches!(failure, Failure::Passing(_)));
+            failed.extend(next.failed);
+            if let Some(reason) = next.wait {
+                if tries < TRANSACTION_TRIES {
+                    tokio::time::sleep(Duration::from_millis(10 << tries)).await;
+                    work.push_front(chunk);
                     continue;
                 }
-            };
-            let sent = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
-            let Err(error) = sent else {
-                tries = 0;
-                continue;
-            };
-            let Some(reasons) = cancellation(&error) else {
-                failed.extend(chunk.failed(&AwsFailure::of(WHAT, error).to_string()));
-                continue;
-            };
-            let next = after(&chunk, reasons);
-            failed.extend(next.failed);
-            if !next.same {
-                tries = 0;
-            } else if tries < TRANSACTION_TRIES {
-                tokio::time::sleep(Duration::from_millis(10 << tries)).await;
+                failed.extend(chunk.failed(&Failure::Passing(reason)));
             } else {
-                failed.extend(chunk.failed(&describe(reasons)));
-                continue;
+                next.again.into_iter().rev().for_each(|chunk| work.push_front(chunk));
+                if !passing {
+                    tries = 0;
+                    continue;
+                }
             }
-            next.again.into_iter().rev().for_each(|chunk| work.push_front(chunk));
+            tries = 0;
+            if self.ordered {
+                failed.extend(work.drain(..).flat_map(|chunk| chunk.failed(&Failure::Behind)));
+            }
         }
         failed
+    }
+
+    async fn attempt<'a>(&self, chunk: &Chunk<'a>) -> Result<(), Next<'a>> {
+        let actions = match self.actions(chunk) {
+            Ok(actions) => actions,
+            Err(error) => return Err(isolate(chunk, Failure::Refused(error.to_string()))),
+        };
+        let sent = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        if let Some(reasons) = cancellation(&error) {
+            return Err(after(chunk, reasons));
+        }
+        let failure = AwsFailure::of(WHAT, error);
+        Err(if failure.is_invalid_input() {
+            isolate(chunk, Failure::Refused(failure.detail))
+        } else {
+            Next { failed: chunk.failed(&Failure::Passing(failure.to_string())), ..Next::default() }
+        })
     }
 
     fn actions(&self, chunk: &Chunk<'_>) -> Result<Vec<TransactWriteItem>, BuildError> {
@@ -160,27 +190,31 @@ fn after<'a>(chunk: &Chunk<'a>, reasons: &[CancellationReason]) -> Next<'a> {
         match reasons.get(at).and_then(verdict) {
             None => left.push((*id, *effects)),
             Some(Verdict::Done) => {}
-            Some(Verdict::Failed(reason)) => next.failed.push((*id, reason)),
+            Some(Verdict::Failed(failure)) => next.failed.push((*id, failure)),
         }
     }
     if left.len() < chunk.events.len() {
         next.again = chunks(left);
+        next
     } else if reasons.iter().all(is_passing) {
         // A conflict with another transaction, or a throttle: neither a duplicate nor a refusal.
-        next.again = chunks(left);
-        next.same = true;
-    } else if let [(id, _)] = left.as_slice() {
-        next.failed.push((*id, describe(reasons)));
+        Next { wait: Some(describe(reasons)), ..Next::default() }
     } else {
-        // Some effect is refused for good. Alone, each event shows whether it is the one.
-        next.again = left.into_iter().flat_map(|event| chunks([event])).collect();
+        isolate(chunk, Failure::Refused(describe(reasons)))
     }
-    next
+}
+
+/// What follows when some effect is refused for good: alone, each event shows whether it is the one.
+fn isolate<'a>(chunk: &Chunk<'a>, failure: Failure) -> Next<'a> {
+    match chunk.events.as_slice() {
+        [(id, _)] => Next { failed: vec![(*id, failure)], ..Next::default() },
+        events => Next { again: events.iter().flat_map(|event| chunks([*event])).collect(), ..Next::default() },
+    }
 }
 
 impl Chunk<'_> {
-    fn failed(&self, reason: &str) -> Vec<(EventId, String)> {
-        self.events.iter().map(|(id, _)| (*id, reason.to_owned())).collect()
+    fn failed(&self, failure: &Failure) -> Vec<(EventId, Failure)> {
+        self.events.iter().map(|(id, _)| (*id, failure.clone())).collect()
     }
 }
 
@@ -209,8 +243,8 @@ fn verdict(reason: &CancellationReason) -> Option<Verdict> {
     let status = reason.item().and_then(|item| item.get("status")).and_then(|status| status.as_s().ok());
     Some(match status.map(String::as_str) {
         Some("processed" | "failed" | "carried") => Verdict::Done,
-        Some(other) => Verdict::Failed(format!("its status is '{other}'")),
-        None => Verdict::Failed("this cell does not hold the event".to_owned()),
+        Some(other) => Verdict::Failed(Failure::Passing(format!("its status is '{other}'"))),
+        None => Verdict::Failed(Failure::NotHeld),
     })
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod commit;
 mod effects;
+mod give_up;
 mod handler;
 // The one line that says where the business logic is: name your file here. It offers `processor()`.
 #[path = "totals.rs"]
@@ -10,6 +11,6 @@ mod logic;
 mod processor;
 
 pub use effects::{Effect, Effects};
-pub use handler::{Consumer, Settings};
+pub use handler::{Clients, Consumer, Settings};
 pub use logic::processor;
 pub use processor::{ProcessError, Processor};

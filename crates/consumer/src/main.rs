@@ -1,10 +1,9 @@
-//! Wires the consumer: environment -> settings -> client -> handler.
+//! Wires the consumer: environment -> settings -> clients -> handler.
 
 use std::process::ExitCode;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use aws_sdk_dynamodb::Client;
-use cellstack_consumer::{Consumer, Settings, processor};
+use cellstack_consumer::{Clients, Consumer, Settings, processor};
 use cellstack_core::{SystemAmbient, aws, config, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -15,9 +14,14 @@ async fn main() -> Result<ExitCode, Error> {
         Ok(settings) => settings,
         Err(error) => return Ok(config::exit(&error)),
     };
-    let consumer = Consumer::new(Client::new(&aws::config().await), settings, processor(), SystemAmbient::new());
+    let aws = aws::config().await;
+    let clients = Clients { dynamodb: aws_sdk_dynamodb::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
+    let consumer = Consumer::new(clients, settings, processor(), SystemAmbient::new());
     let consumer = &consumer;
-    let handler = |event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(consumer.handle(event.payload).await) };
+    let handler = |event: LambdaEvent<SqsEvent>| async move {
+        let time = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        Ok::<_, Error>(consumer.handle(event.payload, time).await)
+    };
     lambda_runtime::run(service_fn(handler)).await?;
     Ok(ExitCode::SUCCESS)
 }

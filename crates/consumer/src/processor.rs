@@ -16,17 +16,19 @@ pub trait Processor: Send + Sync + 'static {
     /// The effects of an event.
     ///
     /// # Errors
-    /// [`ProcessError`] says whether trying again can help. A panic fails its event alone, like an error.
+    /// [`ProcessError`] says whether trying again can help. A panic fails its event alone, as a retryable error does.
     fn process(&self, event: &Message) -> impl Future<Output = Result<Effects, ProcessError>> + Send;
 }
 
 /// Why an event could not be processed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessError {
-    /// It may work later: something it needs is not to be had just now.
+    /// It may work later: something it needs is not to be had just now. Its message comes again after the queue's
+    /// visibility timeout; after its last receive it lies in the dead-letter queue, and the event stays `accepted`.
     #[error("not now: {0}")]
     Retryable(String),
-    /// It never will: the event itself is wrong.
+    /// It never will: the event itself is wrong. It is marked `failed` with this reason, and a letter with the reason
+    /// and the message lies in the dead-letter queue at once.
     #[error("{0}")]
     Permanent(String),
 }

@@ -54,6 +54,8 @@ pub struct AwsFailure {
     pub what: &'static str,
     /// Whether trying again can help.
     pub kind: FailureKind,
+    /// The service's error code, if it gave one.
+    pub code: Option<String>,
     /// The service's code and message, or how the call broke. For logs: it may name resources.
     pub detail: String,
 }
@@ -74,13 +76,19 @@ impl AwsFailure {
             (Some(code), None) => code.to_owned(),
             _ => chain(&error),
         };
-        Self { what, kind, detail }
+        Self { what, kind, code: error.code().map(ToOwned::to_owned), detail }
     }
 
     /// An answer that can't be understood.
     #[must_use]
     pub const fn unreadable(what: &'static str, detail: String) -> Self {
-        Self { what, kind: FailureKind::Refused, detail }
+        Self { what, kind: FailureKind::Refused, code: None, detail }
+    }
+
+    /// Whether the service found the input itself wrong, as opposed to the caller's rights or the service's state.
+    #[must_use]
+    pub fn is_invalid_input(&self) -> bool {
+        self.code.as_deref() == Some("ValidationException")
     }
 }
 

@@ -5,6 +5,7 @@ pub mod ambient;
 pub mod aws;
 pub mod cell_table;
 pub mod config;
+pub mod dead_letter;
 pub mod directory;
 pub mod event;
 pub mod ids;

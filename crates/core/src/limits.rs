@@ -20,6 +20,13 @@ pub const MAX_BODY: usize = 224 * 1024;
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>); the rest is a reserve for their own framing.
 pub const MAX_MESSAGE: usize = 254 * 1024;
 
+/// Largest dead letter, in bytes: a queue takes 256 KiB, less what the service adds.
+pub const MAX_DEAD_LETTER: usize = 255 * 1024;
+/// Longest reason that is kept with a failed event or in a letter, in bytes.
+pub const MAX_REASON: usize = 1_024;
+/// Largest original that is unpacked from a letter, in bytes: a stream record has two images of 400 KB at most.
+pub const MAX_ORIGINAL: u64 = 8 * 1024 * 1024;
+
 /// Age below which a cached tenant mapping is fresh. A longer lease makes a tenant move wait longer and saves reads.
 pub const TENANT_LEASE: Duration = Duration::from_secs(300);
 /// Age below which a cached cell record (its table and its status) is fresh.
@@ -37,6 +44,8 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
+/// What a function keeps of its time to answer and to report what is undone.
+pub const ANSWER_RESERVE: Duration = Duration::from_millis(1_000);
 /// What a `503` asks the caller to wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 

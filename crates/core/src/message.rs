@@ -13,7 +13,7 @@ use crate::limits::MAX_MESSAGE;
 use crate::{CellId, Epoch, EventId, EventRecord, EventType, NewEvent, TenantId};
 
 /// The context attributes that Cellstack sets itself; a caller can't.
-pub const OWN_ATTRIBUTES: [&str; 4] = ["tenantid", "cell", "epoch", "originid"];
+pub const OWN_ATTRIBUTES: [&str; 5] = ["tenantid", "cell", "epoch", "originid", "redrives"];
 
 /// One event on its way from the stream to a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
@@ -12,11 +13,13 @@ use futures::FutureExt;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
+use crate::clock::Clock;
 use crate::context::{Context, lock};
 use crate::dynamodb::DynamoDb;
 use crate::faults::{FaultKind, Faults};
 use crate::function::{Function, panic_text};
 use crate::mapping::{self, MappingError, MappingHandle, QueueMapping, StreamMapping};
+use crate::network::Network;
 use crate::observe::Observation;
 use crate::request::{Call, Service};
 use crate::response;
@@ -33,6 +36,7 @@ struct Inner {
     sqs: Arc<Sqs>,
     sns: Arc<Sns>,
     calls: Mutex<HashMap<&'static str, HashMap<String, u64>>>,
+    network: Option<Arc<dyn Network>>,
 }
 
 /// Settings of a stack.
@@ -42,6 +46,8 @@ pub struct Builder {
     account: String,
     seed: u64,
     keep_records: usize,
+    wall: Option<SystemTime>,
+    network: Option<Arc<dyn Network>>,
 }
 
 impl Builder {
@@ -74,31 +80,57 @@ impl Builder {
         self
     }
 
+    /// What the wall clock shows when the stack is built; the real time unless set.
+    #[must_use]
+    pub fn wall(mut self, wall: SystemTime) -> Self {
+        self.wall = Some(wall);
+        self
+    }
+
+    /// What the SDK's calls travel over; nothing, in no time, unless set.
+    #[must_use]
+    pub fn network(mut self, network: Arc<dyn Network>) -> Self {
+        self.network = Some(network);
+        self
+    }
+
     /// Builds the stack, with nothing in it. The clock starts now: under paused time, build it inside the runtime.
     ///
     /// # Panics
     /// If SQLite cannot open a database in memory.
     #[allow(clippy::expect_used)]
     pub fn build(self) -> Aws {
-        let context = Arc::new(Context::new(self.region, self.account, self.seed));
+        let clock = self.wall.map_or_else(Clock::start, Clock::start_at);
+        let context = Arc::new(Context::new(self.region, self.account, self.seed, clock));
         let dynamodb =
             DynamoDb::new(context.clone(), self.keep_records).expect("a database in memory needs nothing but memory");
         let sqs = Arc::new(Sqs::new(context.clone()));
         let sns = Arc::new(Sns::new(context.clone(), sqs.clone()));
-        Aws(Arc::new(Inner { context, dynamodb, sqs, sns, calls: Mutex::default() }))
+        Aws(Arc::new(Inner { context, dynamodb, sqs, sns, calls: Mutex::default(), network: self.network }))
     }
 }
 
 impl Aws {
     /// Starts building a stack.
     pub fn builder() -> Builder {
-        Builder { region: "us-east-1".into(), account: "000000000000".into(), seed: 0, keep_records: 10_000 }
+        Builder {
+            region: "us-east-1".into(),
+            account: "000000000000".into(),
+            seed: 0,
+            keep_records: 10_000,
+            wall: None,
+            network: None,
+        }
     }
 
     /// Configuration for SDK clients that talk to this stack, without a socket: in-process HTTP client, test
     /// credentials, Tokio's sleep, and a time source that follows Tokio's time.
     pub fn sdk_config(&self) -> SdkConfig {
         crate::client::sdk_config(self)
+    }
+
+    pub(crate) fn network(&self) -> Option<&Arc<dyn Network>> {
+        self.0.network.as_ref()
     }
 
     pub(crate) fn context(&self) -> &Arc<Context> {

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use crate::Aws;
+use crate::network::Leg;
 use crate::response::ConnectionReset;
 
 pub(crate) fn sdk_config(aws: &Aws) -> SdkConfig {
@@ -70,7 +71,17 @@ impl InProcess {
             Some(bytes) => Bytes::copy_from_slice(bytes),
             None => body.collect().await.map_err(ConnectorError::user)?.to_bytes(),
         };
-        let response = self.aws.handle(http::Request::from_parts(parts, body)).await;
+        let request = http::Request::from_parts(parts, body);
+        let response = match self.aws.network() {
+            None => self.aws.handle(request).await,
+            Some(network) => {
+                let (service, operation) = crate::request::name(&request);
+                tokio::time::sleep(network.latency(Leg::Request, service, &operation)).await;
+                let response = self.aws.handle(request).await;
+                tokio::time::sleep(network.latency(Leg::Answer, service, &operation)).await;
+                response
+            }
+        };
         if response.extensions().get::<ConnectionReset>().is_some() {
             return Err(ConnectorError::io("injected: the connection was reset".into()));
         }

@@ -15,7 +15,12 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { wall: SystemTime::now(), start: Instant::now() }
+        Self::start_at(SystemTime::now())
+    }
+
+    /// A clock that shows `wall` now.
+    pub(crate) fn start_at(wall: SystemTime) -> Self {
+        Self { wall, start: Instant::now() }
     }
 
     pub(crate) fn now(&self) -> SystemTime {

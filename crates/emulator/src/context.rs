@@ -19,11 +19,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(region: String, account: String, seed: u64) -> Self {
+    pub(crate) fn new(region: String, account: String, seed: u64, clock: Clock) -> Self {
         Self {
             region,
             account,
-            clock: Clock::start(),
+            clock,
             faults: Faults::new(seed),
             observers: Observers::new(),
             rng: Mutex::new(StdRng::seed_from_u64(seed)),

@@ -121,7 +121,7 @@ impl Fault {
 }
 
 /// Names an injected fault, so that it can be removed and counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FaultId(u64);
 
 struct Active {

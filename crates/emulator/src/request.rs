@@ -71,6 +71,20 @@ impl Call {
     }
 }
 
+/// The names of a request's service and operation, as far as it has any.
+pub(crate) fn name(request: &http::Request<Bytes>) -> (&'static str, String) {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+    match target.and_then(|target| target.split_once('.')) {
+        Some(("DynamoDB_20120810", operation)) => (Service::DynamoDb.name(), operation.to_string()),
+        Some(("DynamoDBStreams_20120810", operation)) => (Service::Streams.name(), operation.to_string()),
+        Some((_, operation)) => (Service::Sqs.name(), operation.to_string()),
+        None => {
+            let params = Params::parse(request.body());
+            (Service::Sns.name(), params.get("Action").unwrap_or_default().to_string())
+        }
+    }
+}
+
 /// Runs a DynamoDB call: the answer, or status and body of the error.
 pub(crate) fn dynamodb(
     dynamodb: &DynamoDb,

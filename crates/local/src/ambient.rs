@@ -20,8 +20,13 @@ impl LocalAmbient {
     /// Starts the clocks at the present.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let random = Mutex::new(StdRng::seed_from_u64(seed));
-        Self { wall: SystemTime::now(), start: Instant::now(), random }
+        Self::at(seed, SystemTime::now())
+    }
+
+    /// Starts the clocks now, with a wall clock that shows `wall`.
+    #[must_use]
+    pub fn at(seed: u64, wall: SystemTime) -> Self {
+        Self { wall, start: Instant::now(), random: Mutex::new(StdRng::seed_from_u64(seed)) }
     }
 }
 

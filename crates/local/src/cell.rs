@@ -20,6 +20,7 @@ use cellstack_producer::Producer;
 use serde_json::json;
 
 use crate::function::{ConsumerFunction, ProducerFunction};
+use crate::hooks::Role;
 use crate::names::{ACCOUNT, CellNames, REGION, arn, registry};
 use crate::{Pipeline, Stack};
 
@@ -33,7 +34,7 @@ impl Stack {
         pipeline: Pipeline,
         processor: P,
     ) -> Result<()> {
-        let names = CellNames::of(cell);
+        let names = CellNames::ordered(cell, pipeline.ordering);
         self.create_table(&names.table, TENANT_ID, Some(SORT_KEY), true).await?;
         for dlq in names.dead_letter_queues() {
             self.create_queue(dlq, pipeline::DLQ_RETENTION, &[]).await?;
@@ -47,8 +48,8 @@ impl Stack {
         self.create_queue(&names.events, pipeline::QUEUE_RETENTION, &attributes).await?;
         self.create_topic(&names).await?;
         self.register(cell, &names).await?;
-        self.map_producer(cell, &names)?;
-        self.map_consumer(cell, &names, processor)
+        self.map_producer(cell, &names).await?;
+        self.map_consumer(cell, &names, pipeline, processor).await
     }
 
     pub(crate) async fn create_table(&self, name: &str, hash: &str, range: Option<&str>, stream: bool) -> Result<()> {
@@ -79,6 +80,9 @@ impl Stack {
             .create_queue()
             .queue_name(name)
             .attributes(QueueAttributeName::MessageRetentionPeriod, retention.as_secs().to_string());
+        if name.ends_with(".fifo") {
+            queue = queue.attributes(QueueAttributeName::FifoQueue, "true");
+        }
         for (attribute, value) in attributes {
             queue = queue.attributes(attribute.clone(), value);
         }
@@ -88,7 +92,9 @@ impl Stack {
 
     async fn create_topic(&self, names: &CellNames) -> Result<()> {
         let sns = self.sns();
-        let topic = sns.create_topic().name(&names.events).send().await.context("create topic")?;
+        let fifo =
+            names.events.ends_with(".fifo").then(|| HashMap::from([("FifoTopic".to_owned(), "true".to_owned())]));
+        let topic = sns.create_topic().name(&names.events).set_attributes(fifo).send().await.context("create topic")?;
         let redrive = json!({ "deadLetterTargetArn": arn("sqs", &names.topic_dlq) });
         sns.subscribe()
             .topic_arn(topic.topic_arn.context("a topic without ARN")?)
@@ -118,6 +124,8 @@ impl Stack {
             .item("queue_arn", text(arn("sqs", &names.events)))
             .item("dlq_url", text(self.queue_url(&names.dlq).await?))
             .item("dlq_arn", text(arn("sqs", &names.dlq)))
+            .item("topic_dlq_url", text(self.queue_url(&names.topic_dlq).await?))
+            .item("stream_dlq_url", text(self.queue_url(&names.stream_dlq).await?))
             .item("region", text(REGION.to_owned()))
             .item("account", text(ACCOUNT.to_owned()))
             .item("wave", number(1))
@@ -130,9 +138,13 @@ impl Stack {
         Ok(())
     }
 
-    fn map_producer(&mut self, cell: &CellId, names: &CellNames) -> Result<()> {
-        let settings = cellstack_producer::Settings { cell: cell.clone(), topic_arn: arn("sns", &names.events) };
-        let function = Arc::new(ProducerFunction(Producer::new(self.sns(), settings)));
+    async fn map_producer(&mut self, cell: &CellId, names: &CellNames) -> Result<()> {
+        let dlq_url = self.queue_url(&names.stream_dlq).await?;
+        let settings =
+            cellstack_producer::Settings { cell: cell.clone(), topic_arn: arn("sns", &names.events), dlq_url };
+        let clients = cellstack_producer::Clients { sns: self.sns(), sqs: self.sqs() };
+        let ambient: Arc<dyn Ambient> = self.ambient.clone();
+        let function = Arc::new(ProducerFunction(Producer::new(clients, settings, ambient)));
         let mut mapping = StreamMapping::new(&names.table, &names.producer);
         mapping.filters = vec![STREAM_FILTER.to_owned()];
         mapping.batch_size = pipeline::STREAM_BATCH;
@@ -142,20 +154,32 @@ impl Stack {
         mapping.on_failure = Some(arn("sqs", &names.stream_dlq));
         mapping.report_batch_item_failures = true;
         mapping.function_timeout = pipeline::PRODUCER_TIMEOUT;
-        self.mappings.push(self.aws.map_stream(mapping, function)?);
+        self.mappings.push(self.aws.map_stream(mapping, self.hooks.wrap(cell, Role::Producer, function))?);
         Ok(())
     }
 
-    fn map_consumer<P: Processor>(&mut self, cell: &CellId, names: &CellNames, processor: P) -> Result<()> {
-        let settings = cellstack_consumer::Settings { cell: cell.clone(), table: names.table.clone() };
+    async fn map_consumer<P: Processor>(
+        &mut self,
+        cell: &CellId,
+        names: &CellNames,
+        pipeline: Pipeline,
+        processor: P,
+    ) -> Result<()> {
+        let settings = cellstack_consumer::Settings {
+            cell: cell.clone(),
+            table: names.table.clone(),
+            dlq_url: self.queue_url(&names.dlq).await?,
+            max_receives: pipeline.max_receives,
+        };
+        let clients = cellstack_consumer::Clients { dynamodb: self.dynamodb(), sqs: self.sqs() };
         let ambient: Arc<dyn Ambient> = self.ambient.clone();
-        let function = Arc::new(ConsumerFunction(Consumer::new(self.dynamodb(), settings, processor, ambient)));
+        let function = Arc::new(ConsumerFunction(Consumer::new(clients, settings, processor, ambient)));
         let mut mapping = QueueMapping::new(&names.events, &names.consumer);
         mapping.batch_size = pipeline::QUEUE_BATCH;
         mapping.max_concurrency = Some(pipeline::QUEUE_CONCURRENCY);
         mapping.report_batch_item_failures = true;
         mapping.function_timeout = pipeline::CONSUMER_TIMEOUT;
-        self.mappings.push(self.aws.map_queue(mapping, function)?);
+        self.mappings.push(self.aws.map_queue(mapping, self.hooks.wrap(cell, Role::Consumer, function))?);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cellstack_consumer::{Consumer, Processor};
 use cellstack_core::Ambient;
+use cellstack_core::limits::pipeline::CONSUMER_TIMEOUT;
 use cellstack_emulator::{Function, FunctionError};
 use cellstack_producer::Producer;
 use futures::FutureExt;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The producer's handler.
-pub(crate) struct ProducerFunction(pub(crate) Producer);
+pub(crate) struct ProducerFunction(pub(crate) Producer<Arc<dyn Ambient>>);
 
 impl Function for ProducerFunction {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
@@ -26,7 +27,7 @@ pub(crate) struct ConsumerFunction<P>(pub(crate) Consumer<P, Arc<dyn Ambient>>);
 
 impl<P: Processor> Function for ConsumerFunction<P> {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
-        async move { encode(&self.0.handle(decode(&payload)?).await) }.boxed()
+        async move { encode(&self.0.handle(decode(&payload)?, CONSUMER_TIMEOUT).await) }.boxed()
     }
 }
 

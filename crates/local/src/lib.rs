@@ -7,9 +7,13 @@ pub mod client;
 pub mod demo;
 mod function;
 pub mod function_url;
+mod hooks;
 pub mod names;
+mod process;
 pub mod serve;
+pub mod simulate;
 mod stack;
 
 pub use ambient::LocalAmbient;
+pub use names::Ordering;
 pub use stack::{Pipeline, Stack, StackBuilder};

@@ -23,16 +23,22 @@ enum Command {
     Serve(commands::serve::Serve),
     Demo(commands::demo::Demo),
     Place(commands::place::Place),
+    Simulate(commands::simulate::Simulate),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
+    let command = Cli::parse().command;
+    // Errors are what a simulation is made of.
+    let level = if matches!(command, Command::Simulate(_)) { "off" } else { "error" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let ended = match Cli::parse().command {
+    let ended = match command {
         Command::Serve(serve) => serve.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Place(place) => place.run().await,
+        // It has threads and runtimes of its own.
+        Command::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run()),
     };
     match ended {
         Ok(code) => code,

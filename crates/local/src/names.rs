@@ -21,6 +21,16 @@ pub fn registry() -> String {
     format!("{PREFIX}-registry")
 }
 
+/// Whether a cell keeps the events of a tenant in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ordering {
+    /// It does not: every event may overtake every other.
+    #[default]
+    None,
+    /// It does: topic and queue are FIFO, the tenant is the message group.
+    Tenant,
+}
+
 /// What a cell's resources are called.
 #[derive(Debug, Clone)]
 pub struct CellNames {
@@ -41,15 +51,25 @@ pub struct CellNames {
 }
 
 impl CellNames {
-    /// The names of a cell.
+    /// The names of a cell whose events keep no order.
     #[must_use]
     pub fn of(cell: &CellId) -> Self {
+        Self::ordered(cell, Ordering::None)
+    }
+
+    /// The names of a cell.
+    #[must_use]
+    pub fn ordered(cell: &CellId, ordering: Ordering) -> Self {
         let name = |what: &str| format!("{PREFIX}-cell-{cell}{what}");
+        let fifo = |what: &str| match ordering {
+            Ordering::None => name(what),
+            Ordering::Tenant => format!("{}.fifo", name(what)),
+        };
         Self {
             table: name(""),
-            events: name("-events"),
-            dlq: name("-events-dlq"),
-            topic_dlq: name("-topic-dlq"),
+            events: fifo("-events"),
+            dlq: fifo("-events-dlq"),
+            topic_dlq: fifo("-topic-dlq"),
             stream_dlq: name("-stream-dlq"),
             producer: name("-producer"),
             consumer: name("-consumer"),

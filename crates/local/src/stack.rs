@@ -16,7 +16,9 @@ use cellstack_router::{Router, Settings, TenantSource};
 
 use crate::LocalAmbient;
 use crate::function_url::FunctionUrl;
-use crate::names::{ACCOUNT, CellNames, REGION, registry, tenant_map};
+use crate::hooks::Hooks;
+use crate::names::{ACCOUNT, CellNames, Ordering, REGION, registry, tenant_map};
+use crate::process;
 
 /// The settings of a cell's pipeline that one may want different on a laptop.
 #[derive(Debug, Clone, Copy)]
@@ -25,14 +27,20 @@ pub struct Pipeline {
     pub visibility: Duration,
     /// Receives of a message before it goes to the dead-letter queue.
     pub max_receives: u32,
+    /// Whether the events of a tenant keep their order.
+    pub ordering: Ordering,
 }
 
 impl Pipeline {
     /// As deployed.
-    pub const DEPLOYED: Self = Self { visibility: pipeline::VISIBILITY_TIMEOUT, max_receives: pipeline::MAX_RECEIVES };
+    pub const DEPLOYED: Self = Self {
+        visibility: pipeline::VISIBILITY_TIMEOUT,
+        max_receives: pipeline::MAX_RECEIVES,
+        ordering: Ordering::None,
+    };
     /// For someone who watches: a poison event is in its dead-letter queue within seconds. The local handlers answer
     /// within milliseconds, so a short visibility timeout hides no work that is still going on.
-    pub const IMPATIENT: Self = Self { visibility: Duration::from_secs(1), max_receives: 3 };
+    pub const IMPATIENT: Self = Self { visibility: Duration::from_secs(1), max_receives: 3, ordering: Ordering::None };
 }
 
 /// Builds a [`Stack`].
@@ -43,6 +51,7 @@ pub struct StackBuilder {
     tenant_source: TenantSource,
     pipeline: Pipeline,
     seed: u64,
+    hooks: Hooks,
 }
 
 impl StackBuilder {
@@ -81,6 +90,13 @@ impl StackBuilder {
         self
     }
 
+    /// What the simulator puts in between.
+    #[must_use]
+    pub(crate) fn hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
     /// Builds the stack around the processor of this build.
     ///
     /// # Errors
@@ -94,15 +110,16 @@ impl StackBuilder {
     /// # Errors
     /// When the embedded AWS refuses a resource.
     pub async fn build_with<P: Processor>(self, processor: impl Fn() -> P) -> Result<Stack> {
-        let aws = Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed).build();
+        let hooks = self.hooks;
+        let aws = hooks.aws(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed)).build();
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
-        let ambient = Arc::new(LocalAmbient::new(self.seed));
-        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let ambient = Arc::new(hooks.ambient(self.seed));
+        let dynamodb = process::dynamodb(&config);
         let settings =
             Settings { tenant_map_table: tenant_map(), registry_table: registry(), tenant_source: self.tenant_source };
         let router = Router::new(dynamodb, settings, Arc::clone(&ambient));
         let url = FunctionUrl::new(Arc::new(router), Arc::clone(&ambient));
-        let mut stack = Stack { aws, config, url, ambient, cells: self.cells, mappings: Vec::new() };
+        let mut stack = Stack { aws, config, url, ambient, cells: self.cells, mappings: Vec::new(), hooks };
 
         stack.create_table(&tenant_map(), TENANT_ID, None, false).await?;
         stack.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
@@ -119,11 +136,12 @@ impl StackBuilder {
 /// See the module. Dropping it stops its mappings.
 pub struct Stack {
     pub(crate) aws: Aws,
-    config: SdkConfig,
+    pub(crate) config: SdkConfig,
     url: FunctionUrl,
     pub(crate) ambient: Arc<LocalAmbient>,
     cells: Vec<CellId>,
     pub(crate) mappings: Vec<MappingHandle>,
+    pub(crate) hooks: Hooks,
 }
 
 impl Stack {
@@ -136,6 +154,7 @@ impl Stack {
             tenant_source: TenantSource::Header,
             pipeline: Pipeline::DEPLOYED,
             seed: 0,
+            hooks: Hooks::NONE,
         }
     }
 
@@ -160,19 +179,19 @@ impl Stack {
     /// A client for its tables.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
+        process::dynamodb(&self.config)
     }
 
     /// A client for its topics.
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
-        aws_sdk_sns::Client::new(&self.config)
+        process::sns(&self.config)
     }
 
     /// A client for its queues.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
+        process::sqs(&self.config)
     }
 
     /// The URL of one of its queues.

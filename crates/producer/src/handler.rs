@@ -1,12 +1,11 @@
 //! One batch of stream records.
 
-use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use aws_sdk_sns::Client;
-use cellstack_core::CellId;
 use cellstack_core::config::{ConfigError, var};
+use cellstack_core::{Ambient, CellId};
 
-use crate::decode::{Decision, decide};
+use crate::StreamEvent;
+use crate::decode::{Decision, Origin, decide};
 use crate::publish::publish;
 
 /// What a producer is told from outside.
@@ -16,10 +15,12 @@ pub struct Settings {
     pub cell: CellId,
     /// The cell's topic.
     pub topic_arn: String,
+    /// The URL of the queue for records that can't be read.
+    pub dlq_url: String,
 }
 
 impl Settings {
-    /// Reads `CELLSTACK_CELL_ID` and `CELLSTACK_TOPIC_ARN`.
+    /// Reads `CELLSTACK_CELL_ID`, `CELLSTACK_TOPIC_ARN` and `CELLSTACK_DLQ_URL`.
     ///
     /// # Errors
     /// When one is missing or wrong.
@@ -27,30 +28,39 @@ impl Settings {
         Ok(Self {
             cell: var("CELLSTACK_CELL_ID", "the id of the cell this function belongs to")?,
             topic_arn: var("CELLSTACK_TOPIC_ARN", "the ARN of the cell's topic")?,
+            dlq_url: var("CELLSTACK_DLQ_URL", "the URL of the stream's dead-letter queue")?,
         })
     }
 }
 
-/// The producer of a cell.
-#[derive(Debug)]
-pub struct Producer {
-    client: Client,
-    settings: Settings,
+/// What a producer calls.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// The cell's topic.
+    pub sns: aws_sdk_sns::Client,
+    /// The stream's dead-letter queue.
+    pub sqs: aws_sdk_sqs::Client,
 }
 
-impl Producer {
+/// The producer of a cell.
+#[derive(Debug)]
+pub struct Producer<A> {
+    pub(crate) clients: Clients,
+    pub(crate) settings: Settings,
+    pub(crate) ambient: A,
+}
+
+impl<A: Ambient> Producer<A> {
     /// A producer.
-    #[must_use]
-    pub const fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings }
+    pub const fn new(clients: Clients, settings: Settings, ambient: A) -> Self {
+        Self { clients, settings, ambient }
     }
 
-    /// Publishes the new events among the records. The answer names the lowest record that did not pass, if any:
-    /// Lambda continues there, whatever else a longer list would say
+    /// Publishes the new events among the records and puts those that can't be read into quarantine. The answer names
+    /// the lowest record that did not pass, if any: Lambda continues there, whatever else a longer list would say
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
-    pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
-        let (mut messages, mut positions) = (Vec::new(), Vec::new());
-        let mut stopped = None;
+    pub async fn handle(&self, event: StreamEvent) -> DynamoDbEventResponse {
+        let (mut messages, mut positions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (at, record) in event.records.iter().enumerate() {
             match decide(record, &self.settings.cell) {
                 Decision::Publish(message) => {
@@ -58,25 +68,28 @@ impl Producer {
                     positions.push(at);
                 }
                 Decision::Ignore => {}
-                Decision::Undecodable(reason) => {
-                    stopped = Some((at, reason));
-                    break;
-                }
+                Decision::Undecodable(reason) => unreadable.push((at, reason)),
             }
         }
-        if let Err((message, reason)) = publish(&self.client, &self.settings.topic_arn, &messages).await {
-            stopped = Some((positions[message], reason));
-            messages.truncate(message);
+        let published = publish(&self.clients.sns, &self.settings.topic_arn, &messages).await;
+        let mut stopped = published.err().map(|(message, reason)| (positions[message], reason));
+        // Those behind the record where publishing stopped come again with it.
+        unreadable.retain(|(at, _)| stopped.as_ref().is_none_or(|(stopped, _)| at < stopped));
+        for (at, reason) in unreadable {
+            let record = &event.records[at];
+            if let Err(failure) = self.quarantine(record, &Origin::of(record), &reason).await {
+                stopped = Some((at, failure.to_string()));
+                break;
+            }
         }
         let mut response = DynamoDbEventResponse::default();
         if let Some((at, reason)) = &stopped {
-            let sequence = event.records[*at].change.sequence_number.clone();
-            tracing::warn!(sequence, reason, "a record did not pass");
             let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = sequence;
+            failure.item_identifier = Origin::of(&event.records[*at]).sequence;
+            tracing::warn!(sequence = failure.item_identifier, reason, "a record did not pass");
             response.batch_item_failures.push(failure);
         }
-        tracing::info!(records = event.records.len(), published = messages.len(), failed = stopped.is_some(), "batch");
+        tracing::info!(records = event.records.len(), events = messages.len(), failed = stopped.is_some(), "batch");
         response
     }
 }

@@ -4,5 +4,7 @@ mod batch;
 mod decode;
 mod handler;
 mod publish;
+mod quarantine;
 
-pub use handler::{Producer, Settings};
+pub use decode::StreamEvent;
+pub use handler::{Clients, Producer, Settings};

@@ -1,11 +1,9 @@
-//! Wires the producer: environment -> settings -> client -> handler.
+//! Wires the producer: environment -> settings -> clients -> handler.
 
 use std::process::ExitCode;
 
-use aws_lambda_events::event::dynamodb::Event;
-use aws_sdk_sns::Client;
-use cellstack_core::{aws, config, telemetry};
-use cellstack_producer::{Producer, Settings};
+use cellstack_core::{SystemAmbient, aws, config, telemetry};
+use cellstack_producer::{Clients, Producer, Settings, StreamEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,9 +13,11 @@ async fn main() -> Result<ExitCode, Error> {
         Ok(settings) => settings,
         Err(error) => return Ok(config::exit(&error)),
     };
-    let producer = Producer::new(Client::new(&aws::config().await), settings);
+    let aws = aws::config().await;
+    let clients = Clients { sns: aws_sdk_sns::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
+    let producer = Producer::new(clients, settings, SystemAmbient::new());
     let producer = &producer;
-    let handler = |event: LambdaEvent<Event>| async move { Ok::<_, Error>(producer.handle(event.payload).await) };
+    let handler = |event: LambdaEvent<StreamEvent>| async move { Ok::<_, Error>(producer.handle(event.payload).await) };
     lambda_runtime::run(service_fn(handler)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,8 @@ pub(crate) async fn publish(client: &Client, topic: &str, messages: &[Outgoing])
     let sizes: Vec<usize> = messages.iter().map(Outgoing::size).collect();
     for batch in cut(&sizes) {
         let first = batch.start;
-        let entries = batch.map(|at| entry(at, &messages[at])).collect::<Result<Vec<_>, _>>();
+        let fifo = topic.ends_with(".fifo");
+        let entries = batch.map(|at| entry(at, &messages[at], fifo)).collect::<Result<Vec<_>, _>>();
         let entries = entries.map_err(|error| (first, error.to_string()))?;
         let sent =
             client.publish_batch().topic_arn(topic).set_publish_batch_request_entries(Some(entries)).send().await;
@@ -40,7 +41,7 @@ pub(crate) async fn publish(client: &Client, topic: &str, messages: &[Outgoing])
     Ok(())
 }
 
-fn entry(at: usize, message: &Outgoing) -> Result<PublishBatchRequestEntry, BuildError> {
+fn entry(at: usize, message: &Outgoing, fifo: bool) -> Result<PublishBatchRequestEntry, BuildError> {
     let attribute = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
     PublishBatchRequestEntry::builder()
         // The entry's position among all messages, so that a failure names its record.
@@ -48,5 +49,9 @@ fn entry(at: usize, message: &Outgoing) -> Result<PublishBatchRequestEntry, Buil
         .message(message.body.clone())
         .message_attributes("type", attribute(message.event_type.as_str())?)
         .message_attributes("tenantid", attribute(message.tenant.as_str())?)
+        // A FIFO topic keeps each group in order; a standard one hands the group on to its queue, which serves the
+        // groups fairly (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html).
+        .message_group_id(message.tenant.as_str())
+        .set_message_deduplication_id(fifo.then(|| message.id.to_string()))
         .build()
 }

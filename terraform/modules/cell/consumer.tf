@@ -17,6 +17,9 @@ module "consumer" {
   environment = {
     CELLSTACK_CELL_ID = var.cell_id
     CELLSTACK_TABLE   = aws_dynamodb_table.this.name
+    CELLSTACK_DLQ_URL = aws_sqs_queue.dlq.url
+    # The last receive is known as such: what fails then is written down with its reason before the queue moves it bare.
+    CELLSTACK_MAX_RECEIVES = var.pipeline.max_receive_count
   }
 
   statements = [
@@ -33,14 +36,16 @@ module "consumer" {
       ]
       resources = [local.arns.table]
     },
+    { sid = "GiveUp", actions = ["sqs:SendMessage"], resources = [local.arns.dlq] },
   ]
 }
 
 resource "aws_lambda_event_source_mapping" "queue" {
-  event_source_arn                   = aws_sqs_queue.events.arn
-  function_name                      = module.consumer.arn
-  batch_size                         = var.pipeline.queue_batch_size
-  maximum_batching_window_in_seconds = var.pipeline.queue_batching_window
+  event_source_arn = aws_sqs_queue.events.arn
+  function_name    = module.consumer.arn
+  batch_size       = var.pipeline.queue_batch_size
+  # FIFO queues know no window, not even one of 0.
+  maximum_batching_window_in_seconds = local.fifo ? null : var.pipeline.queue_batching_window
   function_response_types            = ["ReportBatchItemFailures"]
   tags                               = local.tags
 

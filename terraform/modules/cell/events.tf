@@ -32,14 +32,25 @@ locals {
     length(statements) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = statements })
   }
 
+  # High-throughput FIFO: the limits count for each tenant, so that no tenant spends another's. Both settings or neither.
+  # Deduplication by content stays off: every sender names its deduplication id, and two events may well say the same.
+  fifo_settings = {
+    deduplication_scope   = local.fifo ? "messageGroup" : null
+    fifo_throughput_limit = local.fifo ? "perMessageGroupId" : null
+    fifo_throughput_scope = local.fifo ? "MessageGroup" : null
+  }
+
   # SSE-SQS and a customer key exclude each other; the provider wants the one not used to be null.
   sqs_managed_sse = var.kms_key_arn == null ? true : null
 }
 
 resource "aws_sns_topic" "events" {
-  name              = "${local.name}-events"
-  kms_master_key_id = coalesce(var.kms_key_arn, "alias/aws/sns")
-  tags              = local.tags
+  name                        = local.names.topic
+  fifo_topic                  = local.fifo
+  content_based_deduplication = false
+  fifo_throughput_scope       = local.fifo_settings.fifo_throughput_scope
+  kms_master_key_id           = coalesce(var.kms_key_arn, "alias/aws/sns")
+  tags                        = local.tags
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -57,14 +68,18 @@ resource "aws_sns_topic" "events" {
 }
 
 resource "aws_sqs_queue" "events" {
-  name                       = "${local.name}-events"
-  visibility_timeout_seconds = local.visibility_timeout
-  message_retention_seconds  = var.pipeline.queue_retention
-  receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = local.sqs_managed_sse
-  kms_master_key_id          = var.kms_key_arn
-  policy                     = local.queue_policies.queue
-  tags                       = local.tags
+  name                        = local.names.queue
+  fifo_queue                  = local.fifo
+  content_based_deduplication = false
+  deduplication_scope         = local.fifo_settings.deduplication_scope
+  fifo_throughput_limit       = local.fifo_settings.fifo_throughput_limit
+  visibility_timeout_seconds  = local.visibility_timeout
+  message_retention_seconds   = var.pipeline.queue_retention
+  receive_wait_time_seconds   = 20
+  sqs_managed_sse_enabled     = local.sqs_managed_sse
+  kms_master_key_id           = var.kms_key_arn
+  policy                      = local.queue_policies.queue
+  tags                        = local.tags
 
   # The reference, not the written-out ARN: SQS refuses a dead-letter queue that does not exist yet.
   redrive_policy = jsonencode({
@@ -73,14 +88,19 @@ resource "aws_sqs_queue" "events" {
   })
 }
 
-# Messages the consumer could not process.
+# Messages the consumer could not process. It writes here itself what no further try can help; the queue moves here what was
+# received too often. FIFO if the queue is: SQS demands it.
 resource "aws_sqs_queue" "dlq" {
-  name                      = "${local.name}-events-dlq"
-  message_retention_seconds = var.pipeline.dlq_retention
-  sqs_managed_sse_enabled   = local.sqs_managed_sse
-  kms_master_key_id         = var.kms_key_arn
-  policy                    = local.queue_policies.dlq
-  tags                      = local.tags
+  name                        = local.names.dlq
+  fifo_queue                  = local.fifo
+  content_based_deduplication = false
+  deduplication_scope         = local.fifo_settings.deduplication_scope
+  fifo_throughput_limit       = local.fifo_settings.fifo_throughput_limit
+  message_retention_seconds   = var.pipeline.dlq_retention
+  sqs_managed_sse_enabled     = local.sqs_managed_sse
+  kms_master_key_id           = var.kms_key_arn
+  policy                      = local.queue_policies.dlq
+  tags                        = local.tags
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
@@ -88,19 +108,24 @@ resource "aws_sqs_queue" "dlq" {
   })
 }
 
-# Messages the topic could not deliver to the queue.
+# Messages the topic could not deliver to the queue. FIFO if the topic is: SNS demands it.
 resource "aws_sqs_queue" "topic_dlq" {
-  name                      = "${local.name}-topic-dlq"
-  message_retention_seconds = var.pipeline.dlq_retention
-  sqs_managed_sse_enabled   = local.sqs_managed_sse
-  kms_master_key_id         = var.kms_key_arn
-  policy                    = local.queue_policies.topic_dlq
-  tags                      = local.tags
+  name                        = local.names.topic_dlq
+  fifo_queue                  = local.fifo
+  content_based_deduplication = false
+  deduplication_scope         = local.fifo_settings.deduplication_scope
+  fifo_throughput_limit       = local.fifo_settings.fifo_throughput_limit
+  message_retention_seconds   = var.pipeline.dlq_retention
+  sqs_managed_sse_enabled     = local.sqs_managed_sse
+  kms_master_key_id           = var.kms_key_arn
+  policy                      = local.queue_policies.topic_dlq
+  tags                        = local.tags
 }
 
-# What Lambda says of the stream records the producer could not publish: where they were, not what they held.
+# Stream records that could not be published. The producer puts those here that it cannot read, whole; Lambda says of those the
+# producer failed on where they were, not what they held.
 resource "aws_sqs_queue" "stream_dlq" {
-  name                      = "${local.name}-stream-dlq"
+  name                      = local.names.stream_dlq
   message_retention_seconds = var.pipeline.dlq_retention
   sqs_managed_sse_enabled   = local.sqs_managed_sse
   kms_master_key_id         = var.kms_key_arn

@@ -14,16 +14,29 @@ locals {
   root    = "arn:${data.aws_partition.current.partition}:iam::${local.account}:root"
   tags    = merge(var.tags, { "cellstack:cell" = var.cell_id })
 
+  # SNS and SQS want this suffix on FIFO names; functions and operators' tools tell an ordered cell by it.
+  fifo   = var.ordering == "tenant"
+  suffix = local.fifo ? ".fifo" : ""
+
+  names = {
+    topic     = "${local.name}-events${local.suffix}"
+    queue     = "${local.name}-events${local.suffix}"
+    dlq       = "${local.name}-events-dlq${local.suffix}"
+    topic_dlq = "${local.name}-topic-dlq${local.suffix}"
+    # Lambda writes it as well, and has no message group to give: it cannot be FIFO.
+    stream_dlq = "${local.name}-stream-dlq"
+  }
+
   # Written out instead of read from the resources: a policy inside `aws_sqs_queue` names its own queue, and the provider
   # waits 25 s for every change of a queue, so that a policy in a resource of its own would cost that again.
   arns = {
     for name, parts in {
       table      = ["dynamodb", "table/${local.name}"]
-      topic      = ["sns", "${local.name}-events"]
-      queue      = ["sqs", "${local.name}-events"]
-      dlq        = ["sqs", "${local.name}-events-dlq"]
-      topic_dlq  = ["sqs", "${local.name}-topic-dlq"]
-      stream_dlq = ["sqs", "${local.name}-stream-dlq"]
+      topic      = ["sns", local.names.topic]
+      queue      = ["sqs", local.names.queue]
+      dlq        = ["sqs", local.names.dlq]
+      topic_dlq  = ["sqs", local.names.topic_dlq]
+      stream_dlq = ["sqs", local.names.stream_dlq]
     } : name => join(":", ["arn", data.aws_partition.current.partition, parts[0], local.region, local.account, parts[1]])
   }
 
@@ -33,4 +46,19 @@ locals {
     var.pipeline.queue_visibility_timeout,
     6 * var.functions.consumer.timeout + var.pipeline.queue_batching_window,
   )
+}
+
+# What the cell was made with. A change of `ordering` would replace the topic, the queue and two dead-letter queues with all
+# that lies in them: accepted events. So it is refused until whoever has drained the cell asks for this to be replaced.
+resource "terraform_data" "ordering" {
+  input = var.ordering
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.output == var.ordering
+      error_message = "Cell ${var.cell_id} stands with ordering = \"${self.output}\". The change would delete its topic, its queue and two dead-letter queues with what is in them. How to do it without loss: \"Changing the ordering of a cell\" in terraform/README.md."
+    }
+  }
 }

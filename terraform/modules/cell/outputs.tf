@@ -1,15 +1,17 @@
 output "resources" {
   description = "What the registry records of this cell. It is known only once both event source mappings stand, so that no router learns of half a cell."
   value = {
-    account   = local.account
-    dlq_arn   = aws_sqs_queue.dlq.arn
-    dlq_url   = aws_sqs_queue.dlq.url
-    queue_arn = aws_sqs_queue.events.arn
-    queue_url = aws_sqs_queue.events.url
-    region    = local.region
-    table     = aws_dynamodb_table.this.name
-    table_arn = aws_dynamodb_table.this.arn
-    topic_arn = aws_sns_topic.events.arn
+    account        = local.account
+    dlq_arn        = aws_sqs_queue.dlq.arn
+    dlq_url        = aws_sqs_queue.dlq.url
+    queue_arn      = aws_sqs_queue.events.arn
+    queue_url      = aws_sqs_queue.events.url
+    region         = local.region
+    stream_dlq_url = aws_sqs_queue.stream_dlq.url
+    table          = aws_dynamodb_table.this.name
+    table_arn      = aws_dynamodb_table.this.arn
+    topic_arn      = aws_sns_topic.events.arn
+    topic_dlq_url  = aws_sqs_queue.topic_dlq.url
   }
 
   depends_on = [aws_lambda_event_source_mapping.queue, aws_lambda_event_source_mapping.stream]
@@ -20,23 +22,14 @@ output "table_arn" {
   value       = local.arns.table
 }
 
-output "topic_dlq_url" {
-  description = "URL of the queue with what the topic could not deliver."
-  value       = aws_sqs_queue.topic_dlq.url
-}
-
-output "stream_dlq_url" {
-  description = "URL of the queue with what Lambda says of stream records that could not be published."
-  value       = aws_sqs_queue.stream_dlq.url
-}
-
 output "functions" {
-  description = "Producer and consumer: function name, role ARN and the statements of the role's policy."
+  description = "Producer and consumer: function name, role ARN, the statements of the role's policy and the environment."
   value = {
     for name, function in { producer = module.producer, consumer = module.consumer } : name => {
       name                           = function.name
       role_arn                       = function.role_arn
       statements                     = function.statements
+      environment                    = function.environment
     }
   }
 }

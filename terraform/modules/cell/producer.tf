@@ -32,6 +32,7 @@ module "producer" {
   environment = {
     CELLSTACK_CELL_ID   = var.cell_id
     CELLSTACK_TOPIC_ARN = local.arns.topic
+    CELLSTACK_DLQ_URL   = aws_sqs_queue.stream_dlq.url
   }
 
   statements = [
@@ -46,7 +47,7 @@ module "producer" {
       actions   = var.local_stack ? ["sns:Publish", "sns:PublishBatch"] : ["sns:Publish"]
       resources = [local.arns.topic]
     },
-    # The on-failure destination is written by Lambda, but with this role.
+    # By the producer, for records it cannot read, and by Lambda with this role, as the mapping's on-failure destination.
     { sid = "GiveUp", actions = ["sqs:SendMessage"], resources = [local.arns.stream_dlq] },
   ]
 }

@@ -70,6 +70,18 @@ variable "functions" {
   }
 }
 
+variable "ordering" {
+  type        = string
+  description = "none: events of a tenant may overtake each other. tenant: they are processed in the order their table took them; topic, queue and the dead-letter queues behind them become FIFO. A standing cell keeps its ordering."
+  default     = "none"
+  nullable    = false
+
+  validation {
+    condition     = contains(["none", "tenant"], var.ordering)
+    error_message = "The ordering is none or tenant."
+  }
+}
+
 variable "pipeline" {
   type = object({
     stream_batch_size         = optional(number, 100)
@@ -158,6 +170,16 @@ variable "pipeline" {
   validation {
     condition     = var.pipeline.max_receive_count >= 5 && var.pipeline.max_receive_count <= 1000
     error_message = "max_receive_count is 5 to 1000: below 5, messages that Lambda merely throttled are given up."
+  }
+
+  validation {
+    condition     = var.ordering == "none" || (var.pipeline.queue_batch_size <= 10 && var.pipeline.queue_batching_window == 0)
+    error_message = "With ordering = tenant, queue_batch_size is at most 10 and queue_batching_window is 0: Lambda takes no more from a FIFO queue, and does not wait."
+  }
+
+  validation {
+    condition     = var.ordering == "none" || var.pipeline.stream_parallelization == 1
+    error_message = "With ordering = tenant, stream_parallelization is 1: parallel batches of a shard keep the order of one item, not of a tenant's items."
   }
 }
 

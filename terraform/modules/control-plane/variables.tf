@@ -15,15 +15,17 @@ variable "cells" {
     wave     = number
     tags     = map(string)
     resources = object({
-      account   = string
-      dlq_arn   = string
-      dlq_url   = string
-      queue_arn = string
-      queue_url = string
-      region    = string
-      table     = string
-      table_arn = string
-      topic_arn = string
+      account        = string
+      dlq_arn        = string
+      dlq_url        = string
+      queue_arn      = string
+      queue_url      = string
+      region         = string
+      stream_dlq_url = string
+      table          = string
+      table_arn      = string
+      topic_arn      = string
+      topic_dlq_url  = string
     })
   }))
   description = "The cells by id: what the operator says of each (capacity, weight, wave, tags) and what it is made of."

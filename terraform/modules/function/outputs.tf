@@ -22,3 +22,8 @@ output "statements" {
   description = "The statements of the role's only policy, for reviews and tests."
   value       = local.statements
 }
+
+output "environment" {
+  description = "The function's environment variables, for reviews and tests."
+  value       = var.environment
+}

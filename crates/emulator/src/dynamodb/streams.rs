@@ -79,6 +79,12 @@ pub(crate) struct Shard {
     pub(crate) changed: Notify,
 }
 
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("stream_arn", &self.stream_arn).finish_non_exhaustive()
+    }
+}
+
 #[derive(Default)]
 struct Log {
     records: VecDeque<Arc<Record>>,
@@ -163,6 +169,12 @@ impl Shard {
         let start = log.records.partition_point(|r| r.sequence <= after);
         let found: Vec<_> = log.records.iter().skip(start).take(limit).cloned().collect();
         (!found.is_empty() || !log.closed).then_some(found)
+    }
+
+    /// How many records there are after `position`.
+    pub(crate) fn after(&self, position: u64) -> u64 {
+        let log = lock(&self.log);
+        (log.records.len() - log.records.partition_point(|r| r.sequence <= position)) as u64
     }
 
     pub(crate) fn last(&self) -> u64 {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::dynamodb::Shard;
 use crate::dynamodb::streams::sequence_number;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +22,13 @@ pub struct MappingHandle {
     state: watch::Sender<State>,
     tasks: Vec<JoinHandle<()>>,
     positions: Vec<Arc<AtomicU64>>,
+    shard: Option<Arc<Shard>>,
 }
 
 impl MappingHandle {
     pub(super) fn new() -> (Self, Control) {
         let (sender, receiver) = watch::channel(State::Enabled);
-        let handle = Self { state: sender, tasks: Vec::new(), positions: Vec::new() };
+        let handle = Self { state: sender, tasks: Vec::new(), positions: Vec::new(), shard: None };
         (handle, Control(receiver))
     }
 
@@ -34,8 +36,15 @@ impl MappingHandle {
         self.tasks.push(task);
     }
 
-    pub(super) fn add_position(&mut self, position: Arc<AtomicU64>) {
+    pub(super) fn add_position(&mut self, shard: &Arc<Shard>, position: Arc<AtomicU64>) {
         self.positions.push(position);
+        self.shard.get_or_insert_with(|| Arc::clone(shard));
+    }
+
+    /// How many records of its stream a mapping is not done with yet; 0 for a queue.
+    pub fn lag(&self) -> u64 {
+        let done = self.positions.iter().map(|p| p.load(Ordering::Acquire)).min();
+        done.zip(self.shard.as_ref()).map_or(0, |(done, shard)| shard.after(done))
     }
 
     /// Stops polling once the invocations under way have ended (as `Enabled = false` does). The checkpoint stays.

@@ -77,12 +77,16 @@ impl Worker {
         while control.enabled().await {
             while invocations.try_join_next().is_some() {}
             let permit = tokio::select! {
+                // In this order, not in a random one: the same seed must run the same way.
+                biased;
                 permit = permits.clone().acquire_owned() => permit,
                 () = control.changed() => continue,
             };
             // Only a closed semaphore refuses, and nobody closes this one.
             let Ok(permit) = permit else { break };
             let first = tokio::select! {
+                // In this order, not in a random one: the same seed must run the same way.
+                biased;
                 // Takes messages only in the moment in which it is done: nothing is lost when it is dropped.
                 first = self.poll(MAX_RECEIVE.min(self.mapping.batch_size), POLL) => first,
                 () = control.changed() => continue,

@@ -60,7 +60,7 @@ pub(crate) fn start(
     let (mut handle, control) = MappingHandle::new();
     for number in 0..u64::from(mapping.parallelization_factor) {
         let checkpoint = shard.add_reader(start);
-        handle.add_position(checkpoint.clone());
+        handle.add_position(&shard, checkpoint.clone());
         let lane = Lane {
             context: context.clone(),
             sqs: sqs.clone(),
@@ -115,6 +115,8 @@ impl Lane {
                 continue;
             }
             tokio::select! {
+                // In this order, not in a random one: the same seed must run the same way.
+                biased;
                 () = changed => {}
                 () = self.context.clock.sleep_until(window_ends.unwrap_or(u64::MAX)), if window_ends.is_some() => {}
                 () = control.changed() => {}

@@ -91,6 +91,8 @@ impl Lane {
             let pause = pause(part.tries);
             parts.push(part);
             tokio::select! {
+                // In this order, not in a random one: the same seed must run the same way.
+                biased;
                 () = tokio::time::sleep(pause) => {}
                 () = control.changed() => {}
             }

@@ -176,6 +176,8 @@ impl Sqs {
             }
             let wake_at = next_change.map_or(deadline, |at| at.min(deadline));
             tokio::select! {
+                // In this order, not in a random one: the same seed must run the same way.
+                biased;
                 () = notified => {}
                 () = self.context.clock.sleep_until(wake_at) => {}
             }

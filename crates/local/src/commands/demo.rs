@@ -21,8 +21,6 @@ use super::serve::TENANTS;
 
 /// Between two requests on a terminal: slow enough to follow.
 const PACE: Duration = Duration::from_millis(150);
-/// As much of a dead letter as its table shows.
-const MESSAGE_WIDTH: usize = 60;
 
 /// Watch events travel through their cells
 ///
@@ -197,17 +195,13 @@ fn outcomes(report: &Report) -> Table {
 }
 
 fn dead_letters(report: &Report) -> Table {
-    let mut table = table(&["dead-letter queue", "event", "receives", "message"]);
+    let mut table = table(&["dead-letter queue", "event", "reason", "tries", "detail"]);
     if report.dead_letters.is_empty() {
-        table.add_row(["all of them", "-", "-", "empty"]);
+        table.add_row(["all of them", "-", "-", "-", "empty"]);
     }
-    for letter in &report.dead_letters {
+    for (queue, letter) in &report.dead_letters {
         let event = letter.event.map_or_else(|| "-".to_owned(), |event| event.to_string());
-        let mut message: String = letter.body.chars().take(MESSAGE_WIDTH).collect();
-        if message.len() < letter.body.len() {
-            message.push('…');
-        }
-        table.add_row([&letter.queue, &event, &letter.receives.to_string(), &message]);
+        table.add_row([queue, &event, letter.reason.as_str(), &letter.attempts.to_string(), &letter.detail]);
     }
     table
 }

@@ -2,7 +2,10 @@
 
 pub(crate) mod demo;
 pub(crate) mod place;
+mod record;
+mod scenario;
 pub(crate) mod serve;
+pub(crate) mod simulate;
 
 use std::io::Write as _;
 

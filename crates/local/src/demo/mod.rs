@@ -6,6 +6,6 @@ mod run;
 mod sample;
 
 pub use journey::{Ending, Hop, Journey};
-pub use report::{Answer, DeadLetter, Report, Row};
+pub use report::{Answer, Report, Row};
 pub use run::{Watcher, run};
 pub use sample::{Expect, Sample};

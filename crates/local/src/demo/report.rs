@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cellstack_core::EventId;
+use cellstack_core::dead_letter::{DeadLetter, Place};
 use hyper::Response;
 use serde::Deserialize;
 
-use super::run::event_of_message;
 use super::{Expect, Journey};
 use crate::names::CellNames;
 use crate::serve::Served;
@@ -41,19 +41,6 @@ pub struct Row {
     pub answer: Answer,
 }
 
-/// What lies in a dead-letter queue.
-#[derive(Debug, Clone)]
-pub struct DeadLetter {
-    /// The queue.
-    pub queue: String,
-    /// The event, where the letter is one.
-    pub event: Option<EventId>,
-    /// How often it was received before it was given up.
-    pub receives: u32,
-    /// The message.
-    pub body: String,
-}
-
 /// How it all ended.
 #[derive(Debug)]
 pub struct Report {
@@ -61,8 +48,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Every event.
     pub journeys: HashMap<EventId, Journey>,
-    /// Everything that could not be delivered.
-    pub dead_letters: Vec<DeadLetter>,
+    /// Everything that could not be delivered, with the queue it lies in.
+    pub dead_letters: Vec<(String, DeadLetter)>,
     /// What ended elsewhere than it must; empty when all is well.
     pub mismatches: Vec<String>,
 }
@@ -87,17 +74,16 @@ impl Answer {
 }
 
 /// What lies in every dead-letter queue of every cell; looking changes nothing.
-pub(super) fn dead_letters(served: &Served) -> Vec<DeadLetter> {
+pub(super) fn dead_letters(served: &Served) -> Vec<(String, DeadLetter)> {
     let mut found = Vec::new();
     for cell in served.stack.cells() {
-        for queue in CellNames::of(cell).dead_letter_queues() {
-            for letter in served.stack.aws().peek_queue(queue) {
-                found.push(DeadLetter {
-                    queue: queue.to_owned(),
-                    event: event_of_message(&letter.body),
-                    receives: letter.receive_count,
-                    body: letter.body.to_string(),
-                });
+        let names = CellNames::of(cell);
+        for (queue, place) in
+            [(names.dlq, Place::Queue), (names.topic_dlq, Place::Topic), (names.stream_dlq, Place::Stream)]
+        {
+            for message in served.stack.aws().peek_queue(&queue) {
+                let letter = DeadLetter::read(&message.body, place, cell, message.receive_count, "");
+                found.push((queue.clone(), letter));
             }
         }
     }

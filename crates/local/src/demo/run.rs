@@ -122,12 +122,19 @@ impl<W: Watcher> Demo<'_, W> {
                     self.reach(event, Hop::Stream, now);
                 }
             }
-            Observation::Published { body, .. } => self.reach_body(&body, Hop::Topic, now),
-            Observation::Enqueued { message_id, body, .. } => {
+            Observation::Published { body, .. } => {
                 if let Some(event) = event_of_message(&body) {
-                    self.messages.insert(message_id.to_string(), event);
+                    self.reach(event, Hop::Topic, now);
                 }
-                self.reach_body(&body, Hop::Queue, now);
+            }
+            Observation::Enqueued { queue, message_id, body } => {
+                let Some(event) = event_of_message(&body) else { return };
+                if is_dead_letter_queue(&queue) {
+                    self.end(event, Ending::DeadLettered, now);
+                } else {
+                    self.messages.insert(message_id.to_string(), event);
+                    self.reach(event, Hop::Queue, now);
+                }
             }
             Observation::Received { message_id, .. } => {
                 if let Some(event) = self.messages.get(&*message_id) {
@@ -145,12 +152,6 @@ impl<W: Watcher> Demo<'_, W> {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn reach_body(&mut self, body: &str, hop: Hop, now: Instant) {
-        if let Some(event) = event_of_message(body) {
-            self.reach(event, hop, now);
         }
     }
 
@@ -226,12 +227,19 @@ fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-pub(super) fn event_of_message(body: &str) -> Option<EventId> {
+/// The event of a message, or of a letter about one.
+fn event_of_message(body: &str) -> Option<EventId> {
     #[derive(Deserialize)]
-    struct Message {
-        id: EventId,
+    struct Named {
+        id: Option<EventId>,
+        event: Option<EventId>,
     }
-    serde_json::from_str::<Message>(body).ok().map(|message| message.id)
+    let named: Named = serde_json::from_str(body).ok()?;
+    named.event.or(named.id)
+}
+
+fn is_dead_letter_queue(queue: &str) -> bool {
+    queue.trim_end_matches(".fifo").ends_with("-dlq")
 }
 
 fn event_of_record(record: &str) -> Option<EventId> {

@@ -3,8 +3,10 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
 mod api;
+mod dead_letters;
 mod faults;
 mod fence;
+mod ordering;
 mod pipeline;
 mod samples;
 mod world;

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::event::sqs::SqsEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_consumer::{Consumer, processor};
+use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemAmbient};
 use cellstack_emulator::Observation;
 use cellstack_local::demo::{Journey, Row, Sample, Watcher, run};
 use cellstack_local::serve::Served;
-use cellstack_producer::Producer;
+use cellstack_producer::{Producer, StreamEvent};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -54,7 +54,8 @@ async fn router_samples_end_where_they_must_through_a_served_stack() {
     assert_eq!(report.mismatches, Vec::<String>::new());
     assert_eq!(report.rows.len(), samples.len());
     assert_eq!(report.dead_letters.len(), 1, "the poison event, in the dead-letter queue of its cell");
-    assert_eq!(report.dead_letters[0].queue, "cellstack-cell-beta-events-dlq");
+    let (queue, letter) = &report.dead_letters[0];
+    assert_eq!((queue.as_str(), letter.reason), ("cellstack-cell-beta-events-dlq", Reason::Refused));
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,26 +73,33 @@ async fn producer_samples() {
     #[derive(Deserialize)]
     struct Expect {
         published: BTreeSet<EventId>,
-        failed: Option<String>,
+        quarantined: Vec<EventId>,
     }
     let world = World::new().await;
     let settings = cellstack_producer::Settings {
         cell: "alpha".parse().unwrap(),
         topic_arn: "arn:aws:sns:us-east-1:000000000000:cellstack-cell-alpha-events".to_owned(),
+        dlq_url: world.stack.queue_url("cellstack-cell-alpha-stream-dlq").await.unwrap(),
     };
-    let producer = Producer::new(world.stack.sns(), settings);
-    for (name, event, expect) in read::<Event, Expect>("producer") {
+    let clients = cellstack_producer::Clients { sns: world.stack.sns(), sqs: world.stack.sqs() };
+    let producer = Producer::new(clients, settings, SystemAmbient::new());
+    for (name, event, expect) in read::<StreamEvent, Expect>("producer") {
         let mut seen = world.stack.aws().observe();
         let response = producer.handle(event).await;
-        let failed = response.batch_item_failures.into_iter().next().and_then(|failure| failure.item_identifier);
-        assert_eq!(failed, expect.failed, "{name}");
-        let mut published = BTreeSet::new();
+        assert!(response.batch_item_failures.is_empty(), "{name}");
+        let (mut published, mut quarantined) = (BTreeSet::new(), Vec::new());
         while let Ok(observation) = seen.try_recv() {
-            if let Observation::Published { body, .. } = observation {
-                published.insert(Message::decode(&body).unwrap().id);
+            match observation {
+                Observation::Published { body, .. } => drop(published.insert(Message::decode(&body).unwrap().id)),
+                Observation::Enqueued { queue, body, .. } if queue.ends_with("-stream-dlq") => {
+                    let letter = DeadLetter::read(&body, Place::Stream, &"alpha".parse().unwrap(), 1, "");
+                    assert_eq!(letter.reason, Reason::Undecodable, "{name}");
+                    quarantined.extend(letter.event);
+                }
+                _ => {}
             }
         }
-        assert_eq!(published, expect.published, "{name}");
+        assert_eq!((published, quarantined), (expect.published, expect.quarantined), "{name}");
     }
 }
 
@@ -104,7 +112,7 @@ async fn consumer_samples() {
     }
     #[derive(Deserialize)]
     struct Expect {
-        failed: BTreeSet<String>,
+        dead: BTreeSet<Reason>,
         totals: BTreeMap<String, Total>,
     }
     for (name, event, expect) in read::<SqsEvent, Expect>("consumer") {
@@ -119,11 +127,18 @@ async fn consumer_samples() {
             let item = serde_dynamo::to_item(EventRecord::accepted(message.tenant, new, Epoch::FIRST, 0)).unwrap();
             client.put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
         }
-        let settings = cellstack_consumer::Settings { cell: "alpha".parse().unwrap(), table: TABLE.to_owned() };
-        let consumer = Consumer::new(client.clone(), settings, processor(), SystemAmbient::new());
-        let response = consumer.handle(event).await;
-        let failed = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        assert_eq!(expect.failed, failed, "{name}");
+        let settings = cellstack_consumer::Settings {
+            cell: "alpha".parse().unwrap(),
+            table: TABLE.to_owned(),
+            dlq_url: world.stack.queue_url("cellstack-cell-alpha-events-dlq").await.unwrap(),
+            max_receives: 5,
+        };
+        let clients = cellstack_consumer::Clients { dynamodb: client.clone(), sqs: world.stack.sqs() };
+        let consumer = Consumer::new(clients, settings, processor(), SystemAmbient::new());
+        let response = consumer.handle(event, Duration::from_secs(30)).await;
+        assert!(response.batch_item_failures.is_empty(), "{name}");
+        let dead: BTreeSet<Reason> = world.letters("alpha").iter().map(|letter| letter.reason).collect();
+        assert_eq!(dead, expect.dead, "{name}");
         let query = client
             .query()
             .table_name(TABLE)

@@ -8,8 +8,10 @@ use aws_sdk_dynamodb::types::{
 };
 use bytes::Bytes;
 use cellstack_consumer::Processor;
+use cellstack_core::CellId;
+use cellstack_core::dead_letter::{DeadLetter, Place};
 use cellstack_local::names::CellNames;
-use cellstack_local::{Pipeline, Stack, StackBuilder};
+use cellstack_local::{Ordering, Pipeline, Stack, StackBuilder};
 use hyper::{Request, Response};
 use serde_json::Value;
 
@@ -121,23 +123,30 @@ impl World {
     }
 
     /// The bodies of what lies in a queue.
-    pub(crate) async fn peek(&self, queue: &str) -> Vec<String> {
+    pub(crate) fn peek(&self, queue: &str) -> Vec<String> {
+        self.stack.aws().peek_queue(queue).into_iter().map(|message| message.body.to_string()).collect()
+    }
+
+    /// Puts a text into a queue.
+    pub(crate) async fn enqueue(&self, queue: &str, body: &str) {
         let url = self.stack.queue_url(queue).await.unwrap();
-        let request =
-            self.stack.sqs().receive_message().queue_url(url).visibility_timeout(0).max_number_of_messages(10);
-        let messages = request.send().await.unwrap().messages.unwrap_or_default();
-        messages.into_iter().filter_map(|message| message.body).collect()
+        self.stack.sqs().send_message().queue_url(url).message_body(body).send().await.unwrap();
     }
 
-    pub(crate) async fn dead(&self, cell: &str) -> Vec<String> {
-        self.peek(&CellNames::of(&cell.parse().unwrap()).dlq).await
+    /// What lies in the dead-letter queue of a cell's queue, whatever its ordering.
+    pub(crate) fn letters(&self, cell: &str) -> Vec<DeadLetter> {
+        let cell: CellId = cell.parse().unwrap();
+        let names = [Ordering::None, Ordering::Tenant].map(|ordering| CellNames::ordered(&cell, ordering).dlq);
+        let lying = names.iter().flat_map(|queue| self.stack.aws().peek_queue(queue));
+        lying.map(|letter| DeadLetter::read(&letter.body, Place::Queue, &cell, letter.receive_count, "")).collect()
     }
 
-    pub(crate) async fn dead_after_a_while(&self, cell: &str) -> Vec<String> {
+    /// Waits for letters.
+    pub(crate) async fn letters_after_a_while(&self, cell: &str) -> Vec<DeadLetter> {
         for _ in 0..6_000 {
-            let dead = self.dead(cell).await;
-            if !dead.is_empty() {
-                return dead;
+            let letters = self.letters(cell);
+            if !letters.is_empty() {
+                return letters;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -44,6 +44,7 @@ override_resource {
   override_during = plan
   values = {
     arn = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq"
+    url = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
   }
 }
 
@@ -52,6 +53,7 @@ override_resource {
   override_during = plan
   values = {
     arn = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-topic-dlq"
+    url = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-topic-dlq"
   }
 }
 
@@ -60,6 +62,7 @@ override_resource {
   override_during = plan
   values = {
     arn = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-stream-dlq"
+    url = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-stream-dlq"
   }
 }
 
@@ -378,8 +381,61 @@ run "consumer_may_take_messages_and_write_its_table" {
         ]
         Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha"]
       },
+      {
+        Sid      = "GiveUp", Effect = "Allow", Action = ["sqs:SendMessage"],
+        Resource = ["arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq"]
+      },
     ]
-    error_message = "The consumer takes from its queue, writes its table, and nothing else."
+    error_message = "The consumer takes from its queue, writes its table and its events-dlq, and nothing else."
+  }
+}
+
+run "functions_know_where_they_give_up" {
+  command = plan
+
+  variables {
+    pipeline = { max_receive_count = 7 }
+  }
+
+  assert {
+    condition = output.functions.producer.environment == tomap({
+      CELLSTACK_CELL_ID   = "alpha"
+      CELLSTACK_TOPIC_ARN = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-alpha-events"
+      CELLSTACK_DLQ_URL   = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-stream-dlq"
+    })
+    error_message = "The producer quarantines in the cell's stream-dlq."
+  }
+
+  assert {
+    condition = output.functions.consumer.environment == tomap({
+      CELLSTACK_CELL_ID      = "alpha"
+      CELLSTACK_TABLE        = "cellstack-cell-alpha"
+      CELLSTACK_DLQ_URL      = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
+      CELLSTACK_MAX_RECEIVES = "7"
+    })
+    error_message = "The consumer gives up into the cell's events-dlq, and knows when the queue would."
+  }
+
+  # Sends by role need no word in the queue's policy, and nothing in there may refuse them.
+  assert {
+    condition = alltrue([
+      for queue in [aws_sqs_queue.dlq, aws_sqs_queue.stream_dlq] : [
+        for statement in jsondecode(queue.policy).Statement : statement.Sid if statement.Effect == "Deny"
+      ] == ["TlsOnly"]
+    ])
+    error_message = "Of those whose role allows it, only senders without TLS are refused."
+  }
+}
+
+run "the_registry_hears_of_every_queue" {
+  command = plan
+
+  assert {
+    condition = [output.resources.dlq_url, output.resources.topic_dlq_url, output.resources.stream_dlq_url] == [
+      for name in ["events-dlq", "topic-dlq", "stream-dlq"] :
+      "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-${name}"
+    ]
+    error_message = "Operators' tools find all three dead-letter queues there."
   }
 }
 
@@ -416,9 +472,11 @@ run "a_customer_key_replaces_every_aws_key" {
 
   assert {
     condition = alltrue([
-      for function in output.functions : contains(flatten(function.statements[*].Resource), var.kms_key_arn)
+      for function in output.functions : [
+        for statement in function.statements : statement.Action if contains(statement.Resource, var.kms_key_arn)
+      ] == [["kms:Decrypt", "kms:GenerateDataKey"]]
     ])
-    error_message = "Both functions may use the key."
+    error_message = "Both functions may use the key: to read what is encrypted, and to send to topic and dead-letter queues."
   }
 }
 

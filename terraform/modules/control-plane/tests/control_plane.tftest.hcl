@@ -11,15 +11,17 @@ variables {
       wave     = 1
       tags     = { tier = "gold" }
       resources = {
-        account   = "111122223333"
-        dlq_arn   = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq"
-        dlq_url   = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
-        queue_arn = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events"
-        queue_url = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events"
-        region    = "eu-west-1"
-        table     = "cellstack-cell-alpha"
-        table_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha"
-        topic_arn = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-alpha-events"
+        account        = "111122223333"
+        dlq_arn        = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq"
+        dlq_url        = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
+        queue_arn      = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events"
+        queue_url      = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events"
+        region         = "eu-west-1"
+        stream_dlq_url = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-stream-dlq"
+        table          = "cellstack-cell-alpha"
+        table_arn      = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha"
+        topic_arn      = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-alpha-events"
+        topic_dlq_url  = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-topic-dlq"
       }
     }
   }
@@ -57,22 +59,24 @@ run "each_cell_has_its_config_in_the_registry" {
 
   assert {
     condition = jsondecode(aws_dynamodb_table_item.cell["alpha"].item) == {
-      pk        = { S = "cell#alpha" }
-      sk        = { S = "config" }
-      cell_id   = { S = "alpha" }
-      table     = { S = "cellstack-cell-alpha" }
-      table_arn = { S = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha" }
-      topic_arn = { S = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-alpha-events" }
-      queue_url = { S = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events" }
-      queue_arn = { S = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events" }
-      dlq_url   = { S = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq" }
-      dlq_arn   = { S = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq" }
-      region    = { S = "eu-west-1" }
-      account   = { S = "111122223333" }
-      wave      = { N = "1" }
-      capacity  = { N = "1000" }
-      weight    = { N = "100" }
-      tags      = { M = { tier = { S = "gold" } } }
+      pk             = { S = "cell#alpha" }
+      sk             = { S = "config" }
+      cell_id        = { S = "alpha" }
+      table          = { S = "cellstack-cell-alpha" }
+      table_arn      = { S = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha" }
+      topic_arn      = { S = "arn:aws:sns:eu-west-1:111122223333:cellstack-cell-alpha-events" }
+      queue_url      = { S = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events" }
+      queue_arn      = { S = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events" }
+      dlq_url        = { S = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq" }
+      dlq_arn        = { S = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq" }
+      stream_dlq_url = { S = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-stream-dlq" }
+      topic_dlq_url  = { S = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-topic-dlq" }
+      region         = { S = "eu-west-1" }
+      account        = { S = "111122223333" }
+      wave           = { N = "1" }
+      capacity       = { N = "1000" }
+      weight         = { N = "100" }
+      tags           = { M = { tier = { S = "gold" } } }
     }
     error_message = "The item is what routers and operators' tools read: names and types are a contract."
   }

@@ -1,0 +1,105 @@
+//! The audit trail: items of the registry that are written once and never changed.
+//!
+//! A run leaves two: one before its first change, so that a run that is killed is on record too (and one that can't be
+//! recorded does not happen), and one when it ends.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::aws::AwsFailure;
+use cellstack_core::directory::PARTITION_KEY;
+use cellstack_core::event::rfc3339;
+use cellstack_core::{Ambient as _, EventId};
+
+use crate::estate::Estate;
+use crate::operator::Operator;
+
+/// The partition of the audit trail in the registry.
+pub(crate) const PARTITION: &str = "audit";
+
+/// Numbers by name.
+pub(crate) type Counts = BTreeMap<String, u64>;
+
+/// A run on record.
+pub(crate) struct Entry<'a> {
+    estate: &'a Estate,
+    operator: &'a Operator,
+    what: &'static str,
+    /// The command's own words for what it was to act on.
+    scope: String,
+    run: EventId,
+    before: Counts,
+}
+
+/// Records that a run begins.
+///
+/// # Errors
+/// When it can't be recorded; the run must not happen then.
+pub(crate) async fn begin<'a>(
+    estate: &'a Estate,
+    operator: &'a Operator,
+    what: &'static str,
+    scope: String,
+    before: Counts,
+) -> Result<Entry<'a>, AwsFailure> {
+    let entry = Entry { estate, operator, what, scope, run: EventId::fresh(&estate.ambient), before };
+    entry.write("began", []).await?;
+    Ok(entry)
+}
+
+impl Entry<'_> {
+    /// Records how it ended.
+    ///
+    /// # Errors
+    /// When it can't be recorded.
+    pub(crate) async fn end(self, after: &Counts, done: &Counts, troubles: &[String]) -> Result<(), AwsFailure> {
+        let troubles = troubles.iter().map(|trouble| text(trouble)).collect();
+        let more = [("after", counts(after)), ("done", counts(done)), ("troubles", AttributeValue::L(troubles))];
+        self.write("ended", more).await
+    }
+
+    async fn write<const N: usize>(&self, phase: &str, more: [(&str, AttributeValue); N]) -> Result<(), AwsFailure> {
+        let at = rfc3339(self.estate.ambient.wall_ms());
+        let key = format!("{at}#{}", EventId::fresh(&self.estate.ambient));
+        let mut item = HashMap::from([
+            (PARTITION_KEY.to_owned(), text(PARTITION)),
+            ("sk".to_owned(), text(&key)),
+            ("run".to_owned(), text(&self.run.to_string())),
+            ("phase".to_owned(), text(phase)),
+            ("at".to_owned(), text(&at)),
+            ("who".to_owned(), text(&self.operator.operator)),
+            ("what".to_owned(), text(self.what)),
+            ("scope".to_owned(), text(&self.scope)),
+            ("why".to_owned(), text(&self.operator.reason)),
+            ("before".to_owned(), counts(&self.before)),
+        ]);
+        item.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        let written = self
+            .estate
+            .dynamodb
+            .put_item()
+            .table_name(self.estate.registry())
+            .set_item(Some(item))
+            // Append-only: no entry is ever written over.
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match written {
+            Ok(_) => Ok(()),
+            // Nobody else has this key: an earlier try of the SDK's wrote the entry and its answer was lost.
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(())
+            }
+            Err(error) => Err(AwsFailure::of("write the audit trail", error)),
+        }
+    }
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn counts(counts: &Counts) -> AttributeValue {
+    AttributeValue::M(counts.iter().map(|(name, count)| (name.clone(), AttributeValue::N(count.to_string()))).collect())
+}

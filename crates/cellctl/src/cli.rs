@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::commands::dlq::Dlq;
+use crate::console::{Console, Output};
+use crate::estate::Estate;
+
+/// Operate a Cellstack: what its cells gave up, and what to do about it
+///
+/// Region, credentials and endpoint come from the environment, as for the AWS CLI. Data goes to standard output, talk to
+/// standard error.
+///
+/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was left alone or could not be
+/// seen (it says what).
+#[derive(Debug, Parser)]
+#[command(name = "cellctl", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What the names of the stack's resources begin with
+    #[arg(long, global = true, help_heading = GLOBAL, default_value = "cellstack", env = "CELLSTACK_PREFIX", hide_env_values = true)]
+    prefix: String,
+    /// A table for people, JSON for programs
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const GLOBAL: &str = "Options of every command";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dlq(Dlq),
+}
+
+/// How a command ended that met no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All was done.
+    Done,
+    /// Something was left alone, or could not be seen.
+    LeftSome,
+}
+
+impl Ending {
+    /// [`Ending::Done`] when nothing is left.
+    #[must_use]
+    pub const fn of(all_done: bool) -> Self {
+        if all_done { Self::Done } else { Self::LeftSome }
+    }
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::SUCCESS,
+            Ending::LeftSome => Self::from(3),
+        }
+    }
+}
+
+impl Cli {
+    /// What the names of the stack's resources begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// When something could not be read or done; what was done until then is written to the console all the same.
+    pub async fn run(self, estate: &Estate, console: &mut Console) -> Result<Ending> {
+        match self.command {
+            Command::Dlq(dlq) => dlq.run(estate, self.output, console).await,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `cellctl dlq`
+
+mod ls;
+mod purge;
+mod redrive;
+mod show;
+
+use anyhow::Result;
+use cellstack_core::CellId;
+use clap::{Args, Subcommand};
+
+use crate::audit::Counts;
+use crate::cells::named;
+use crate::cli::Ending;
+use crate::console::{Console, Output};
+use crate::estate::Estate;
+use crate::letters::{DeadLetterQueue, Filter, queues};
+
+/// What the cells gave up: list, show, redrive, purge
+///
+/// Every cell has three dead-letter queues: of its stream (what the producer could not publish), of its topic (what the
+/// topic could not deliver) and of its queue (what the consumer could not process).
+#[derive(Debug, Args)]
+pub(crate) struct Dlq {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Ls(ls::Ls),
+    Show(show::Show),
+    Redrive(redrive::RedriveLetters),
+    Purge(purge::Purge),
+}
+
+impl Dlq {
+    pub(crate) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+        match self.verb {
+            Verb::Ls(ls) => ls.run(estate, output, console).await,
+            Verb::Show(show) => show.run(estate, output, console).await,
+            Verb::Redrive(redrive) => redrive.run(estate, output, console).await,
+            Verb::Purge(purge) => purge.run(estate, output, console).await,
+        }
+    }
+}
+
+/// Which letters: of which cells, and which of theirs.
+#[derive(Debug, Args)]
+struct Scope {
+    /// Only these cells; all of them unless given
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    cell: Vec<CellId>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+impl Scope {
+    async fn queues(&self, estate: &Estate) -> Result<Vec<DeadLetterQueue>> {
+        Ok(queues(estate, &named(estate, &self.cell).await?, &self.filter))
+    }
+}
+
+/// For the audit trail.
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cells: Vec<&str> = self.cell.iter().map(CellId::as_str).collect();
+        let cells = if cells.is_empty() { "all cells".to_owned() } else { format!("--cell {}", cells.join(",")) };
+        write!(f, "{cells}{}", self.filter)
+    }
+}
+
+/// How many messages SQS says each queue has.
+async fn sizes(queues: &[DeadLetterQueue]) -> Result<Counts> {
+    let mut counts = Counts::new();
+    for queue in queues {
+        counts.insert(queue.name().to_owned(), queue.size().await?.total());
+    }
+    Ok(counts)
+}

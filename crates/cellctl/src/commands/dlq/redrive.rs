@@ -1,0 +1,103 @@
+//! `cellctl dlq redrive`
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::{Scope, sizes};
+use crate::audit;
+use crate::cli::Ending;
+use crate::commands::progress::Progress;
+use crate::console::{Console, Output, letters, table};
+use crate::estate::Estate;
+use crate::operator::Operator;
+use crate::redrive::{Limits, Rate, Redrive, Report};
+
+/// Send what dead letters are about again, to the cell each tenant lives in now
+///
+/// Each letter's event is looked up in its tenant's current cell. Processed already: the letter is deleted. Failed: the
+/// event is set back to accepted and sent. Accepted: it is sent. Only then is the letter deleted, so a run that was
+/// stopped or killed is simply run again: an event sent twice has its effect once. A killed run's letters are hidden for
+/// up to two minutes.
+///
+/// A stream mapping's note (stream-gave-up) names no events: those that came in about then and are still accepted are
+/// found in the cell's table, which is read whole for it.
+///
+/// Left alone, and told of: letters that name no event, events that can't be read, tenants that are unknown or just
+/// moving, cells that are down, events redriven --max-attempts times, and what comes back within the same run.
+#[derive(Debug, Args)]
+pub(super) struct RedriveLetters {
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    operator: Operator,
+    /// Send no faster than this
+    #[arg(long, value_name = "N/s", default_value = "10/s")]
+    rate: Rate,
+    /// Stop after sending this many messages
+    #[arg(long, value_name = "N")]
+    max: Option<usize>,
+    /// Leave an event alone that was redriven this often
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    max_attempts: u32,
+    /// Say what would happen and change nothing; letters are hidden for the seconds this takes
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl RedriveLetters {
+    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+        let queues = self.scope.queues(estate).await?;
+        let before = sizes(&queues).await?;
+        let progress = Progress::over(before.values().sum(), console);
+        let entry = if self.dry_run {
+            None
+        } else {
+            let scope = format!("{} --rate {} --max-attempts {}", self.scope, self.rate, self.max_attempts);
+            Some(audit::begin(estate, &self.operator, "dlq redrive", scope, before).await?)
+        };
+        let limits = Limits { rate: self.rate, max: self.max, max_attempts: self.max_attempts, dry_run: self.dry_run };
+        let report = Redrive::new(estate, limits).run(&queues, &self.scope.filter, &progress).await;
+        progress.finish();
+        // What was done is told before anything else can fail.
+        match output {
+            Output::Json => console.json(&report)?,
+            Output::Table => console.print(rows(&report))?,
+        }
+        if let Some(entry) = entry {
+            let after = sizes(&queues).await?;
+            entry.end(&after, &report.counts(), &report.troubles).await?;
+        }
+        self.conclude(&report, estate, console)
+    }
+
+    fn conclude(&self, report: &Report, estate: &Estate, console: &mut Console) -> Result<Ending> {
+        let (sent, deleted, left) = (report.count("sent"), report.count("deleted"), report.count("left"));
+        let would = if self.dry_run { "would be " } else { "" };
+        console.say(format_args!(
+            "{sent} {would}sent, {} {would}deleted with nothing left to do, {left} left alone, {} passed over by the filter",
+            letters(deleted),
+            report.passed_over
+        ));
+        let mut all_done = left == 0;
+        for unseen in &report.unseen {
+            console.say(format_args!("not all was seen: {unseen}"));
+            all_done = false;
+        }
+        if estate.stop().is_wished() {
+            console.say("stopped: run it again to go on");
+            all_done = false;
+        }
+        if !report.troubles.is_empty() {
+            bail!("{}; run it again to go on", report.troubles.join("; "));
+        }
+        Ok(Ending::of(all_done))
+    }
+}
+
+fn rows(report: &Report) -> comfy_table::Table {
+    let mut table = table(&["cell", "place", "reason", "outcome", "", "letters"]);
+    for ((cell, place, reason, outcome, what), count) in report.summary() {
+        table.add_row([cell.as_str(), place.as_str(), reason.as_str(), outcome, what, &count.to_string()]);
+    }
+    table
+}

@@ -1,0 +1,103 @@
+//! `cellctl dlq show`
+
+use anyhow::Result;
+use cellstack_core::CellId;
+use clap::Args;
+use serde::Serialize;
+
+use crate::cells::named;
+use crate::cli::Ending;
+use crate::console::{Console, Output, letters, table};
+use crate::estate::Estate;
+use crate::letters::{Filter, Found, Reader, queues};
+
+/// Show dead letters, with why they lie there
+///
+/// With --output json letters are printed whole, with the event or record each is about: that is tenant data.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The cell
+    #[arg(long, value_name = "ID")]
+    cell: CellId,
+    #[command(flatten)]
+    filter: Filter,
+    /// Show no more letters than this
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+}
+
+/// Letters looked at for the few that are shown.
+const MAX_LOOKED_AT: usize = 10_000;
+/// A detail in a table.
+const DETAIL_WIDTH: usize = 100;
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    queue: &'a str,
+    #[serde(flatten)]
+    found: Found,
+}
+
+impl Show {
+    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+        let queues = queues(estate, &named(estate, std::slice::from_ref(&self.cell)).await?, &self.filter);
+        let mut shown = Vec::new();
+        let mut more = Vec::new();
+        for queue in &queues {
+            let mut reader = Reader::open(queue, MAX_LOOKED_AT).await?;
+            let ended = loop {
+                match reader.next().await {
+                    Ok(Some(found)) if !self.filter.matches(&found) => {}
+                    Ok(Some(_)) if shown.len() == self.limit => {
+                        more.push(format!("there are more than {}: raise --limit", letters(self.limit)));
+                        break Ok(());
+                    }
+                    Ok(Some(found)) => shown.push(Shown { queue: queue.name(), found }),
+                    Ok(None) => {
+                        let unseen =
+                            reader.unseen().map(|unseen| format!("{}: not all was seen: {unseen}", queue.name()));
+                        more.extend(unseen);
+                        break Ok(());
+                    }
+                    Err(failure) => break Err(failure),
+                }
+            };
+            reader.close().await;
+            ended?;
+            if shown.len() == self.limit && !more.is_empty() {
+                break;
+            }
+        }
+        match output {
+            Output::Json => console.json(&shown)?,
+            Output::Table => console.print(rows(&shown))?,
+        }
+        for line in &more {
+            console.say(line);
+        }
+        Ok(Ending::of(more.is_empty()))
+    }
+}
+
+fn rows(shown: &[Shown<'_>]) -> comfy_table::Table {
+    let mut table = table(&["place", "reason", "tenant", "event", "at", "tried", "redriven", "detail"]);
+    for Shown { found, .. } in shown {
+        let subject = found.subject();
+        let dash = || "-".to_owned();
+        let mut detail: String = found.letter.detail.chars().take(DETAIL_WIDTH).collect();
+        if detail.len() < found.letter.detail.len() {
+            detail.push('…');
+        }
+        table.add_row([
+            found.place.to_string(),
+            found.letter.reason.to_string(),
+            subject.as_ref().map_or_else(dash, |subject| subject.tenant.to_string()),
+            subject.as_ref().map_or_else(dash, |subject| subject.event.to_string()),
+            found.letter.at.clone(),
+            found.letter.attempts.to_string(),
+            found.redrives.to_string(),
+            detail,
+        ]);
+    }
+    table
+}

@@ -1,0 +1,4 @@
+//! The commands: `<noun>/<verb>.rs`.
+
+pub(crate) mod dlq;
+pub(crate) mod progress;

@@ -1,0 +1,36 @@
+//! A bar for somebody who watches.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::console::Console;
+
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar over so many letters, which is SQS's estimate.
+    pub(crate) fn over(letters: u64, console: &Console) -> Self {
+        let bar = if console.is_terminal() { ProgressBar::new(letters) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{wide_bar} {pos} of about {len} letters, {per_sec}, {eta} left");
+        // The template is a constant; the default style would show the same in another shape.
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    /// One more is done.
+    pub(crate) fn letter(&self) {
+        self.0.inc(1);
+        if self.0.length().is_some_and(|length| length < self.0.position()) {
+            self.0.set_length(self.0.position());
+        }
+    }
+
+    /// There is more to do than was thought.
+    pub(crate) fn more(&self, letters: usize) {
+        self.0.inc_length(letters as u64);
+    }
+
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,77 @@
+//! Where data and talk go.
+
+use std::io::{IsTerminal as _, Write};
+
+use anyhow::Result;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{Attribute, Cell, ContentArrangement, Table};
+use serde::Serialize;
+
+/// The shape of data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Standard output and standard error, or a test's buffers.
+pub struct Console {
+    data: Box<dyn Write + Send>,
+    talk: Box<dyn Write + Send>,
+    terminal: bool,
+}
+
+impl Console {
+    /// The process's own.
+    #[must_use]
+    pub fn standard() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { data: Box::new(std::io::stdout()), talk: Box::new(std::io::stderr()), terminal }
+    }
+
+    /// Writes data and talk elsewhere; no progress bar.
+    #[must_use]
+    pub fn new(data: impl Write + Send + 'static, talk: impl Write + Send + 'static) -> Self {
+        Self { data: Box::new(data), talk: Box::new(talk), terminal: false }
+    }
+
+    /// Whether somebody watches.
+    pub(crate) const fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Data.
+    ///
+    /// # Errors
+    /// When it can't be written: whoever purges must not go on if nobody gets what is deleted.
+    pub(crate) fn print(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        writeln!(self.data, "{text}")?;
+        Ok(self.data.flush()?)
+    }
+
+    /// Data for programs.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)?;
+        self.print(text)
+    }
+
+    /// Talk. A reader that went away is no error of ours.
+    pub(crate) fn say(&mut self, text: impl std::fmt::Display) {
+        let _ = writeln!(self.talk, "{text}");
+    }
+}
+
+/// An empty table.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// `1 letter`, `2 letters`.
+pub(crate) fn letters(count: usize) -> String {
+    if count == 1 { "1 letter".to_owned() } else { format!("{count} letters") }
+}

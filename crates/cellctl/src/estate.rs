@@ -1,0 +1,77 @@
+//! One control plane and its cells, as an operator reaches them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use cellstack_core::tenant_map::TenantMap;
+use cellstack_core::{Ambient, SystemAmbient, aws};
+
+/// Clients, clocks and names. Clones are the same estate.
+#[derive(Clone)]
+pub struct Estate {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    prefix: String,
+    stop: Stop,
+}
+
+/// The wish that a run ends before its next letter. Clones are the same wish.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Wishes it.
+    pub fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_wished(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An operator has time, and may sit far from the region: the router's time-outs are not for them.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Estate {
+    /// The estate whose resources' names begin with `prefix`.
+    #[must_use]
+    pub fn new(
+        prefix: &str,
+        dynamodb: aws_sdk_dynamodb::Client,
+        sqs: aws_sdk_sqs::Client,
+        ambient: Arc<dyn Ambient>,
+    ) -> Self {
+        Self { dynamodb, sqs, ambient, prefix: prefix.to_owned(), stop: Stop::default() }
+    }
+
+    /// The estate that region, endpoint and credentials of the environment lead to.
+    pub async fn from_env(prefix: &str) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .connect_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let config = aws::config().await.to_builder().timeout_config(timeouts).build();
+        let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
+        Self::new(prefix, dynamodb, sqs, Arc::new(SystemAmbient::new()))
+    }
+
+    /// Ends a run early.
+    #[must_use]
+    pub const fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    pub(crate) fn registry(&self) -> String {
+        format!("{}-registry", self.prefix)
+    }
+
+    pub(crate) fn tenant_map(&self) -> TenantMap {
+        TenantMap::new(self.dynamodb.clone(), format!("{}-tenant-map", self.prefix))
+    }
+}

@@ -1,0 +1,13 @@
+//! Dead letters where they lie.
+
+mod filter;
+mod found;
+mod note;
+mod queue;
+mod reader;
+
+pub(crate) use filter::Filter;
+pub(crate) use found::{Found, REDRIVES, Subject};
+pub(crate) use note::Window;
+pub(crate) use queue::{DeadLetterQueue, HOLD, PLACES, Size, queues};
+pub(crate) use reader::Reader;

@@ -1,0 +1,135 @@
+//! Reads a queue from one end to the other, and gives back what it did not delete.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use cellstack_core::aws::AwsFailure;
+
+use super::{DeadLetterQueue, Found, Size};
+
+/// Why a reader has nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Whatever can be had was had.
+    Empty,
+    /// It held as many letters as it may.
+    Bound,
+}
+
+/// Hands out each letter of a queue once. What it handed out stays hidden from others until it is deleted or the reader
+/// is closed, so that no letter comes twice. A standard queue hides 120,000 messages at most.
+pub(crate) struct Reader<'a> {
+    queue: &'a DeadLetterQueue,
+    before: Size,
+    bound: usize,
+    ready: VecDeque<Found>,
+    seen: usize,
+    /// Letters in hand: message id to latest receipt.
+    held: HashMap<String, String>,
+    deleted: HashSet<String>,
+    end: Option<End>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of a queue that hands out at most `bound` letters.
+    pub(crate) async fn open(queue: &'a DeadLetterQueue, bound: usize) -> Result<Self, AwsFailure> {
+        Ok(Self {
+            queue,
+            before: queue.size().await?,
+            bound,
+            ready: VecDeque::new(),
+            seen: 0,
+            held: HashMap::new(),
+            deleted: HashSet::new(),
+            end: None,
+        })
+    }
+
+    /// The next letter.
+    pub(crate) async fn next(&mut self) -> Result<Option<Found>, AwsFailure> {
+        loop {
+            if let Some(found) = self.ready.pop_front() {
+                if self.seen == self.bound {
+                    self.end = Some(End::Bound);
+                    return Ok(None);
+                }
+                self.seen += 1;
+                return Ok(Some(found));
+            }
+            if self.end.is_some() {
+                return Ok(None);
+            }
+            if self.seen == self.bound && self.before.visible > self.bound as u64 {
+                self.end = Some(End::Bound);
+                return Ok(None);
+            }
+            let batch = match self.queue.receive().await {
+                // As many are in flight as the service allows: the same bound, from its side.
+                Err(failure) if failure.detail.contains("OverLimit") => {
+                    self.end = Some(End::Bound);
+                    return Ok(None);
+                }
+                batch => batch?,
+            };
+            if batch.is_empty() {
+                self.end = Some(End::Empty);
+                return Ok(None);
+            }
+            for found in batch {
+                if self.deleted.contains(&found.message_id) {
+                    // A queue may hand out what was deleted, rarely: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>.
+                    self.queue.delete(&found.receipt).await?;
+                } else if self.held.insert(found.message_id.clone(), found.receipt.clone()).is_none() {
+                    self.ready.push_back(found);
+                }
+            }
+        }
+    }
+
+    /// Deletes a letter that was handed out.
+    pub(crate) async fn delete(&mut self, found: &Found) -> Result<(), AwsFailure> {
+        let receipt = self.held.get(&found.message_id).unwrap_or(&found.receipt);
+        self.queue.delete(receipt).await?;
+        self.held.remove(&found.message_id);
+        self.deleted.insert(found.message_id.clone());
+        Ok(())
+    }
+
+    /// Keeps a letter that was handed out hidden for longer.
+    pub(crate) async fn hold(&self, found: &Found, time: std::time::Duration) -> Result<(), AwsFailure> {
+        let receipt = self.held.get(&found.message_id).unwrap_or(&found.receipt);
+        self.queue.hold(receipt, time).await
+    }
+
+    /// Letters handed out.
+    pub(crate) const fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// What SQS said of the queue's size before the first letter.
+    pub(crate) const fn before(&self) -> Size {
+        self.before
+    }
+
+    /// Why there may be letters it did not hand out; `None` when it saw all.
+    pub(crate) fn unseen(&self) -> Option<String> {
+        let about = self.before;
+        if self.end != Some(End::Empty) {
+            Some(format!("stopped after {} of about {}", self.seen, about.total()))
+        } else if about.hidden > 0 {
+            Some(format!("{} in other hands just now (another reader, or a run that was killed)", about.hidden))
+        } else if self.queue.is_fifo() && (self.seen as u64) < about.visible {
+            Some(format!(
+                "saw {} of about {}: a FIFO queue shows ten letters of a tenant at most, and none behind one that stays",
+                self.seen, about.visible
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Gives back all that is still in hand.
+    pub(crate) async fn close(self) {
+        let receipts: Vec<String> = self.held.into_values().collect();
+        self.queue.give_back(&receipts).await;
+    }
+}

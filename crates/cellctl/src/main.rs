@@ -1,0 +1,34 @@
+//! Wires `cellctl`: environment -> clients -> command -> exit code.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<Ending> {
+    let cli = Cli::parse();
+    let estate = Estate::from_env(cli.prefix()).await;
+    let stop = estate.stop().clone();
+    // The first Ctrl-C ends a run between two letters; the second one is the terminal's own.
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.now();
+            let _ = tokio::signal::ctrl_c().await;
+            std::process::exit(130);
+        }
+    });
+    cli.run(&estate, &mut Console::standard()).await
+}

@@ -1,0 +1,249 @@
+//! A run over the dead-letter queues.
+
+use std::collections::{HashMap, HashSet};
+
+use cellstack_core::aws::AwsFailure;
+use cellstack_core::dead_letter::Reason;
+use cellstack_core::event::rfc3339;
+use cellstack_core::limits::CELL_LEASE;
+use cellstack_core::tenant_map::TenantMap;
+use cellstack_core::{CellId, EventId, EventRecord, TenantId};
+use tokio::time::Instant;
+
+use super::compose::compose;
+use super::courier::{Held, Reopened, look, reopen, send};
+use super::decide::{Action, Claim, ItemState, Left, decide, destination};
+use super::pace::Pace;
+use super::report::Outcome;
+use super::{Rate, Report, Row};
+use crate::cells::{Cell, one};
+use crate::commands::progress::Progress;
+use crate::estate::Estate;
+use crate::letters::{DeadLetterQueue, Filter, Found, Reader, Subject};
+
+/// How far a run may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) rate: Rate,
+    /// Messages to send.
+    pub(crate) max: Option<usize>,
+    /// Redrives of one event.
+    pub(crate) max_attempts: u32,
+    pub(crate) dry_run: bool,
+}
+
+/// Letters in hand of one queue at once. SQS allows 120,000.
+pub(crate) const MAX_IN_HAND: usize = 100_000;
+/// Letters in a row whose calls fail before the rest of their queue is left for another run.
+const MAX_FAILURES: usize = 3;
+/// No Lambda function runs longer (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>).
+const LONGEST_INVOCATION_MS: u64 = 15 * 60 * 1_000;
+/// How often an event that changes under the eyes of the run is looked at again.
+const MAX_LOOKS: usize = 3;
+
+/// See the module.
+pub(crate) struct Redrive<'a> {
+    pub(super) estate: &'a Estate,
+    pub(super) limits: Limits,
+    map: TenantMap,
+    pace: Pace,
+    /// Cells that were read not long ago.
+    cells: HashMap<CellId, (Instant, Option<Cell>)>,
+    /// Events sent in this run. One that fails again at once comes back as a new letter; without this the run would
+    /// send it round and round until its attempts are used up.
+    sent: HashSet<(TenantId, EventId)>,
+    pub(super) report: Report,
+}
+
+impl<'a> Redrive<'a> {
+    pub(crate) fn new(estate: &'a Estate, limits: Limits) -> Self {
+        Self {
+            estate,
+            limits,
+            map: estate.tenant_map(),
+            pace: Pace::new(limits.rate),
+            cells: HashMap::new(),
+            sent: HashSet::new(),
+            report: Report { dry_run: limits.dry_run, ..Report::default() },
+        }
+    }
+
+    /// Goes through the queues. What goes wrong in one does not keep the run from the next.
+    pub(crate) async fn run(mut self, queues: &[DeadLetterQueue], filter: &Filter, progress: &Progress) -> Report {
+        for queue in queues {
+            if let Err(failure) = self.queue(queue, filter, progress).await {
+                self.report.troubles.push(format!("{}: {failure}", queue.name()));
+            }
+            if self.is_over() {
+                break;
+            }
+        }
+        self.report
+    }
+
+    /// Whether the run may send no more, or shall not.
+    pub(super) fn is_over(&self) -> bool {
+        self.estate.stop().is_wished() || self.limits.max.is_some_and(|max| self.sent.len() >= max)
+    }
+
+    async fn queue(&mut self, queue: &DeadLetterQueue, filter: &Filter, progress: &Progress) -> Result<(), AwsFailure> {
+        let mut reader = Reader::open(queue, MAX_IN_HAND).await?;
+        let ended = self.letters(&mut reader, filter, progress).await;
+        if let Some(unseen) = reader.unseen() {
+            self.report.unseen.push(format!("{}: {unseen}", queue.name()));
+        }
+        reader.close().await;
+        ended
+    }
+
+    async fn letters(
+        &mut self,
+        reader: &mut Reader<'_>,
+        filter: &Filter,
+        progress: &Progress,
+    ) -> Result<(), AwsFailure> {
+        let mut failures = 0;
+        let mut notes = Vec::new();
+        while !self.is_over()
+            && let Some(found) = reader.next().await?
+        {
+            progress.letter();
+            if !filter.matches(&found) {
+                self.report.passed_over += 1;
+                continue;
+            }
+            if found.letter.reason == Reason::StreamGaveUp {
+                notes.push(found);
+                continue;
+            }
+            let subject = found.subject();
+            let outcome = match self.letter(reader, &found, subject.as_ref()).await {
+                Ok(outcome) => {
+                    failures = 0;
+                    outcome
+                }
+                Err(failure) => {
+                    failures += 1;
+                    Outcome::Left(Left::Failed(failure.to_string()))
+                }
+            };
+            self.report.letters.push(Row::of(&found, subject.as_ref(), &outcome));
+            if failures == MAX_FAILURES {
+                self.report.troubles.push(format!("{failures} letters of cell {} in a row failed", found.cell));
+                break;
+            }
+        }
+        if notes.is_empty() { Ok(()) } else { self.sweep(reader, &notes, progress).await }
+    }
+
+    /// Deletion comes last: until then, whatever happens, the letter is still there.
+    async fn letter(
+        &mut self,
+        reader: &mut Reader<'_>,
+        found: &Found,
+        subject: Option<&Subject>,
+    ) -> Result<Outcome, AwsFailure> {
+        let Some(subject) = subject else {
+            return Ok(Outcome::Left(Left::NamesNoEvent));
+        };
+        let fresh_refusal = found.letter.reason == Reason::Refused && self.is_fresh(&found.letter.at);
+        let claim = Claim { redrives: found.redrives, fresh_refusal };
+        let outcome = self.event(subject, &found.cell, claim).await?;
+        if !matches!(outcome, Outcome::Left(_)) && !self.limits.dry_run {
+            reader.delete(found).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the invocation that wrote a letter at this time may still run.
+    fn is_fresh(&self, at: &str) -> bool {
+        // Both are RFC 3339 to the millisecond, in UTC: they compare as texts.
+        at > rfc3339(self.estate.ambient.wall_ms().saturating_sub(LONGEST_INVOCATION_MS)).as_str()
+    }
+
+    /// Brings one event on its way, of which something lies in cell `home`.
+    pub(super) async fn event(
+        &mut self,
+        subject: &Subject,
+        home: &CellId,
+        claim: Claim,
+    ) -> Result<Outcome, AwsFailure> {
+        let name = (subject.tenant.clone(), subject.event);
+        if self.sent.contains(&name) {
+            return Ok(Outcome::Left(Left::SentBefore));
+        }
+        for _ in 0..MAX_LOOKS {
+            let route = self.map.read(&subject.tenant).await?;
+            let cell = match &route {
+                Some(route) => self.cell(&route.cell_id).await?,
+                None => None,
+            };
+            let (route, cell) = match destination(route, cell) {
+                Ok(destination) => destination,
+                Err(left) => return Ok(Outcome::Left(left)),
+            };
+            let (item, record) = self.item(subject, &cell, home).await?;
+            let action = decide(&cell.id, item, claim, self.limits.max_attempts);
+            let record = match (&action, record) {
+                (Action::Settle(status), _) => return Ok(Outcome::Settled(*status)),
+                (Action::Leave(left), _) => return Ok(Outcome::Left(left.clone())),
+                (_, None) => continue,
+                (_, Some(record)) => record,
+            };
+            let redrives = claim.redrives + 1;
+            let message = match compose(*record, &cell.id, route.epoch, redrives) {
+                Ok(message) => message,
+                Err(error) => return Ok(Outcome::Left(Left::Unreadable(error.to_string()))),
+            };
+            if !self.limits.dry_run {
+                self.pace.turn().await;
+                if action == Action::ReopenAndSend {
+                    match reopen(self.estate, &cell, route.epoch, subject, redrives).await? {
+                        Reopened::Yes => {}
+                        Reopened::Changed => continue,
+                        Reopened::Fenced => return Ok(Outcome::Left(Left::Fenced(cell.id))),
+                    }
+                }
+                send(self.estate, &cell, &message, redrives).await?;
+            }
+            self.sent.insert(name);
+            return Ok(Outcome::Sent(cell.id));
+        }
+        Ok(Outcome::Left(Left::Failed("its event changed at every look".to_owned())))
+    }
+
+    async fn item(
+        &mut self,
+        subject: &Subject,
+        cell: &Cell,
+        home: &CellId,
+    ) -> Result<(ItemState, Option<Box<EventRecord>>), AwsFailure> {
+        Ok(match look(self.estate, &cell.table, subject).await? {
+            Held::Record { record, reopened } => (ItemState::Held { status: record.status, reopened }, Some(record)),
+            Held::Unreadable(detail) => (ItemState::Unreadable(detail), None),
+            Held::Nothing => {
+                let mut elsewhere = None;
+                if cell.id != *home
+                    && let Some(other) = self.cell(home).await?
+                    && !matches!(look(self.estate, &other.table, subject).await?, Held::Nothing)
+                {
+                    elsewhere = Some(other.id);
+                }
+                (ItemState::Absent { elsewhere }, None)
+            }
+        })
+    }
+
+    /// A cell's record, as old as a router's may be.
+    pub(super) async fn cell(&mut self, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
+        if let Some((read, cell)) = self.cells.get(id)
+            && read.elapsed() < CELL_LEASE
+        {
+            return Ok(cell.clone());
+        }
+        let read = Instant::now();
+        let cell = one(self.estate, id).await?;
+        self.cells.insert(id.clone(), (read, cell.clone()));
+        Ok(cell)
+    }
+}

@@ -1,0 +1,91 @@
+//! `ls` and `show`.
+
+use cellstack_cellctl::Ending;
+use cellstack_core::dead_letter::Reason;
+
+use crate::world::World;
+
+const DLQ: &str = "cellstack-cell-alpha-events-dlq";
+
+#[tokio::test(start_paused = true)]
+async fn ls_counts_by_cell_place_and_reason_and_leaves_every_letter_where_it_was() {
+    let world = World::new().await;
+    world.poison("globex", 1).await;
+    for at in 0..23 {
+        world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
+    }
+    world.put("cellstack-cell-alpha-topic-dlq", "nonsense").await;
+
+    let ran = world.cellctl("dlq ls --output json").await.ended(Ending::Done);
+    let count = |cell: &str, place: &str| {
+        let json = ran.json();
+        let all = json.as_array().unwrap().clone();
+        assert_eq!(all.len(), 6);
+        let queue = all.into_iter().find(|queue| queue["cell"] == cell && queue["place"] == place).unwrap();
+        let letters = queue["letters"].as_object().unwrap().clone();
+        let counts = letters.iter().map(|(reason, group)| format!("{reason} {}", group["count"]));
+        (counts.collect::<Vec<_>>().join(", "), queue["approximate"]["visible"].as_u64().unwrap())
+    };
+    assert_eq!(count("alpha", "queue"), ("not-held 23".to_owned(), 23));
+    assert_eq!(count("alpha", "topic"), ("undecodable 1".to_owned(), 1));
+    assert_eq!(count("alpha", "stream"), (String::new(), 0));
+    assert_eq!(count("beta", "queue").1, 1);
+    assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 23);
+
+    let table = world.cellctl("dlq ls --cell alpha").await.ended(Ending::Done).data;
+    for text in ["not-held", "23", "2026-01-01T00:00:00.000Z", "about 23", "stream"] {
+        assert!(table.contains(text), "{text} is not in\n{table}");
+    }
+    assert!(!table.contains("beta"), "{table}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ls_says_when_it_could_not_see_all() {
+    let world = World::new().await;
+    for at in 0..15 {
+        world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
+    }
+    let ran = world.cellctl("dlq ls --cell alpha --limit 12").await.ended(Ending::LeftSome);
+    assert!(ran.talk.contains("not all was seen: stopped after 12 of about 15"), "{}", ran.talk);
+    assert!(world.all_visible(DLQ));
+
+    // Somebody else has some in hand.
+    let url = world.stack.queue_url(DLQ).await.unwrap();
+    let taken = world.stack.sqs().receive_message().queue_url(url).max_number_of_messages(4).send().await.unwrap();
+    assert_eq!(taken.messages().len(), 4);
+    let ran = world.cellctl("dlq ls --cell alpha").await.ended(Ending::LeftSome);
+    assert!(ran.talk.contains("4 in other hands just now"), "{}", ran.talk);
+    assert!(ran.data.contains("11"), "{}", ran.data);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_is_not_registered_is_named_with_those_that_are() {
+    let world = World::new().await;
+    let error = world.cellctl("dlq ls --cell omega").await.ending.unwrap_err();
+    assert!(error.contains("cell omega is not in the registry cellstack-registry; these are: alpha, beta"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn show_prints_whole_letters_and_filters_them() {
+    let world = World::new().await;
+    let id = world.poison("acme", 7).await;
+    let other = world.write_letter(DLQ, Reason::NotHeld, r#"{"whole":["as","it","was"]}"#).await;
+
+    let ran = world.cellctl("dlq show --cell alpha --because not-held --output json").await.ended(Ending::Done);
+    let json = ran.json();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    assert_eq!(json[0]["original"], other.original);
+    assert_eq!((&json[0]["queue"], &json[0]["place"]), (&DLQ.into(), &"queue".into()));
+    assert_eq!((&json[0]["attempts"], &json[0]["redrives"]), (&1.into(), &0.into()));
+
+    for (filter, shown) in [("--tenant acme", 1), ("--tenant globex", 0), ("--place topic", 0), ("--place queue", 2)] {
+        let ran = world.cellctl(&format!("dlq show --cell alpha --output json {filter}")).await.ended(Ending::Done);
+        assert_eq!(ran.json().as_array().unwrap().len(), shown, "{filter}");
+    }
+    let ran = world.cellctl(&format!("dlq show --cell alpha --event {id}")).await.ended(Ending::Done);
+    assert!(ran.data.contains(&id) && ran.data.contains("acme") && !ran.data.contains("amount"), "{}", ran.data);
+
+    let ran = world.cellctl("dlq show --cell alpha --limit 1").await.ended(Ending::LeftSome);
+    assert!(ran.talk.contains("there are more than 1 letter: raise --limit"), "{}", ran.talk);
+    assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 2);
+}

@@ -1,0 +1,77 @@
+//! Letters of tenants that live elsewhere now, or just move.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_cellctl::Ending;
+use cellstack_local::names::{CellNames, registry};
+
+use crate::world::{World, cell, text};
+
+/// Copies acme's event and fence into beta, as a move does; the map says beta from now on.
+async fn move_to_beta(world: &World, id: &str, copy: bool) {
+    let table = CellNames::of(&cell("beta")).table;
+    if copy {
+        let item = world.item("alpha", "acme", &format!("event#{id}")).await;
+        world.stack.dynamodb().put_item().table_name(&table).set_item(item).send().await.unwrap();
+    }
+    let fence = world.stack.dynamodb().put_item().table_name(&table);
+    let fence = fence.item("tenant_id", text("acme")).item("sk", text("fence")).item("state", text("open"));
+    fence.item("epoch", AttributeValue::N("2".into())).send().await.unwrap();
+    world.route("acme", "beta", 2, "active").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_goes_to_the_cell_that_owns_its_tenant_now() {
+    let world = World::new().await;
+    let id = world.poison("acme", 5).await;
+    // The event arrives in beta as it is copied: `failed`, so that beta's own stream does not publish it.
+    let key = format!("event#{id}");
+    let alpha = CellNames::of(&cell("alpha")).table;
+    world.set(&alpha, &[("tenant_id", "acme"), ("sk", &key)], "status", text("failed")).await;
+    move_to_beta(&world, &id, true).await;
+    world.set(&alpha, &[("tenant_id", "acme"), ("sk", &key)], "status", text("carried")).await;
+    world.mend();
+    let ran = world.redrive("").await.ended(Ending::Done);
+    assert!(ran.data.contains("to cell beta"), "{}", ran.data);
+    world.processed("beta", "acme", &id).await;
+    assert_eq!(world.status("alpha", "acme", &id).await, "carried");
+    assert_eq!(world.sum("alpha", "acme").await, (0, 0));
+    assert_eq!(world.sum("beta", "acme").await, (1, 5));
+    assert!(world.dead("alpha").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_move_left_behind_is_told_of_and_stays() {
+    let world = World::new().await;
+    let id = world.poison("acme", 5).await;
+    move_to_beta(&world, &id, false).await;
+    world.mend();
+    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    assert!(ran.data.contains("its tenant moved, its event is still in cell alpha"), "{}", ran.data);
+    assert_eq!(world.dead("alpha").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_just_moves_is_left_alone() {
+    let world = World::new().await;
+    let id = world.poison("acme", 5).await;
+    world.mend();
+    for state in ["moving", "fenced"] {
+        world.route("acme", "alpha", 1, state).await;
+        let ran = world.redrive("").await.ended(Ending::LeftSome);
+        assert!(ran.data.contains(&format!("its tenant is {state}")), "{}", ran.data);
+        assert_eq!(world.dead("alpha").len(), 1);
+    }
+    world.route("acme", "alpha", 1, "active").await;
+    world.redrive("").await.ended(Ending::Done);
+    world.processed("alpha", "acme", &id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_to_a_cell_that_is_down() {
+    let world = World::new().await;
+    world.poison("acme", 5).await;
+    world.set(&registry(), &[("pk", "cell#alpha"), ("sk", "state")], "status", text("down")).await;
+    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    assert!(ran.data.contains("its tenant's cell alpha must not be sent to"), "{}", ran.data);
+    assert_eq!(world.dead("alpha").len(), 1);
+}

@@ -1,0 +1,80 @@
+//! What the producer's side gave up.
+
+use std::time::Duration;
+
+use cellstack_cellctl::Ending;
+use cellstack_core::dead_letter::Reason;
+use cellstack_emulator::{Fault, FaultKind};
+
+use crate::world::World;
+
+const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
+
+#[tokio::test(start_paused = true)]
+async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() {
+    let world = World::new().await;
+    // An older event that is open for another reason lies outside the note's window.
+    let older = world.undelivered(1_000).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+
+    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    let mut ids = Vec::new();
+    for amount in 1..=4 {
+        ids.push(world.post("acme", "fine", amount).await);
+    }
+    let open = async || {
+        let notes = world.bodies(DLQ);
+        !notes.is_empty() && notes.iter().all(|note| note.contains("DDBStreamBatchInfo"))
+    };
+    world.until("a note of the stream mapping", open).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    world.stack.aws().faults().remove(fault);
+    assert_eq!(world.sum("alpha", "acme").await, (0, 0));
+
+    let dry = world.redrive("--place stream --dry-run").await.ended(Ending::Done);
+    assert!(dry.talk.starts_with("4 would be sent"), "{}{}", dry.data, dry.talk);
+    world.redrive("--place stream").await.ended(Ending::Done);
+    for id in &ids {
+        world.processed("alpha", "acme", id).await;
+    }
+    assert_eq!(world.sum("alpha", "acme").await, (4, 10));
+    assert!(world.bodies(DLQ).is_empty());
+    assert_eq!(world.status("alpha", "acme", &older).await, "accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_stays_while_one_of_its_events_does() {
+    let world = World::new().await;
+    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    world.post("acme", "fine", 1).await;
+    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
+    world.stack.aws().faults().remove(fault);
+    world.route("acme", "alpha", 1, "fenced").await;
+    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    assert!(ran.data.contains("its tenant is fenced"), "{}", ran.data);
+    assert!(ran.data.contains("some of its batch's events were left alone"), "{}", ran.data);
+    assert_eq!(world.bodies(DLQ).len(), 1);
+    assert!(world.all_visible(DLQ));
+
+    world.route("acme", "alpha", 1, "active").await;
+    world.redrive("").await.ended(Ending::Done);
+    world.until("the sum", async || world.sum("alpha", "acme").await == (1, 1)).await;
+    assert!(world.bodies(DLQ).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_this_build_can_read_is_sent_from_its_item() {
+    let world = World::new().await;
+    let id = world.poison("acme", 6).await;
+    let queue = "cellstack-cell-alpha-events-dlq";
+    let url = world.stack.queue_url(queue).await.unwrap();
+    world.stack.sqs().purge_queue().queue_url(url).send().await.unwrap();
+    let record = format!(
+        r#"{{"eventName":"INSERT","dynamodb":{{"Keys":{{"tenant_id":{{"S":"acme"}},"sk":{{"S":"event#{id}"}}}}}}}}"#
+    );
+    world.write_letter(DLQ, Reason::Undecodable, &record).await;
+    world.mend();
+    world.redrive("--because undecodable").await.ended(Ending::Done);
+    world.processed("alpha", "acme", &id).await;
+    assert!(world.bodies(DLQ).is_empty());
+}

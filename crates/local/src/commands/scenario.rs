@@ -1,0 +1,80 @@
+//! The scenarios of `cellstack-local simulate`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use cellstack_local::simulate::{Wake, black_swan, draw, one_cell_down};
+
+use super::print;
+
+/// Lines of the black swan's table are this far apart.
+const LINE: u64 = 10;
+/// What the callers of the other cells may notice: at least this share served, at most so many times slower.
+const SERVED: f64 = 0.999;
+const SLOWER: f64 = 1.2;
+
+pub(super) fn black_swan_scenario(cells: usize, tenants: usize, svg: Option<&Path>) -> Result<ExitCode> {
+    // The two stacks know nothing of each other.
+    let (many, one) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| black_swan(1, tenants));
+        (black_swan(cells, tenants), one.join())
+    });
+    let (many, one) = (many?, one.map_err(|_| anyhow::anyhow!("the stack of one cell panicked"))??);
+    print(format_args!("{:>6}  {:>21}  {:>21}", "", format!("{cells} cells"), "one big cell"));
+    let header = ["time", "requests", "tenants", "requests", "tenants"];
+    print(format_args!("{:>6}  {:>10} {:>10}  {:>10} {:>10}", header[0], header[1], header[2], header[3], header[4]));
+    for (many, one) in many.hurt.iter().zip(&one.hurt).filter(|(many, _)| many.at.as_secs() % LINE == 0) {
+        print(format_args!(
+            "{:>4} s  {:>8.1} % {:>8.1} %  {:>8.1} % {:>8.1} %",
+            many.at.as_secs(),
+            many.requests * 100.0,
+            many.tenants * 100.0,
+            one.requests * 100.0,
+            one.tenants * 100.0
+        ));
+    }
+    for wake in [&many, &one] {
+        print(summary(wake));
+    }
+    if let Some(path) = svg {
+        std::fs::write(path, draw(&many, &one)).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(wake: &Wake) -> String {
+    let of = |part: usize, whole: usize| part as f64 * 100.0 / whole.max(1) as f64;
+    format!(
+        "{} cell(s): {} of {} requests failed ({:.1} %), {} of {} tenants hurt ({:.1} %)",
+        wake.cells,
+        wake.failed,
+        wake.requests,
+        of(wake.failed, wake.requests),
+        wake.tenants_hurt,
+        wake.tenants,
+        of(wake.tenants_hurt, wake.tenants)
+    )
+}
+
+pub(super) fn one_cell_down_scenario(cells: usize, tenants: usize) -> Result<ExitCode> {
+    let phases = one_cell_down(cells.max(2), tenants)?;
+    print(format_args!(
+        "{:<11} {:>9} {:>14} {:>12} {:>16}",
+        "one cell", "requests", "others served", "others' p99", "its own served"
+    ));
+    for noticed in &phases {
+        print(format_args!(
+            "{:<11} {:>9} {:>12.3} % {:>9.1} ms {:>14.1} %",
+            noticed.phase,
+            noticed.others,
+            noticed.others_served * 100.0,
+            noticed.others_p99.as_secs_f64() * 1e3,
+            noticed.victim_served * 100.0
+        ));
+    }
+    let before = phases.first().map(|noticed| noticed.others_p99).unwrap_or_default();
+    let unharmed =
+        phases.iter().all(|noticed| noticed.others_served >= SERVED && noticed.others_p99 <= before.mul_f64(SLOWER));
+    Ok(if unharmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

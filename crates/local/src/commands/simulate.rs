@@ -1,0 +1,237 @@
+//! `cellstack-local simulate`
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use cellstack_local::simulate::{
+    AwaitPoint, Coverage, Mishap, Outcome, Plant, Setup, add_up, await_points, excerpt, run_all, shrink,
+};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::print;
+use super::record::Record;
+
+/// Run the stack in virtual time, with faults drawn from seeds, and check the invariants
+///
+/// The real router, producer and consumer run over the embedded AWS while services throttle, hang and lose answers,
+/// messages come twice and out of order, processes are killed at their await points and cells go down. When all has
+/// come to rest, nothing accepted may be lost and nothing done twice. A seed decides all of it: the same seed runs the
+/// same way again. Exit 1 on a violation, or where 100 seeds or more leave an await point without a kill.
+#[derive(Args)]
+pub(crate) struct Simulate {
+    /// The seeds to run: one, or FIRST..LAST, both included
+    #[arg(long, value_name = "SEEDS", default_value = "1..200", value_parser = seeds)]
+    seeds: Seeds,
+    /// Events that callers want accepted, a seed
+    #[arg(long, default_value_t = 200)]
+    events: usize,
+    /// Cells [default: 3; black-swan 8; one-cell-down 4]
+    #[arg(long)]
+    cells: Option<usize>,
+    /// Tenants [default: 12; black-swan 1000; one-cell-down 200]
+    #[arg(long)]
+    tenants: Option<usize>,
+    /// What may go wrong, separated by commas; everything unless said otherwise
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    faults: Option<Vec<Mishap>>,
+    /// Threads; each runs one seed at a time
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Write each seed's trace hash and outcome to a file, as JSON lines in the order of the seeds
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Compare with such a file: exit 1 where a seed has another trace hash
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Plant a bug, to see it found
+    #[arg(long, value_name = "BUG", hide = true)]
+    plant: Option<Plant>,
+    /// Play one scenario instead of seeds
+    #[arg(long, value_enum)]
+    scenario: Option<Scenario>,
+    /// Draw the scenario's picture (black-swan)
+    #[arg(long, value_name = "FILE", requires = "scenario")]
+    svg: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// A tenant whose requests kill the cell they reach, beside one big cell with the same load
+    BlackSwan,
+    /// One cell down, then slow, for 60 simulated seconds: what the others' callers notice
+    OneCellDown,
+}
+
+/// Seeds, from a text such as `7` or `1..200`.
+#[derive(Clone)]
+struct Seeds(Vec<u64>);
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("'{text}': {error}"));
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+    if first > last {
+        return Err(format!("{first} comes after {last}"));
+    }
+    Ok(Seeds((first..=last).collect()))
+}
+
+/// Seeds from which on every await point must have been killed at.
+const ENOUGH: usize = 100;
+
+impl Simulate {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self.scenario {
+            Some(Scenario::BlackSwan) => {
+                let (cells, tenants) = (self.cells.unwrap_or(8), self.tenants.unwrap_or(1_000));
+                super::scenario::black_swan_scenario(cells, tenants, self.svg.as_deref())
+            }
+            Some(Scenario::OneCellDown) => {
+                super::scenario::one_cell_down_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
+            }
+            None => self.run_seeds(),
+        }
+    }
+
+    fn run_seeds(self) -> Result<ExitCode> {
+        let like = Setup {
+            events: self.events,
+            cells: self.cells.unwrap_or(3).max(1),
+            tenants: self.tenants.unwrap_or(12).max(1),
+            faults: self.faults.unwrap_or_else(|| Mishap::ALL.to_vec()),
+            plant: self.plant,
+            ..Setup::new(0)
+        };
+        let points = await_points(&like)?;
+        let started = Instant::now();
+        let bar = bar(self.seeds.0.len());
+        let mut sum = Sum::default();
+        run_all(&like, &self.seeds.0, &points, self.threads, |outcome| {
+            bar.inc(1);
+            sum.add(outcome)
+        })?;
+        bar.finish_and_clear();
+        let took = started.elapsed();
+
+        sum.records.sort_by_key(|record| record.seed);
+        if let Some(path) = &self.record {
+            Record::write_all(&sum.records, path)?;
+        }
+        show_coverage(&points, &sum.coverage);
+        print(sum.summary(took));
+        if let Some(seed) = sum.violated {
+            show_violation(&Setup { seed, ..like }, &points)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        if let Some(path) = &self.compare {
+            let changed = Record::changed(&sum.records, &Record::read_all(path)?);
+            if !changed.is_empty() {
+                print(format_args!("another trace hash than in {}: seeds {changed:?}", path.display()));
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        let missed = points.iter().any(|point| sum.coverage.get(point).is_none_or(|visits| visits.killed == 0));
+        Ok(if missed && self.seeds.0.len() >= ENOUGH { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+/// What all seeds come to.
+#[derive(Default)]
+struct Sum {
+    records: Vec<Record>,
+    coverage: Coverage,
+    accepted: usize,
+    processed: usize,
+    dead: usize,
+    gave_up: usize,
+    simulated: Duration,
+    violated: Option<u64>,
+}
+
+impl Sum {
+    /// Adds an outcome; whether to go on.
+    fn add(&mut self, outcome: Outcome) -> bool {
+        add_up(&mut self.coverage, &outcome.coverage);
+        self.accepted += outcome.accepted;
+        self.processed += outcome.processed;
+        self.dead += outcome.dead;
+        self.gave_up += outcome.gave_up;
+        self.simulated += outcome.took;
+        self.records.push(Record::of(&outcome));
+        if !outcome.violations.is_empty() {
+            self.violated = Some(outcome.seed);
+        }
+        self.violated.is_none()
+    }
+
+    fn summary(&self, took: Duration) -> String {
+        let seconds = took.as_secs_f64();
+        format!(
+            "{} seeds: {} events accepted = {} processed + {} dead-lettered ({} of them by a stream mapping)\n\
+             {:.0} s for {:.1} simulated hours, {:.0} events/s",
+            self.records.len(),
+            self.accepted,
+            self.processed,
+            self.dead,
+            self.gave_up,
+            seconds,
+            self.simulated.as_secs_f64() / 3_600.0,
+            self.accepted as f64 / seconds,
+        )
+    }
+}
+
+fn show_coverage(points: &[AwaitPoint], coverage: &Coverage) {
+    if points.is_empty() {
+        return;
+    }
+    print(format_args!("{:<9} {:>5} {:>9} {:>7}  waiting for", "function", "await", "reached", "killed"));
+    let mut missed = 0;
+    for point in points {
+        let visits = coverage.get(point).cloned().unwrap_or_default();
+        let mut waits: Vec<_> = visits.waits.iter().collect();
+        waits.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
+        let waits: Vec<_> = waits.iter().take(2).map(|(wait, _)| wait.as_str()).collect();
+        print(format_args!(
+            "{:<9} {:>5} {:>9} {:>7}  {}",
+            point.function(),
+            point.number(),
+            visits.reached,
+            visits.killed,
+            waits.join(" / ")
+        ));
+        missed += usize::from(visits.killed == 0);
+    }
+    print(format_args!("killed at {} of {} await points", points.len() - missed, points.len()));
+}
+
+fn show_violation(found: &Setup, points: &[AwaitPoint]) -> Result<()> {
+    let (shortest, outcome) = shrink(found, points)?;
+    print(format_args!(
+        "\nseed {} breaks an invariant. The shortest run that does, {} events:",
+        found.seed, shortest.events
+    ));
+    for planned in &outcome.plan {
+        print(format_args!("  plan  {planned}"));
+    }
+    for line in excerpt(&outcome) {
+        print(format_args!("  {line}"));
+    }
+    for violation in &outcome.violations {
+        print(format_args!("seed {}: {violation}", found.seed));
+    }
+    Ok(())
+}
+
+/// Moves on a terminal; says nothing elsewhere.
+fn bar(seeds: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {eta} left").context("progress bar");
+    ProgressBar::new(seeds as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,125 @@
+//! Callers: they send, and send again under the same name until they are told.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cellstack_core::EventId;
+use hyper::{Request, Response};
+use serde_json::Value;
+
+use crate::simulate::check::Acknowledged;
+use crate::simulate::workload::{Naming, Order};
+use crate::simulate::world::World;
+
+/// Tries before a caller gives up.
+const TRIES: u32 = 6;
+/// Every so often many callers send at once.
+const RUSH: Duration = Duration::from_secs(20);
+
+/// The caller of a tenant.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) cell: usize,
+    pub(crate) tenant: &'a str,
+}
+
+impl Caller<'_> {
+    pub(crate) async fn send_all(self, orders: Vec<Order>) {
+        for order in orders {
+            tokio::time::sleep(order.pause).await;
+            if order.rush {
+                let into = self.world.trace.elapsed().as_millis() as u64 % RUSH.as_millis() as u64;
+                tokio::time::sleep(RUSH - Duration::from_millis(into)).await;
+            }
+            let Some(id) = self.send(&order).await else { continue };
+            if order.again {
+                let again = self.send(&order).await;
+                if again.is_some_and(|again| again != id) && order.naming != Naming::None {
+                    self.wrong(format!("'{}' was sent twice and answered with {id} and {again:?}", order.name));
+                }
+            }
+            if order.clash && order.naming != Naming::None {
+                let status = self.request(order.clashing(self.tenant)).await.map(|answer| answer.status().as_u16());
+                if status.is_some_and(|status| status < 500 && status != 409) {
+                    self.wrong(format!("'{}' with another body got {status:?}", order.name));
+                }
+            }
+            if order.look {
+                self.look(id).await;
+            }
+        }
+    }
+
+    /// Sends an event until it is accepted; its id then.
+    async fn send(self, order: &Order) -> Option<EventId> {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+            }
+            let answer = self.request(order.request(self.tenant)).await;
+            let status = answer.as_ref().map(|answer| answer.status().as_u16());
+            let told = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            self.world.trace.note(format_args!("{} of {} gets {told}", order.name, self.tenant));
+            if attempt == 0 && status != Some(202) {
+                self.world.seen.borrow_mut().unserved.push((self.cell, told));
+            }
+            match (status, answer) {
+                (Some(202), Some(answer)) => return self.accepted(order, &answer),
+                // What the caller can't know: whether the event was written.
+                (None | Some(500..), _) => {}
+                (Some(status), _) => {
+                    self.wrong(format!("'{}' of {} got {status}", order.name, self.tenant));
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn accepted(self, order: &Order, answer: &Response<Bytes>) -> Option<EventId> {
+        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let Some(id) = body["id"].as_str().and_then(|id| id.parse().ok()) else {
+            self.wrong(format!("'{}' was accepted without an id: {body}", order.name));
+            return None;
+        };
+        self.world.trace.note(format_args!("{} of {} is {id}", order.name, self.tenant));
+        self.world.seen.borrow_mut().acknowledged.push(Acknowledged {
+            cell: self.cell,
+            tenant: self.tenant.to_owned(),
+            id,
+            name: order.name.clone(),
+            naming: order.naming,
+        });
+        Some(id)
+    }
+
+    /// An event that was accepted is there to be seen, whatever has become of it.
+    async fn look(self, id: EventId) {
+        for path in [format!("/v1/events/{id}"), "/v1/totals".to_owned(), "/v1/route".to_owned()] {
+            let request = Request::get(&path).header("x-tenant-id", self.tenant).body(Bytes::new());
+            let Some(answer) = self.request(request.unwrap_or_default()).await else { continue };
+            let status = answer.status().as_u16();
+            self.world.trace.note(format_args!("{path} of {} gets {status}", self.tenant));
+            if status != 200 && status < 500 {
+                self.wrong(format!("GET {path} of {} got {status}", self.tenant));
+            }
+        }
+    }
+
+    /// The answer, if there is one.
+    async fn request(self, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        match self.world.front.request(request).await {
+            Ok(answer) => Some(answer),
+            Err(killed) => {
+                self.world.trace.note(format_args!("a router is killed at await point {}", killed.0));
+                None
+            }
+        }
+    }
+
+    fn wrong(self, what: String) {
+        self.world.trace.note(format_args!("wrong: {what}"));
+        self.world.seen.borrow_mut().wrong.push(what);
+    }
+}

@@ -1,0 +1,226 @@
+//! The invariants of `docs/architecture`, looked at when everything has come to rest.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cellstack_core::{EventId, EventStatus};
+
+use crate::simulate::census::{Census, Event};
+use crate::simulate::workload::Naming;
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// `I1` to `I7`, or `API` where an answer is not what the API promises.
+    pub invariant: &'static str,
+    /// How.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.detail)
+    }
+}
+
+/// An event that a caller was told is accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledged {
+    pub(crate) cell: usize,
+    pub(crate) tenant: String,
+    pub(crate) id: EventId,
+    pub(crate) name: String,
+    pub(crate) naming: Naming,
+}
+
+/// What callers saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) acknowledged: Vec<Acknowledged>,
+    /// Requests of a cell's tenants that were not served at the first try.
+    pub(crate) unserved: Vec<(usize, String)>,
+    /// Answers that break the API's promises.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// Everything there is to check.
+pub(crate) struct Rest<'a> {
+    pub(crate) census: &'a Census,
+    pub(crate) seen: &'a Seen,
+    /// The cell each tenant was placed in.
+    pub(crate) homes: &'a BTreeMap<String, usize>,
+    pub(crate) cells: &'a [String],
+    /// The only cell that anything happened to, if there is one.
+    pub(crate) only: Option<usize>,
+    /// What did not come to rest, if anything.
+    pub(crate) restless: Option<String>,
+}
+
+/// Violations named one by one; of more, the number is enough.
+const NAMED: usize = 5;
+
+impl Rest<'_> {
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        let mut found = Found::default();
+        self.durable(&mut found);
+        self.once(&mut found);
+        self.fenced(&mut found);
+        self.accounted(&mut found);
+        self.isolated(&mut found);
+        self.drained(&mut found);
+        for answer in &self.seen.wrong {
+            found.add("API", || answer.clone());
+        }
+        found.0
+    }
+
+    /// I1: an acknowledged event is in its cell's table.
+    fn durable(&self, found: &mut Found) {
+        for event in &self.seen.acknowledged {
+            match self.census.events.get(&(event.tenant.clone(), event.id)) {
+                Some(item) if item.cell == event.cell && item.name == event.name => {}
+                Some(item) => found.add("I1", || {
+                    format!("{} of {} is '{}' in cell {}", event.id, event.tenant, item.name, self.cells[item.cell])
+                }),
+                None => found.add("I1", || format!("{} of {} was acknowledged and is gone", event.id, event.tenant)),
+            }
+        }
+    }
+
+    /// I2: one effect an event, one event a name.
+    fn once(&self, found: &mut Found) {
+        let mut expected: BTreeMap<_, (i128, i128)> = BTreeMap::new();
+        for event in self.census.events.values().filter(|event| event.record.status == EventStatus::Processed) {
+            let key = (event.cell, event.record.tenant_id.to_string(), event.record.event_type.to_string());
+            let total = expected.entry(key).or_default();
+            total.0 += 1;
+            total.1 += event.amount.unwrap_or_default();
+        }
+        for key in expected.keys().chain(self.census.totals.keys().filter(|key| !expected.contains_key(key))) {
+            let (events, total) = (expected.get(key), self.census.totals.get(key));
+            if events != total {
+                let (of, none) = (|total: Option<&(i128, i128)>| total.copied(), (0, 0));
+                let (events, total) = (of(events).unwrap_or(none), of(total).unwrap_or(none));
+                found.add("I2", || {
+                    let (_, tenant, event_type) = key;
+                    format!(
+                        "{tenant}'s {event_type}: {} events of {} are processed, the total says {} of {}",
+                        events.0, events.1, total.0, total.1
+                    )
+                });
+            }
+        }
+        let mut names: BTreeMap<(&str, &str), EventId> = BTreeMap::new();
+        for event in self.seen.acknowledged.iter().filter(|event| event.naming != Naming::None) {
+            let id = *names.entry((&event.tenant, &event.name)).or_insert(event.id);
+            if id != event.id {
+                found.add("I2", || format!("'{}' of {} was answered with two ids", event.name, event.tenant));
+            }
+        }
+        for event in self.census.events.values() {
+            let tenant = event.record.tenant_id.as_str();
+            if names.get(&(tenant, event.name.as_str())).is_some_and(|id| *id != event.record.id()) {
+                found.add("I2", || format!("'{}' of {tenant} is two events", event.name));
+            }
+        }
+    }
+
+    /// I3 and I4: no write below the fence, one owner a tenant.
+    fn fenced(&self, found: &mut Found) {
+        for event in self.census.events.values() {
+            let (tenant, epoch) = (event.record.tenant_id.to_string(), event.record.epoch.0);
+            let fence = self.census.fences.get(&(event.cell, tenant));
+            if fence.is_none_or(|(fence, _)| epoch < *fence) {
+                found.add("I3", || {
+                    format!("{} was written at epoch {epoch}, the fence is {fence:?}", event.record.id())
+                });
+            }
+        }
+        for (tenant, home) in self.homes {
+            let open = self.census.fences.iter().filter(|((_, of), (_, state))| of == tenant && state == "open");
+            let open: Vec<usize> = open.map(|((cell, _), _)| *cell).collect();
+            if open != [*home] || self.census.routes.get(tenant) != Some(&self.cells[*home]) {
+                found.add("I4", || format!("{tenant} is at home in cell {}, open are {open:?}", self.cells[*home]));
+            }
+        }
+        for event in self.census.events.values() {
+            if self.homes.get(event.record.tenant_id.as_str()) != Some(&event.cell) {
+                found.add("I4", || format!("{} is in a cell that does not own its tenant", event.record.id()));
+            }
+        }
+        for doubled in &self.census.doubled {
+            found.add("I4", || format!("{doubled} is in two cells"));
+        }
+    }
+
+    /// I5: every event is processed, or failed and visible among the dead letters.
+    fn accounted(&self, found: &mut Found) {
+        for event in self.census.events.values() {
+            let (id, status) = (event.record.id(), event.record.status);
+            let dead = self.census.letters.contains_key(&id);
+            match status {
+                EventStatus::Processed if event.mood != "poison" && event.mood != "panic" => {}
+                EventStatus::Processed => found.add("I5", || format!("{} {id} is processed", event.mood)),
+                EventStatus::Failed if !hopeless(event) => {
+                    let why = event.record.error.as_deref().unwrap_or("no reason");
+                    found.add("I5", || format!("{} {id} is failed: {why}", event.mood));
+                }
+                _ if dead => {}
+                _ => found.add("I5", || format!("{} {id} is {status} and in no dead-letter queue", event.mood)),
+            }
+        }
+        let known: std::collections::BTreeSet<_> = self.census.events.keys().map(|(_, id)| *id).collect();
+        for id in self.census.letters.keys().filter(|id| !known.contains(id)) {
+            found.add("I5", || format!("there is a letter about {id}, and no such event"));
+        }
+        for letter in &self.census.anonymous {
+            found.add("I5", || format!("a letter names no event: {letter}"));
+        }
+    }
+
+    /// I6: what happens to a cell changes nothing in the others.
+    fn isolated(&self, found: &mut Found) {
+        let Some(only) = self.only else { return };
+        for (cell, answer) in self.seen.unserved.iter().filter(|(cell, _)| *cell != only) {
+            found.add("I6", || format!("cell {} had no fault, and a request got {answer}", self.cells[*cell]));
+        }
+        // One that needs a second try may have none left: behind an event that panics, where order is kept, each receive
+        // counts as a try.
+        let dead = self.census.events.values().filter(|event| {
+            event.cell != only && event.mood == "good" && event.record.status != EventStatus::Processed
+        });
+        for event in dead {
+            found.add("I6", || {
+                let (id, status, cell) = (event.record.id(), event.record.status, &self.cells[event.cell]);
+                format!("cell {cell} had no fault, and {} {id} is {status}", event.mood)
+            });
+        }
+    }
+
+    /// I7: everything drains.
+    fn drained(&self, found: &mut Found) {
+        if let Some(restless) = &self.restless {
+            found.add("I7", || restless.clone());
+        }
+        for message in &self.census.left {
+            found.add("I7", || format!("there still is message {message}"));
+        }
+    }
+}
+
+/// Whether it can never be processed.
+fn hopeless(event: &Event) -> bool {
+    event.mood == "poison" || event.mood == "panic"
+}
+
+#[derive(Default)]
+struct Found(Vec<Violation>);
+
+impl Found {
+    fn add(&mut self, invariant: &'static str, detail: impl FnOnce() -> String) {
+        let same = self.0.iter().filter(|violation| violation.invariant == invariant).count();
+        if same < NAMED {
+            self.0.push(Violation { invariant, detail: detail() });
+        }
+    }
+}

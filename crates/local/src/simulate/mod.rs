@@ -1,0 +1,39 @@
+//! The deterministic simulator: the real router, producer and consumer over the embedded AWS, in virtual time, with
+//! everything random drawn from a seed, and things going wrong. When all has come to rest the invariants must hold.
+//!
+//! A run is one thread with one runtime, so that nothing but the seed decides what happens next; its trace hash tells
+//! whether two runs were the same.
+
+mod black_swan;
+mod callers;
+mod census;
+mod check;
+mod excerpt;
+mod faults;
+mod front;
+mod kill;
+mod load;
+mod naive;
+mod network;
+mod one_cell_down;
+mod picture;
+mod plan;
+mod plant;
+mod processor;
+mod runner;
+mod setup;
+mod trace;
+mod workload;
+mod world;
+
+pub use black_swan::{Hurt, Wake, black_swan};
+pub use check::Violation;
+pub use excerpt::excerpt;
+pub use faults::Mishap;
+pub use kill::{AwaitPoint, Coverage, Visits};
+pub use one_cell_down::{Noticed, one_cell_down};
+pub use picture::draw;
+pub use plant::Plant;
+pub use runner::{add_up, await_points, run_all, shrink};
+pub use setup::Setup;
+pub use world::{Outcome, run};

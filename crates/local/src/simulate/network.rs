@@ -1,0 +1,48 @@
+//! The way to the services: some milliseconds each way, drawn from the seed, and a note of what is under way.
+
+use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cellstack_emulator::{Leg, Network};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+thread_local! {
+    /// The half of a call that set out last on this thread: what a future that has just returned `Pending` waits for.
+    static UNDER_WAY: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Forgets what is under way.
+pub(crate) fn forget() {
+    UNDER_WAY.with(|under_way| under_way.borrow_mut().take());
+}
+
+/// What set out since [`forget`].
+pub(crate) fn under_way() -> Option<String> {
+    UNDER_WAY.with(|under_way| under_way.borrow_mut().take())
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Way(Mutex<StdRng>);
+
+impl Way {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed ^ 0x0077_A110)))
+    }
+}
+
+impl Network for Way {
+    fn latency(&self, leg: Leg, service: &'static str, operation: &str) -> Duration {
+        let half = match leg {
+            Leg::Request => "asked",
+            Leg::Answer => "answering",
+        };
+        UNDER_WAY.with(|under_way| under_way.replace(Some(format!("{service} {operation} {half}"))));
+        let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Mostly a millisecond or two, now and then ten times that.
+        let slow = rng.random_bool(0.02);
+        Duration::from_micros(rng.random_range(1_000..3_000) * if slow { 10 } else { 1 })
+    }
+}

@@ -1,0 +1,53 @@
+//! What a run is made of.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::names::Ordering;
+use crate::simulate::faults::Mishap;
+use crate::simulate::plant::Plant;
+
+/// One run. Equal setups run equally, event by event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// What everything random is drawn from.
+    pub seed: u64,
+    /// Events that callers want accepted.
+    pub events: usize,
+    /// Cells.
+    pub cells: usize,
+    /// Tenants, dealt to the cells in turn.
+    pub tenants: usize,
+    /// What may go wrong.
+    pub faults: Vec<Mishap>,
+    /// What of the plan is left out, by its place in it: how a violation's run is made shorter.
+    pub without: BTreeSet<usize>,
+    /// A bug to plant, for those who want to see it found.
+    pub plant: Option<Plant>,
+}
+
+impl Setup {
+    /// A run with every fault.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            events: 200,
+            cells: 3,
+            tenants: 12,
+            faults: Mishap::ALL.to_vec(),
+            without: BTreeSet::new(),
+            plant: None,
+        }
+    }
+
+    /// A seed in four has cells that keep the order of a tenant's events.
+    pub(crate) const fn ordering(&self) -> Ordering {
+        if self.seed % 4 == 3 { Ordering::Tenant } else { Ordering::None }
+    }
+
+    /// How long callers send events: for some seeds longer than a route's lease lasts.
+    pub(crate) const fn load(&self) -> Duration {
+        Duration::from_secs(120 + 60 * (self.seed % 8))
+    }
+}

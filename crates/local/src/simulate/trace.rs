@@ -1,0 +1,144 @@
+//! What happened in a run, in order: a hash of all of it, and the last lines in words.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cellstack_core::EventId;
+use cellstack_emulator::Observation;
+use tokio::time::Instant;
+
+/// Lines that are kept of a run that is to be shown.
+const KEPT: usize = 4_000;
+
+/// See the module. Clones are the same trace.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    start: Instant,
+    hash: u64,
+    lines: Option<VecDeque<String>>,
+    line: String,
+    /// Which event stands where on a table's stream: the note of a batch given up names positions only.
+    streamed: BTreeMap<(Arc<str>, u128), EventId>,
+}
+
+impl Trace {
+    /// Starts now. Lines are kept on request only: most runs need the hash alone.
+    pub(crate) fn new(keep_lines: bool) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            start: Instant::now(),
+            hash: 0xcbf2_9ce4_8422_2325,
+            lines: keep_lines.then(VecDeque::new),
+            line: String::new(),
+            streamed: BTreeMap::new(),
+        })))
+    }
+
+    pub(crate) fn note(&self, what: std::fmt::Arguments<'_>) {
+        self.lock().note(what);
+    }
+
+    pub(crate) fn observe(&self, observation: &Observation) {
+        self.lock().observe(observation);
+    }
+
+    /// Virtual time since the start.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.lock().start.elapsed()
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.lock().hash
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lock().lines.iter().flatten().cloned().collect()
+    }
+
+    /// The events of a table's stream from one position to another.
+    pub(crate) fn streamed(&self, table: &str, first: u128, last: u128) -> Vec<EventId> {
+        let range = (Arc::from(table), first)..=(Arc::from(table), last);
+        self.lock().streamed.range(range).map(|(_, id)| *id).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        let ms = self.start.elapsed().as_millis();
+        self.line.clear();
+        // Writing to a String can't fail.
+        let _ = write!(self.line, "{:>6}.{:03} {what}", ms / 1000, ms % 1000);
+        // FNV-1a: the same on every machine and in every version of Rust.
+        for byte in self.line.bytes().chain([b'\n']) {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if let Some(lines) = &mut self.lines {
+            if lines.len() == KEPT {
+                lines.pop_front();
+            }
+            lines.push_back(self.line.clone());
+        }
+    }
+
+    fn observe(&mut self, observation: &Observation) {
+        match observation {
+            Observation::StreamBatch { function, table, records } => {
+                for record in records.iter() {
+                    if let Some((sequence, id)) = position(record) {
+                        self.streamed.insert((Arc::clone(table), sequence), id);
+                    }
+                }
+                self.note(format_args!("{function} gets {} records", records.len()));
+            }
+            Observation::Published { topic, message_id, body } => {
+                let (topic, event) = (topic.rsplit(':').next().unwrap_or_default(), event_of(body));
+                self.note(format_args!("{topic} takes {event} as {message_id}"));
+            }
+            Observation::Enqueued { queue, message_id, body } => {
+                self.note(format_args!("{queue} holds {} as {message_id}", event_of(body)));
+            }
+            Observation::Received { queue, message_id, receive_count } => {
+                self.note(format_args!("{queue} hands out {message_id}, time {receive_count}"));
+            }
+            Observation::Deleted { queue, message_id } => self.note(format_args!("{queue} is rid of {message_id}")),
+            Observation::DeadLettered { source, queue, body, receive_count, reason, .. } => {
+                let source = source.rsplit(':').next().unwrap_or_default();
+                let queue = queue.as_deref().unwrap_or("nowhere");
+                self.note(format_args!(
+                    "{source} gives {} up to {queue} after {receive_count}: {reason}",
+                    event_of(body)
+                ));
+            }
+            Observation::Invoked { function, records } => self.note(format_args!("{function} runs with {records}")),
+            Observation::Failed { function, error } => self.note(format_args!("{function} fails: {error}")),
+            _ => {}
+        }
+    }
+}
+
+/// The id of the event that a message, or a letter about one, is about.
+fn event_of(body: &str) -> &str {
+    let after = |name: &str| {
+        let at = body.find(name)? + name.len();
+        body.get(at..at + 36)
+    };
+    after("\"event\":\"").or_else(|| after("\"id\":\"")).unwrap_or("something")
+}
+
+/// Position and event of a stream record.
+fn position(record: &str) -> Option<(u128, EventId)> {
+    let after = |name: &str, length: usize| {
+        let at = record.find(name)? + name.len();
+        record.get(at..at + length)
+    };
+    let sequence = after("\"SequenceNumber\":\"", 21)?.parse().ok()?;
+    Some((sequence, after("\"event#", 36)?.parse().ok()?))
+}

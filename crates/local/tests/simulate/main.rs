@@ -1,0 +1,7 @@
+//! The simulator: a bounded set of seeds keeps every invariant, planted bugs are found, a seed runs the same way again.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
+
+mod plants;
+mod scenarios;
+mod seeds;

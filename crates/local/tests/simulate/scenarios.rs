@@ -1,0 +1,32 @@
+//! What one cell does to the others.
+
+use cellstack_local::simulate::{black_swan, draw, one_cell_down};
+
+#[test]
+fn callers_of_other_cells_notice_nothing_of_a_cell_that_is_down_and_then_slow() {
+    let phases = one_cell_down(3, 24).unwrap();
+    let before = phases[0];
+    assert_eq!((before.others_served, before.victim_served), (1.0, 1.0));
+    for during in [phases[1], phases[3]] {
+        let name = during.phase;
+        assert!(during.victim_served < 0.2, "{name}: the one cell is hurt: {during:?}");
+        assert!(during.others_served >= 0.999, "{name}: {during:?}");
+        assert!(during.others_p99 <= before.others_p99.mul_f64(1.2), "{name}: {during:?}, before {before:?}");
+    }
+}
+
+#[test]
+fn a_black_swan_hurts_its_own_cell_only() {
+    let (many, one) = (black_swan(8, 40).unwrap(), black_swan(1, 40).unwrap());
+    assert_eq!(many.tenants_hurt, 5, "the tenants of its cell");
+    assert_eq!(one.tenants_hurt, 40, "everybody");
+    assert_eq!(many.requests, one.requests);
+    let last = many.hurt.last().unwrap();
+    assert_eq!((last.requests, last.tenants), (0.0, 0.0), "all is well once it is stopped");
+
+    let svg = draw(&many, &one);
+    for part in ["<title", "time, s", "8 cells", "one big cell", "requests that failed, %", "prefers-color-scheme:dark"]
+    {
+        assert!(svg.contains(part), "{part}");
+    }
+}
