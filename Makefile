@@ -54,7 +54,7 @@ test-deployed: ## Deploy the stack locally, run the end-to-end suites against it
 	@trap '$(MAKE) --no-print-directory destroy-local' EXIT; \
 	$(MAKE) --no-print-directory deploy-local; \
 	terraform/local/run terraform/local/drift; \
-	terraform/local/run cargo test --locked -p cellstack-tests --features deployed --test deployed --test contract
+	terraform/local/run cargo test --locked --workspace --features cellstack-tests/deployed --test deployed --test contract
 
 .PHONY: lint
 lint: ## Check Rust formatting, clippy and rustdoc with warnings denied (Terraform's checks are part of `test`)

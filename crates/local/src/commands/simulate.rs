@@ -17,7 +17,7 @@ use super::record::Record;
 
 /// Run the stack in virtual time, with faults drawn from seeds, and check the invariants
 ///
-/// The real router, producer and consumer run over the embedded AWS while services throttle, hang and lose answers,
+/// The real router, producer, consumer and redrive run over the embedded AWS while services throttle, hang and lose answers,
 /// messages come twice and out of order, processes are killed at their await points and cells go down. When all has
 /// come to rest, nothing accepted may be lost and nothing done twice. A seed decides all of it: the same seed runs the
 /// same way again. Exit 1 on a violation, or where 100 seeds or more leave an await point without a kill.

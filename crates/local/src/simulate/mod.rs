@@ -1,4 +1,4 @@
-//! The deterministic simulator: the real router, producer and consumer over the embedded AWS, in virtual time, with
+//! The deterministic simulator: the real router, producer, consumer and redrive over the embedded AWS, in virtual time, with
 //! everything random drawn from a seed, and things going wrong. When all has come to rest the invariants must hold.
 //!
 //! A run is one thread with one runtime, so that nothing but the seed decides what happens next; its trace hash tells
@@ -20,6 +20,7 @@ mod picture;
 mod plan;
 mod plant;
 mod processor;
+mod redrive;
 mod runner;
 mod setup;
 mod trace;

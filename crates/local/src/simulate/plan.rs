@@ -41,8 +41,21 @@ pub(crate) struct Plan {
     pub(crate) only: Option<usize>,
 }
 
-/// Kills of a run that kills.
-const KILLS: usize = 12;
+/// Kills of a run that kills, at the points that most invocations come to.
+const KILLS: usize = 16;
+/// The last of these points.
+const COMMON: usize = 6;
+
+/// Where a seed kills. Seeds in a row take their turns, so that a run of enough of them has been everywhere. Of the points
+/// that only the longest invocations come to there is one a seed: others would kill them before.
+fn targets(seed: u64, points: &[AwaitPoint]) -> Vec<AwaitPoint> {
+    let (common, rare): (Vec<AwaitPoint>, Vec<AwaitPoint>) = points.iter().partition(|point| point.number() <= COMMON);
+    let turn = |points: &[AwaitPoint], kills: usize| {
+        let turns = (0..kills.min(points.len())).map(|at| points[(seed as usize * kills + at) % points.len()]);
+        turns.collect::<Vec<_>>()
+    };
+    [turn(&common, KILLS), turn(&rare, 1)].concat()
+}
 
 impl Plan {
     /// Draws it. What is left out is drawn all the same, so that the rest stays as it is.
@@ -66,12 +79,17 @@ impl Plan {
             planned.push(Planned { mishap, from, action });
         }
         if setup.faults.contains(&Mishap::Kill) && only.is_none() && !points.is_empty() {
-            for at in 0..KILLS {
-                // Seeds in a row take their turns, so that a run of enough of them has been everywhere.
-                let point = points[(setup.seed as usize * KILLS + at) % points.len()];
-                let from = Duration::from_millis(rng.random_range(0..setup.load().as_millis() as u64));
-                let armed = Armed { point, skip: rng.random_range(0..3) };
-                planned.push(Planned { mishap: Mishap::Kill, from, action: Action::Kill(armed) });
+            if setup.faults.contains(&Mishap::Poison) {
+                // Giving an event up has await points of its own.
+                let action = Action::Poison { tenant: false };
+                planned.push(Planned { mishap: Mishap::Poison, from: Duration::ZERO, action });
+            }
+            for point in targets(setup.seed, points) {
+                let from = Duration::from_millis(rng.random_range(0..setup.load().as_millis() as u64 / 2));
+                // Few invocations wait often: the first that comes so far is the one.
+                let skip = if point.number() > 2 { 0 } else { rng.random_range(0..3) };
+                let action = Action::Kill(Armed { point, skip });
+                planned.push(Planned { mishap: Mishap::Kill, from, action });
             }
         }
         let drawn = planned.len();

@@ -22,6 +22,8 @@ pub struct Setup {
     pub faults: Vec<Mishap>,
     /// What of the plan is left out, by its place in it: how a violation's run is made shorter.
     pub without: BTreeSet<usize>,
+    /// Whether what lies among the dead letters is redriven when the faults are over.
+    pub redrive: bool,
     /// A bug to plant, for those who want to see it found.
     pub plant: Option<Plant>,
 }
@@ -37,6 +39,7 @@ impl Setup {
             tenants: 12,
             faults: Mishap::ALL.to_vec(),
             without: BTreeSet::new(),
+            redrive: true,
             plant: None,
         }
     }

@@ -26,6 +26,7 @@ use crate::simulate::network::Way;
 use crate::simulate::plan::{Action, Plan};
 use crate::simulate::plant::Plant;
 use crate::simulate::processor::Moody;
+use crate::simulate::redrive::redrive;
 use crate::simulate::trace::Trace;
 use crate::simulate::{Setup, workload};
 use crate::{Pipeline, Stack};
@@ -125,7 +126,12 @@ impl World {
         // Not `join_all`, which polls all for the sake of one: each poll of a handler has to be a wait of its own.
         let callers = callers.collect::<FuturesUnordered<_>>().collect::<()>();
         join(callers, world.go_wrong(&plan)).await;
-        let restless = world.come_to_rest().await;
+        let mut restless = world.come_to_rest().await;
+        // What a planted bug leaves is to be found, not redriven.
+        if restless.is_none() && setup.redrive && setup.plant.is_none() {
+            redrive(&world.stack, setup.seed, &world.trace).await?;
+            restless = world.come_to_rest().await;
+        }
         let census = Census::take(&world.stack, world.ordering, &world.trace).await?;
         census.note(&world.trace);
         // The last observations are the watcher's to note before the hash is taken.

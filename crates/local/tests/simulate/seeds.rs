@@ -10,7 +10,7 @@ fn small() -> Setup {
 
 #[test]
 fn every_invariant_holds_and_every_await_point_is_killed_at() {
-    let (like, seeds) = (small(), (1..=24).collect::<Vec<_>>());
+    let (like, seeds) = (Setup { events: 150, ..small() }, (1..=32).collect::<Vec<_>>());
     let points = await_points(&like).unwrap();
     let (mut coverage, mut events) = (Coverage::new(), 0);
     run_all(&like, &seeds, &points, 2, |outcome| {
