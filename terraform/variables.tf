@@ -166,7 +166,7 @@ variable "pipeline" {
     stream_batch_size         = optional(number, 100)
     stream_batching_window    = optional(number, 0)
     stream_parallelization    = optional(number, 1)
-    stream_retries            = optional(number, 10)
+    stream_retries            = optional(number, 10000)
     stream_record_age         = optional(number, 21600)
     queue_batch_size          = optional(number, 10)
     queue_batching_window     = optional(number, 0)

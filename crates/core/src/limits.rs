@@ -65,8 +65,10 @@ pub mod pipeline {
 
     /// Records a producer invocation takes.
     pub const STREAM_BATCH: usize = 100;
-    /// Retries of a failing stream batch before it goes to the on-failure destination.
-    pub const STREAM_RETRIES: u32 = 10;
+    /// Retries of a failing stream batch before it goes to the on-failure destination: the most there are, so that the
+    /// records' age decides. Retries come within seconds of each other, and a topic that refuses counts as a failure
+    /// each time; a small number would empty the stream into the dead-letter queue within minutes of an outage.
+    pub const STREAM_RETRIES: u32 = 10_000;
     /// Oldest stream record that is still tried.
     pub const STREAM_RECORD_AGE: Duration = Duration::from_secs(21_600);
     /// Messages a consumer invocation takes.

@@ -1,5 +1,7 @@
 //! One batch of stream records.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use cellstack_core::config::{ConfigError, var};
 use cellstack_core::{Ambient, CellId};
@@ -62,7 +64,9 @@ impl<A: Ambient> Producer<A> {
     pub async fn handle(&self, event: StreamEvent) -> DynamoDbEventResponse {
         let (mut messages, mut positions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (at, record) in event.records.iter().enumerate() {
-            match decide(record, &self.settings.cell) {
+            // A record that crashes the decoder would hold up its shard until its age runs out: it is unreadable too.
+            let decision = catch_unwind(AssertUnwindSafe(|| decide(record, &self.settings.cell)));
+            match decision.unwrap_or_else(|_| Decision::Undecodable("it crashed the decoder".to_owned())) {
                 Decision::Publish(message) => {
                     messages.push(message);
                     positions.push(at);

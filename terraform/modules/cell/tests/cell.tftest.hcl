@@ -125,7 +125,7 @@ run "stream_mapping_has_every_failure_setting" {
 
   assert {
     condition = (
-      aws_lambda_event_source_mapping.stream.maximum_retry_attempts == 10 &&
+      aws_lambda_event_source_mapping.stream.maximum_retry_attempts == 10000 &&
       aws_lambda_event_source_mapping.stream.maximum_record_age_in_seconds == 21600 &&
       aws_lambda_event_source_mapping.stream.bisect_batch_on_function_error &&
       aws_lambda_event_source_mapping.stream.function_response_types == toset(["ReportBatchItemFailures"])
