@@ -39,6 +39,23 @@ async fn what_a_batch_could_not_publish_is_published_later_and_nothing_is_lost()
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_stream_holds_what_the_topic_refuses_for_hours_and_drains_after() {
+    let world = World::new().await;
+    let outage = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    let mut last = String::new();
+    for amount in 1..=20 {
+        last = world.post("acme", order(amount)).await.id();
+    }
+    tokio::time::sleep(Duration::from_secs(3 * 3_600)).await;
+    assert!(world.peek("cellstack-cell-alpha-stream-dlq").is_empty(), "nothing is given up");
+    assert_eq!(world.status("acme", &last).await, "accepted");
+    world.stack.aws().faults().remove(outage);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(world.total("acme", "order.placed").await, (20, 210.0));
+    assert!(world.letters("alpha").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_comes_again_has_no_second_effect() {
     let world = World::new().await;
     // The consumer commits, the deletion of its messages fails: each comes again.
