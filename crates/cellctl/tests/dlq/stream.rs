@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cellstack_cellctl::Ending;
 use cellstack_core::dead_letter::Reason;
+use cellstack_core::limits::pipeline::STREAM_RECORD_AGE;
 use cellstack_emulator::{Fault, FaultKind};
 
 use crate::world::World;
@@ -26,6 +27,7 @@ async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() 
         let notes = world.bodies(DLQ);
         !notes.is_empty() && notes.iter().all(|note| note.contains("DDBStreamBatchInfo"))
     };
+    tokio::time::sleep(STREAM_RECORD_AGE).await;
     world.until("a note of the stream mapping", open).await;
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     world.stack.aws().faults().remove(fault);
@@ -47,6 +49,7 @@ async fn a_note_stays_while_one_of_its_events_does() {
     let world = World::new().await;
     let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
     world.post("acme", "fine", 1).await;
+    tokio::time::sleep(STREAM_RECORD_AGE).await;
     world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
     world.stack.aws().faults().remove(fault);
     world.route("acme", "alpha", 1, "fenced").await;
