@@ -2,7 +2,7 @@
 
 use cellstack_core::aws::{AwsFailure, FailureKind};
 use cellstack_core::limits::RETRY_AFTER;
-use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER};
+use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use serde::Serialize;
@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     InvalidEvent,
     InvalidRequest,
     MissingTenant,
+    Unauthenticated,
     TenantMismatch,
     UnknownTenant,
     UnknownEvent,
@@ -21,6 +22,8 @@ pub(crate) enum Kind {
     IdempotencyConflict,
     TooLarge,
     UnsupportedMediaType,
+    TooManyRequests,
+    HeadersTooLarge,
     Unavailable,
     Internal,
 }
@@ -31,6 +34,9 @@ impl Kind {
             Self::InvalidEvent => ("invalid-event", StatusCode::BAD_REQUEST, "The event can't be read"),
             Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "The request can't be read"),
             Self::MissingTenant => ("missing-tenant", StatusCode::BAD_REQUEST, "The request names no valid tenant"),
+            Self::Unauthenticated => {
+                ("unauthenticated", StatusCode::UNAUTHORIZED, "The request does not prove whose it is")
+            }
             Self::TenantMismatch => ("tenant-mismatch", StatusCode::FORBIDDEN, "The request names two tenants"),
             Self::UnknownTenant => ("unknown-tenant", StatusCode::NOT_FOUND, "The tenant is not placed in any cell"),
             Self::UnknownEvent => ("unknown-event", StatusCode::NOT_FOUND, "The tenant has no such event"),
@@ -45,6 +51,14 @@ impl Kind {
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type is not taken here")
             }
+            Self::TooManyRequests => {
+                ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "The tenant sends faster than its cell takes")
+            }
+            Self::HeadersTooLarge => (
+                "headers-too-large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The request's headers are too large",
+            ),
             Self::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The tenant can't be served just now")
             }
@@ -114,8 +128,11 @@ impl Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.kind == Kind::Unavailable {
+        if matches!(self.kind, Kind::Unavailable | Kind::TooManyRequests) {
             headers.insert(RETRY_AFTER_HEADER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
