@@ -30,7 +30,7 @@ NEED_PYTHON = $(call need,python3,Install Python 3.10 or later with its venv mod
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch events travel through three cells, one of them poisoned; needs only Rust
@@ -46,8 +46,19 @@ serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
 	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON)
 	cargo test --locked --workspace
+	$(MAKE) --no-print-directory api
 	terraform/local/check
 	$(MAKE) test-deployed
+
+.PHONY: api
+api: ## Hold the served API against docs/openapi.yaml with schemathesis
+	@$(NEED_CARGO); $(NEED_PYTHON)
+	@tests/api/check
+
+.PHONY: fuzz
+fuzz: ## Hand the router a million requests that are right, nearly right and nowhere near
+	@$(NEED_CARGO)
+	cargo run --locked --release --quiet -p cellstack-local -- fuzz --bodies 1000000 $(ARGS)
 
 .PHONY: test-deployed
 test-deployed: ## Deploy the stack locally, run the end-to-end suites against it, destroy it
@@ -67,7 +78,15 @@ lint: ## Check Rust formatting, clippy and rustdoc with warnings denied (Terrafo
 ci: lint test ## What CI runs
 
 .PHONY: bench
-bench: ## Measure 20,000 events from 50 tenants through a served stack
+bench: ## Measure the router beside a bare hello, Python and Node; writes docs/router-bench.json and .svg
+	@$(NEED_CARGO)
+	@crates/bench/peers/install
+	cargo build --locked --release -p cellstack-router
+	cargo build --locked --release -p cellstack-bench
+	target/release/cellstack-bench --json docs/router-bench.json --svg docs/router-bench.svg $(ARGS)
+
+.PHONY: bench-throughput
+bench-throughput: ## Measure 20,000 events from 50 tenants through a served stack
 	@$(NEED_CARGO)
 	cargo bench --locked -p cellstack-local --bench throughput
 

@@ -4,6 +4,11 @@
 
 locals {
   tags = merge({ "cellstack:stack" = var.prefix }, var.tags)
+
+  snapshot = var.router_snapshot == null ? null : {
+    bucket = coalesce(var.router_snapshot.bucket, var.artifact_bucket, local.bucket_name)
+    key    = coalesce(var.router_snapshot.key, "${var.prefix}/tenant-map.snapshot")
+  }
 }
 
 module "cell" {
@@ -45,6 +50,8 @@ module "router" {
   architecture       = var.architecture
   settings           = var.functions.router
   tenant_source      = var.tenant_source
+  jwt                = var.jwt
+  snapshot           = local.snapshot
   tenant_map         = module.control_plane.tenant_map
   registry           = module.control_plane.registry
   cell_table_arns    = [for cell in module.cell : cell.table_arn]
@@ -58,10 +65,11 @@ module "router" {
   tags               = local.tags
 }
 
-# A warning, not an error: behind an authenticator of your own it can be right. It comes with every plan.
-check "router_asks_for_signatures" {
+# A warning, not an error: behind an authenticator of your own it can be right. It comes with every plan. A verified token
+# (tenant_source jwt) says who calls as well as a signature does.
+check "router_asks_who_calls" {
   assert {
-    condition     = var.router_auth_type == "AWS_IAM"
-    error_message = "THE ROUTER IS OPEN: with router_auth_type NONE anyone who knows its URL can write events for any tenant. Only for a stack on one's own machine."
+    condition     = var.router_auth_type == "AWS_IAM" || var.tenant_source == "jwt"
+    error_message = "THE ROUTER IS OPEN: with router_auth_type NONE and tenant_source ${var.tenant_source} anyone who knows its URL can write events for any tenant. Only for a stack on one's own machine. Let callers sign (AWS_IAM), or verify a token (tenant_source jwt)."
   }
 }

@@ -4,11 +4,17 @@ output "router_url" {
 }
 
 output "router" {
-  description = "The router's function name and role ARN."
+  description = "The router's function name, the alias its URL belongs to, and role ARN."
   value = {
     function_name = module.router.function_name
+    alias         = module.router.alias
     role_arn      = module.router.role_arn
   }
+}
+
+output "router_snapshot" {
+  description = "Where routers look for a snapshot of the tenant map, as `cellctl snapshot write --to` takes it; null without router_snapshot."
+  value       = one([for snapshot in local.snapshot[*] : "s3://${snapshot.bucket}/${snapshot.key}"])
 }
 
 output "cells" {

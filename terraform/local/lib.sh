@@ -11,6 +11,8 @@ scratch=$repo/.local
 venv=$repo/.venv
 # The copy of the root that `up` applies; its state lies there too.
 stack=$scratch/stack
+# The key that signs tokens for the stack, and the IAM user who may call it.
+identity=$scratch/identity
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -1,4 +1,5 @@
-# The values that make the root a stack on one's own machine. `up` adds the architecture and where the zips are.
+# The values that make the root a stack on one's own machine. `up` adds the architecture, where the zips are, and `jwt`, whose
+# keys it makes.
 
 cells = {
   alpha = {}
@@ -7,8 +8,13 @@ cells = {
 }
 
 local_stack         = true
-router_auth_type    = "NONE"
 deletion_protection = false
+
+# As on AWS: a call is signed by somebody the function's policy names, and its token says for which tenant it speaks.
+router_invokers = { caller = "arn:aws:iam::000000000000:user/cellstack-caller" }
+tenant_source   = "jwt"
+
+router_snapshot = {}
 
 # Short enough for a poison event to reach its dead-letter queue within a test: five receives, three seconds apart.
 functions = {

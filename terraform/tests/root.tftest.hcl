@@ -142,7 +142,110 @@ run "an_open_router_warns" {
     router_auth_type = "NONE"
   }
 
-  expect_failures = [check.router_asks_for_signatures]
+  expect_failures = [check.router_asks_who_calls]
+}
+
+run "a_router_that_trusts_the_body_warns_too" {
+  command = plan
+
+  variables {
+    router_auth_type = "NONE"
+    tenant_source    = "body"
+  }
+
+  expect_failures = [check.router_asks_who_calls]
+}
+
+# A warning that comes without reason is one that nobody reads: this run fails if the check does.
+run "a_router_that_verifies_tokens_does_not_warn" {
+  command = plan
+
+  variables {
+    router_auth_type = "NONE"
+    tenant_source    = "jwt"
+    jwt = {
+      issuer   = "https://id.example/"
+      audience = ["cellstack"]
+      keys     = "https://id.example/.well-known/jwks.json"
+    }
+  }
+
+  assert {
+    condition     = module.router.environment.CELLSTACK_JWT_HEADER == "authorization"
+    error_message = "Without signatures the token stands where tokens stand."
+  }
+}
+
+run "tokens_and_signatures_together" {
+  command = plan
+
+  variables {
+    tenant_source = "jwt"
+    jwt = {
+      issuer    = "https://id.example/"
+      audience  = ["cellstack"]
+      algorithm = "ES256"
+      header    = "x-cellstack-token"
+      keys      = "https://id.example/.well-known/jwks.json"
+    }
+  }
+
+  assert {
+    condition     = module.router.environment.CELLSTACK_JWT_HEADER == "x-cellstack-token" && module.router.environment.CELLSTACK_JWT_ALGORITHM == "ES256"
+    error_message = "The router gets what the root was given."
+  }
+}
+
+run "no_snapshot_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = output.router_snapshot == null && !contains(keys(module.router.environment), "CELLSTACK_SNAPSHOT")
+    error_message = "A router that may read a bucket it does not need may read too much."
+  }
+}
+
+run "a_snapshot_lies_beside_the_code" {
+  command = plan
+
+  variables {
+    router_snapshot = {}
+  }
+
+  assert {
+    condition = (
+      output.router_snapshot == "s3://cellstack-artifacts-111122223333-eu-west-1/cellstack/tenant-map.snapshot" &&
+      module.router.environment.CELLSTACK_SNAPSHOT == output.router_snapshot
+    )
+    error_message = "{} is enough to have one."
+  }
+}
+
+run "a_snapshot_in_a_bucket_of_ones_own" {
+  command = plan
+
+  variables {
+    router_snapshot = { bucket = "our-snapshots", key = "prod/map" }
+  }
+
+  assert {
+    condition     = output.router_snapshot == "s3://our-snapshots/prod/map"
+    error_message = "Bucket and key are taken as they are."
+  }
+}
+
+run "a_snapshot_follows_the_given_artifact_bucket" {
+  command = plan
+
+  variables {
+    artifact_bucket = "our-releases"
+    router_snapshot = {}
+  }
+
+  assert {
+    condition     = output.router_snapshot == "s3://our-releases/cellstack/tenant-map.snapshot"
+    error_message = "The bucket of the zips is the one that takes them."
+  }
 }
 
 run "local_stack_is_refused_on_aws" {

@@ -96,6 +96,155 @@ run "refuses_an_unknown_tenant_source" {
   expect_failures = [var.tenant_source]
 }
 
+run "refuses_jwt_without_saying_which_tokens" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_that_nobody_asks_for" {
+  command = plan
+  variables {
+    jwt = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_where_the_signature_stands" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_token_header_that_names_the_tenant" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-tenant-id", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_token_header_in_capitals" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "X-Token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_of_any_issuer" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "", audience = ["a"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_for_any_audience" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = [], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_an_audience_with_a_comma" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a,b"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_unsigned_tokens" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], algorithm = "none", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_shared_secrets" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], algorithm = "HS256", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_an_empty_claim" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], tenant_claim = "", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_keys_fetched_without_tls" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "http://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_an_empty_key_set" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[]}" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_private_key" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AA\"}]}" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_more_keys_than_an_environment_holds" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[{\"kty\":\"EC\",\"x5c\":\"${join("", [for n in range(1024) : "AAA"])}\"}]}" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_snapshot_in_no_bucket" {
+  command = plan
+  variables {
+    router_snapshot = { bucket = "Our_Bucket" }
+  }
+  expect_failures = [var.router_snapshot]
+}
+
+run "refuses_many_snapshots" {
+  command = plan
+  variables {
+    router_snapshot = { key = "cellstack/*" }
+  }
+  expect_failures = [var.router_snapshot]
+}
+
 run "refuses_an_unknown_auth_type" {
   command = plan
   variables {

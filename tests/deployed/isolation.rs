@@ -7,13 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::stack::{Cell, Deployed};
 
-/// The configuration of whoever takes on a role.
-async fn assume(deployed: &Deployed, role_arn: &str) -> SdkConfig {
+/// The credentials of whoever takes on a role.
+pub(crate) async fn assume(deployed: &Deployed, role_arn: &str) -> Credentials {
     let sts = aws_sdk_sts::Client::new(&deployed.config(None));
     let answer = sts.assume_role().role_arn(role_arn).role_session_name("end-to-end").send().await.unwrap();
     let keys = answer.credentials.unwrap();
-    let token = Some(keys.session_token);
-    deployed.config(Some(Credentials::new(keys.access_key_id, keys.secret_access_key, token, None, "role")))
+    Credentials::new(keys.access_key_id, keys.secret_access_key, Some(keys.session_token), None, "role")
 }
 
 /// How a call ended: `ok`, or the error's code.
@@ -49,7 +48,7 @@ async fn publish(config: &SdkConfig, cell: &Cell) -> String {
 async fn a_consumer_reaches_the_table_and_queue_of_its_cell_and_nothing_of_another() {
     let deployed = Deployed::read();
     let (alpha, beta) = (&deployed.cells["alpha"], &deployed.cells["beta"]);
-    let consumer = assume(&deployed, &alpha.consumer_role_arn).await;
+    let consumer = deployed.config(Some(assume(&deployed, &alpha.consumer_role_arn).await));
     assert_eq!(read_table(&consumer, alpha).await, "ok");
     assert_eq!(receive(&consumer, alpha).await, "ok");
 
@@ -65,7 +64,7 @@ async fn a_consumer_reaches_the_table_and_queue_of_its_cell_and_nothing_of_anoth
 async fn a_producer_publishes_to_no_topic_but_its_own() {
     let deployed = Deployed::read();
     let (alpha, beta) = (&deployed.cells["alpha"], &deployed.cells["beta"]);
-    let producer = assume(&deployed, &alpha.producer_role_arn).await;
+    let producer = deployed.config(Some(assume(&deployed, &alpha.producer_role_arn).await));
     assert_eq!(publish(&producer, beta).await, "AuthorizationError");
     assert_eq!(read_table(&producer, beta).await, "AccessDeniedException");
     assert_eq!(receive(&producer, beta).await, "AccessDenied");

@@ -3,7 +3,11 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
+mod caller;
+mod cellctl;
 mod cells;
+mod identity;
 mod isolation;
 mod redrive;
+mod snapshot;
 mod stack;

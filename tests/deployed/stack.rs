@@ -9,9 +9,13 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use cellstack_core::dead_letter::{DeadLetter, Place};
+use cellstack_core::placement::Placement;
+use cellstack_core::{Ambient as _, SystemAmbient};
 use hyper::Request;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::caller::{AccessKey, Jwt, Signer, signed};
 
 /// What Terraform says of the stack: `.local/outputs.json`.
 #[derive(Debug, Deserialize)]
@@ -19,8 +23,32 @@ pub(crate) struct Deployed {
     pub(crate) endpoint: String,
     pub(crate) region: String,
     router_url: String,
+    pub(crate) router: Router,
+    /// Where routers look for a snapshot of the tenant map.
+    pub(crate) router_snapshot: String,
     pub(crate) cells: BTreeMap<String, Cell>,
     pub(crate) tenant_map_table: String,
+    /// What the router takes for a token.
+    pub(crate) jwt: Jwt,
+    /// The issuer's private key.
+    signing_key: String,
+    /// Somebody whom the function's policy lets in.
+    caller: AccessKey,
+}
+
+/// How a request proves who sends it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proof {
+    /// Who signs it.
+    pub(crate) signer: Option<Credentials>,
+    pub(crate) token: Option<String>,
+    /// What it says in `x-tenant-id`.
+    pub(crate) claims: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Router {
+    pub(crate) role_arn: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,24 +85,56 @@ impl Deployed {
         aws_sdk_dynamodb::Client::new(&self.config(None))
     }
 
-    async fn send(&self, method: &str, tenant: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) async fn place(&self, tenant: &str, cell: &str) {
+        let client = self.dynamodb();
+        let placement = Placement { client: &client, map_table: &self.tenant_map_table, operator: "end-to-end" };
+        let (tenant, id) = (tenant.parse().unwrap(), cell.parse().unwrap());
+        placement.place(&tenant, &id, &self.cells[cell].table, SystemAmbient::new().wall_ms()).await.unwrap();
+    }
+
+    /// The issuer of tokens.
+    pub(crate) fn issuer(&self) -> Signer {
+        Signer::of_pem(&self.signing_key)
+    }
+
+    /// Signed by the one who may call, with a token for this tenant.
+    pub(crate) fn proof(&self, tenant: &str) -> Proof {
+        let token = self.issuer().token(&self.jwt.header(), &self.jwt.claims(tenant));
+        Proof { signer: Some(self.caller.credentials()), token: Some(token), claims: None }
+    }
+
+    /// What a request comes to, as the text it is answered with: IAM's own refusals are not the router's.
+    pub(crate) async fn send(&self, proof: &Proof, method: &str, path: &str, body: &str) -> (u16, String) {
         let rest = self.router_url.strip_prefix("http://").unwrap();
-        let (address, prefix) = rest.split_once('/').unwrap();
-        let address: SocketAddr = address.parse().unwrap();
+        let (host, prefix) = rest.split_once('/').unwrap();
+        let address: SocketAddr = host.parse().unwrap();
         let target = format!("/{}{path}", prefix.trim_end_matches('/'));
-        let request = Request::builder().method(method).uri(target).header("x-tenant-id", tenant);
-        let request = request.header("content-type", "application/json").body(Bytes::from(body.to_owned())).unwrap();
+        let mut request = Request::builder().method(method).uri(target).header("content-type", "application/json");
+        if let Some(token) = &proof.token {
+            request = request.header(&self.jwt.header, token);
+        }
+        if let Some(tenant) = &proof.claims {
+            request = request.header("x-tenant-id", tenant);
+        }
+        let mut request = request.body(Bytes::from(body.to_owned())).unwrap();
+        if let Some(credentials) = &proof.signer {
+            request = signed(request, host, &self.region, credentials.clone());
+        }
         let response = cellstack_local::client::send(address, request).await.unwrap();
-        let json = serde_json::from_slice(response.body());
-        (response.status().as_u16(), json.unwrap_or_else(|error| panic!("{error}: {response:?}")))
+        (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+    }
+
+    async fn ask(&self, tenant: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let (status, text) = self.send(&self.proof(tenant), method, path, body).await;
+        (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status} {error}: {text}")))
     }
 
     pub(crate) async fn post(&self, tenant: &str, body: &str) -> (u16, Value) {
-        self.send("POST", tenant, "/v1/events", body).await
+        self.ask(tenant, "POST", "/v1/events", body).await
     }
 
     pub(crate) async fn get(&self, tenant: &str, path: &str) -> (u16, Value) {
-        self.send("GET", tenant, path, "").await
+        self.ask(tenant, "GET", path, "").await
     }
 
     pub(crate) async fn processed(&self, tenant: &str, id: &str) -> Value {

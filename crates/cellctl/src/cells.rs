@@ -24,6 +24,8 @@ pub(crate) struct Cell {
     /// The URLs of its dead-letter queues: of its stream, its topic and its queue.
     pub(crate) dead_letters: [String; 3],
     pub(crate) status: CellStatus,
+    /// When it was last marked down, in milliseconds since the Unix epoch.
+    pub(crate) down_at: Option<u64>,
 }
 
 impl Cell {
@@ -108,13 +110,14 @@ fn read(items: Vec<Item>) -> Result<Vec<Cell>> {
         topic_dlq_url: String,
         dlq_url: String,
     }
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct State {
         #[serde(default)]
         status: CellStatus,
+        down_at: Option<u64>,
     }
     let mut configs = BTreeMap::new();
-    let mut states = BTreeMap::new();
+    let mut states: BTreeMap<CellId, State> = BTreeMap::new();
     for item in items {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
         let Some(id) = text("pk").strip_prefix("cell#") else { continue };
@@ -127,15 +130,15 @@ fn read(items: Vec<Item>) -> Result<Vec<Cell>> {
             }
             "state" => {
                 let state: State = serde_dynamo::from_item(item.clone()).with_context(broken)?;
-                states.insert(id, state.status);
+                states.insert(id, state);
             }
             _ => {}
         }
     }
     let cell = |(id, config): (CellId, Config)| {
         let Config { table, queue_url, stream_dlq_url, topic_dlq_url, dlq_url } = config;
-        let status = states.get(&id).copied().unwrap_or_default();
-        Cell { id, table, queue_url, dead_letters: [stream_dlq_url, topic_dlq_url, dlq_url], status }
+        let State { status, down_at } = states.remove(&id).unwrap_or_default();
+        Cell { id, table, queue_url, dead_letters: [stream_dlq_url, topic_dlq_url, dlq_url], status, down_at }
     };
     Ok(configs.into_iter().map(cell).collect())
 }

@@ -6,10 +6,11 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::dlq::Dlq;
+use crate::commands::snapshot::Snapshot;
 use crate::console::{Console, Output};
 use crate::estate::Estate;
 
-/// Operate a Cellstack: what its cells gave up, and what to do about it
+/// Operate a Cellstack: what its cells gave up and what to do about it, and what its router starts from in need
 ///
 /// Region, credentials and endpoint come from the environment, as for the AWS CLI. Data goes to standard output, talk to
 /// standard error.
@@ -34,6 +35,7 @@ const GLOBAL: &str = "Options of every command";
 #[derive(Debug, Subcommand)]
 enum Command {
     Dlq(Dlq),
+    Snapshot(Snapshot),
 }
 
 /// How a command ended that met no error.
@@ -76,6 +78,7 @@ impl Cli {
     pub async fn run(self, estate: &Estate, console: &mut Console) -> Result<Ending> {
         match self.command {
             Command::Dlq(dlq) => dlq.run(estate, self.output, console).await,
+            Command::Snapshot(snapshot) => snapshot.run(estate, self.output, console).await,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use cellstack_core::tenant_map::TenantMap;
 use cellstack_core::{Ambient, SystemAmbient, aws};
@@ -14,6 +15,8 @@ pub struct Estate {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) ambient: Arc<dyn Ambient>,
+    /// What reaches objects; `dynamodb` and `sqs` are of the same configuration.
+    pub(crate) config: SdkConfig,
     prefix: String,
     stop: Stop,
 }
@@ -46,7 +49,14 @@ impl Estate {
         sqs: aws_sdk_sqs::Client,
         ambient: Arc<dyn Ambient>,
     ) -> Self {
-        Self { dynamodb, sqs, ambient, prefix: prefix.to_owned(), stop: Stop::default() }
+        let config = SdkConfig::builder().build();
+        Self { dynamodb, sqs, ambient, config, prefix: prefix.to_owned(), stop: Stop::default() }
+    }
+
+    /// The same, reaching objects too.
+    #[must_use]
+    pub fn with_config(self, config: SdkConfig) -> Self {
+        Self { config, ..self }
     }
 
     /// The estate that region, endpoint and credentials of the environment lead to.
@@ -58,7 +68,7 @@ impl Estate {
             .build();
         let config = aws::config().await.to_builder().timeout_config(timeouts).build();
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
-        Self::new(prefix, dynamodb, sqs, Arc::new(SystemAmbient::new()))
+        Self::new(prefix, dynamodb, sqs, Arc::new(SystemAmbient::new())).with_config(config)
     }
 
     /// Ends a run early.
@@ -72,6 +82,10 @@ impl Estate {
     }
 
     pub(crate) fn tenant_map(&self) -> TenantMap {
-        TenantMap::new(self.dynamodb.clone(), format!("{}-tenant-map", self.prefix))
+        TenantMap::new(self.dynamodb.clone(), self.tenant_map_table())
+    }
+
+    pub(crate) fn tenant_map_table(&self) -> String {
+        format!("{}-tenant-map", self.prefix)
     }
 }

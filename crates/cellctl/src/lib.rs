@@ -13,6 +13,7 @@ mod estate;
 mod letters;
 mod operator;
 mod redrive;
+mod survey;
 
 pub use cli::{Cli, Ending};
 pub use console::Console;

@@ -18,6 +18,9 @@ fn help_reads_as_agreed() {
         ("dlq-show", &["dlq", "show"]),
         ("dlq-redrive", &["dlq", "redrive"]),
         ("dlq-purge", &["dlq", "purge"]),
+        ("snapshot", &["snapshot"]),
+        ("snapshot-write", &["snapshot", "write"]),
+        ("snapshot-show", &["snapshot", "show"]),
     ] {
         let mut command = &mut cli;
         for part in path {

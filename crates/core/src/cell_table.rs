@@ -33,11 +33,34 @@ pub fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The open fence of a tenant: the cell's own word that it accepts the tenant's events of this epoch.
+/// What the fence of a tenant says: the cell's own word on whether it takes the tenant's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FenceState {
+    /// It does.
+    Open,
+    /// It takes them while the tenant's own cell is marked down.
+    Standby,
+    /// It does not.
+    Closed,
+}
+
+impl FenceState {
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Standby => "standby",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The fence of a tenant, for events of this epoch.
 #[must_use]
-pub fn open_fence(tenant: &TenantId, epoch: Epoch) -> Item {
+pub fn fence(tenant: &TenantId, epoch: Epoch, state: FenceState) -> Item {
     let mut item = key(tenant, FENCE);
     item.insert("epoch".to_owned(), number(epoch.0));
-    item.insert("state".to_owned(), AttributeValue::S("open".to_owned()));
+    item.insert("state".to_owned(), AttributeValue::S(state.as_str().to_owned()));
     item
 }

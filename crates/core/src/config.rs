@@ -32,6 +32,28 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// A setting that holds something else than `expected`.
+    pub fn invalid(name: &'static str, expected: &'static str, found: &str, reason: impl Display) -> Self {
+        Self::Invalid { name, expected, found: found.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// Reads a setting that may be left out, or be empty, from the environment.
+///
+/// # Errors
+/// When it is no `T`.
+pub fn optional<T: FromStr<Err: Display>>(
+    name: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    match var(name, expected) {
+        Ok(value) => Ok(Some(value)),
+        Err(ConfigError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a setting from the environment.
 ///
 /// # Errors

@@ -47,12 +47,15 @@ impl CellStatus {
 }
 
 /// What the router needs to know of a cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellRecord {
     /// Its table: a name, or an ARN where the cell lives in another account.
     pub table: String,
     /// Whether it may be sent to.
     pub status: CellStatus,
+    /// When it was last marked down, in milliseconds since the Unix epoch, whatever it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_at: Option<u64>,
 }
 
 impl Versioned for CellRecord {
@@ -116,16 +119,17 @@ fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Error> {
     struct State {
         #[serde(default)]
         status: CellStatus,
+        down_at: Option<u64>,
     }
-    let (mut table, mut status) = (None, CellStatus::default());
+    let (mut table, mut state) = (None, State { status: CellStatus::default(), down_at: None });
     for item in items {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
             Some("config") => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
-            Some("state") => status = serde_dynamo::from_item::<_, State>(item)?.status,
+            Some("state") => state = serde_dynamo::from_item(item)?,
             _ => {}
         }
     }
-    Ok(table.map(|table| CellRecord { table, status }))
+    Ok(table.map(|table| CellRecord { table, status: state.status, down_at: state.down_at }))
 }
 
 #[cfg(test)]
@@ -140,7 +144,7 @@ mod tests {
     fn a_cell_without_state_is_active_and_one_without_config_is_none() {
         let config = item(&[("sk", "config"), ("table", "t")]);
         let found = record(vec![config.clone()]).unwrap().unwrap();
-        assert_eq!(found, CellRecord { table: "t".into(), status: CellStatus::Active });
+        assert_eq!(found, CellRecord { table: "t".into(), status: CellStatus::Active, down_at: None });
         let down = item(&[("sk", "state"), ("status", "down")]);
         assert!(!record(vec![config, down.clone()]).unwrap().unwrap().status.serves());
         assert_eq!(record(vec![down]).unwrap(), None);

@@ -163,6 +163,20 @@ impl EventId {
     }
 }
 
+impl EventId {
+    /// Its 16 bytes; they sort as its text does.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// From its 16 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
 impl FromStr for EventId {
     type Err = InvalidId;
 

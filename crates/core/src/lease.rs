@@ -19,12 +19,50 @@ pub trait Versioned {
     fn version(&self) -> u64;
 }
 
+/// Time as leases count it.
+///
+/// A frozen environment's monotonic clock may stand still, and a wall clock may jump. So between two looks at them the
+/// larger step of the two counts, and a step back counts as none: what is measured is never younger than it says, as
+/// long as not both clocks lie between the same two looks.
+#[derive(Debug, Default)]
+pub struct LeaseClock(Mutex<Option<(Reading, Duration)>>);
+
+/// A moment on a [`LeaseClock`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeaseTime(Duration);
+
+impl LeaseClock {
+    /// What the clock shows when the ambient clocks show `reading`.
+    pub fn now(&self, reading: Reading) -> LeaseTime {
+        let mut state = lock(&self.0);
+        let elapsed = state.map_or(Duration::ZERO, |(last, elapsed)| elapsed + last.age_at(reading));
+        *state = Some((reading, elapsed));
+        LeaseTime(elapsed)
+    }
+}
+
+impl LeaseTime {
+    /// Time from `self` to `now`; none if `now` is the earlier.
+    #[must_use]
+    pub const fn age_at(self, now: Self) -> Duration {
+        now.0.saturating_sub(self.0)
+    }
+
+    /// The moment this much later.
+    #[must_use]
+    pub const fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time))
+    }
+}
+
 /// What the cache knows of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<V> {
     /// Read less than a lease ago.
     Fresh(V),
-    /// Read longer ago than a lease.
+    /// As `Fresh`, and it will be stale soon: time to read it again, off the critical path.
+    Ageing(V),
+    /// Read longer ago than a lease, or never read from its source at all.
     Stale(V),
     /// Read not long ago, and there was none.
     NotFound,
@@ -34,7 +72,8 @@ pub enum Lookup<V> {
 
 struct Entry<V> {
     value: Option<V>,
-    read: Reading,
+    /// When it was read; `None` for what came from elsewhere.
+    read: Option<LeaseTime>,
 }
 
 /// See the module.
@@ -49,43 +88,75 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
     #[must_use]
     pub fn new(capacity: usize, lease: Duration, not_found_lease: Duration) -> Self {
         let capacity = NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN);
-        Self { lease, not_found_lease, entries: Mutex::new(LruCache::new(capacity)) }
+        // Not `new`, which makes room for all of them at once: most environments never see so many.
+        let mut entries = LruCache::unbounded();
+        entries.resize(capacity);
+        Self { lease, not_found_lease, entries: Mutex::new(entries) }
     }
 
     /// What is known of `key` at `now`.
-    pub fn look_up(&self, key: &K, now: Reading) -> Lookup<V> {
-        let mut entries = self.lock();
-        match entries.get(key) {
-            None => Lookup::Unknown,
-            Some(Entry { value: Some(value), read }) if read.age_at(now) < self.lease => Lookup::Fresh(value.clone()),
-            Some(Entry { value: Some(value), .. }) => Lookup::Stale(value.clone()),
-            Some(Entry { value: None, read }) if read.age_at(now) < self.not_found_lease => Lookup::NotFound,
-            Some(Entry { value: None, .. }) => Lookup::Unknown,
+    pub fn look_up(&self, key: &K, now: LeaseTime) -> Lookup<V> {
+        let mut entries = lock(&self.entries);
+        let Some(Entry { value, read }) = entries.get(key) else {
+            return Lookup::Unknown;
+        };
+        let age = read.map(|read| read.age_at(now));
+        match (value, age) {
+            (Some(value), Some(age)) if age < self.lease * 4 / 5 => Lookup::Fresh(value.clone()),
+            (Some(value), Some(age)) if age < self.lease => Lookup::Ageing(value.clone()),
+            (Some(value), _) => Lookup::Stale(value.clone()),
+            (None, Some(age)) if age < self.not_found_lease => Lookup::NotFound,
+            (None, _) => Lookup::Unknown,
         }
     }
 
     /// Notes the answer to a read that was sent at `sent` (the age counts from before the read, since its answer may
-    /// be as old as that), and returns what now counts: an older version never replaces a newer one.
-    pub fn store(&self, key: K, value: Option<V>, sent: Reading) -> Option<V> {
-        let mut entries = self.lock();
-        if let Some(new) = &value
-            && let Some(Entry { value: Some(known), .. }) = entries.peek(&key)
-            && known.version() > new.version()
-        {
-            return Some(known.clone());
+    /// be as old as that), and returns what now counts: an older version never replaces a newer one, and an answer that
+    /// was asked for earlier never one that was asked for later.
+    pub fn store(&self, key: K, value: Option<V>, sent: LeaseTime) -> Option<V> {
+        let mut entries = lock(&self.entries);
+        if let Some(Entry { value: Some(known), read: Some(read) }) = entries.peek(&key) {
+            let keeps = match &value {
+                Some(new) if new.version() == known.version() => *read > sent,
+                Some(new) => known.version() > new.version(),
+                None => *read > sent,
+            };
+            if keeps {
+                return Some(known.clone());
+            }
         }
-        entries.put(key, Entry { value: value.clone(), read: sent });
+        entries.put(key, Entry { value: value.clone(), read: Some(sent) });
         value
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<K, Entry<V>>> {
-        // A panic while the lock was held can't leave an entry half written.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The answer to a read of `key` that was sent at `since` or later, if there was one.
+    pub fn read_since(&self, key: &K, since: LeaseTime) -> Option<Option<V>> {
+        let entries = lock(&self.entries);
+        let entry = entries.peek(key)?;
+        entry.read.is_some_and(|read| read >= since).then(|| entry.value.clone())
     }
+
+    /// Takes something in that was not read from its source: it is stale from the start, and never replaces what was
+    /// read. Returns what now counts.
+    pub fn take_in(&self, key: K, value: V) -> V {
+        let mut entries = lock(&self.entries);
+        if let Some(Entry { value: Some(known), .. }) = entries.peek(&key) {
+            return known.clone();
+        }
+        entries.put(key, Entry { value: Some(value.clone()), read: None });
+        value
+    }
+}
+
+/// A panic while the lock was held can't leave an entry half written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Ambient;
     use crate::ambient::FixedAmbient;
@@ -98,53 +169,133 @@ mod tests {
         }
     }
 
-    fn cache() -> LeaseCache<&'static str, V> {
-        LeaseCache::new(2, Duration::from_secs(300), Duration::from_secs(2))
+    /// A cache, its clock and what drives it.
+    struct World {
+        time: FixedAmbient,
+        clock: LeaseClock,
+        cache: LeaseCache<&'static str, V>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let cache = LeaseCache::new(2, Duration::from_secs(300), Duration::from_secs(2));
+            Self { time: FixedAmbient::at_ms(1_000_000), clock: LeaseClock::default(), cache }
+        }
+        fn now(&self) -> LeaseTime {
+            self.clock.now(self.time.now())
+        }
+        fn look_up(&self, key: &'static str) -> Lookup<V> {
+            self.cache.look_up(&key, self.now())
+        }
+        fn store(&self, key: &'static str, value: Option<u64>) -> Option<V> {
+            self.cache.store(key, value.map(V), self.now())
+        }
     }
 
     #[test]
-    fn an_entry_is_fresh_for_its_lease_and_stale_after() {
-        let (time, cache) = (FixedAmbient::at_ms(1_000_000), cache());
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Unknown);
-        cache.store("a", Some(V(1)), time.now());
-        time.advance_ms(299_999);
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Fresh(V(1)));
-        time.advance_ms(1);
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Stale(V(1)));
+    fn an_entry_is_fresh_for_its_lease_ageing_towards_its_end_and_stale_after() {
+        let world = World::new();
+        assert_eq!(world.look_up("a"), Lookup::Unknown);
+        world.store("a", Some(1));
+        world.time.advance_ms(239_999);
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
+        world.time.advance_ms(60_000);
+        assert_eq!(world.look_up("a"), Lookup::Ageing(V(1)));
+        world.time.advance_ms(1);
+        assert_eq!(world.look_up("a"), Lookup::Stale(V(1)));
     }
 
     #[test]
     fn a_frozen_monotonic_clock_and_a_wall_clock_set_back_do_not_keep_an_entry_fresh() {
-        let (time, cache) = (FixedAmbient::at_ms(1_000_000), cache());
-        cache.store("a", Some(V(1)), time.now());
-        time.freeze_ms(300_000);
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Stale(V(1)));
+        let world = World::new();
+        world.store("a", Some(1));
+        world.time.freeze_ms(300_000);
+        assert_eq!(world.look_up("a"), Lookup::Stale(V(1)));
 
-        cache.store("b", Some(V(1)), time.now());
-        time.advance_ms(300_000);
-        time.set_wall_ms(0);
-        assert_eq!(cache.look_up(&"b", time.now()), Lookup::Stale(V(1)));
+        world.store("b", Some(1));
+        world.time.advance_ms(300_000);
+        world.time.set_wall_ms(0);
+        assert_eq!(world.look_up("b"), Lookup::Stale(V(1)));
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_before_a_freeze_does_not_hide_the_freeze() {
+        let world = World::new();
+        world.store("a", Some(1));
+        world.time.set_wall_ms(0);
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
+        world.time.freeze_ms(300_000);
+        assert_eq!(world.look_up("a"), Lookup::Stale(V(1)));
     }
 
     #[test]
     fn an_older_version_never_replaces_a_newer_one_but_not_found_evicts() {
-        let (time, cache) = (FixedAmbient::at_ms(0), cache());
-        cache.store("a", Some(V(2)), time.now());
-        assert_eq!(cache.store("a", Some(V(1)), time.now()), Some(V(2)));
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Fresh(V(2)));
-        cache.store("a", None, time.now());
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::NotFound);
-        time.advance_ms(2_000);
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Unknown);
+        let world = World::new();
+        world.store("a", Some(2));
+        assert_eq!(world.store("a", Some(1)), Some(V(2)));
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(2)));
+        world.store("a", None);
+        assert_eq!(world.look_up("a"), Lookup::NotFound);
+        world.time.advance_ms(2_000);
+        assert_eq!(world.look_up("a"), Lookup::Unknown);
+    }
+
+    #[test]
+    fn an_answer_asked_for_earlier_replaces_nothing_that_was_asked_for_later() {
+        let world = World::new();
+        let early = world.now();
+        world.time.advance_ms(1);
+        world.store("a", Some(1));
+        assert_eq!(world.cache.store("a", None, early), Some(V(1)));
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
+        // The same version from earlier must not make the entry look older than it is.
+        world.time.advance_ms(239_998);
+        assert_eq!(world.cache.store("a", Some(V(1)), early), Some(V(1)));
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
+    }
+
+    #[test]
+    fn what_was_not_read_is_stale_and_gives_way_to_what_is() {
+        let world = World::new();
+        assert_eq!(world.cache.take_in("a", V(5)), V(5));
+        assert_eq!(world.look_up("a"), Lookup::Stale(V(5)));
+        world.store("b", Some(1));
+        assert_eq!(world.cache.take_in("b", V(9)), V(1));
+        assert_eq!(world.look_up("b"), Lookup::Fresh(V(1)));
+        world.store("a", Some(6));
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(6)));
     }
 
     #[test]
     fn it_is_bounded() {
-        let (time, cache) = (FixedAmbient::at_ms(0), cache());
+        let world = World::new();
         for key in ["a", "b", "c"] {
-            cache.store(key, Some(V(1)), time.now());
+            world.store(key, Some(1));
         }
-        assert_eq!(cache.look_up(&"a", time.now()), Lookup::Unknown);
-        assert_eq!(cache.look_up(&"c", time.now()), Lookup::Fresh(V(1)));
+        assert_eq!(world.look_up("a"), Lookup::Unknown);
+        assert_eq!(world.look_up("c"), Lookup::Fresh(V(1)));
+    }
+
+    proptest! {
+        /// Whatever the clocks do, as long as one of them tells the truth between two looks, nothing looks younger
+        /// than it is.
+        #[test]
+        fn an_age_is_never_below_the_truth(steps in prop::collection::vec((0_u64..100_000, 0..3_u8, any::<u32>()), 1..50)) {
+            let world = World::new();
+            let start = world.now();
+            let mut truth = 0;
+            for (ms, lie, to) in steps {
+                truth += ms;
+                match lie {
+                    0 => world.time.advance_ms(ms),
+                    1 => world.time.freeze_ms(ms),
+                    _ => {
+                        world.time.advance_ms(ms);
+                        world.time.set_wall_ms(u64::from(to));
+                    }
+                }
+                prop_assert!(start.age_at(world.now()) >= Duration::from_millis(truth));
+            }
+        }
     }
 }

@@ -8,11 +8,13 @@ pub mod config;
 pub mod dead_letter;
 pub mod directory;
 pub mod event;
+pub mod fetch;
 pub mod ids;
 pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod placement;
+pub mod snapshot;
 pub mod telemetry;
 pub mod tenant_map;
 

@@ -16,6 +16,8 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 pub const MAX_JSON_DEPTH: usize = 64;
 /// Largest request body the router reads, in bytes.
 pub const MAX_BODY: usize = 224 * 1024;
+/// Largest request header section the router reads, names and values together, in bytes. A function URL lets more pass.
+pub const MAX_HEADERS: usize = 16 * 1024;
 /// Largest CloudEvent that is accepted, in bytes as published, message attributes included. SNS and SQS take 256 KiB
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>); the rest is a reserve for their own framing.
 pub const MAX_MESSAGE: usize = 254 * 1024;
@@ -38,9 +40,54 @@ pub const TENANT_CACHE: usize = 20_000;
 /// Cached cells per router environment.
 pub const CELL_CACHE: usize = 1_000;
 
+/// Events in one page of a listing, unless its caller asks for another number.
+pub const LIST_DEFAULT: u8 = 25;
+/// Most events in one page of a listing.
+pub const LIST_MAX: u8 = 100;
+/// Events that one page of a filtered listing looks at; what it finds may be fewer than was asked for.
+pub const LIST_STRETCH: i32 = 500;
+
+/// One try of reading the tenant map or the registry: they answer within some milliseconds, or something else serves.
+pub const LOOKUP_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(400);
+/// Reading the tenant map or the registry, with all retries.
+pub const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How long a failing dependency (the map, the registry, a cell) is left alone after its first failure; each further
+/// failure doubles it.
+pub const BREAKER_FIRST: Duration = Duration::from_millis(1_000);
+/// Longest that a failing dependency is left alone.
+pub const BREAKER_LONGEST: Duration = Duration::from_secs(30);
+/// How long the one request may take that finds out whether a cell is back.
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How long a snapshot of the map that was read, or could not be, is not read again.
+pub const SNAPSHOT_LEASE: Duration = Duration::from_secs(60);
+/// Reading the snapshot.
+pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// Writing the snapshot: an operator may sit far from its region.
+pub const SNAPSHOT_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest snapshot, in bytes; 20,000 tenants take about one megabyte.
+pub const SNAPSHOT_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest token, in bytes: ten times what identity providers issue, and less than all headers together may have.
+pub const JWT_MAX_TOKEN: usize = 8 * 1024;
+/// How far an issuer's clock may be from ours (RFC 7519, section 4.1.4: "no more than a few minutes").
+pub const JWT_LEEWAY: Duration = Duration::from_secs(60);
+/// Age below which a key set is used without asking for it again: what an issuer withdraws is trusted no longer than this
+/// while the set can be read.
+pub const JWT_KEYS_AGE: Duration = Duration::from_secs(600);
+/// Least time between two reads of a key set. Tokens that name keys which are not there make one read in this time, however
+/// many there are.
+pub const JWT_KEYS_COOLDOWN: Duration = Duration::from_secs(30);
+/// The same while no set was ever read: nobody is served then, and a caller is told to come back after [`RETRY_AFTER`].
+pub const JWT_KEYS_COLD_COOLDOWN: Duration = RETRY_AFTER;
+/// One read of a key set.
+pub const JWT_KEYS_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// Largest key set, in bytes; a key has some hundreds, with its certificates some thousands.
+pub const JWT_KEYS_MAX: usize = 256 * 1024;
+
 /// One try of one AWS call.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// One AWS call with all its retries. The router makes at most three in a row, which leaves it time to answer.
+/// One AWS call with all its retries. What a request makes of them together is
+/// bounded by its function's time-out, less [`ANSWER_RESERVE`].
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;

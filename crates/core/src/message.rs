@@ -144,8 +144,12 @@ impl<'de> Deserialize<'de> for Message {
             tenantid: TenantId,
             cell: CellId,
             epoch: Epoch,
-            #[serde(borrow)]
+            // `null` is data, too.
+            #[serde(borrow, default, deserialize_with = "given")]
             data: Option<&'a RawValue>,
+        }
+        fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+            Deserialize::deserialize(deserializer).map(Some)
         }
         let wire = Wire::deserialize(deserializer)?;
         if wire.specversion != "1.0" {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use crate::aws::AwsFailure;
-use crate::cell_table::{TENANT_ID, number, open_fence};
+use crate::cell_table::{FenceState, TENANT_ID, fence, number};
 use crate::tenant_map::TenantMap;
 use crate::{CellId, Epoch, TenantId, TenantRoute};
 
@@ -49,7 +49,7 @@ impl Placement<'_> {
         if let Some(route) = map.read(tenant).await? {
             return Ok(Placed::Already(route));
         }
-        self.open_fence(tenant, cell_table).await?;
+        self.write_fence(tenant, cell_table, Epoch::FIRST, FenceState::Open).await?;
         let entry = self
             .client
             .put_item()
@@ -78,18 +78,57 @@ impl Placement<'_> {
         Err(AwsFailure::of(WHAT, error))
     }
 
-    async fn open_fence(&self, tenant: &TenantId, cell_table: &str) -> Result<(), AwsFailure> {
+    /// Appoints the cell that takes a tenant's new events while its own is marked down. Safe to run again.
+    ///
+    /// # Errors
+    /// When the map no longer says `route`, the cell holds a fence that is not a standby's, or a table can't be
+    /// written.
+    pub async fn appoint_standby(
+        &self,
+        route: &TenantRoute,
+        standby: &CellId,
+        standby_table: &str,
+        now_ms: u64,
+    ) -> Result<(), AwsFailure> {
+        self.write_fence(&route.tenant_id, standby_table, route.epoch, FenceState::Standby).await?;
+        let updated = self
+            .client
+            .update_item()
+            .table_name(self.map_table)
+            .key(TENANT_ID, AttributeValue::S(route.tenant_id.as_str().to_owned()))
+            .update_expression("SET standby_cell_id = :standby, updated_at = :now, updated_by = :operator")
+            .condition_expression("cell_id = :cell AND cell_id <> :standby AND #epoch = :epoch AND #state = :active")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":standby", AttributeValue::S(standby.as_str().to_owned()))
+            .expression_attribute_values(":now", number(now_ms))
+            .expression_attribute_values(":operator", AttributeValue::S(self.operator.to_owned()))
+            .expression_attribute_values(":cell", AttributeValue::S(route.cell_id.as_str().to_owned()))
+            .expression_attribute_values(":epoch", number(route.epoch.0))
+            .expression_attribute_values(":active", AttributeValue::S("active".to_owned()))
+            .send()
+            .await;
+        updated.map(drop).map_err(|error| AwsFailure::of("appoint the tenant's standby", error))
+    }
+
+    async fn write_fence(
+        &self,
+        tenant: &TenantId,
+        cell_table: &str,
+        epoch: Epoch,
+        state: FenceState,
+    ) -> Result<(), AwsFailure> {
+        // A fence of the same state and no later epoch is an earlier try's; any other is a move's and must stand.
         let written = self
             .client
             .put_item()
             .table_name(cell_table)
-            .set_item(Some(open_fence(tenant, Epoch::FIRST)))
-            // An open fence of the same epoch is an earlier try's; a closed or later one is a move's and must stand.
-            .condition_expression("attribute_not_exists(tenant_id) OR (#epoch = :epoch AND #state = :open)")
+            .set_item(Some(fence(tenant, epoch, state)))
+            .condition_expression("attribute_not_exists(tenant_id) OR (#epoch <= :epoch AND #state = :state)")
             .expression_attribute_names("#epoch", "epoch")
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":epoch", number(Epoch::FIRST.0))
-            .expression_attribute_values(":open", AttributeValue::S("open".to_owned()))
+            .expression_attribute_values(":epoch", number(epoch.0))
+            .expression_attribute_values(":state", AttributeValue::S(state.as_str().to_owned()))
             .send()
             .await;
         written.map(drop).map_err(|error| AwsFailure::of("write the tenant's fence", error))

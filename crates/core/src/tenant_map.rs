@@ -1,6 +1,7 @@
 //! The tenant map: which cell a tenant lives in.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,17 @@ pub struct TenantRoute {
     pub epoch: Epoch,
     /// Whether its cell takes its events.
     pub state: RouteState,
+    /// The cell that takes its new events while its own is marked down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby_cell_id: Option<CellId>,
+}
+
+impl TenantRoute {
+    /// The route of a tenant that was just placed.
+    #[must_use]
+    pub const fn first(tenant_id: TenantId, cell_id: CellId) -> Self {
+        Self { tenant_id, cell_id, epoch: Epoch::FIRST, state: RouteState::Active, standby_cell_id: None }
+    }
 }
 
 impl Versioned for TenantRoute {
@@ -66,25 +78,35 @@ impl TenantMap {
         Self { client, table }
     }
 
+    /// Asks for an entry that no tenant can have: the connection is there afterwards, and nothing else has changed.
+    ///
+    /// # Errors
+    /// When the map can't be read.
+    pub async fn touch(&self) -> Result<(), AwsFailure> {
+        self.get("#").await.map(drop)
+    }
+
     /// The tenant's entry; `None` when it has none.
     ///
     /// # Errors
     /// When the map can't be read, or the entry is not what the control plane writes.
     pub async fn read(&self, tenant: &TenantId) -> Result<Option<TenantRoute>, AwsFailure> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(TENANT_ID, AttributeValue::S(tenant.as_str().to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| AwsFailure::of("read the tenant map", error))?;
+        let answer = self.get(tenant.as_str()).await?;
         let Some(item) = answer.item else {
             return Ok(None);
         };
         serde_dynamo::from_item(item)
             .map(Some)
             .map_err(|error| AwsFailure::unreadable("read the tenant map", format!("entry of {tenant}: {error}")))
+    }
+    async fn get(&self, id: &str) -> Result<GetItemOutput, AwsFailure> {
+        self.client
+            .get_item()
+            .table_name(&self.table)
+            .key(TENANT_ID, AttributeValue::S(id.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| AwsFailure::of("read the tenant map", error))
     }
 }

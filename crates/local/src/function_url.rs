@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
 use cellstack_core::{Ambient, EventId};
-use cellstack_router::Router;
+use cellstack_router::{Invocation, Reply, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -49,18 +49,20 @@ impl FunctionUrl {
 
     /// One request, as AWS would hand it to the function.
     pub async fn request(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
-        let event = self.invocation(&request, peer).to_string();
-        match lambda_http::request::from_str(&event) {
-            Ok(request) => self.invoke(request).await,
-            Err(error) => plain(StatusCode::BAD_REQUEST, &format!("the request can't be made an event: {error}")),
-        }
+        self.invoke(&self.invocation(&request, peer).to_string()).await
     }
 
     /// One invocation event, as `events/router/*.json` holds them.
-    pub async fn invoke(&self, request: lambda_http::Request) -> Response<Bytes> {
-        match tokio::time::timeout(ROUTER_TIMEOUT, self.router.handle(request)).await {
-            Ok(response) => response.map(|body| match body {
-                Body::Empty => Bytes::new(),
+    pub async fn invoke(&self, event: &str) -> Response<Bytes> {
+        let invocation: Invocation = match serde_json::from_str(event) {
+            Ok(invocation) => invocation,
+            // As Lambda answers when a function fails.
+            Err(error) => return plain(StatusCode::BAD_GATEWAY, &format!("the function failed: {error}")),
+        };
+        let request_id = EventId::fresh(&self.ambient).to_string();
+        let answer = self.router.invoke(invocation, &request_id, ROUTER_TIMEOUT);
+        match tokio::time::timeout(ROUTER_TIMEOUT, answer).await {
+            Ok(Reply(response)) => response.map(|body| match body {
                 Body::Text(text) => text.into(),
                 Body::Binary(bytes) => bytes.into(),
                 _ => Bytes::new(),

@@ -44,7 +44,8 @@ impl Hooks {
 
     pub(crate) fn aws(&self, mut builder: Builder) -> Builder {
         if let Some(wall) = self.wall {
-            builder = builder.wall(wall);
+            // A simulation's streams are read from their beginning when it is over.
+            builder = builder.wall(wall).keep_stream_records(usize::MAX);
         }
         match &self.network {
             Some(network) => builder.network(Arc::clone(network)),

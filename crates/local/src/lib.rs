@@ -7,6 +7,7 @@ pub mod client;
 pub mod demo;
 mod function;
 pub mod function_url;
+pub mod fuzz;
 mod hooks;
 pub mod names;
 mod process;

@@ -24,21 +24,23 @@ enum Command {
     Demo(commands::demo::Demo),
     Place(commands::place::Place),
     Simulate(commands::simulate::Simulate),
+    Fuzz(commands::fuzz::FuzzCommand),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // Errors are what a simulation is made of.
-    let level = if matches!(command, Command::Simulate(_)) { "off" } else { "error" };
+    // Errors are what a simulation and a fuzzer's cases are made of.
+    let level = if matches!(command, Command::Simulate(_) | Command::Fuzz(_)) { "off" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let ended = match command {
         Command::Serve(serve) => serve.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Place(place) => place.run().await,
-        // It has threads and runtimes of its own.
+        // They have threads and runtimes of their own.
         Command::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run()),
+        Command::Fuzz(fuzz) => tokio::task::block_in_place(|| fuzz.run()),
     };
     match ended {
         Ok(code) => code,

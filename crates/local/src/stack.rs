@@ -71,7 +71,7 @@ impl StackBuilder {
 
     /// Where the router takes a request's tenant from; the header unless told otherwise.
     #[must_use]
-    pub const fn tenant_source(mut self, source: TenantSource) -> Self {
+    pub fn tenant_source(mut self, source: TenantSource) -> Self {
         self.tenant_source = source;
         self
     }
@@ -114,10 +114,8 @@ impl StackBuilder {
         let aws = hooks.aws(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed)).build();
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
         let ambient = Arc::new(hooks.ambient(self.seed));
-        let dynamodb = process::dynamodb(&config);
-        let settings =
-            Settings { tenant_map_table: tenant_map(), registry_table: registry(), tenant_source: self.tenant_source };
-        let router = Router::new(dynamodb, settings, Arc::clone(&ambient));
+        let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
+        let router = Router::new(&config, settings, Arc::clone(&ambient));
         let url = FunctionUrl::new(Arc::new(router), Arc::clone(&ambient));
         let mut stack = Stack { aws, config, url, ambient, cells: self.cells, mappings: Vec::new(), hooks };
 

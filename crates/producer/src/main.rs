@@ -9,11 +9,10 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Error> {
     telemetry::start();
-    let settings = match Settings::from_env() {
-        Ok(settings) => settings,
+    let (settings, aws) = match Settings::from_env().and_then(|settings| Ok((settings, aws::function_config()?))) {
+        Ok(configured) => configured,
         Err(error) => return Ok(config::exit(&error)),
     };
-    let aws = aws::config().await;
     let clients = Clients { sns: aws_sdk_sns::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
     let producer = Producer::new(clients, settings, SystemAmbient::new());
     let producer = &producer;

@@ -8,7 +8,7 @@ use lambda_http::{Body, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::cell::Total;
+use crate::cell::{Listed, Total};
 use crate::problem::{Kind, Problem};
 
 /// Made from the stored record alone, so that a repeat is answered the same to the byte.
@@ -62,6 +62,35 @@ pub(crate) fn event(record: &EventRecord) -> Result<Response<Body>, Problem> {
         data: record.data.as_deref().map(raw).transpose()?,
     };
     json(StatusCode::OK, &body)
+}
+
+pub(crate) fn list(events: &[Listed], cursor: Option<String>) -> Result<Response<Body>, Problem> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        events: Vec<Line<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<String>,
+    }
+    #[derive(Serialize)]
+    struct Line<'a> {
+        id: EventId,
+        r#type: &'a EventType,
+        status: EventStatus,
+        accepted_at: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        processed_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
+    }
+    let lines = events.iter().map(|event| Line {
+        id: event.id(),
+        r#type: &event.event_type,
+        status: event.status,
+        accepted_at: rfc3339(event.accepted_at),
+        processed_at: event.processed_at.map(rfc3339),
+        error: event.error.as_deref(),
+    });
+    json(StatusCode::OK, &Page { events: lines.collect(), cursor })
 }
 
 pub(crate) fn totals(tenant: &TenantId, totals: &[Total]) -> Result<Response<Body>, Problem> {

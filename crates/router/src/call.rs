@@ -1,29 +1,44 @@
-//! Which call a request makes: path and method, nothing else.
+//! Which call a request makes: method, path and query, nothing else.
 
-use cellstack_core::EventId;
+use std::borrow::Cow;
+
+use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX};
+use cellstack_core::{EventId, EventStatus, TenantId};
 use lambda_http::http::Method;
 
+use crate::cell::Filter;
+use crate::cursor::Cursor;
 use crate::problem::{Kind, Problem};
 
 /// A call of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Call {
     PostEvent,
+    ListEvents(Listing),
     GetEvent(EventId),
     Totals,
     Route,
     Health,
 }
 
+/// What a listing asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) filter: Filter,
+    pub(crate) limit: u8,
+    pub(crate) cursor: Option<Cursor>,
+}
+
 impl Call {
-    pub(crate) fn of(method: &Method, path: &str) -> Result<Self, Problem> {
+    pub(crate) fn of(method: &Method, path: &str, query: &Query<'_>) -> Result<Self, Problem> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let get = |call: Self| {
             if method == Method::GET { Ok(call) } else { Err(Problem::method_not_allowed("GET")) }
         };
         match segments.as_slice() {
             ["v1", "events"] if method == Method::POST => Ok(Self::PostEvent),
-            ["v1", "events"] => Err(Problem::method_not_allowed("POST")),
+            ["v1", "events"] if method == Method::GET => query.listing().map(Self::ListEvents),
+            ["v1", "events"] => Err(Problem::method_not_allowed("GET, POST")),
             ["v1", "events", _] if method != Method::GET => Err(Problem::method_not_allowed("GET")),
             ["v1", "events", id] => {
                 id.parse().map(Self::GetEvent).map_err(|error| Problem::new(Kind::UnknownEvent, format!("{error}.")))
@@ -33,23 +48,116 @@ impl Call {
             ["health"] => get(Self::Health),
             _ => Err(Problem::new(
                 Kind::UnknownPath,
-                "The paths are POST /v1/events, GET /v1/events/{id}, GET /v1/totals, GET /v1/route and GET /health.",
+                "The paths are POST and GET /v1/events, GET /v1/events/{id}, GET /v1/totals, GET /v1/route and GET \
+                 /health.",
             )),
         }
     }
+}
+
+/// A query string, decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Query<'a> {
+    pub(crate) fn parse(text: &'a str) -> Self {
+        Self(form_urlencoded::parse(text.as_bytes()).collect())
+    }
+
+    /// The tenant that a request without a body names.
+    pub(crate) fn tenant(&self) -> Result<Option<TenantId>, Problem> {
+        let mut found = None;
+        for (name, value) in self.0.iter().filter(|(name, _)| is_tenant(name)) {
+            let tenant: TenantId = value
+                .parse()
+                .map_err(|error| Problem::new(Kind::MissingTenant, format!("Query parameter {name}: {error}.")))?;
+            if found.as_ref().is_some_and(|first| *first != tenant) {
+                return Err(Problem::new(Kind::TenantMismatch, "The query names two tenants. Name one."));
+            }
+            found = Some(tenant);
+        }
+        Ok(found)
+    }
+
+    fn listing(&self) -> Result<Listing, Problem> {
+        let mut listing = Listing { filter: Filter::default(), limit: LIST_DEFAULT, cursor: None };
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
+            if seen.contains(&&**name) {
+                return Err(invalid(format!("Query parameter {} is given twice.", shorten(name))));
+            }
+            seen.push(name);
+            match &**name {
+                "type" => {
+                    let event_type =
+                        value.parse().map_err(|error| invalid(format!("Query parameter type: {error}.")))?;
+                    listing.filter.event_type = Some(event_type);
+                }
+                "status" => listing.filter.status = Some(status(value)?),
+                "limit" => listing.limit = limit(value)?,
+                "cursor" => {
+                    let cursor = Cursor::decode(value);
+                    listing.cursor = Some(cursor.ok_or_else(|| {
+                        invalid("Query parameter cursor must be the cursor of the page before; found another text.")
+                    })?);
+                }
+                other => {
+                    return Err(invalid(format!(
+                        "Query parameter {} is unknown; there are type, status, limit and cursor.",
+                        shorten(other)
+                    )));
+                }
+            }
+        }
+        Ok(listing)
+    }
+}
+
+fn is_tenant(name: &str) -> bool {
+    matches!(name, "tenantid" | "tenant_id")
+}
+
+fn status(text: &str) -> Result<EventStatus, Problem> {
+    let all = [EventStatus::Accepted, EventStatus::Processed, EventStatus::Failed, EventStatus::Carried];
+    all.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+        let names = all.map(EventStatus::as_str).join(", ");
+        invalid(format!("Query parameter status must be one of {names}; found '{}'.", shorten(text)))
+    })
+}
+
+fn limit(text: &str) -> Result<u8, Problem> {
+    // `parse` takes a sign, too.
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = text.parse().ok().filter(|limit| digits && (1..=LIST_MAX).contains(limit));
+    limit.ok_or_else(|| {
+        invalid(format!("Query parameter limit must be a number from 1 to {LIST_MAX}; found '{}'.", shorten(text)))
+    })
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(Kind::InvalidRequest, detail)
+}
+
+/// The beginning of a caller's text on one line.
+fn shorten(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn call(method: Method, path: &str) -> Result<Call, Problem> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Call::of(&method, path, &Query::parse(query))
+    }
+
     #[test]
     fn a_call_is_its_path_and_its_method() {
-        assert_eq!(Call::of(&Method::POST, "/v1/events"), Ok(Call::PostEvent));
+        assert_eq!(call(Method::POST, "/v1/events"), Ok(Call::PostEvent));
         let id = "01930000-0000-7000-8000-000000000001";
-        let get = Call::of(&Method::GET, &format!("/v1/events/{id}"));
-        assert_eq!(get, Ok(Call::GetEvent(id.parse().unwrap())));
-        let kind = |method: Method, path| Call::of(&method, path).unwrap_err().kind;
+        assert_eq!(call(Method::GET, &format!("/v1/events/{id}")), Ok(Call::GetEvent(id.parse().unwrap())));
+        let kind = |method: Method, path| call(method, path).unwrap_err().kind;
         assert_eq!(kind(Method::DELETE, "/v1/events"), Kind::MethodNotAllowed);
         assert_eq!(kind(Method::POST, "/v1/events/x"), Kind::MethodNotAllowed);
         assert_eq!(kind(Method::GET, "/v1/events/x"), Kind::UnknownEvent);
@@ -58,5 +166,49 @@ mod tests {
             let kind = kind(Method::GET, path);
             assert!(matches!(kind, Kind::UnknownPath | Kind::UnknownEvent), "{path}: {kind:?}");
         }
+    }
+
+    #[test]
+    fn a_listing_is_told_what_to_list() {
+        let listing = |query: &str| match call(Method::GET, &format!("/v1/events{query}")) {
+            Ok(Call::ListEvents(listing)) => Ok(listing),
+            Ok(other) => panic!("{other:?}"),
+            Err(problem) => Err(problem.kind),
+        };
+        let plain = listing("").unwrap();
+        assert_eq!(plain, Listing { filter: Filter::default(), limit: 25, cursor: None });
+        assert_eq!(listing("?tenantid=acme"), Ok(plain));
+        let full = listing("?type=order.placed&status=failed&limit=100").unwrap();
+        assert_eq!(full.filter.event_type.unwrap().as_str(), "order.placed");
+        assert_eq!(full.filter.status, Some(EventStatus::Failed));
+        assert_eq!(full.limit, 100);
+        for bad in [
+            "?limit=0",
+            "?limit=101",
+            "?limit=+5",
+            "?limit=",
+            "?limit=ten",
+            "?status=lost",
+            "?status=",
+            "?type=",
+            "?type=a%20b",
+            "?cursor=",
+            "?cursor=zzz",
+            "?limit=1&limit=1",
+            "?page=2",
+            "?Limit=2",
+        ] {
+            assert_eq!(listing(bad), Err(Kind::InvalidRequest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_query_names_one_tenant() {
+        let tenant = |query: &'static str| Query::parse(query).tenant().map_err(|problem| problem.kind);
+        assert_eq!(tenant("a=b"), Ok(None));
+        assert_eq!(tenant("tenantid=a%40b.c"), Ok(Some("a@b.c".parse().unwrap())));
+        assert_eq!(tenant("tenantid=a&tenant_id=a"), Ok(Some("a".parse().unwrap())));
+        assert_eq!(tenant("tenantid=a&tenant_id=b"), Err(Kind::TenantMismatch));
+        assert_eq!(tenant("tenantid=a%20b"), Err(Kind::MissingTenant));
     }
 }

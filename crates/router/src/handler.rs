@@ -1,219 +1,104 @@
 //! One request: who it is, where its cell is, what it wants there.
 
-use aws_sdk_dynamodb::Client;
-use cellstack_core::config::{ConfigError, var};
-use cellstack_core::directory::Directory;
-use cellstack_core::tenant_map::TenantMap;
-use cellstack_core::{Ambient, EventId, EventRecord, NewEvent, RouteState, TenantId};
-use lambda_http::http::HeaderValue;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, Response};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use cellstack_core::Ambient;
+use cellstack_core::limits::ANSWER_RESERVE;
+use lambda_http::{Body, Response};
 
 use crate::answer;
-use crate::call::Call;
-use crate::cell::{CellTable, Guard, Written};
+use crate::call::{Call, Query};
+use crate::cell::Cells;
+use crate::clock::Clock;
 use crate::intake;
+use crate::invocation::{Invocation, Reply};
+use crate::metrics::{Metric, Metrics};
 use crate::problem::{Kind, Problem};
-use crate::resolve::{Resolved, Resolver, RouteSource};
-use crate::tenant::TenantSource;
-
-/// What a router is told from outside.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Name of the tenant map's table.
-    pub tenant_map_table: String,
-    /// Name of the registry's table.
-    pub registry_table: String,
-    /// Where a request's tenant comes from.
-    pub tenant_source: TenantSource,
-}
-
-impl Settings {
-    /// Reads `CELLSTACK_TENANT_MAP_TABLE`, `CELLSTACK_REGISTRY_TABLE` and `CELLSTACK_TENANT_SOURCE`.
-    ///
-    /// # Errors
-    /// When one is missing or wrong.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            tenant_map_table: var("CELLSTACK_TENANT_MAP_TABLE", "the name of the tenant map's table")?,
-            registry_table: var("CELLSTACK_REGISTRY_TABLE", "the name of the registry's table")?,
-            tenant_source: var("CELLSTACK_TENANT_SOURCE", "header or body")?,
-        })
-    }
-}
+use crate::resolve::Resolver;
+use crate::settings::Settings;
+use crate::tenant::Identity;
+use crate::visit::Visit;
 
 /// The router: everything a request needs, made once an environment.
 pub struct Router<A> {
-    client: Client,
-    resolver: Resolver<A>,
-    source: TenantSource,
-    ambient: A,
+    pub(crate) clock: Clock<A>,
+    pub(crate) resolver: Resolver<A>,
+    pub(crate) cells: Cells<A>,
+    pub(crate) metrics: Metrics,
+    identity: Identity<A>,
+    warm_up: bool,
 }
 
 impl<A: Ambient + Clone> Router<A> {
     /// A router with an empty cache.
-    pub fn new(client: Client, settings: Settings, ambient: A) -> Self {
-        let map = TenantMap::new(client.clone(), settings.tenant_map_table);
-        let directory = Directory::new(client.clone(), settings.registry_table);
-        let resolver = Resolver::new(map, directory, ambient.clone());
-        Self { client, resolver, source: settings.tenant_source, ambient }
+    pub fn new(config: &SdkConfig, settings: Settings, ambient: A) -> Self {
+        let clock = Clock::new(ambient.clone());
+        let metrics = Metrics { stack: settings.stack.clone() };
+        Self {
+            resolver: Resolver::new(config, &settings, &clock, metrics.clone()),
+            cells: Cells::new(config.clone(), clock.clone(), metrics.clone()),
+            identity: Identity::new(settings.tenant_source, ambient),
+            warm_up: settings.warm_up,
+            clock,
+            metrics,
+        }
     }
 
-    /// Answers a request. Never fails: what goes wrong becomes a problem document.
-    pub async fn handle(&self, request: Request) -> Response<Body> {
-        let request_id = request_id(&request);
+    /// Does before the first request what would make that one wait, unless it is told not to.
+    pub async fn warm_up(&self) {
+        if self.warm_up {
+            tokio::join!(self.resolver.warm_up(), self.identity.warm_up());
+        }
+    }
+
+    /// Answers a request within `time`, less what it takes to answer. Never fails: what goes wrong becomes a problem
+    /// document. `request_id` is the runtime's name for it, for an event that brings none.
+    pub async fn invoke(&self, invocation: Invocation, request_id: &str, time: Duration) -> Reply {
+        let (method, own_id) = (invocation.method.clone(), invocation.request_id.clone());
+        let request_id = own_id.as_deref().unwrap_or(request_id);
         let mut visit = Visit::default();
-        let answer = self.answer(&request, &mut visit).await;
-        let mut response = answer.unwrap_or_else(|problem| problem.into_response(&request_id));
-        visit.stamp(&mut response, &request_id);
-        visit.log(&request, &response);
-        response
-    }
-
-    async fn answer(&self, request: &Request, visit: &mut Visit) -> Result<Response<Body>, Problem> {
-        let call = Call::of(request.method(), request.raw_http_path())?;
-        match call {
-            Call::Health => answer::health(),
-            Call::PostEvent => {
-                let intake = intake::read(request.headers(), request.body(), &self.ambient)?;
-                let tenant = self.source.identify(request.headers(), intake.claimed)?;
-                intake::check_size(&tenant, &intake.event)?;
-                self.post_event(tenant, intake.event, visit).await
-            }
-            Call::GetEvent(id) => self.get_event(&self.reader(request)?, id, visit).await,
-            Call::Totals => {
-                let tenant = self.reader(request)?;
-                let route = self.route(&tenant, visit).await?;
-                let cell = self.resolver.cell(&route.route.cell_id).await?;
-                let totals = self.table(&cell.table).totals(&tenant).await.map_err(|e| Problem::of_aws(&e))?;
-                answer::totals(&tenant, &totals)
-            }
-            Call::Route => answer::route(&self.route(&self.reader(request)?, visit).await?.route),
-        }
-    }
-
-    /// The tenant of a request that has no body.
-    fn reader(&self, request: &Request) -> Result<TenantId, Problem> {
-        let query = request.query_string_parameters_ref();
-        let claimed = query.and_then(|query| query.first("tenantid").or_else(|| query.first("tenant_id")));
-        let claimed = claimed
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| Problem::new(Kind::MissingTenant, format!("Query parameter tenantid: {error}.")))?;
-        self.source.identify(request.headers(), claimed)
-    }
-
-    async fn route(&self, tenant: &TenantId, visit: &mut Visit) -> Result<Resolved, Problem> {
-        visit.tenant = Some(tenant.clone());
-        let resolved = self.resolver.tenant(tenant).await?;
-        visit.route = Some(resolved.clone());
-        Ok(resolved)
-    }
-
-    /// Writes the event where its tenant lives. A refusing fence or a `fenced` route gets one look at the map and one
-    /// more try, under the same event id, so that a write that did land is found and not doubled.
-    async fn post_event(
-        &self,
-        tenant: TenantId,
-        event: NewEvent,
-        visit: &mut Visit,
-    ) -> Result<Response<Body>, Problem> {
-        let mut resolved = self.route(&tenant, visit).await?;
-        let mut refreshed = resolved.source == RouteSource::Map;
-        let accepted_at = self.ambient.wall_ms();
-        loop {
-            if let Some(guard) = guard(&resolved) {
-                let cell = self.resolver.cell(&resolved.route.cell_id).await?;
-                let record = EventRecord::accepted(tenant.clone(), event.clone(), resolved.route.epoch, accepted_at);
-                match self.table(&cell.table).write(&record, guard).await.map_err(|e| Problem::of_aws(&e))? {
-                    Written::New => return answer::accepted(&record, false),
-                    Written::Exists(first) => return repeat(&record, &first),
-                    Written::FenceRefused => {}
-                }
-            }
-            if refreshed {
-                return Err(Problem::unavailable("The tenant is being moved to another cell."));
-            }
-            resolved = self.resolver.refresh(&tenant).await?;
-            visit.route = Some(resolved.clone());
-            refreshed = true;
-        }
-    }
-
-    async fn get_event(&self, tenant: &TenantId, id: EventId, visit: &mut Visit) -> Result<Response<Body>, Problem> {
-        let resolved = self.route(tenant, visit).await?;
-        let cell = self.resolver.cell(&resolved.route.cell_id).await?;
-        let found = self.table(&cell.table).event(tenant, id).await.map_err(|e| Problem::of_aws(&e))?;
-        match found {
-            Some(record) => answer::event(&record),
-            None => Err(Problem::new(Kind::UnknownEvent, format!("Tenant {tenant} has no event {id}."))),
-        }
-    }
-
-    const fn table<'a>(&'a self, table: &'a str) -> CellTable<'a> {
-        CellTable { client: &self.client, table }
-    }
-}
-
-/// How a write must be guarded, given what is known of the tenant's cell; `None` where it must not be tried.
-const fn guard(resolved: &Resolved) -> Option<Guard> {
-    match (resolved.route.state, resolved.source) {
-        (RouteState::Fenced, _) => None,
-        (RouteState::Active, RouteSource::Cache | RouteSource::Map) => Some(Guard::Lease),
-        (RouteState::Moving, _) | (_, RouteSource::Stale) => Some(Guard::Fence),
-    }
-}
-
-/// The answer to an event whose name is taken: the first answer again, or a conflict.
-fn repeat(record: &EventRecord, first: &EventRecord) -> Result<Response<Body>, Problem> {
-    if record.body_sha256 == first.body_sha256 {
-        return answer::accepted(first, true);
-    }
-    Err(Problem::new(
-        Kind::IdempotencyConflict,
-        format!("Event {} was accepted with another body. Give this event a name of its own.", first.id()),
-    ))
-}
-
-/// What became known of a request on its way: for the answer's headers and the log.
-#[derive(Default)]
-struct Visit {
-    tenant: Option<TenantId>,
-    route: Option<Resolved>,
-}
-
-impl Visit {
-    fn stamp(&self, response: &mut Response<Body>, request_id: &str) {
-        let headers = response.headers_mut();
-        let mut set = |name, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
+        let time = time.saturating_sub(ANSWER_RESERVE).max(ANSWER_RESERVE / 10);
+        // Boxed: what waits for a request, here and in whoever embeds a router, stays small.
+        let answer = match tokio::time::timeout(time, Box::pin(self.answer(invocation, &mut visit))).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Problem::unavailable("The request could not be served in time.")),
         };
-        set("x-request-id", request_id);
-        if let Some(resolved) = &self.route {
-            set("x-cell-id", resolved.route.cell_id.as_str());
-            set("x-cell-epoch", &resolved.route.epoch.to_string());
-            set("x-route-source", resolved.source.as_str());
+        let mut response = answer.unwrap_or_else(|problem| {
+            match problem.kind {
+                Kind::TenantMismatch => self.metrics.count(Metric::TenantMismatch),
+                Kind::Unauthenticated => self.metrics.count(Metric::Unauthenticated),
+                _ => {}
+            }
+            problem.into_response(request_id)
+        });
+        visit.stamp(&mut response, request_id);
+        visit.log(&method, &response);
+        Reply(response)
+    }
+
+    async fn answer(&self, invocation: Invocation, visit: &mut Visit) -> Result<Response<Body>, Problem> {
+        let Invocation { method, path, query, headers, body, .. } = invocation;
+        let body = body?;
+        let query = Query::parse(&query);
+        let call = Call::of(&method, &path, &query)?;
+        if call == Call::Health {
+            return answer::health();
+        }
+        let proven = self.identity.prove(&headers).await?;
+        if call == Call::PostEvent {
+            let intake = intake::read(&headers, &body, &self.clock.ambient)?;
+            let tenant = self.identity.settle(proven, &headers, intake.claimed)?;
+            intake::check_size(&tenant, &intake.event)?;
+            return self.post_event(tenant, intake.event, intake.named, visit).await;
+        }
+        let tenant = self.identity.settle(proven, &headers, query.tenant()?)?;
+        match call {
+            Call::ListEvents(listing) => self.list_events(&tenant, &listing, visit).await,
+            Call::GetEvent(id) => self.get_event(&tenant, id, visit).await,
+            Call::Totals => self.totals(&tenant, visit).await,
+            Call::Route => answer::route(&self.route(&tenant, visit).await?.route),
+            Call::PostEvent | Call::Health => answer::health(),
         }
     }
-
-    fn log(&self, request: &Request, response: &Response<Body>) {
-        tracing::info!(
-            method = %request.method(),
-            status = response.status().as_u16(),
-            tenant = self.tenant.as_ref().map(TenantId::as_str),
-            cell = self.route.as_ref().map(|resolved| resolved.route.cell_id.as_str()),
-            source = self.route.as_ref().map(|resolved| resolved.source.as_str()),
-            "request"
-        );
-    }
-}
-
-fn request_id(request: &Request) -> String {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
-    }
-    .unwrap_or_else(|| "unknown".to_owned())
 }

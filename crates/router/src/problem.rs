@@ -90,6 +90,16 @@ impl Problem {
         tracing::error!(%failure, "AWS");
         match failure.kind {
             FailureKind::Unavailable => Self::unavailable(format!("The router could not {} in time.", failure.what)),
+            FailureKind::Busy => Self::unavailable(format!("The router could not {}: too busy.", failure.what)),
+            FailureKind::HotPartition => Self::new(
+                Kind::TooManyRequests,
+                format!(
+                    "The tenant sends or reads faster than its partition allows, so the router could not {}. Send the \
+                     same request again after {} s, and fewer at once; give it an Idempotency-Key to be safe.",
+                    failure.what,
+                    RETRY_AFTER.as_secs()
+                ),
+            ),
             FailureKind::Refused => Self::new(
                 Kind::Internal,
                 format!("The router could not {}. Report this answer's request id to its operators.", failure.what),

@@ -8,6 +8,11 @@ output "function_name" {
   value       = module.function.name
 }
 
+output "alias" {
+  description = "The alias that serves callers: what permissions to invoke are granted on."
+  value       = aws_lambda_alias.live.name
+}
+
 output "role_arn" {
   description = "ARN of the router's role."
   value       = module.function.role_arn
@@ -16,4 +21,9 @@ output "role_arn" {
 output "statements" {
   description = "What the router's role may do, for reviews and tests."
   value       = module.function.statements
+}
+
+output "environment" {
+  description = "The router's environment variables, for reviews and tests."
+  value       = module.function.environment
 }

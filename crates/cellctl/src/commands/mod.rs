@@ -2,3 +2,4 @@
 
 pub(crate) mod dlq;
 pub(crate) mod progress;
+pub(crate) mod snapshot;

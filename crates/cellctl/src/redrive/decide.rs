@@ -165,12 +165,14 @@ mod tests {
     }
 
     fn route(state: RouteState) -> Option<TenantRoute> {
-        Some(TenantRoute { tenant_id: "acme".parse().unwrap(), cell_id: id("beta"), epoch: Epoch(2), state })
+        let (tenant_id, cell_id) = ("acme".parse().unwrap(), id("beta"));
+        Some(TenantRoute { tenant_id, cell_id, epoch: Epoch(2), state, standby_cell_id: None })
     }
 
     fn cell(status: CellStatus) -> Option<Cell> {
         let (table, queue_url) = ("t".to_owned(), "q".to_owned());
-        Some(Cell { id: id("beta"), table, queue_url, dead_letters: [(); 3].map(|()| String::new()), status })
+        let dead_letters = [(); 3].map(|()| String::new());
+        Some(Cell { id: id("beta"), table, queue_url, dead_letters, status, down_at: None })
     }
 
     #[test]

@@ -1,25 +1,28 @@
-//! How clients are configured: from a function's environment, with time-outs, over the only TLS stack.
+//! Clients of AWS and of the web, and how an operator's are configured.
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 
+use super::transport;
 use crate::limits::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS, OPERATION_TIMEOUT};
 
-/// The only place that builds a TLS stack.
+/// A client that trusts what the machine trusts.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+    transport::native()
 }
 
-/// The configuration of all AWS clients, from the environment.
-pub async fn config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client())
+/// The configuration of an operator's clients: environment, profile, single sign-on, instance role, proxy. A function
+/// takes [`function_config`](super::function_config) instead, and none of this is in its code.
+#[cfg(feature = "operator")]
+pub async fn config() -> aws_types::SdkConfig {
+    use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+    let provider = Provider::Rustls(CryptoMode::Ring);
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().tls_provider(provider).build_https())
         .timeout_config(timeouts())
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .retry_config(retries())
         .load()
         .await
 }
@@ -34,3 +37,6 @@ pub fn timeouts() -> TimeoutConfig {
         .build()
 }
 
+pub(super) fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)
+}

@@ -8,8 +8,13 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 /// Whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The service throttled, failed, hung or could not be reached: later may be better.
+    /// The service failed, hung or could not be reached: later may be better.
     Unavailable,
+    /// It is there and has too much to do, throttles for example, or the item is in use: later may be better.
+    Busy,
+    /// One partition key gets more than a partition takes, whatever the table could take
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/throttling-key-range-limit-exceeded-mitigation.html>).
+    HotPartition,
     /// It refused the call, or answered what can't be read: a configuration or a program is wrong.
     Refused,
 }
@@ -34,7 +39,10 @@ impl AwsFailure {
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
         let kind = match &error {
-            SdkError::ServiceError(service) => kind_of(service.err().code(), service.raw().status().as_u16()),
+            SdkError::ServiceError(service) => {
+                let raw = service.raw();
+                kind_of(service.err().code(), raw.status().as_u16(), raw.body().bytes().unwrap_or_default())
+            }
             SdkError::ConstructionFailure(_) => FailureKind::Refused,
             _ => FailureKind::Unavailable,
         };
@@ -50,6 +58,12 @@ impl AwsFailure {
     #[must_use]
     pub const fn unreadable(what: &'static str, detail: String) -> Self {
         Self { what, kind: FailureKind::Refused, code: None, detail }
+    }
+
+    /// A call that was given up because its time was over.
+    #[must_use]
+    pub fn late(what: &'static str) -> Self {
+        Self { what, kind: FailureKind::Unavailable, code: None, detail: "no answer in time".to_owned() }
     }
 
     /// Whether the service found the input itself wrong, as opposed to the caller's rights or the service's state.
@@ -80,8 +94,14 @@ const PASSING: [&str; 8] = [
     "LimitExceededException",
 ];
 
-fn kind_of(code: Option<&str>, status: u16) -> FailureKind {
-    if status >= 500 || code.is_some_and(|code| PASSING.contains(&code)) {
+/// Part of the reason that DynamoDB gives for throttling a partition.
+const KEY_RANGE: &[u8] = b"KeyRangeThroughputExceeded";
+
+fn kind_of(code: Option<&str>, status: u16, body: &[u8]) -> FailureKind {
+    if code.is_some_and(|code| PASSING.contains(&code)) {
+        let hot = body.windows(KEY_RANGE.len()).any(|window| window == KEY_RANGE);
+        if hot { FailureKind::HotPartition } else { FailureKind::Busy }
+    } else if status >= 500 {
         FailureKind::Unavailable
     } else {
         FailureKind::Refused
@@ -106,7 +126,10 @@ mod tests {
 
     #[test]
     fn throttling_and_server_errors_pass_and_refusals_do_not() {
-        assert_eq!(kind_of(Some("ThrottlingException"), 400), FailureKind::Unavailable);
+        let hot = br#"{"ThrottlingReasons":[{"reason":"TableWriteKeyRangeThroughputExceeded"}]}"#;
+        let kind_of = |code, status| super::kind_of(code, status, b"{}");
+        assert_eq!(kind_of(Some("ThrottlingException"), 400), FailureKind::Busy);
+        assert_eq!(super::kind_of(Some("ThrottlingException"), 400, hot), FailureKind::HotPartition);
         assert_eq!(kind_of(Some("InternalServerError"), 500), FailureKind::Unavailable);
         assert_eq!(kind_of(None, 503), FailureKind::Unavailable);
         assert_eq!(kind_of(Some("ValidationException"), 400), FailureKind::Refused);

@@ -2,6 +2,15 @@
 
 mod client;
 mod failure;
+mod function;
+mod quiet;
+mod sign;
+mod transport;
 
-pub use client::{config, http_client, timeouts};
+#[cfg(feature = "operator")]
+pub use client::config;
+pub use client::{http_client, timeouts};
 pub use failure::{AwsFailure, FailureKind, chain};
+pub use function::function_config;
+pub use quiet::Quiet;
+pub use sign::QuickSigV4;

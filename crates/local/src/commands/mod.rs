@@ -1,6 +1,7 @@
 //! The commands of `cellstack-local`.
 
 pub(crate) mod demo;
+pub(crate) mod fuzz;
 pub(crate) mod place;
 mod record;
 mod scenario;

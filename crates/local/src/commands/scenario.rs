@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use cellstack_local::simulate::{Wake, black_swan, draw, one_cell_down};
+use cellstack_local::simulate::{CutOff, Plant, Wake, black_swan, control_plane_cut, draw, each_seed, one_cell_down};
 
 use super::print;
 
@@ -13,6 +13,8 @@ const LINE: u64 = 10;
 /// What the callers of the other cells may notice: at least this share served, at most so many times slower.
 const SERVED: f64 = 0.999;
 const SLOWER: f64 = 1.2;
+/// Violations of one seed that are shown.
+const VIOLATIONS: usize = 5;
 
 pub(super) fn black_swan_scenario(cells: usize, tenants: usize, svg: Option<&Path>) -> Result<ExitCode> {
     // The two stacks know nothing of each other.
@@ -77,4 +79,65 @@ pub(super) fn one_cell_down_scenario(cells: usize, tenants: usize) -> Result<Exi
     let unharmed =
         phases.iter().all(|noticed| noticed.others_served >= SERVED && noticed.others_p99 <= before.mul_f64(SLOWER));
     Ok(if unharmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(super) fn control_plane_cut_scenario(seeds: &[u64], threads: usize, plant: Option<Plant>) -> Result<ExitCode> {
+    let (mut all, mut played, mut violated) = (CutOff::default(), 0, None);
+    each_seed(
+        seeds,
+        threads,
+        |seed| control_plane_cut(seed, plant, false),
+        |one| {
+            played += 1;
+            add(&mut all, &one);
+            if !one.violations.is_empty() {
+                violated = Some(one);
+            }
+            violated.is_none()
+        },
+    )?;
+    all.cold.sort_unstable();
+    let share = |part: usize, whole: usize| format!("{:.3} %", part as f64 * 100.0 / whole.max(1) as f64);
+    let p99 = all.cold.get(all.cold.len() * 99 / 100).copied().unwrap_or_default();
+    for (figure, value) in [
+        ("seeds", played.to_string()),
+        ("requests while the control plane is cut off", all.requests.to_string()),
+        ("of warm tenants", all.warm.to_string()),
+        ("  served at the first try", share(all.warm_served, all.warm)),
+        ("  served by a route past its lease", all.stale_served.to_string()),
+        ("fenced writes", all.fenced.to_string()),
+        ("plain writes past the lease", all.plain_past_lease.to_string()),
+        ("events written in all, by moving and frozen routers too", all.written.to_string()),
+        ("  below the fence", all.below_fence.to_string()),
+        ("tenants moved", all.moves.to_string()),
+        ("requests that met a tenant between two cells", all.in_transit.to_string()),
+        ("requests with a route of an epoch that is over: 503", all.outdated.to_string()),
+        ("of cold tenants: 503", all.cold.len().to_string()),
+        ("  p99 of these answers", format!("{:.0} ms", p99.as_secs_f64() * 1e3)),
+        ("requests when it is back, all of them served", all.after.to_string()),
+    ] {
+        print(format_args!("{figure:<56} {value:>12}"));
+    }
+    let Some(violated) = violated else { return Ok(ExitCode::SUCCESS) };
+    print(format_args!("\nseed {}: {}", violated.seed, violated.drawn));
+    for violation in violated.violations.iter().take(VIOLATIONS) {
+        print(format_args!("seed {}: {violation}", violated.seed));
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn add(all: &mut CutOff, one: &CutOff) {
+    all.requests += one.requests;
+    all.warm += one.warm;
+    all.warm_served += one.warm_served;
+    all.stale_served += one.stale_served;
+    all.fenced += one.fenced;
+    all.plain_past_lease += one.plain_past_lease;
+    all.written += one.written;
+    all.below_fence += one.below_fence;
+    all.in_transit += one.in_transit;
+    all.outdated += one.outdated;
+    all.cold.extend(&one.cold);
+    all.after += one.after;
+    all.moves += one.moves;
 }

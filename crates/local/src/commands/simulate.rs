@@ -50,7 +50,7 @@ pub(crate) struct Simulate {
     /// Plant a bug, to see it found
     #[arg(long, value_name = "BUG", hide = true)]
     plant: Option<Plant>,
-    /// Play one scenario instead of seeds
+    /// Play one scenario instead
     #[arg(long, value_enum)]
     scenario: Option<Scenario>,
     /// Draw the scenario's picture (black-swan)
@@ -64,6 +64,8 @@ enum Scenario {
     BlackSwan,
     /// One cell down, then slow, for 60 simulated seconds: what the others' callers notice
     OneCellDown,
+    /// Tenant map and registry cut off for ten simulated minutes, under each of the seeds: who is still served, and how
+    ControlPlaneCut,
 }
 
 /// Seeds, from a text such as `7` or `1..200`.
@@ -92,6 +94,9 @@ impl Simulate {
             }
             Some(Scenario::OneCellDown) => {
                 super::scenario::one_cell_down_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
+            }
+            Some(Scenario::ControlPlaneCut) => {
+                super::scenario::control_plane_cut_scenario(&self.seeds.0, self.threads, self.plant)
             }
             None => self.run_seeds(),
         }

@@ -30,9 +30,8 @@ type Place = (usize, String);
 
 #[derive(Debug, Default)]
 pub(crate) struct Census {
-    pub(crate) events: BTreeMap<(String, EventId), Event>,
-    /// Events that are in more than one cell.
-    pub(crate) doubled: Vec<String>,
+    /// By tenant, id and cell.
+    pub(crate) events: BTreeMap<(String, EventId, usize), Event>,
     pub(crate) totals: Totals,
     /// Epoch and state of each fence.
     pub(crate) fences: BTreeMap<Place, (u64, String)>,
@@ -82,11 +81,8 @@ impl Census {
             let data: Value = serde_json::from_str(record.data.as_deref().unwrap_or("null"))?;
             let string = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
             let amount = data["amount"].as_i64().map(i128::from);
-            let key = (tenant, record.id());
-            let event = Event { cell, record, name: string("name"), amount, mood: string("mood") };
-            if let Some(first) = self.events.insert(key, event) {
-                self.doubled.push(format!("{} of {}", first.record.id(), first.record.tenant_id));
-            }
+            let key = (tenant, record.id(), cell);
+            self.events.insert(key, Event { cell, record, name: string("name"), amount, mood: string("mood") });
         }
         Ok(())
     }
@@ -118,7 +114,7 @@ impl Census {
 
     /// All of it, for the trace.
     pub(crate) fn note(&self, trace: &Trace) {
-        for ((tenant, id), event) in &self.events {
+        for ((tenant, id, _), event) in &self.events {
             trace.note(format_args!("at the end {tenant} {id} is {} in cell {}", event.record.status, event.cell));
         }
         for ((cell, tenant, event_type), (count, sum)) in &self.totals {

@@ -6,6 +6,7 @@ use std::fmt;
 use cellstack_core::{EventId, EventStatus};
 
 use crate::simulate::census::{Census, Event};
+use crate::simulate::mover::Tenure;
 use crate::simulate::workload::Naming;
 
 /// An invariant that does not hold.
@@ -26,7 +27,6 @@ impl fmt::Display for Violation {
 /// An event that a caller was told is accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledged {
-    pub(crate) cell: usize,
     pub(crate) tenant: String,
     pub(crate) id: EventId,
     pub(crate) name: String,
@@ -47,8 +47,10 @@ pub(crate) struct Seen {
 pub(crate) struct Rest<'a> {
     pub(crate) census: &'a Census,
     pub(crate) seen: &'a Seen,
-    /// The cell each tenant was placed in.
-    pub(crate) homes: &'a BTreeMap<String, usize>,
+    /// Whose each tenant is and was.
+    pub(crate) tenures: &'a BTreeMap<String, Tenure>,
+    /// Writes that were not as the lease and the fence want them, in words.
+    pub(crate) unfenced: &'a [String],
     pub(crate) cells: &'a [String],
     /// The only cell that anything happened to, if there is one.
     pub(crate) only: Option<usize>,
@@ -74,15 +76,18 @@ impl Rest<'_> {
         found.0
     }
 
-    /// I1: an acknowledged event is in its cell's table.
+    /// I1: an acknowledged event is in a cell's table. Whether in the right one is for I4 to say.
     fn durable(&self, found: &mut Found) {
         for event in &self.seen.acknowledged {
-            match self.census.events.get(&(event.tenant.clone(), event.id)) {
-                Some(item) if item.cell == event.cell && item.name == event.name => {}
-                Some(item) => found.add("I1", || {
+            let (first, last) = ((event.tenant.clone(), event.id, 0), (event.tenant.clone(), event.id, usize::MAX));
+            let mut items = self.census.events.range(first..=last).map(|(_, item)| item).peekable();
+            if items.peek().is_none() {
+                found.add("I1", || format!("{} of {} was acknowledged and is gone", event.id, event.tenant));
+            }
+            for item in items.filter(|item| item.name != event.name) {
+                found.add("I1", || {
                     format!("{} of {} is '{}' in cell {}", event.id, event.tenant, item.name, self.cells[item.cell])
-                }),
-                None => found.add("I1", || format!("{} of {} was acknowledged and is gone", event.id, event.tenant)),
+                });
             }
         }
     }
@@ -127,29 +132,27 @@ impl Rest<'_> {
 
     /// I3 and I4: no write below the fence, one owner a tenant.
     fn fenced(&self, found: &mut Found) {
+        for write in self.unfenced {
+            found.add("I3", || write.clone());
+        }
+        for (tenant, tenure) in self.tenures {
+            let open = self.census.fences.iter().filter(|((_, of), (_, state))| of == tenant && state == "open");
+            let open: Vec<_> = open.map(|((cell, _), (epoch, _))| (*cell, *epoch)).collect();
+            let (cell, epoch) = (tenure.cell(), tenure.epoch());
+            if open != [(cell, epoch)] || self.census.routes.get(tenant) != Some(&self.cells[cell]) {
+                let cell = &self.cells[cell];
+                found.add("I4", || format!("{tenant} is at home in cell {cell} at epoch {epoch}, open are {open:?}"));
+            }
+        }
         for event in self.census.events.values() {
-            let (tenant, epoch) = (event.record.tenant_id.to_string(), event.record.epoch.0);
-            let fence = self.census.fences.get(&(event.cell, tenant));
-            if fence.is_none_or(|(fence, _)| epoch < *fence) {
-                found.add("I3", || {
-                    format!("{} was written at epoch {epoch}, the fence is {fence:?}", event.record.id())
+            let (tenant, epoch) = (event.record.tenant_id.as_str(), event.record.epoch.0);
+            let owner = self.tenures.get(tenant).and_then(|tenure| tenure.owner(epoch));
+            if owner != Some(event.cell) {
+                found.add("I4", || {
+                    let (id, cell) = (event.record.id(), &self.cells[event.cell]);
+                    format!("{id} is in cell {cell}, which did not own its tenant at epoch {epoch}: {owner:?} did")
                 });
             }
-        }
-        for (tenant, home) in self.homes {
-            let open = self.census.fences.iter().filter(|((_, of), (_, state))| of == tenant && state == "open");
-            let open: Vec<usize> = open.map(|((cell, _), _)| *cell).collect();
-            if open != [*home] || self.census.routes.get(tenant) != Some(&self.cells[*home]) {
-                found.add("I4", || format!("{tenant} is at home in cell {}, open are {open:?}", self.cells[*home]));
-            }
-        }
-        for event in self.census.events.values() {
-            if self.homes.get(event.record.tenant_id.as_str()) != Some(&event.cell) {
-                found.add("I4", || format!("{} is in a cell that does not own its tenant", event.record.id()));
-            }
-        }
-        for doubled in &self.census.doubled {
-            found.add("I4", || format!("{doubled} is in two cells"));
         }
     }
 
@@ -169,7 +172,7 @@ impl Rest<'_> {
                 _ => found.add("I5", || format!("{} {id} is {status} and in no dead-letter queue", event.mood)),
             }
         }
-        let known: std::collections::BTreeSet<_> = self.census.events.keys().map(|(_, id)| *id).collect();
+        let known: std::collections::BTreeSet<_> = self.census.events.keys().map(|(_, id, _)| *id).collect();
         for id in self.census.letters.keys().filter(|id| !known.contains(id)) {
             found.add("I5", || format!("there is a letter about {id}, and no such event"));
         }

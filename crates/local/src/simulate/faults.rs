@@ -65,6 +65,8 @@ kinds! {
     Slow = "slow",
     /// The tenant map and the registry can't be read.
     Map = "map",
+    /// Tenants are moved to other cells, while routers hold routes to those they had.
+    Move = "move",
     /// A tenant whose events all are poison; events that are poison, that panic, that need a second try.
     Poison = "poison",
 }
@@ -95,7 +97,7 @@ pub(crate) struct Injection {
 }
 
 impl Mishap {
-    /// What it does to a cell. None for those that are no faults of a service: kills and poison.
+    /// What it does to a cell. None for those that are no faults of a service: kills, moves and poison.
     pub(crate) fn injection(self, cell: &CellId, rng: &mut StdRng) -> Option<Injection> {
         let names = CellNames::of(cell);
         let often = rng.random_range(0.1..1.0);
@@ -159,13 +161,13 @@ impl Mishap {
                     [FaultKind::Throttle, FaultKind::Hang, FaultKind::ServerError][rng.random_range(0..3)].clone();
                 single(Fault::any("DynamoDB", kind).on(&table))
             }
-            Self::Kill | Self::Poison => None,
+            Self::Kill | Self::Move | Self::Poison => None,
         }
     }
 
     /// Whether it can be kept to one cell.
     pub(crate) const fn is_of_a_cell(self) -> bool {
-        !matches!(self, Self::Map | Self::Kill)
+        !matches!(self, Self::Map | Self::Move | Self::Kill)
     }
 }
 

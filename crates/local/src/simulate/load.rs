@@ -16,9 +16,10 @@ use tokio::time::Instant;
 use crate::Stack;
 use crate::hooks::Hooks;
 use crate::names::CellNames;
-use crate::simulate::front::Front;
+use crate::simulate::front::{Front, Manner};
 use crate::simulate::kill::Kills;
 use crate::simulate::network::Way;
+use crate::simulate::trace::Trace;
 use crate::simulate::world::BEGINNING;
 
 /// Requests the router's function serves at once, as Terraform reserves for it; Lambda refuses more.
@@ -91,7 +92,7 @@ impl Load {
             builder = builder.tenant(name(tenant).parse::<TenantId>()?, cells[self.cell_of(tenant)].clone());
         }
         let stack = builder.build().await?;
-        let front = Front::new(&stack, Kills::default());
+        let front = Front::new(Manner::Steady, &stack, (self.seed, None), Kills::default(), Trace::new(false));
         Ok(Loaded { load: self, stack, front, start: Instant::now(), in_flight: Cell::new(0) })
     }
 
@@ -154,7 +155,7 @@ impl Loaded {
                 .header("x-tenant-id", name(tenant))
                 .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
             // Boxed, since there are as many of these as there will be requests.
-            let answer = Box::pin(self.front.request(request.unwrap_or_default())).await;
+            let answer = Box::pin(self.front.request(&name(tenant), request.unwrap_or_default())).await;
             served = answer.is_ok_and(|answer| answer.status() == 202);
             self.in_flight.set(self.in_flight.get() - 1);
         }

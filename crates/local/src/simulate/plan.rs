@@ -25,6 +25,8 @@ pub(crate) struct Planned {
 pub(crate) enum Action {
     Inject(Injection),
     Kill(Armed),
+    /// Each of these tenants moves to a cell.
+    Move(Vec<(usize, usize)>),
     /// The workload has it in it: whether a whole tenant is poison.
     Poison {
         tenant: bool,
@@ -40,6 +42,11 @@ pub(crate) struct Plan {
     /// The only cell that anything happens to, if there is one.
     pub(crate) only: Option<usize>,
 }
+
+/// Moves begin before this, and take the better part of what a run lasts.
+const EARLY: Duration = Duration::from_secs(90);
+/// Tenants that move at once, at most.
+const MOVES: usize = 4;
 
 /// Kills of a run that kills, at the points that most invocations come to.
 const KILLS: usize = 16;
@@ -74,8 +81,14 @@ impl Plan {
             let cell = only.unwrap_or_else(|| rng.random_range(0..cells.len()));
             let action = match mishap.injection(&cells[cell], &mut rng) {
                 Some(injection) => Action::Inject(injection),
+                None if mishap == Mishap::Move => {
+                    let any = |rng: &mut StdRng, of: usize| rng.random_range(0..of.max(1));
+                    let moves = (0..rng.random_range(1..=MOVES)).map(|_| (setup.tenants, cells.len()));
+                    Action::Move(moves.map(|(tenants, cells)| (any(&mut rng, tenants), any(&mut rng, cells))).collect())
+                }
                 None => Action::Poison { tenant: rng.random_bool(0.5) },
             };
+            let from = if mishap == Mishap::Move { from.min(EARLY) } else { from };
             planned.push(Planned { mishap, from, action });
         }
         if setup.faults.contains(&Mishap::Kill) && only.is_none() && !points.is_empty() {
@@ -129,6 +142,7 @@ impl fmt::Display for Planned {
                 write!(f, " for {} s: {:?}", injection.lasts.as_secs(), injection.faults)
             }
             Action::Kill(armed) => write!(f, " at {} after {} visits", armed.point, armed.skip),
+            Action::Move(moves) => write!(f, ": tenants and cells {moves:?}"),
             Action::Poison { tenant: true } => f.write_str(": a whole tenant"),
             Action::Poison { tenant: false } => f.write_str(": some events"),
         }

@@ -26,12 +26,25 @@ pub enum Plant {
     ConflictIsDuplicate,
     /// Nothing ever gives a poison event up.
     RetryForever,
+    /// A router whose leases know the monotonic clock only, which stands still while its environment is frozen.
+    MonotonicLease,
+    /// A router that writes without the fence, however old its route is.
+    Unfenced,
+    /// A mover that closes the fence of a tenant without waiting for the routers' leases to run out.
+    HastyMove,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::DropPartialFailure, Self::MarkBeforeEffect, Self::ConflictIsDuplicate, Self::RetryForever];
+    pub const ALL: [Self; 7] = [
+        Self::DropPartialFailure,
+        Self::MarkBeforeEffect,
+        Self::ConflictIsDuplicate,
+        Self::RetryForever,
+        Self::MonotonicLease,
+        Self::Unfenced,
+        Self::HastyMove,
+    ];
 
     /// As on the command line.
     #[must_use]
@@ -41,6 +54,9 @@ impl Plant {
             Self::MarkBeforeEffect => "mark-before-effect",
             Self::ConflictIsDuplicate => "conflict-is-duplicate",
             Self::RetryForever => "retry-forever",
+            Self::MonotonicLease => "monotonic-lease",
+            Self::Unfenced => "unfenced",
+            Self::HastyMove => "hasty-move",
         }
     }
 

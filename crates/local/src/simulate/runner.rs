@@ -44,19 +44,31 @@ pub fn run_all(
     seeds: &[u64],
     points: &[AwaitPoint],
     threads: usize,
-    mut done: impl FnMut(Outcome) -> bool,
+    done: impl FnMut(Outcome) -> bool,
+) -> Result<()> {
+    each_seed(seeds, threads, |seed| run(&Setup { seed, ..like.clone() }, points, false), done)
+}
+
+/// Plays something with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
+///
+/// # Errors
+/// The first that `play` returns.
+pub fn each_seed<T: Send>(
+    seeds: &[u64],
+    threads: usize,
+    play: impl Fn(u64) -> Result<T> + Sync,
+    mut done: impl FnMut(T) -> bool,
 ) -> Result<()> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, outcomes) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, seeds.len().max(1)) {
-            let (sender, next, stop) = (sender.clone(), &next, &stop);
+            let (sender, next, stop, play) = (sender.clone(), &next, &stop, &play);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed)
                     && let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    let outcome = run(&Setup { seed: *seed, ..like.clone() }, points, false);
-                    if sender.send(outcome).is_err() {
+                    if sender.send(play(*seed)).is_err() {
                         return;
                     }
                 }

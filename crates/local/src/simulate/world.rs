@@ -1,7 +1,7 @@
 //! One run: a stack, callers, faults, and the rest that follows.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cellstack_consumer::processor;
 use cellstack_core::{CellId, EventStatus, TenantId};
 use cellstack_emulator::{Function, FunctionError};
-use futures::future::{BoxFuture, join};
+use futures::future::{BoxFuture, join3};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::broadcast::error::RecvError;
@@ -20,8 +20,10 @@ use crate::names::{CellNames, Ordering};
 use crate::simulate::callers::Caller;
 use crate::simulate::census::Census;
 use crate::simulate::check::{Rest, Seen, Violation};
-use crate::simulate::front::Front;
+use crate::simulate::front::{Front, Manner};
 use crate::simulate::kill::{AwaitPoint, Coverage, Kills};
+use crate::simulate::ledger::below_the_fence;
+use crate::simulate::mover::Mover;
 use crate::simulate::network::Way;
 use crate::simulate::plan::{Action, Plan};
 use crate::simulate::plant::Plant;
@@ -81,6 +83,7 @@ pub fn run(setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Out
 
 pub(crate) struct World {
     pub(crate) front: Front,
+    pub(crate) mover: Mover,
     pub(crate) trace: Trace,
     pub(crate) seen: RefCell<Seen>,
     stack: Stack,
@@ -116,16 +119,18 @@ impl World {
         let stack = builder.build_with(|| Moody::new(processor())).await?;
         let _ = config.set(stack.config.clone());
         let watch = watch(&stack, &trace);
-        let front = Front::new(&stack, kills.clone());
-        let world = Self { front, trace, seen: RefCell::default(), stack, ordering: setup.ordering(), kills };
+        let front = Front::new(Manner::Restless, &stack, (setup.seed, setup.plant), kills.clone(), trace.clone());
+        let homes: BTreeMap<_, _> = tenants.iter().enumerate().map(|(at, tenant)| (tenant.clone(), home(at))).collect();
+        let mover = Mover::new(&stack, homes, trace.clone(), setup.plant == Some(Plant::HastyMove));
+        let world = Self { front, mover, trace, seen: RefCell::default(), stack, ordering: setup.ordering(), kills };
 
         let callers = orders.into_iter().enumerate().map(|(at, orders)| {
-            let caller = Caller { world: &world, cell: home(at), tenant: tenants[at].as_str() };
+            let caller = Caller { world: &world, cell: home(at), tenant: &tenants[at] };
             async move { caller.send_all(orders).await }
         });
         // Not `join_all`, which polls all for the sake of one: each poll of a handler has to be a wait of its own.
         let callers = callers.collect::<FuturesUnordered<_>>().collect::<()>();
-        join(callers, world.go_wrong(&plan)).await;
+        join3(callers, world.go_wrong(&plan), world.move_tenants(&plan, &tenants)).await;
         let mut restless = world.come_to_rest().await;
         // What a planted bug leaves is to be found, not redriven.
         if restless.is_none() && setup.redrive && setup.plant.is_none() {
@@ -138,10 +143,12 @@ impl World {
         tokio::time::sleep(Duration::from_millis(1)).await;
         watch.abort();
 
-        let homes = tenants.iter().enumerate().map(|(at, tenant)| (tenant.to_string(), home(at))).collect();
+        let (below, _) = below_the_fence(&world.stack).await?;
+        let unfenced = [below, world.front.writes().wrong].concat();
+        let (tenures, unfenced) = (&world.mover.tenures(), &unfenced);
         let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
-        let seen = world.seen.borrow();
-        let rest = Rest { census: &census, seen: &seen, homes: &homes, cells: &cells, only: plan.only, restless };
+        let (seen, only) = (&world.seen.borrow(), plan.only);
+        let rest = Rest { census: &census, seen, tenures, unfenced, cells: &cells, only, restless };
         let violations = rest.violations();
         Ok(outcome(setup, &world, &plan, &census, violations))
     }
@@ -170,11 +177,26 @@ impl World {
                         }
                     }
                     Action::Kill(armed) => self.kills.arm(*armed),
-                    Action::Poison { .. } => {}
+                    Action::Move(_) | Action::Poison { .. } => {}
                 }
             }
         }
         self.stack.aws().faults().clear();
+    }
+
+    /// Moves tenants as planned, all the way, even where faults hold it up.
+    async fn move_tenants(&self, plan: &Plan, tenants: &[TenantId]) {
+        let moves = FuturesUnordered::new();
+        for planned in &plan.planned {
+            let Action::Move(moving) = &planned.action else { continue };
+            for (tenant, to) in moving {
+                moves.push(async {
+                    tokio::time::sleep(planned.from.saturating_sub(self.trace.elapsed())).await;
+                    self.mover.move_tenant(&tenants[*tenant], *to).await;
+                });
+            }
+        }
+        moves.collect::<()>().await;
     }
 
     /// Waits until nothing is on its way any more; what is, if that takes too long.
@@ -214,7 +236,7 @@ impl World {
 
 fn outcome(setup: &Setup, world: &World, plan: &Plan, census: &Census, violations: Vec<Violation>) -> Outcome {
     let processed = census.count(EventStatus::Processed);
-    let dead = census.events.iter().filter(|((_, id), event)| {
+    let dead = census.events.iter().filter(|((_, id, _), event)| {
         event.record.status != EventStatus::Processed
             && (event.record.status == EventStatus::Failed || census.letters.contains_key(id))
     });

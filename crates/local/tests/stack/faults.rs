@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use cellstack_core::limits::MAX_HEADERS;
 use cellstack_emulator::{Fault, FaultKind};
 use tokio::time::Instant;
 
-use crate::world::World;
+use crate::environment::Environment;
+use crate::world::{World, order};
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
@@ -47,4 +49,40 @@ async fn a_table_that_hangs_is_answered_for_before_the_function_ends() {
     let answer = world.post("acme", ORDER).await;
     assert_eq!(answer.problem(), "unavailable");
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+/// Limits of a partition, of a table and of the account come under one code; what tells them apart is in the body.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_too_fast_for_its_partition_gets_429_and_its_neighbours_nothing() {
+    let world = World::new().await;
+    world.stack.place(&"umbrella".parse().unwrap(), &"alpha".parse().unwrap()).await.unwrap();
+    let hot = FaultKind::Error {
+        status: 400,
+        code: "ThrottlingException".to_owned(),
+        message: "Throughput exceeds the limit: TableWriteKeyRangeThroughputExceeded".to_owned(),
+    };
+    assert_eq!(world.post("acme", ORDER).await.status, 202);
+    world.stack.aws().faults().inject(Fault::any("DynamoDB", hot).on("\"acme\""));
+    for _ in 0..3 {
+        for refused in [world.post("acme", ORDER).await, world.get("acme", "/v1/totals").await] {
+            assert_eq!((refused.status, refused.header("retry-after")), (429, "1"), "{}", refused.body);
+            assert_eq!(refused.problem(), "too-many-requests");
+        }
+        assert_eq!(world.post("umbrella", ORDER).await.status, 202, "the cell is not left alone for it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_over_the_cap_are_refused_before_any_call() {
+    let world = World::new().await;
+    let environment = Environment::of(&world);
+    let request = |size: usize| {
+        let mut request = order("acme", None, ORDER);
+        request.headers_mut().insert("x-large", "x".repeat(size).parse().unwrap());
+        request
+    };
+    let refused = environment.send(request(MAX_HEADERS)).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (431, "headers-too-large"));
+    assert!(environment.wire.take().is_empty());
+    assert_eq!(environment.send(request(MAX_HEADERS / 2)).await.status, 202);
 }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::limits::TENANT_LEASE;
 use cellstack_emulator::{Fault, FaultKind};
 
+use crate::environment::Environment;
 use crate::world::World;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
@@ -46,6 +47,81 @@ async fn a_closed_fence_or_one_of_another_epoch_takes_no_stale_write() {
         let answer = world.post("acme", ORDER).await;
         assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{attribute}");
         assert_eq!(world.items("alpha").await.len(), before);
+    }
+}
+
+/// The router knows the tenant as moving, and then the move ends.
+async fn moved(world: &World, environment: &Environment) {
+    world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
+    environment.post("acme", ORDER).await.id();
+    // Two moments, not one: what was read in this one may not answer a question of the next.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    world.move_tenant("acme", "alpha", "beta", 2).await;
+    environment.wire.take();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusing_fence_makes_one_refresh_and_one_retry_under_the_same_id() {
+    let world = World::new().await;
+    let environment = Environment::of(&world);
+    moved(&world, &environment).await;
+    let answer = environment.post("acme", ORDER).await;
+    assert_eq!((answer.header("x-cell-id"), answer.header("x-cell-epoch")), ("beta", "2"));
+    let id = answer.id();
+    let sent = environment.wire.take();
+    let of = |operation| sent.iter().filter(|sent| sent.operation == operation).collect::<Vec<_>>();
+    assert_eq!(of("GetItem").len(), 1, "{sent:?}");
+    let (fenced, plain) = (of("TransactWriteItems"), of("PutItem"));
+    assert_eq!((fenced.len(), plain.len()), (1, 1), "{sent:?}");
+    assert_eq!(fenced[0].events(), plain[0].events());
+    assert_eq!(plain[0].events(), [&id]);
+    assert!(!world.items("alpha").await.contains(&format!("event#{id}")));
+    assert!(world.items("beta").await.contains(&format!("event#{id}")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fence_that_goes_on_refusing_ends_in_503_after_one_retry() {
+    let world = World::new().await;
+    let environment = Environment::of(&world);
+    moved(&world, &environment).await;
+    // The move of a tenant goes on: it is fenced in its new cell, too.
+    world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
+    let fence = [("tenant_id", "acme"), ("sk", "fence")];
+    world.set("cellstack-cell-beta", &fence, "state", text("closed")).await;
+    let answer = environment.post("acme", ORDER).await;
+    assert_eq!((answer.status, answer.problem().as_str(), answer.header("retry-after")), (503, "unavailable", "1"));
+    let operations: Vec<_> = environment.wire.take().into_iter().map(|sent| sent.operation).collect();
+    assert_eq!(operations.iter().filter(|operation| *operation == "TransactWriteItems").count(), 2, "{operations:?}");
+    assert_eq!(operations.iter().filter(|operation| *operation == "GetItem").count(), 1, "{operations:?}");
+}
+
+/// Frozen before the move, thawed after it, with clocks that say nothing of the time between and no map to read.
+#[tokio::test(start_paused = true)]
+async fn a_router_that_thaws_after_a_move_writes_nothing_into_the_old_cell() {
+    for map_is_gone in [false, true] {
+        let world = World::new().await;
+        let environment = Environment::of(&world);
+        environment.post("acme", ORDER).await.id();
+        let before = world.items("alpha").await.len();
+        environment.clocks.freeze();
+        tokio::time::sleep(TENANT_LEASE).await;
+        world.move_tenant("acme", "alpha", "beta", 2).await;
+        let gone =
+            map_is_gone.then(|| world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on(MAP)));
+        environment.clocks.thaw();
+        let answer = environment.post_named("acme", "order-1", ORDER).await;
+        if let Some(gone) = gone {
+            assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"));
+            world.stack.aws().faults().remove(gone);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            environment.post_named("acme", "order-1", ORDER).await.id();
+        } else {
+            assert_eq!((answer.status, answer.header("x-cell-id")), (202, "beta"), "{}", answer.body);
+        }
+        let events = |items: Vec<String>| items.iter().filter(|item| item.starts_with("event#")).count();
+        assert_eq!(events(world.items("beta").await), 1);
+        assert!(world.items("alpha").await.len() <= before + 1, "but for the total, nothing is new");
+        assert_eq!(events(world.items("alpha").await), 1);
     }
 }
 

@@ -4,9 +4,15 @@
 
 mod api;
 mod dead_letters;
+mod deadline;
+mod environment;
 mod faults;
 mod fence;
+mod lease;
+mod listing;
 mod ordering;
 mod pipeline;
 mod samples;
+mod snapshot;
+mod standby;
 mod world;

@@ -62,8 +62,7 @@ async fn router_samples_end_where_they_must_through_a_served_stack() {
 async fn router_samples_are_invocation_events_that_the_router_takes() {
     let world = World::new().await;
     for sample in Sample::read_all(&directory("router")).unwrap() {
-        let request = lambda_http::request::from_str(&sample.invocation).unwrap();
-        let response = world.stack.url().invoke(request).await;
+        let response = world.stack.url().invoke(&sample.invocation).await;
         assert_eq!(response.status().as_u16(), sample.expect.status, "{}", sample.name);
     }
 }

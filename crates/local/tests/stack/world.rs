@@ -10,6 +10,7 @@ use bytes::Bytes;
 use cellstack_consumer::Processor;
 use cellstack_core::CellId;
 use cellstack_core::dead_letter::{DeadLetter, Place};
+use cellstack_local::function_url::FunctionUrl;
 use cellstack_local::names::CellNames;
 use cellstack_local::{Ordering, Pipeline, Stack, StackBuilder};
 use hyper::{Request, Response};
@@ -56,6 +57,27 @@ pub(crate) fn builder() -> StackBuilder {
     builder
 }
 
+/// What an event is sent as.
+pub(crate) fn order(tenant: &str, key: Option<&str>, body: impl Into<Bytes>) -> Request<Bytes> {
+    let mut request =
+        Request::post("/v1/events").header("content-type", "application/json").header("x-tenant-id", tenant);
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    request.body(body.into()).unwrap()
+}
+
+pub(crate) fn look(tenant: &str, path: &str) -> Request<Bytes> {
+    Request::get(path).header("x-tenant-id", tenant).body(Bytes::new()).unwrap()
+}
+
+pub(crate) async fn ask(url: &FunctionUrl, request: Request<Bytes>) -> Answer {
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    let response: Response<Bytes> = url.request(request, peer).await;
+    let (parts, body) = response.into_parts();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self { stack: builder().build().await.unwrap() }
@@ -66,14 +88,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let response: Response<Bytes> = self.stack.url().request(request, peer).await;
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        ask(self.stack.url(), request).await
     }
 
     pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Answer {
@@ -81,16 +96,11 @@ impl World {
     }
 
     pub(crate) async fn post_named(&self, tenant: &str, key: Option<&str>, body: impl Into<Bytes>) -> Answer {
-        let mut request =
-            Request::post("/v1/events").header("content-type", "application/json").header("x-tenant-id", tenant);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        self.send(request.body(body.into()).unwrap()).await
+        self.send(order(tenant, key, body)).await
     }
 
     pub(crate) async fn get(&self, tenant: &str, path: &str) -> Answer {
-        self.send(Request::get(path).header("x-tenant-id", tenant).body(Bytes::new()).unwrap()).await
+        self.send(look(tenant, path)).await
     }
 
     /// The event's status as the API says it.
@@ -178,6 +188,20 @@ impl World {
             .send()
             .await
             .unwrap();
+    }
+
+    /// What a move of a tenant comes to: its new cell takes its events under the next epoch, and its old one none.
+    pub(crate) async fn move_tenant(&self, tenant: &str, from: &str, to: &str, epoch: u64) {
+        let number = |value: u64| AttributeValue::N(value.to_string());
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let fence = [("tenant_id", tenant), ("sk", "fence")];
+        self.set(&format!("cellstack-cell-{from}"), &fence, "state", text("closed")).await;
+        self.set(&format!("cellstack-cell-{to}"), &fence, "epoch", number(epoch)).await;
+        self.set(&format!("cellstack-cell-{to}"), &fence, "state", text("open")).await;
+        let entry = [("tenant_id", tenant)];
+        self.set("cellstack-tenant-map", &entry, "cell_id", text(to)).await;
+        self.set("cellstack-tenant-map", &entry, "epoch", number(epoch)).await;
+        self.set("cellstack-tenant-map", &entry, "state", text("active")).await;
     }
 
     pub(crate) fn calls(&self, operation: &str) -> u64 {

@@ -6,12 +6,18 @@ use std::borrow::Cow;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use cellstack_core::message::{Members, OWN_ATTRIBUTES};
 use cellstack_core::{EventId, EventType, TenantId};
-use lambda_http::http::HeaderMap;
+use lambda_http::http::{HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Draft, invalid, json};
 use crate::problem::{Kind, Problem};
+
+/// What the header of a context attribute begins with.
+pub(super) const ATTRIBUTE_HEADER: &str = "ce-";
+
+/// Most context attributes: what is stored of them must be members that a message can have.
+const MAX_ATTRIBUTES: usize = 64;
 
 /// All context attributes together, in bytes: they travel with every copy of the event.
 const MAX_CONTEXT: usize = 8 * 1024;
@@ -32,8 +38,7 @@ pub(super) fn structured(text: &str) -> Result<Draft, Problem> {
 }
 
 pub(super) fn binary(headers: &HeaderMap, content_type: &str, text: &str) -> Result<Draft, Problem> {
-    let json_type = matches!(content_type, "" | "application/json" | "text/json") || content_type.ends_with("+json");
-    if !json_type {
+    if !content_type.is_empty() && !json::is_type(content_type) {
         return Err(super::unsupported(content_type, "The data of a binary CloudEvent must be JSON."));
     }
     let data = match text.trim_ascii() {
@@ -43,19 +48,39 @@ pub(super) fn binary(headers: &HeaderMap, content_type: &str, text: &str) -> Res
     let mut attributes = Attributes::default();
     let mut tenant = None;
     for (header, value) in headers {
-        let Some(name) = header.as_str().strip_prefix("ce-") else {
+        let Some(name) = header.as_str().strip_prefix(ATTRIBUTE_HEADER) else {
             continue;
         };
-        let value = percent_decode_str(value.to_str().unwrap_or_default())
-            .decode_utf8()
-            .map_err(|_| invalid(format!("Header {header} must be percent-encoded UTF-8.")))?;
-        if name == "tenantid" {
-            tenant = Some(parse_tenant("Header ce-tenantid", &value)?);
-        } else {
+        let value = header_text(value).ok_or_else(|| {
+            invalid(format!("Header {header} must be UTF-8, percent-encoded where it is not printable ASCII."))
+        })?;
+        if name != "tenantid" {
             attributes.add(name, Value::String(value.into_owned()))?;
+        } else if tenant.replace(parse_tenant("Header ce-tenantid", &value)?).is_some() {
+            return Err(invalid("Header ce-tenantid is given twice."));
         }
     }
     attributes.into_draft(data, tenant)
+}
+
+/// A header's value decoded. A percent sign that begins no escape is an error: decoded or not, someone would read another
+/// text than was meant.
+fn header_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
+    let text = value.to_str().ok()?;
+    let mut after_percent = text.split('%').skip(1);
+    let encoded = after_percent.all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    if encoded { percent_decode_str(text).decode_utf8().ok() } else { None }
+}
+
+/// A number of any spelling, `1.0` and `1e0` included, if it is one of CloudEvents' integers.
+fn integer(number: &Number) -> Option<i32> {
+    match number.as_i64() {
+        Some(whole) => i32::try_from(whole).ok(),
+        None => number.as_f64().filter(|float| f64::from(*float as i32) == *float).map(|float| float as i32),
+    }
 }
 
 /// The context attributes of an event while they are read.
@@ -72,14 +97,28 @@ impl Attributes {
             let name = json::shorten(name);
             return Err(invalid(format!("Attribute {name} is no CloudEvents name: use a-z and 0-9 only.")));
         }
+        // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes
+        if name == "data" {
+            return Err(invalid("No attribute may be called data."));
+        }
+        if self.0.len() == MAX_ATTRIBUTES {
+            return Err(invalid(format!("At most {MAX_ATTRIBUTES} attributes are taken. Move some into data.")));
+        }
+        let value = match value {
+            // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
+            Value::Number(number) => integer(&number)
+                .map(Value::from)
+                .ok_or_else(|| invalid(format!("Attribute {name} must be an integer of 32 bits; found {number}.")))?,
+            value => value,
+        };
         match value {
             // "Unset" in the JSON format.
             Value::Null => return Ok(()),
             Value::Object(_) | Value::Array(_) => {
                 return Err(invalid(format!("Attribute {name} must be a string, a boolean or an integer.")));
             }
-            Value::Number(ref number) if !number.is_i64() => {
-                return Err(invalid(format!("Attribute {name} must be an integer; found {number}.")));
+            Value::String(ref text) if text.chars().any(char::is_control) => {
+                return Err(invalid(format!("Attribute {name} must be without control characters.")));
             }
             value => {
                 if self.0.insert(name.to_owned(), value).is_some() {
@@ -115,7 +154,7 @@ impl Attributes {
         let event_type = event_type("Attribute type", &self.need("type")?)?;
         if let Some(content_type) = self.take("datacontenttype")? {
             let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            if essence != "application/json" && !essence.ends_with("+json") {
+            if !json::is_type(&essence) {
                 return Err(super::unsupported(&essence, "Attribute datacontenttype must be a JSON type."));
             }
             self.0.insert("datacontenttype".to_owned(), Value::String(content_type));
@@ -126,6 +165,11 @@ impl Attributes {
                 return Err(invalid(format!("Attribute time must be RFC 3339; found '{time}'.")));
             }
             self.0.insert("time".to_owned(), Value::String(time));
+        }
+        for name in ["subject", "dataschema"] {
+            if self.0.get(name).is_some_and(|value| value.as_str().is_none_or(str::is_empty)) {
+                return Err(invalid(format!("Attribute {name} must be a string and not empty. Leave it out instead.")));
+            }
         }
         let name = (format!("ce:{source}"), id);
         if EventId::named(&name.0, &name.1).to_string() != name.1 {

@@ -27,6 +27,11 @@ pub(super) fn object(text: &str) -> Result<Members<'_>, Problem> {
     Members::parse(text).map_err(|error| invalid(format!("The body must be one JSON object: {error}.")))
 }
 
+/// Whether a content type, in lower case and without parameters, says JSON.
+pub(super) fn is_type(content_type: &str) -> bool {
+    matches!(content_type, "application/json" | "text/json") || content_type.ends_with("+json")
+}
+
 /// The body as any JSON value, unparsed.
 pub(super) fn value(text: &str) -> Result<&RawValue, Problem> {
     serde_json::from_str(text).map_err(|error| invalid(format!("The data must be JSON: {error}.")))

@@ -3,7 +3,7 @@
 //! | form | told by | rules |
 //! |---|---|---|
 //! | CloudEvents, structured | content type `application/cloudevents+json` | CloudEvents 1.0 JSON format |
-//! | CloudEvents, binary | a header `ce-specversion` | CloudEvents 1.0 HTTP binding |
+//! | CloudEvents, binary | a header `ce-…` | CloudEvents 1.0 HTTP binding |
 //! | plain | anything else | `{"type", "data"?, "tenantid"?}` |
 
 mod cloudevents;
@@ -35,18 +35,14 @@ struct Draft {
 pub(crate) struct Intake {
     pub(crate) event: NewEvent,
     pub(crate) claimed: Option<TenantId>,
+    /// Whether its caller named it, so that it may have been sent before.
+    pub(crate) named: bool,
 }
 
 /// Reads the event of a request.
 pub(crate) fn read(headers: &HeaderMap, body: &[u8], ambient: &impl Ambient) -> Result<Intake, Problem> {
     if body.len() > MAX_BODY {
-        return Err(Problem::new(
-            Kind::TooLarge,
-            format!(
-                "The body is {} bytes; at most {MAX_BODY} are taken. Send a reference to the data instead.",
-                body.len()
-            ),
-        ));
+        return Err(too_large(body.len()));
     }
     let key = idempotency_key(headers)?;
     let content_type = content_type(headers);
@@ -57,7 +53,8 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8], ambient: &impl Ambient) -> 
             return Err(unsupported(&content_type, "Send structured CloudEvents as application/cloudevents+json."));
         }
         cloudevents::structured(json::text(body)?)?
-    } else if headers.contains_key("ce-specversion") {
+    } else if headers.keys().any(|name| name.as_str().starts_with(cloudevents::ATTRIBUTE_HEADER)) {
+        // Any of them, so that an event whose sender forgot `ce-specversion` is not taken for a plain one.
         cloudevents::binary(headers, &content_type, json::text(body)?)?
     } else if plain::takes(&content_type) {
         plain::read(json::text(body)?)?
@@ -65,12 +62,20 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8], ambient: &impl Ambient) -> 
         return Err(unsupported(&content_type, "Send JSON as application/json or application/cloudevents+json."));
     };
     let Draft { event_type, data, context, name, tenant } = draft;
+    let named = key.is_some() || name.is_some();
     let id = match (key, name) {
         (Some(key), _) => EventId::named(IDEMPOTENCY_KEY, &key),
         (None, Some((scope, name))) => EventId::named(&scope, &name),
         (None, None) => EventId::fresh(ambient),
     };
-    Ok(Intake { event: NewEvent { id, event_type, data, context }, claimed: tenant })
+    Ok(Intake { event: NewEvent { id, event_type, data, context }, claimed: tenant, named })
+}
+
+pub(crate) fn too_large(bytes: usize) -> Problem {
+    Problem::new(
+        Kind::TooLarge,
+        format!("The body is {bytes} bytes; at most {MAX_BODY} are taken. Send a reference to the data instead."),
+    )
 }
 
 /// Refuses an event that could be accepted and then never published.
@@ -104,7 +109,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     // The IETF draft makes it a structured-field string, in quotes; most callers leave them out.
     let key = value.to_str().unwrap_or_default();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-    if matches!(key.len(), 1..=MAX_IDEMPOTENCY_KEY) {
+    let visible = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if visible && matches!(key.len(), 1..=MAX_IDEMPOTENCY_KEY) {
         return Ok(Some(key.to_owned()));
     }
     Err(Problem::new(
@@ -117,5 +123,7 @@ fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(Kind::InvalidEvent, detail)
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

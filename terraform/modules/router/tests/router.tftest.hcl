@@ -98,7 +98,7 @@ run "callers_reach_the_live_alias_and_sign" {
   }
 
   assert {
-    condition     = length(aws_lambda_permission.anyone) == 0
+    condition     = length(aws_lambda_permission.anyone) + length(aws_cloudformation_stack.anyone) == 0
     error_message = "Nobody else gets in."
   }
 }
@@ -117,7 +117,140 @@ run "an_open_url_names_nobody_else" {
       aws_lambda_permission.anyone[0].action == "lambda:InvokeFunctionUrl" &&
       length(aws_lambda_permission.url) + length(aws_lambda_permission.invoke) == 0
     )
-    error_message = "The grant to everyone holds for a URL of type NONE only, and never for InvokeFunction."
+    error_message = "The grant to everyone holds for a URL of type NONE only."
+  }
+
+  # Without the condition anyone could invoke the function past its URL.
+  assert {
+    condition = [for resource in values(jsondecode(aws_cloudformation_stack.anyone[0].template_body).Resources) : resource.Properties] == [{
+      Action                = "lambda:InvokeFunction"
+      FunctionName          = "cellstack-router:live"
+      Principal             = "*"
+      InvokedViaFunctionUrl = true
+    }]
+    error_message = "Everyone may invoke it through the URL, and in no other way."
+  }
+}
+
+run "an_open_url_on_an_emulator_needs_no_second_grant" {
+  command = plan
+
+  variables {
+    auth_type   = "NONE"
+    local_stack = true
+  }
+
+  assert {
+    condition     = length(aws_cloudformation_stack.anyone) == 0
+    error_message = "Emulators ask for the first half only."
+  }
+}
+
+run "tells_its_code_where_things_are_and_no_more_than_asked" {
+  command = plan
+
+  assert {
+    condition = output.environment == tomap({
+      CELLSTACK_STACK            = "cellstack"
+      CELLSTACK_TENANT_MAP_TABLE = "cellstack-tenant-map"
+      CELLSTACK_REGISTRY_TABLE   = "cellstack-registry"
+      CELLSTACK_TENANT_SOURCE    = "header"
+    })
+    error_message = "Neither tokens nor snapshots unless they are asked for."
+  }
+}
+
+run "tells_its_code_which_tokens_to_trust" {
+  command = plan
+
+  variables {
+    tenant_source = "jwt"
+    jwt = {
+      issuer   = "https://id.example/"
+      audience = ["cellstack", "orders"]
+      header   = "x-cellstack-token"
+      keys     = "https://id.example/.well-known/jwks.json"
+    }
+  }
+
+  assert {
+    condition = { for name, value in output.environment : name => value if startswith(name, "CELLSTACK_JWT") || name == "CELLSTACK_TENANT_SOURCE" } == {
+      CELLSTACK_TENANT_SOURCE    = "jwt"
+      CELLSTACK_JWT_ISSUER       = "https://id.example/"
+      CELLSTACK_JWT_AUDIENCE     = "cellstack,orders"
+      CELLSTACK_JWT_ALGORITHM    = "RS256"
+      CELLSTACK_JWT_TENANT_CLAIM = "tenant_id"
+      CELLSTACK_JWT_HEADER       = "x-cellstack-token"
+      CELLSTACK_JWT_KEYS         = "https://id.example/.well-known/jwks.json"
+    }
+    error_message = "Issuer, audience, algorithm, claim, header and keys, with defaults for what most issuers do alike."
+  }
+}
+
+run "takes_keys_inline_and_the_usual_header_without_signatures" {
+  command = plan
+
+  variables {
+    tenant_source = "jwt"
+    auth_type     = "NONE"
+    jwt = {
+      issuer   = "https://id.example/"
+      audience = ["cellstack"]
+      keys     = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
+    }
+  }
+
+  assert {
+    condition     = output.environment.CELLSTACK_JWT_KEYS == var.jwt.keys && output.environment.CELLSTACK_JWT_HEADER == "authorization"
+    error_message = "A key set as text is passed on as it is."
+  }
+}
+
+run "reads_one_snapshot_and_no_other_object" {
+  command = plan
+
+  variables {
+    snapshot = { bucket = "code", key = "cellstack/tenant-map.snapshot" }
+  }
+
+  assert {
+    condition = [for statement in jsondecode(jsonencode(output.statements)) : statement if anytrue([for action in statement.Action : startswith(action, "s3:")])] == [
+      {
+        Sid      = "ReadSnapshot", Effect = "Allow", Action = ["s3:GetObject"],
+        Resource = ["arn:aws:s3:::code/cellstack/tenant-map.snapshot"]
+      },
+    ]
+    error_message = "One action on one object."
+  }
+
+  assert {
+    condition     = output.environment.CELLSTACK_SNAPSHOT == "s3://code/cellstack/tenant-map.snapshot"
+    error_message = "The code is told where the snapshot is."
+  }
+}
+
+run "rings_when_a_tenant_is_claimed_or_a_cell_fails" {
+  command = plan
+
+  variables {
+    alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+  }
+
+  assert {
+    condition = { for alarm in values(aws_cloudwatch_metric_alarm.counted) : alarm.metric_name => alarm.alarm_name } == {
+      TenantMismatch = "cellstack-router-tenant-mismatch"
+      BreakerOpened  = "cellstack-router-breaker-opened"
+    }
+    error_message = "An alarm for each."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in values(aws_cloudwatch_metric_alarm.counted) :
+      alarm.namespace == "Cellstack" && alarm.dimensions == tomap({ service = "router", stack = "cellstack" }) && alarm.statistic == "Sum" &&
+      alarm.threshold == 0 && alarm.treat_missing_data == "notBreaching" && alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:ops"])
+    ])
+    error_message = "The first one counts, of this stack's router only."
   }
 }
 
@@ -161,6 +294,155 @@ run "refuses_an_unknown_tenant_source" {
   expect_failures = [var.tenant_source]
 }
 
+run "refuses_jwt_without_saying_which_tokens" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_that_nobody_asks_for" {
+  command = plan
+  variables {
+    jwt = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_where_the_signature_stands" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_token_header_that_names_the_tenant" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-tenant-id", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_token_header_in_capitals" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "X-Token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_of_any_issuer" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "", audience = ["a"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_tokens_for_any_audience" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = [], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_an_audience_with_a_comma" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a,b"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_unsigned_tokens" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], algorithm = "none", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_shared_secrets" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], algorithm = "HS256", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_an_empty_claim" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], tenant_claim = "", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_keys_fetched_without_tls" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "http://id.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_an_empty_key_set" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[]}" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_private_key" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AA\"}]}" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_more_keys_than_an_environment_holds" {
+  command = plan
+  variables {
+    tenant_source = "jwt"
+    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[{\"kty\":\"EC\",\"x5c\":\"${join("", [for n in range(1024) : "AAA"])}\"}]}" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_snapshot_in_no_bucket" {
+  command = plan
+  variables {
+    snapshot = { bucket = "Our_Bucket", key = "snapshot" }
+  }
+  expect_failures = [var.snapshot]
+}
+
+run "refuses_many_snapshots" {
+  command = plan
+  variables {
+    snapshot = { bucket = "code", key = "cellstack/*" }
+  }
+  expect_failures = [var.snapshot]
+}
+
 run "refuses_a_tenant_map_without_arn" {
   command = plan
   variables {
@@ -197,6 +479,8 @@ run "the_policy_of_the_most_and_longest_fits" {
   command = plan
 
   variables {
+    kms_key_arn = "arn:aws-us-gov:kms:us-gov-east-1:111122223333:key/mrk-00000000000000000000000000000000"
+    snapshot    = { bucket = join("", [for n in range(63) : "b"]), key = "a-prefix-of-24-characters/tenant-map.snapshot" }
     cell_table_arns = [
       for n in range(80) : "arn:aws-us-gov:dynamodb:us-gov-east-1:111122223333:table/a-prefix-of-24-characters-cell-a-cell-id-of-20-ch-${10 + n}"
     ]

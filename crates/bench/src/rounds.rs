@@ -1,0 +1,101 @@
+//! The one run: rounds in which every subject has its turn, so that whatever else the machine does meets all alike.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::mock::Mocks;
+use crate::stats::{median, percentile};
+use crate::subject::{Mode, Programs, Subject};
+use crate::trial::{Start, Trial, Warm};
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Extent {
+    /// Rounds.
+    pub(crate) rounds: usize,
+    /// Starts of each kind a round and subject.
+    pub(crate) starts: usize,
+    /// Invokes a round and subject that count.
+    pub(crate) invokes: usize,
+    /// Invokes before them that do not.
+    pub(crate) discard: usize,
+}
+
+/// Everything that was measured of one subject, round by round.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// Warm invokes, one entry a round.
+    pub(crate) warm: Vec<Warm>,
+    /// Starts in the clear, without a call during init.
+    pub(crate) bare: Vec<Start>,
+    /// Starts through TLS, with the first call during init.
+    pub(crate) tls_warmed: Vec<Start>,
+    /// Starts through TLS, with the first call in the first invoke.
+    pub(crate) tls_unwarmed: Vec<Start>,
+    /// Peak memory of processes that spoke TLS, in MB.
+    pub(crate) tls_peak_rss_mb: Vec<f64>,
+}
+
+impl Measured {
+    /// A percentile of each round's invokes, in microseconds.
+    pub(crate) fn warm_us(&self, share: f64) -> Vec<f64> {
+        self.warm.iter().filter_map(|warm| percentile(&warm.took_us, share)).collect()
+    }
+
+    /// Peak memory, in MB.
+    pub(crate) fn peak_rss_mb(&self) -> Option<f64> {
+        median(&self.warm.iter().filter_map(|warm| warm.peak_rss_mb).collect::<Vec<_>>())
+    }
+}
+
+/// What became of all subjects.
+pub(crate) type Field = BTreeMap<Subject, Measured>;
+
+/// Runs all rounds.
+pub(crate) async fn run(extent: Extent, subjects: &[Subject], programs: &Programs, mocks: &Mocks) -> Result<Field> {
+    let mut field = Field::new();
+    for round in 0..extent.rounds {
+        let _ = writeln!(std::io::stderr(), "round {} of {}", round + 1, extent.rounds);
+        // Each round begins with another one: none is always the first after a pause.
+        let turns = subjects.iter().cycle().skip(round % subjects.len().max(1)).take(subjects.len());
+        for &subject in turns {
+            let measured = field.entry(subject).or_default();
+            turn(subject, extent, programs, mocks, measured)
+                .await
+                .with_context(|| format!("{}, round {}", subject.name(), round + 1))?;
+        }
+    }
+    Ok(field)
+}
+
+async fn turn(
+    subject: Subject,
+    extent: Extent,
+    programs: &Programs,
+    mocks: &Mocks,
+    measured: &mut Measured,
+) -> Result<()> {
+    let spawn = |mode| Trial::spawn(programs, subject, mode, mocks, &[]);
+    for _ in 0..extent.starts {
+        let mut trial = spawn(Mode::BARE)?;
+        measured.bare.push(trial.start().await?);
+        trial.end().await?;
+    }
+    if subject.writes() {
+        for _ in 0..extent.starts {
+            let mut trial = spawn(Mode { tls: true, warm_up: true })?;
+            measured.tls_warmed.push(trial.start().await?);
+            measured.tls_peak_rss_mb.extend(trial.peak_rss_mb());
+            trial.end().await?;
+            let mut trial = spawn(Mode { tls: true, warm_up: false })?;
+            measured.tls_unwarmed.push(trial.start().await?);
+            trial.end().await?;
+        }
+    }
+    let mut trial = spawn(Mode::BARE)?;
+    measured.warm.push(trial.warm(extent.discard, extent.invokes, mocks).await?);
+    trial.end().await
+}

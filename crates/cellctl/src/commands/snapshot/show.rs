@@ -1,0 +1,31 @@
+//! `cellctl snapshot show`
+
+use anyhow::{Context as _, Result};
+use cellstack_core::limits::SNAPSHOT_WRITE_TIMEOUT;
+use cellstack_core::snapshot::SnapshotSource;
+use clap::Args;
+
+use super::summary::Summary;
+use crate::cli::Ending;
+use crate::console::{Console, Output};
+use crate::estate::Estate;
+
+/// Check a snapshot as a router would, and show what is in it
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Where it lies: s3://bucket/key or file:///path
+    #[arg(long, value_name = "PLACE")]
+    from: SnapshotSource,
+}
+
+impl Show {
+    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+        // An operator has more time than a router.
+        let snapshot = self.from.read_within(&estate.config, SNAPSHOT_WRITE_TIMEOUT).await;
+        let snapshot = snapshot.with_context(|| format!("could not read {}", self.from))?;
+        let summary = Summary::of(&self.from, &snapshot);
+        summary.print(output, console)?;
+        console.say(format_args!("{}: {}", self.from, summary.line()));
+        Ok(Ending::Done)
+    }
+}

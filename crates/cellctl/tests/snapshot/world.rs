@@ -1,0 +1,132 @@
+//! A stack, a place for a snapshot, and `cellctl` beside them.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use cellstack_core::cell_table::Item;
+use cellstack_core::snapshot::Snapshot;
+use cellstack_local::names::{registry, tenant_map};
+use cellstack_local::{LocalAmbient, Stack};
+use clap::Parser as _;
+use serde_json::Value;
+
+/// Cells alpha and beta; acme lives in alpha, globex in beta.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    directory: PathBuf,
+}
+
+/// What a command left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) ending: Result<Ending, String>,
+    pub(crate) data: String,
+    pub(crate) talk: String,
+}
+
+impl Ran {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(self, ending: Ending) -> Self {
+        assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
+        self
+    }
+}
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+pub(crate) fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        static WORLDS: AtomicU32 = AtomicU32::new(0);
+        let mut builder = Stack::builder();
+        for (tenant, id) in [("acme", "alpha"), ("globex", "beta")] {
+            builder = builder.cell(id.parse().unwrap()).tenant(tenant.parse().unwrap(), id.parse().unwrap());
+        }
+        let name = format!("cellctl-{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        Self { stack: builder.build().await.unwrap(), directory }
+    }
+
+    /// Where the snapshot lies.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.join("map")
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::decode(&std::fs::read(self.file()).unwrap()).unwrap()
+    }
+
+    /// Runs `cellctl` with a command line as a shell would split it; `PLACE` is where the snapshot lies.
+    pub(crate) async fn cellctl(&self, line: &str) -> Ran {
+        let line = line.replace("PLACE", &format!("file://{}", self.file().display()));
+        let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
+        let (data, talk) = (Buffer::default(), Buffer::default());
+        let ambient = Arc::new(LocalAmbient::new(7));
+        let estate = Estate::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), ambient);
+        let ending = cli.run(&estate, &mut Console::new(data.clone(), talk.clone())).await;
+        let read = |buffer: Buffer| String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        Ran { ending: ending.map_err(|error| format!("{error:#}")), data: read(data), talk: read(talk) }
+    }
+
+    pub(crate) async fn write(&self, more: &str) -> Ran {
+        self.cellctl(&format!("snapshot write --to PLACE --operator test {more}")).await
+    }
+
+    /// Puts an entry into the map.
+    pub(crate) async fn entry(&self, tenant: &str, cell: &str, more: &[(&str, AttributeValue)]) {
+        let put = self.stack.dynamodb().put_item().table_name(tenant_map());
+        let mut put = put.item("tenant_id", text(tenant)).item("cell_id", text(cell));
+        put = put.item("epoch", number(1)).item("state", text("active"));
+        for (name, value) in more {
+            put = put.item(*name, value.clone());
+        }
+        put.send().await.unwrap();
+    }
+
+    /// Puts an item into the registry.
+    pub(crate) async fn state(&self, cell: &str, status: &str, down_at: u64) {
+        let put = self.stack.dynamodb().put_item().table_name(registry()).item("pk", text(&format!("cell#{cell}")));
+        let put = put.item("sk", text("state")).item("status", text(status)).item("down_at", number(down_at));
+        put.send().await.unwrap();
+    }
+
+    /// The audit trail, oldest first.
+    pub(crate) async fn audit(&self) -> Vec<Item> {
+        let query = self.stack.dynamodb().query().table_name(registry()).key_condition_expression("pk = :pk");
+        query.expression_attribute_values(":pk", text("audit")).send().await.unwrap().items.unwrap_or_default()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}

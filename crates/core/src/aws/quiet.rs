@@ -1,0 +1,47 @@
+//! Headers that say much about the SDK, for each request anew, and that no service asks for.
+
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::user_agent::UserAgentInterceptor;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+/// Names its caller in a few words instead.
+#[derive(Debug, Default)]
+pub struct Quiet;
+
+const WHY: &str = "the program names itself";
+const USER_AGENT: &str = concat!("cellstack/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust");
+
+impl Intercept for Quiet {
+    fn name(&self) -> &'static str {
+        "Quiet"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let state = config.interceptor_state();
+        state.store_put(disable_interceptor::<UserAgentInterceptor>(WHY));
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>(WHY));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>(WHY));
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        context.request_mut().headers_mut().insert("user-agent", USER_AGENT);
+        Ok(())
+    }
+}

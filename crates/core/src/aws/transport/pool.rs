@@ -1,0 +1,50 @@
+//! Connections at rest.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::connect::{Connection, Target};
+
+/// Most connections at rest: more than any function has calls at once.
+const CAPACITY: usize = 64;
+/// Longest rest. AWS closes idle connections after a minute or so, and a network may forget them without a word. By
+/// the wall clock: the other one stands still while a function's environment is frozen.
+const LONGEST_REST: Duration = Duration::from_secs(50);
+
+struct Resting {
+    target: Target,
+    connection: Connection,
+    since: SystemTime,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Pool {
+    resting: Mutex<Vec<Resting>>,
+}
+
+impl Pool {
+    /// The connection to `target` that was used last.
+    pub(super) fn take(&self, target: &Target) -> Option<Connection> {
+        let mut resting = self.lock();
+        let now = SystemTime::now();
+        // A wall clock that was set back makes nothing younger than now.
+        resting.retain(|one| now.duration_since(one.since).is_ok_and(|rest| rest < LONGEST_REST));
+        let place = resting.iter().rposition(|one| one.target == *target)?;
+        Some(resting.remove(place).connection)
+    }
+
+    /// Lets a connection rest.
+    pub(super) fn put(&self, target: Target, connection: Connection) {
+        let mut resting = self.lock();
+        if resting.len() == CAPACITY {
+            resting.remove(0);
+        }
+        resting.push(Resting { target, connection, since: SystemTime::now() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Resting>> {
+        // A panic while the lock was held can't leave a connection half in.
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

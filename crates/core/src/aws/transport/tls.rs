@@ -1,0 +1,61 @@
+//! The only TLS stack there is: rustls over ring, with the roots its user names.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+/// Roots that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::aws) enum UnreadableRoots {
+    #[error("it holds no certificate")]
+    None,
+    #[error("it is no PEM: {0}")]
+    Pem(#[from] rustls::pki_types::pem::Error),
+    #[error(transparent)]
+    Certificate(#[from] rustls::Error),
+}
+
+/// Makes TLS connections; the machine's own roots, some hundred and fifty of them, are read when the first is made.
+pub(super) struct Tls(OnceLock<TlsConnector>);
+
+impl Tls {
+    pub(super) const fn native() -> Self {
+        Self(OnceLock::new())
+    }
+
+    pub(super) fn trusting(roots: &[u8]) -> Result<Self, UnreadableRoots> {
+        Ok(Self(OnceLock::from(connector(read(roots)?)?)))
+    }
+
+    pub(super) fn connector(&self) -> Result<TlsConnector, rustls::Error> {
+        if let Some(connector) = self.0.get() {
+            return Ok(connector.clone());
+        }
+        let mut store = RootCertStore::empty();
+        // Machines carry certificates that can't be read; the rest count.
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let connector = connector(store)?;
+        Ok(self.0.get_or_init(|| connector).clone())
+    }
+}
+
+fn read(text: &[u8]) -> Result<RootCertStore, UnreadableRoots> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(text) {
+        store.add(certificate?)?;
+    }
+    if store.is_empty() { Err(UnreadableRoots::None) } else { Ok(store) }
+}
+
+fn connector(store: RootCertStore) -> Result<TlsConnector, rustls::Error> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}

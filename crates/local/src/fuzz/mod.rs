@@ -1,0 +1,20 @@
+//! The fuzzer: the real router, over a DynamoDB that always answers, is handed invocation events that are right, nearly right
+//! and nowhere near. Whatever it is handed, it must answer, never with a 5xx, and take nothing that can't be published.
+//!
+//! cargo-fuzz wants a nightly compiler; this needs none. It has no feedback from coverage, but knows what an event looks
+//! like: its cases begin as requests that are right and are then changed in a few places.
+
+mod case;
+mod cloud;
+mod event;
+mod json;
+mod judge;
+mod minimise;
+mod request;
+mod run;
+mod text;
+mod token;
+mod world;
+
+pub use case::Form;
+pub use run::{Finding, Fuzz, Report, Tally};

@@ -1,0 +1,151 @@
+//! Runs cases in blocks. A block begins with a cold router and nothing written, so that what a case finds depends on the
+//! seed and on what went before it in its block, and on nothing else.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
+use cellstack_router::TenantSource;
+use fastrand::Rng;
+use tokio::runtime::Runtime;
+
+use super::case::{Case, Form};
+use super::minimise::minimise;
+use super::token;
+use super::world::{World, config};
+
+/// Cases of a block.
+const BLOCK: u64 = 1_000;
+
+/// Where the router takes the tenant from: in most blocks from the header, which most cases name.
+fn source(case: u64) -> TenantSource {
+    match (case / BLOCK % 8, token::settings()) {
+        (6, _) => TenantSource::Body,
+        (7, Some(settings)) => TenantSource::Jwt(Box::new(settings)),
+        _ => TenantSource::Header,
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Fuzz {
+    /// Cases.
+    pub bodies: u64,
+    /// Number of the first case; its whole block is run.
+    pub from: u64,
+    /// What all of them follow from.
+    pub seed: u64,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// How often each form of request had each outcome: a status and the kind of problem, 0 where the payload was no
+/// invocation event.
+pub type Tally = BTreeMap<(u16, String, Form), u64>;
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// See [`Tally`].
+    pub tally: Tally,
+    /// The first finding, if there is one.
+    pub finding: Option<Finding>,
+}
+
+/// A case whose answer is not what every answer must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Its number.
+    pub case: u64,
+    /// What is wrong.
+    pub what: String,
+    /// The payload, as small as it could be made.
+    pub payload: Vec<u8>,
+    /// Whether the payload shows it alone, to a cold router, or only after its block's other cases.
+    pub alone: bool,
+}
+
+impl Fuzz {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When a runtime can't be made.
+    pub fn run(self, progress: &(impl Fn(u64) + Sync)) -> Result<Report> {
+        let config = config();
+        let start = self.from - self.from % BLOCK;
+        let end = start + self.bodies;
+        let (next, stop, sum) = (AtomicU64::new(start), AtomicBool::new(false), Mutex::new(Report::default()));
+        let work = || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
+            loop {
+                let first = next.fetch_add(BLOCK, Ordering::Relaxed);
+                if first >= end || stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let last = (first + BLOCK).min(end);
+                let (tally, finding) = self.block(&config, &runtime, first..last);
+                stop.fetch_or(finding.is_some(), Ordering::Relaxed);
+                let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                for (outcome, times) in tally {
+                    *sum.tally.entry(outcome).or_default() += times;
+                }
+                sum.finding = [sum.finding.take(), finding].into_iter().flatten().min_by_key(|finding| finding.case);
+                progress(last - first);
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.threads.max(1)).map(|_| scope.spawn(work)).collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(|_| anyhow::bail!("a thread panicked")))
+        })?;
+        Ok(sum.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn block(&self, config: &SdkConfig, runtime: &Runtime, cases: Range<u64>) -> (Tally, Option<Finding>) {
+        let source = source(cases.start);
+        let world = World::new(config, self.seed, source.clone());
+        let mut tally = Tally::new();
+        for number in cases {
+            let mut case = self.case(number);
+            // Elsewhere the header names nobody.
+            case.valid &= matches!(source, TenantSource::Header);
+            match world.try_case(runtime, &case) {
+                Ok(Some((202, _))) if matches!(source, TenantSource::Jwt(_)) => {
+                    let what = "accepted without a token that counts".to_owned();
+                    return (tally, Some(self.finding(config, runtime, number, &case, what)));
+                }
+                Ok(outcome) => {
+                    let (status, problem) = outcome.unwrap_or_default();
+                    *tally.entry((status, problem, case.form)).or_default() += 1;
+                }
+                Err(what) => return (tally, Some(self.finding(config, runtime, number, &case, what))),
+            }
+        }
+        (tally, None)
+    }
+
+    /// Case by number: the same for the same seed.
+    fn case(&self, number: u64) -> Case {
+        Case::generate(&mut Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number))
+    }
+
+    fn finding(&self, config: &SdkConfig, runtime: &Runtime, number: u64, case: &Case, what: String) -> Finding {
+        // The same thing is wrong when its description begins the same.
+        let kind = |what: &str| what.split([':', '(']).next().unwrap_or_default().to_owned();
+        let same = kind(&what);
+        let shows = |payload: &[u8]| {
+            // What is left of a valid event need not be valid.
+            let smaller = Case { payload: payload.to_vec(), ..case.clone() };
+            let world = World::new(config, self.seed, source(number));
+            world.try_case(runtime, &smaller).is_err_and(|found| kind(&found) == same)
+        };
+        let alone = shows(&case.payload);
+        let minimal = alone && !case.valid;
+        let payload = if minimal { minimise(&case.payload, shows) } else { case.payload.clone() };
+        Finding { case: number, what, payload, alone }
+    }
+}

@@ -1,0 +1,188 @@
+//! Moves tenants from cell to cell as the control plane does, without what it carries: events stay where they were
+//! accepted. What counts here is who may write where, and when.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::cell_table::{FENCE, FenceState, fence, key, number};
+use cellstack_core::limits::TENANT_LEASE;
+use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
+use cellstack_core::{CellId, Epoch, TenantId};
+
+use crate::Stack;
+use crate::names::{CellNames, tenant_map};
+use crate::simulate::trace::Trace;
+
+/// Pause before a step that failed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whose a tenant is and was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tenure {
+    /// Its cell under each epoch, the first epoch first.
+    pub(crate) cells: Vec<usize>,
+    /// Whether a cell takes its events: not between the closing of one fence and the flip to the next.
+    pub(crate) served: bool,
+    /// Whether a move of it has begun.
+    pub(crate) moving: bool,
+}
+
+impl Tenure {
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.cells.len() as u64
+    }
+
+    pub(crate) fn cell(&self) -> usize {
+        self.cells.last().copied().unwrap_or_default()
+    }
+
+    /// The cell that owned it under an epoch.
+    pub(crate) fn owner(&self, epoch: u64) -> Option<usize> {
+        usize::try_from(epoch).ok()?.checked_sub(1).and_then(|at| self.cells.get(at).copied())
+    }
+
+    /// Whether it was never moved, and is not being moved.
+    pub(crate) const fn stays(&self) -> bool {
+        self.cells.len() == 1 && !self.moving
+    }
+}
+
+pub(crate) struct Mover {
+    client: Client,
+    cells: Vec<CellId>,
+    trace: Trace,
+    /// A bug to plant: it does not wait for leases.
+    hasty: bool,
+    tenures: RefCell<BTreeMap<TenantId, Tenure>>,
+}
+
+impl Mover {
+    /// Knows where each tenant was placed.
+    pub(crate) fn new(stack: &Stack, homes: BTreeMap<TenantId, usize>, trace: Trace, hasty: bool) -> Self {
+        let placed = |cell| Tenure { cells: vec![cell], served: true, moving: false };
+        let tenures = homes.into_iter().map(|(tenant, cell)| (tenant, placed(cell))).collect();
+        let (client, cells) = (stack.dynamodb(), stack.cells().to_vec());
+        Self { client, cells, trace, hasty, tenures: RefCell::new(tenures) }
+    }
+
+    pub(crate) fn tenure(&self, tenant: &TenantId) -> Option<Tenure> {
+        self.tenures.borrow().get(tenant).cloned()
+    }
+
+    pub(crate) fn tenures(&self) -> BTreeMap<String, Tenure> {
+        self.tenures.borrow().iter().map(|(tenant, tenure)| (tenant.to_string(), tenure.clone())).collect()
+    }
+
+    /// Moves a tenant, unless it is being moved or lives there. Goes on until it is done, whatever fails.
+    pub(crate) async fn move_tenant(&self, tenant: &TenantId, to: usize) {
+        let Some(was) = self.tenure(tenant).filter(|was| !was.moving && was.cell() != to) else { return };
+        let (from, next) = (was.cell(), Epoch(was.epoch() + 1));
+        self.change(tenant, |tenure| tenure.moving = true);
+        self.trace.note(format_args!("{tenant} moves from cell {from} to {to}"));
+        self.map(tenant, "moving", "active", was.epoch()).await;
+        if !self.hasty {
+            // Whoever read the map before writes by what it said for a lease, and a write may be as long under way as its
+            // function runs.
+            tokio::time::sleep(TENANT_LEASE + ROUTER_TIMEOUT).await;
+        }
+        self.change(tenant, |tenure| tenure.served = false);
+        self.close(tenant, from, was.epoch()).await;
+        self.trace.note(format_args!("the fence of {tenant} in cell {from} is closed"));
+        // Some movers say so in the map, some crash before they could.
+        if was.epoch() % 2 == 1 {
+            self.map(tenant, "fenced", "moving", was.epoch()).await;
+        }
+        self.open(tenant, to, next).await;
+        self.flip(tenant, to, next).await;
+        self.trace.note(format_args!("{tenant} is at home in cell {to}"));
+        self.change(tenant, |tenure| {
+            tenure.cells.push(to);
+            (tenure.served, tenure.moving) = (true, false);
+        });
+    }
+
+    fn change(&self, tenant: &TenantId, change: impl FnOnce(&mut Tenure)) {
+        if let Some(tenure) = self.tenures.borrow_mut().get_mut(tenant) {
+            change(tenure);
+        }
+    }
+
+    async fn map(&self, tenant: &TenantId, state: &str, before: &str, epoch: u64) {
+        let update = self.client.update_item().table_name(tenant_map()).key("tenant_id", text(tenant.as_str()));
+        let update = update
+            .update_expression("SET #state = :state")
+            .condition_expression("#epoch = :epoch AND #state = :before")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":state", text(state))
+            .expression_attribute_values(":before", text(before))
+            .expression_attribute_values(":epoch", number(epoch));
+        persist(|| update.clone().send()).await;
+    }
+
+    async fn close(&self, tenant: &TenantId, cell: usize, epoch: u64) {
+        let update = self.client.update_item().table_name(self.table(cell)).set_key(Some(key(tenant, FENCE)));
+        let update = update
+            .update_expression("SET #state = :closed")
+            .condition_expression("#epoch = :epoch")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":closed", text(FenceState::Closed.as_str()))
+            .expression_attribute_values(":epoch", number(epoch));
+        persist(|| update.clone().send()).await;
+    }
+
+    async fn open(&self, tenant: &TenantId, cell: usize, epoch: Epoch) {
+        let put = self.client.put_item().table_name(self.table(cell));
+        let put = put
+            .set_item(Some(fence(tenant, epoch, FenceState::Open)))
+            .condition_expression("attribute_not_exists(tenant_id) OR #epoch < :epoch")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":epoch", number(epoch.0));
+        persist(|| put.clone().send()).await;
+    }
+
+    async fn flip(&self, tenant: &TenantId, cell: usize, epoch: Epoch) {
+        let update = self.client.update_item().table_name(tenant_map()).key("tenant_id", text(tenant.as_str()));
+        let update = update
+            .update_expression("SET cell_id = :cell, #epoch = :next, #state = :active")
+            .condition_expression("#epoch = :epoch")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":cell", text(self.cells[cell].as_str()))
+            .expression_attribute_values(":next", number(epoch.0))
+            .expression_attribute_values(":epoch", number(epoch.0 - 1))
+            .expression_attribute_values(":active", text("active"));
+        persist(|| update.clone().send()).await;
+    }
+
+    fn table(&self, cell: usize) -> String {
+        CellNames::of(&self.cells[cell]).table
+    }
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+/// Tries a step until it is done. Nobody else moves this tenant: a condition that does not hold was met by a try whose
+/// answer was lost.
+async fn persist<T, E, R, F>(mut step: F)
+where
+    F: FnMut() -> R,
+    R: Future<Output = Result<T, SdkError<E>>>,
+    SdkError<E>: ProvideErrorMetadata,
+{
+    loop {
+        match step().await {
+            Ok(_) => return,
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => return,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Whatever hangs, a request is answered by the router itself, before its function's time is over.
+
+use std::time::Duration;
+
+use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
+use cellstack_core::limits::{ANSWER_RESERVE, ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, PROBE_TIMEOUT, TENANT_LEASE};
+use cellstack_emulator::{Fault, FaultKind};
+use tokio::time::Instant;
+
+use crate::environment::Environment;
+use crate::world::World;
+
+const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
+const EVENT: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
+
+/// How warm a router is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Warmth {
+    Cold,
+    Fresh,
+    Stale,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_answered_in_time_whatever_hangs() {
+    // Just short of what an attempt may take, so that everything goes on as slowly as it can.
+    let slow = FaultKind::Latency(ATTEMPT_TIMEOUT - Duration::from_millis(10));
+    let everything = ["cellstack-tenant-map", "cellstack-registry", "cellstack-cell"];
+    for kind in [FaultKind::Hang, FaultKind::HangAfterCommit, FaultKind::ServerError, FaultKind::Throttle, slow] {
+        for hanging in [&everything[..1], &everything[1..2], &everything[2..], &everything[..]] {
+            for warmth in [Warmth::Cold, Warmth::Fresh, Warmth::Stale] {
+                let world = World::new().await;
+                let environment = Environment::of(&world);
+                if warmth != Warmth::Cold {
+                    environment.post("acme", ORDER).await.id();
+                }
+                if warmth == Warmth::Stale {
+                    tokio::time::sleep(TENANT_LEASE).await;
+                }
+                for table in hanging {
+                    world.stack.aws().faults().inject(Fault::any("DynamoDB", kind.clone()).on(table));
+                }
+                for request in ["post", EVENT, "/v1/events", "/v1/totals", "/v1/route"] {
+                    let asked = Instant::now();
+                    let answer = match request {
+                        "post" => environment.post("acme", ORDER).await,
+                        path => environment.get("acme", path).await,
+                    };
+                    let case = format!("{kind:?} of {hanging:?}, {warmth:?}, {request}: {}", answer.body);
+                    assert!(matches!(answer.status, 200 | 202 | 404 | 503), "{} {case}", answer.status);
+                    assert!(asked.elapsed() <= ROUTER_TIMEOUT - ANSWER_RESERVE, "{:?} {case}", asked.elapsed());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
+    let world = World::new().await;
+    let environment = Environment::of(&world);
+    environment.post("acme", ORDER).await.id();
+    let hang = world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Hang).on("cellstack-cell-alpha"));
+    let mut waited = Vec::new();
+    for _ in 0..120 {
+        let asked = Instant::now();
+        let answer = environment.post("acme", ORDER).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+        waited.extend(Some(asked.elapsed()).filter(|took| *took > Duration::from_millis(50)));
+        assert_eq!(environment.post("globex", ORDER).await.status, 202, "another cell is not touched by it");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(waited[0] <= OPERATION_TIMEOUT + Duration::from_millis(50), "{waited:?}");
+    assert!(waited[1..].iter().all(|took| *took <= PROBE_TIMEOUT + Duration::from_millis(10)), "{waited:?}");
+    assert!(waited.len() <= 8, "{waited:?}");
+
+    world.stack.aws().faults().remove(hang);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(environment.post("acme", ORDER).await.status, 202);
+    assert_eq!(environment.post("acme", ORDER).await.status, 202);
+}

@@ -1,0 +1,98 @@
+//! `GET /v1/events`: pages, filters, and cursors that are used where they don't belong.
+
+use crate::world::World;
+
+const PLACED: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
+const PAID: &str = r#"{"type":"order.paid","data":{"amount":1}}"#;
+/// The processor refuses it.
+const POISON: &str = r#"{"type":"order.paid","data":{"amount":"much"}}"#;
+
+/// The ids of a page, and where the next begins.
+async fn page(world: &World, tenant: &str, query: &str) -> (Vec<String>, Option<String>) {
+    let answer = world.get(tenant, &format!("/v1/events?{query}")).await;
+    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    let body = answer.json();
+    let ids = body["events"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned());
+    (ids.collect(), body["cursor"].as_str().map(ToOwned::to_owned))
+}
+
+/// The ids of all pages.
+async fn all(world: &World, query: &str) -> Vec<String> {
+    let (mut ids, mut cursor) = page(world, "acme", query).await;
+    for _ in 0..20 {
+        let Some(next) = cursor else { return ids };
+        let (more, then) = page(world, "acme", &format!("{query}&cursor={next}")).await;
+        ids.extend(more);
+        cursor = then;
+    }
+    panic!("{query} has no end")
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_listed_page_by_page_the_latest_first() {
+    let world = World::new().await;
+    let (mut placed, mut paid) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        placed.push(world.post("acme", PLACED).await.id());
+        paid.push(world.post("acme", PAID).await.id());
+    }
+    let failed = world.post("acme", POISON).await.id();
+    world.post("globex", PLACED).await.id();
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+
+    let latest_first = |ids: &[&[String]]| {
+        let mut ids = ids.concat();
+        ids.sort_unstable();
+        ids.reverse();
+        ids
+    };
+    let failed = [failed];
+    let everything = latest_first(&[&placed, &paid, &failed]);
+    for limit in [1, 2, 3, 9, 100] {
+        assert_eq!(all(&world, &format!("limit={limit}")).await, everything, "limit {limit}");
+    }
+    let (first, cursor) = page(&world, "acme", "limit=4").await;
+    assert_eq!(first, everything[..4]);
+    assert!(cursor.is_some());
+    for limit in [1, 2, 100] {
+        let of = |filter: &str| format!("{filter}&limit={limit}");
+        assert_eq!(all(&world, &of("type=order.placed")).await, latest_first(&[&placed]));
+        assert_eq!(all(&world, &of("status=failed")).await, failed);
+        assert_eq!(all(&world, &of("type=order.paid&status=processed")).await, latest_first(&[&paid]));
+        assert_eq!(all(&world, &of("status=accepted")).await, [""; 0]);
+    }
+    let body = world.get("acme", "/v1/events?limit=1&status=failed").await.json();
+    let event = &body["events"][0];
+    assert_eq!((&event["type"], &event["status"]), (&"order.paid".into(), &"failed".into()));
+    assert!(event["error"].as_str().is_some_and(|error| !error.is_empty()), "{event}");
+    assert!(event.get("data").is_none(), "data is for who asks for the event: {event}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_is_good_for_its_own_listing_only() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.post("acme", PLACED).await.id();
+    }
+    let (_, cursor) = page(&world, "acme", "limit=2").await;
+    let cursor = cursor.unwrap();
+    // Another length of page is the same listing.
+    assert_eq!(page(&world, "acme", &format!("limit=9&cursor={cursor}")).await.0.len(), 1);
+    let get = async |tenant: &str, query: String| world.get(tenant, &format!("/v1/events?{query}")).await;
+    for (tenant, query) in [
+        ("globex", format!("cursor={cursor}")),
+        ("acme", format!("type=order.placed&cursor={cursor}")),
+        ("acme", format!("status=failed&cursor={cursor}")),
+        ("acme", format!("cursor={}", &cursor[1..])),
+        ("acme", format!("cursor={}A", &cursor[..cursor.len() - 1])),
+        ("acme", "cursor=".to_owned()),
+        ("acme", "limit=0".to_owned()),
+        ("acme", "limit=101".to_owned()),
+        ("acme", "status=lost".to_owned()),
+        ("acme", "page=2".to_owned()),
+    ] {
+        let answer = get(tenant, query.clone()).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (400, "invalid-request"), "{tenant} {query}");
+    }
+    assert_eq!(get("umbrella", String::new()).await.problem(), "unknown-tenant");
+}

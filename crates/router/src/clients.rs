@@ -1,0 +1,21 @@
+//! DynamoDB clients that keep out of each other's way.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+
+/// A client for one dependency. It shares the connections of the others, and has a quota of retries of its own: a
+/// cell in trouble must not use up what the others may retry.
+pub(crate) fn dynamodb(config: &SdkConfig, name: impl Into<String>, attempt: Duration, operation: Duration) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .connect_timeout(attempt)
+        .build();
+    let retries = RetryPartition::custom(name.into()).build();
+    Client::from_conf(Builder::from(config).timeout_config(timeouts).retry_partition(retries).build())
+}

@@ -1,0 +1,131 @@
+//! What is taken is an event that can be published and arrives as it came.
+
+use cellstack_core::{Epoch, EventRecord, Message, SystemAmbient};
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::tests::{STRUCTURED, take};
+use super::{Intake, Kind, read};
+
+/// A message as a producer makes it of what was taken, and as a consumer reads it.
+fn travel(intake: Intake) -> (Message, Message) {
+    let record = EventRecord::accepted("acme".parse().unwrap(), intake.event, Epoch::FIRST, 1_700_000_000_000);
+    let sent = Message::of(record, &"alpha".parse().unwrap()).unwrap();
+    let received = Message::decode(&sent.encode().unwrap()).unwrap();
+    (sent, received)
+}
+
+#[test]
+fn as_many_attributes_as_are_taken_can_be_published() {
+    let names: Vec<String> = (0..60).map(|number| format!("ce-x{number}")).collect();
+    let mut map = HeaderMap::new();
+    for (name, value) in [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")] {
+        map.insert(name, HeaderValue::from_static(value));
+    }
+    for name in &names {
+        map.insert(HeaderName::try_from(name).unwrap(), HeaderValue::from_static("v"));
+    }
+    let full = read(&map, b"{}", &SystemAmbient::new()).unwrap();
+    let (sent, received) = travel(full);
+    assert_eq!(received, Message { context: None, ..sent });
+    map.insert("ce-onemore", HeaderValue::from_static("v"));
+    assert_eq!(read(&map, b"{}", &SystemAmbient::new()).unwrap_err().kind, Kind::InvalidEvent);
+}
+
+/// Two characters that a queue refuses travel as escapes.
+fn escaped(data: &str) -> String {
+    data.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+}
+
+/// JSON of any shape.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(any::<String>(), inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A text that CloudEvents allows as an attribute.
+fn attribute_text() -> impl Strategy<Value = String> {
+    any::<String>().prop_map(|text| format!("x{}", text.replace(char::is_control, "")))
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_panic(
+        body in any::<Vec<u8>>(),
+        mode in prop_oneof![Just("application/json"), Just("application/cloudevents+json"), Just("")],
+        binary in any::<bool>(),
+    ) {
+        let mut headers = vec![("content-type", mode)];
+        if binary {
+            headers.extend([("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")]);
+        }
+        let _ = take(&headers, body);
+    }
+
+    #[test]
+    fn what_is_taken_as_a_plain_event_arrives_as_it_came(data in any_json(), event_type in "[A-Za-z0-9._:/-]{1,128}") {
+        let data = data.to_string();
+        let intake = take(&[], format!(r#"{{"type":"{event_type}","data":{data}}}"#)).unwrap();
+        let (sent, received) = travel(intake);
+        prop_assert_eq!(received.event_type.as_str(), event_type);
+        prop_assert_eq!(received.data, Some(escaped(&data)));
+        prop_assert_eq!(received.source, sent.source);
+    }
+
+    #[test]
+    fn a_cloudevent_is_the_same_in_both_forms_and_arrives(
+        data in any_json(),
+        id in attribute_text(),
+        source in attribute_text(),
+        subject in attribute_text(),
+        extension in attribute_text(),
+    ) {
+        let structured = serde_json::json!({
+            "specversion": "1.0", "id": id, "source": source, "type": "t", "subject": subject, "ext1": extension,
+            "time": "2026-01-01T00:00:00.5+01:00", "datacontenttype": "application/json", "data": data,
+        });
+        let structured = take(&[STRUCTURED], structured.to_string()).unwrap();
+        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let (id, source, subject, extension) = (encode(&id), encode(&source), encode(&subject), encode(&extension));
+        let binary = take(
+            &[
+                ("ce-specversion", "1.0"), ("ce-type", "t"), ("ce-id", &id), ("ce-source", &source),
+                ("ce-subject", &subject), ("ce-ext1", &extension), ("ce-time", "2026-01-01T00:00:00.5+01:00"),
+                ("ce-datacontenttype", "application/json"),
+            ],
+            data.to_string(),
+        )
+        .unwrap();
+        prop_assert_eq!(&structured.event, &binary.event);
+        let (sent, received) = travel(structured);
+        prop_assert_eq!(received, Message { context: None, data: sent.data.as_deref().map(escaped), ..sent });
+    }
+
+    #[test]
+    fn whatever_members_are_taken_can_be_published(
+        members in prop::collection::vec(("[a-z0-9_]{0,12}", any_json()), 0..8),
+    ) {
+        let mut text = r#"{"type":"t","specversion":"1.0","id":"1","source":"s""#.to_owned();
+        for (name, value) in members {
+            text.push_str(&format!(r#","{name}":{value}"#));
+        }
+        text.push('}');
+        if let Ok(intake) = take(&[STRUCTURED], &text) {
+            let (sent, received) = travel(intake);
+            prop_assert_eq!(received.id, sent.id);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tokens made with real keys, and an issuer whose key set is read over a client without a network.
+
+mod garbage;
+mod issuer;
+mod rotation;
+mod settings;
+mod tokens;

@@ -1,0 +1,207 @@
+//! What the caches are filled from: a table of the control plane, and the snapshot of the map.
+
+use std::fmt::{self, Display};
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use cellstack_core::aws::{AwsFailure, FailureKind};
+use cellstack_core::directory::{CellRecord, Directory};
+use cellstack_core::lease::{LeaseCache, LeaseTime, Lookup, Versioned};
+use cellstack_core::limits::{
+    CELL_CACHE, CELL_LEASE, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT, NOT_FOUND_LEASE, SNAPSHOT_LEASE, TENANT_CACHE,
+    TENANT_LEASE,
+};
+use cellstack_core::snapshot::{Snapshot, SnapshotSource};
+use cellstack_core::tenant_map::TenantMap;
+use cellstack_core::{Ambient, CellId, TenantId, TenantRoute};
+use tokio::sync::Mutex;
+
+use super::flight::{Flights, Turn};
+use crate::breaker::Breaker;
+use crate::clients;
+use crate::clock::Clock;
+use crate::problem::Problem;
+
+/// A kind of thing that is looked up.
+pub(super) trait Key: Hash + Eq + Clone + Send + Sync + 'static {
+    type Value: Versioned + Clone + Send + Sync + 'static;
+    type Table: Send + Sync + 'static;
+
+    fn read(&self, table: &Self::Table) -> impl Future<Output = Result<Option<Self::Value>, AwsFailure>> + Send;
+}
+
+impl Key for TenantId {
+    type Value = TenantRoute;
+    type Table = TenantMap;
+
+    async fn read(&self, map: &TenantMap) -> Result<Option<TenantRoute>, AwsFailure> {
+        map.read(self).await
+    }
+}
+
+impl Key for CellId {
+    type Value = CellRecord;
+    type Table = Directory;
+
+    async fn read(&self, directory: &Directory) -> Result<Option<CellRecord>, AwsFailure> {
+        directory.read(self).await
+    }
+}
+
+/// Why something was not read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Failed(AwsFailure),
+    /// It failed not long ago.
+    LeftAlone,
+}
+
+impl Unread {
+    pub(super) fn problem(&self) -> Problem {
+        match self {
+            Self::Failed(failure) => Problem::of_aws(failure),
+            Self::LeftAlone => Problem::unavailable("The router can't read where the tenant lives."),
+        }
+    }
+}
+
+impl Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => failure.fmt(f),
+            Self::LeftAlone => f.write_str("left alone after a failure"),
+        }
+    }
+}
+
+/// A table of the control plane behind a cache, read by one request at a time for each key.
+pub(super) struct Source<K: Key, A> {
+    table: K::Table,
+    cache: LeaseCache<K, K::Value>,
+    flights: Flights<K>,
+    breaker: Breaker,
+    clock: Clock<A>,
+}
+
+impl<A: Ambient> Source<TenantId, A> {
+    pub(super) fn tenants(config: &SdkConfig, table: &str, clock: Clock<A>) -> Self {
+        let cache = LeaseCache::new(TENANT_CACHE, TENANT_LEASE, NOT_FOUND_LEASE);
+        Self::new(TenantMap::new(lookups(config, "tenant-map"), table.to_owned()), cache, clock)
+    }
+
+    /// No tenant has this id, and none could: asking for it changes nothing and makes the connection.
+    pub(super) async fn warm_up(&self) {
+        if let Err(failure) = self.table.touch().await {
+            tracing::warn!(%failure, "warm-up");
+        }
+    }
+}
+
+impl<A: Ambient> Source<CellId, A> {
+    pub(super) fn cells(config: &SdkConfig, table: &str, clock: Clock<A>) -> Self {
+        let cache = LeaseCache::new(CELL_CACHE, CELL_LEASE, NOT_FOUND_LEASE);
+        Self::new(Directory::new(lookups(config, "registry"), table.to_owned()), cache, clock)
+    }
+}
+
+fn lookups(config: &SdkConfig, name: &'static str) -> aws_sdk_dynamodb::Client {
+    clients::dynamodb(config, name, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT)
+}
+
+impl<K: Key, A: Ambient> Source<K, A> {
+    fn new(table: K::Table, cache: LeaseCache<K, K::Value>, clock: Clock<A>) -> Self {
+        Self { table, cache, flights: Flights::new(), breaker: Breaker::default(), clock }
+    }
+
+    pub(super) fn now(&self) -> LeaseTime {
+        self.clock.now()
+    }
+
+    pub(super) fn look_up(&self, key: &K) -> Lookup<K::Value> {
+        self.cache.look_up(key, self.now())
+    }
+
+    /// See [`LeaseCache::take_in`].
+    pub(super) fn take_in(&self, key: K, value: K::Value) -> K::Value {
+        self.cache.take_in(key, value)
+    }
+
+    /// Reads `key`, unless another request has just done so: since `since`, where it is given, else within the lease.
+    pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Option<K::Value>, Unread> {
+        let turn = self.flights.turn(key).await;
+        if let Some(since) = since {
+            if let Some(answer) = self.cache.read_since(key, since) {
+                return Ok(answer);
+            }
+        } else {
+            match self.look_up(key) {
+                Lookup::Fresh(value) | Lookup::Ageing(value) => return Ok(Some(value)),
+                Lookup::NotFound => return Ok(None),
+                Lookup::Stale(_) | Lookup::Unknown => {}
+            }
+        }
+        self.ask(key, &turn).await
+    }
+
+    /// Reads `key` beside the request that finds it ageing, unless that is under way. What comes of it is for the
+    /// requests after: in a Lambda environment it goes on whenever one is served.
+    pub(super) fn refresh_beside(self: &Arc<Self>, key: K) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Some(turn) = this.flights.try_turn(&key)
+                && let Err(unread) = this.ask(&key, &turn).await
+            {
+                tracing::debug!(%unread, "refresh-ahead");
+            }
+        });
+    }
+
+    async fn ask(&self, key: &K, _turn: &Turn<'_, K>) -> Result<Option<K::Value>, Unread> {
+        let sent = self.now();
+        self.breaker.admit(sent).map_err(|_| Unread::LeftAlone)?;
+        let answer = key.read(&self.table).await;
+        let gone = answer.as_ref().is_err_and(|failure| failure.kind != FailureKind::HotPartition);
+        self.breaker.note(self.now(), !gone);
+        Ok(self.cache.store(key.clone(), answer.map_err(Unread::Failed)?, sent))
+    }
+}
+
+/// The snapshot of the map, read when it is needed and not more often than its lease says.
+pub(super) struct Snapshots<A> {
+    source: Option<SnapshotSource>,
+    config: SdkConfig,
+    clock: Clock<A>,
+    last: Mutex<Option<(LeaseTime, Option<Arc<Snapshot>>)>>,
+}
+
+impl<A: Ambient> Snapshots<A> {
+    pub(super) fn new(source: Option<SnapshotSource>, config: SdkConfig, clock: Clock<A>) -> Self {
+        Self { source, config, clock, last: Mutex::new(None) }
+    }
+
+    pub(super) async fn get(&self) -> Option<Arc<Snapshot>> {
+        let source = self.source.as_ref()?;
+        let mut last = self.last.lock().await;
+        let now = self.clock.now();
+        if let Some((read, snapshot)) = &*last
+            && read.age_at(now) < SNAPSHOT_LEASE
+        {
+            return snapshot.clone();
+        }
+        let before = last.take().and_then(|(_, snapshot)| snapshot);
+        let snapshot = match source.read(&self.config).await {
+            Ok(snapshot) => {
+                tracing::warn!(%source, taken_at = snapshot.taken_at_ms, "the map can't be read; using its snapshot");
+                Some(Arc::new(snapshot))
+            }
+            Err(error) => {
+                tracing::error!(%source, error = cellstack_core::aws::chain(&error), "snapshot");
+                before
+            }
+        };
+        *last = Some((now, snapshot.clone()));
+        snapshot
+    }
+}

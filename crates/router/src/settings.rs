@@ -1,0 +1,71 @@
+//! What a router is told from outside.
+
+use cellstack_core::config::{ConfigError, optional, var};
+use cellstack_core::snapshot::SnapshotSource;
+
+use crate::jwt::JwtSettings;
+use crate::tenant::TenantSource;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of the tenant map's table.
+    pub tenant_map_table: String,
+    /// Name of the registry's table.
+    pub registry_table: String,
+    /// Where a request's tenant comes from.
+    pub tenant_source: TenantSource,
+    /// What a router without a cache starts from when the map can't be read.
+    pub snapshot: Option<SnapshotSource>,
+    /// The stack's name, a dimension of the router's metrics; without one none are written.
+    pub stack: Option<String>,
+    /// Whether the first connection is made before the first request.
+    pub warm_up: bool,
+}
+
+impl Settings {
+    /// Settings with defaults for everything but the tables.
+    #[must_use]
+    pub const fn new(tenant_map_table: String, registry_table: String, tenant_source: TenantSource) -> Self {
+        Self { tenant_map_table, registry_table, tenant_source, snapshot: None, stack: None, warm_up: true }
+    }
+
+    /// Reads them from the environment.
+    ///
+    /// | variable | holds |
+    /// |---|---|
+    /// | `CELLSTACK_TENANT_MAP_TABLE` | the name of the tenant map's table |
+    /// | `CELLSTACK_REGISTRY_TABLE` | the name of the registry's table |
+    /// | `CELLSTACK_TENANT_SOURCE` | `header`, `body` or `jwt`; with `jwt`, see [`JwtSettings::from_env`] |
+    /// | `CELLSTACK_SNAPSHOT` | optional: `s3://bucket/key` or `file:///path` of a snapshot of the map |
+    /// | `CELLSTACK_STACK` | optional: the stack's name |
+    /// | `CELLSTACK_WARM_UP` | optional: `on` (the default) or `off` |
+    ///
+    /// # Errors
+    /// When one is missing or wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        const SOURCE: &str = "CELLSTACK_TENANT_SOURCE";
+        const SOURCES: &str = "header, body or jwt";
+        let tenant_source = match var::<String>(SOURCE, SOURCES)?.as_str() {
+            "header" => TenantSource::Header,
+            "body" => TenantSource::Body,
+            "jwt" => TenantSource::Jwt(Box::new(JwtSettings::from_env()?)),
+            other => return Err(ConfigError::invalid(SOURCE, SOURCES, other, "there is no such source")),
+        };
+        const WARM_UP: &str = "CELLSTACK_WARM_UP";
+        const SWITCH: &str = "on or off";
+        let warm_up = match optional::<String>(WARM_UP, SWITCH)?.as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => return Err(ConfigError::invalid(WARM_UP, SWITCH, other, "it is a switch")),
+        };
+        let map = var("CELLSTACK_TENANT_MAP_TABLE", "the name of the tenant map's table")?;
+        let registry = var("CELLSTACK_REGISTRY_TABLE", "the name of the registry's table")?;
+        Ok(Self {
+            snapshot: optional("CELLSTACK_SNAPSHOT", "s3://bucket/key or file:///path of a snapshot of the map")?,
+            stack: optional("CELLSTACK_STACK", "the stack's name")?,
+            warm_up,
+            ..Self::new(map, registry, tenant_source)
+        })
+    }
+}

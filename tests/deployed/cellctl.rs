@@ -1,0 +1,41 @@
+//! `cellctl` against the deployed stack.
+
+use std::io::{Cursor, Write};
+use std::sync::{Arc, Mutex};
+
+use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use cellstack_core::SystemAmbient;
+use clap::Parser as _;
+
+use crate::stack::Deployed;
+
+/// What a command wrote to standard output.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Cursor<Vec<u8>>>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a command; how it ended and what it printed.
+pub(crate) async fn cellctl(deployed: &Deployed, arguments: &[&str]) -> (Ending, String) {
+    let config = deployed.config(None);
+    let estate = Estate::new(
+        "cellstack",
+        aws_sdk_dynamodb::Client::new(&config),
+        aws_sdk_sqs::Client::new(&config),
+        Arc::new(SystemAmbient::new()),
+    )
+    .with_config(config);
+    let output = Output::default();
+    let mut console = Console::new(output.clone(), std::io::sink());
+    let cli = Cli::try_parse_from([&["cellctl"], arguments].concat()).unwrap();
+    let ending = cli.run(&estate, &mut console).await.unwrap();
+    let text = String::from_utf8(output.0.lock().unwrap().get_ref().clone()).unwrap();
+    (ending, text)
+}

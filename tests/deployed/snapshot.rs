@@ -1,0 +1,35 @@
+//! The snapshot of the tenant map: the operators write it, and the router's role may read it and nothing beside it.
+
+use cellstack_cellctl::Ending;
+use cellstack_core::fetch::FetchError;
+use cellstack_core::snapshot::{Snapshot, SnapshotError, SnapshotSource};
+
+use crate::cellctl::cellctl;
+use crate::isolation::assume;
+use crate::stack::Deployed;
+
+/// The status that S3 answers a refused call with.
+fn refused<T: std::fmt::Debug>(result: Result<T, SnapshotError>) -> u16 {
+    match result {
+        Err(SnapshotError::S3(FetchError::Status { status, .. })) => status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_router_may_read_its_snapshot_and_no_other_object() {
+    let deployed = Deployed::read();
+    let (ending, text) =
+        cellctl(&deployed, &["snapshot", "write", "--to", &deployed.router_snapshot, "--operator", "e2e"]).await;
+    assert_eq!(ending, Ending::Done, "{text}");
+
+    let router = deployed.config(Some(assume(&deployed, &deployed.router.role_arn).await));
+    let place: SnapshotSource = deployed.router_snapshot.parse().unwrap();
+    let snapshot = place.read(&router).await.unwrap();
+    assert_eq!(snapshot.tenant(&"acme".parse().unwrap()).unwrap().cell_id.as_str(), "alpha");
+
+    assert_eq!(refused(place.write(&router, &Snapshot::default()).await), 403);
+    let other: SnapshotSource = format!("{}.old", deployed.router_snapshot).parse().unwrap();
+    other.write(&deployed.config(None), &snapshot).await.unwrap();
+    assert_eq!(refused(other.read(&router).await), 403);
+}
