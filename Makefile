@@ -26,7 +26,8 @@ LOCAL_ENV := AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_ACC
 need = command -v $(1) >/dev/null || { echo "error: $(1) is missing. $(2)" >&2; exit 1; }
 NEED_CARGO = $(call need,cargo,Install Rust from https://rustup.rs.)
 NEED_TERRAFORM = $(call need,terraform,Install Terraform 1.11 or later from https://developer.hashicorp.com/terraform/install.)
-NEED_PYTHON = $(call need,python3,Install Python 3.10 or later with its venv module.)
+NEED_PYTHON = $(call need,python3,Install Python 3.11 or later with its venv module.)
+NEED_OPENSSL = $(call need,openssl,Install OpenSSL: your system's package openssl.)
 
 .PHONY: help
 help: ## List the targets
@@ -44,7 +45,7 @@ serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0
 
 .PHONY: test
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
-	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON)
+	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL)
 	cargo test --locked --workspace
 	$(MAKE) --no-print-directory api
 	terraform/local/check
@@ -102,8 +103,9 @@ build: tools ## Build the functions' release zips into target/lambda (ARCH=arm64
 		-p cellstack-router -p cellstack-producer -p cellstack-consumer
 
 .PHONY: deploy-local
-deploy-local: build ## Apply the Terraform root to an AWS emulator on 127.0.0.1 and place the tenants
-	@$(NEED_TERRAFORM)
+deploy-local: ## Apply the Terraform root to an AWS emulator on 127.0.0.1 and place the tenants
+	@$(NEED_TERRAFORM); $(NEED_OPENSSL)
+	$(MAKE) --no-print-directory build
 	terraform/local/up
 	terraform/local/run cargo run --locked --quiet -p cellstack-local -- place acme=alpha globex=beta initech=gamma
 

@@ -11,6 +11,9 @@ use crate::stats::{median, percentile};
 use crate::subject::{Mode, Programs, Subject};
 use crate::trial::{Start, Trial, Warm};
 
+/// Times a turn is tried.
+const TRIES: usize = 3;
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Extent {
@@ -40,6 +43,15 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// Adds another round's.
+    fn add(&mut self, other: Self) {
+        self.warm.extend(other.warm);
+        self.bare.extend(other.bare);
+        self.tls_warmed.extend(other.tls_warmed);
+        self.tls_unwarmed.extend(other.tls_unwarmed);
+        self.tls_peak_rss_mb.extend(other.tls_peak_rss_mb);
+    }
+
     /// A percentile of each round's invokes, in microseconds.
     pub(crate) fn warm_us(&self, share: f64) -> Vec<f64> {
         self.warm.iter().filter_map(|warm| percentile(&warm.took_us, share)).collect()
@@ -62,22 +74,30 @@ pub(crate) async fn run(extent: Extent, subjects: &[Subject], programs: &Program
         // Each round begins with another one: none is always the first after a pause.
         let turns = subjects.iter().cycle().skip(round % subjects.len().max(1)).take(subjects.len());
         for &subject in turns {
-            let measured = field.entry(subject).or_default();
-            turn(subject, extent, programs, mocks, measured)
-                .await
-                .with_context(|| format!("{}, round {}", subject.name(), round + 1))?;
+            let measured = patiently(subject, extent, programs, mocks).await;
+            let measured = measured.with_context(|| format!("{}, round {}", subject.name(), round + 1))?;
+            field.entry(subject).or_default().add(measured);
         }
     }
     Ok(field)
 }
 
-async fn turn(
-    subject: Subject,
-    extent: Extent,
-    programs: &Programs,
-    mocks: &Mocks,
-    measured: &mut Measured,
-) -> Result<()> {
+/// A turn that failed is taken again from its beginning, and said so: on a machine that is busy enough, a subject's first
+/// call may outlast its time-out.
+async fn patiently(subject: Subject, extent: Extent, programs: &Programs, mocks: &Mocks) -> Result<Measured> {
+    for _ in 1..TRIES {
+        match turn(subject, extent, programs, mocks).await {
+            Ok(measured) => return Ok(measured),
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "{}, again: {error:#}", subject.name());
+            }
+        }
+    }
+    turn(subject, extent, programs, mocks).await
+}
+
+async fn turn(subject: Subject, extent: Extent, programs: &Programs, mocks: &Mocks) -> Result<Measured> {
+    let mut measured = Measured::default();
     let spawn = |mode| Trial::spawn(programs, subject, mode, mocks, &[]);
     for _ in 0..extent.starts {
         let mut trial = spawn(Mode::BARE)?;
@@ -97,5 +117,6 @@ async fn turn(
     }
     let mut trial = spawn(Mode::BARE)?;
     measured.warm.push(trial.warm(extent.discard, extent.invokes, mocks).await?);
-    trial.end().await
+    trial.end().await?;
+    Ok(measured)
 }

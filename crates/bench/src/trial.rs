@@ -13,6 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// First invokes of a traced process.
 const TRACED_TRIES: usize = 10;
+const TRACED_PAUSE: Duration = Duration::from_millis(1_500);
 
 /// A running subject. It ends when it is dropped.
 pub(crate) struct Trial {
@@ -74,6 +75,8 @@ impl Trial {
             if self.invoke(1).await.is_ok() {
                 return Ok(());
             }
+            // The router leaves what fails alone for a second.
+            tokio::time::sleep(TRACED_PAUSE).await;
         }
         self.invoke(1).await.map(drop)
     }

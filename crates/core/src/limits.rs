@@ -56,8 +56,17 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1_000);
 pub const BREAKER_FIRST: Duration = Duration::from_millis(1_000);
 /// Longest that a failing dependency is left alone.
 pub const BREAKER_LONGEST: Duration = Duration::from_secs(30);
+/// One try of one call from the router to a cell: some thirty times what DynamoDB takes.
+pub const CELL_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(350);
+/// One call from the router to a cell, with all its tries. Each environment learns for itself that a cell is slow, and
+/// until it has, the cell's requests each hold an environment for this long: their number a second times this must leave
+/// room for the others in the router's concurrency.
+pub const CELL_TIMEOUT: Duration = Duration::from_millis(750);
 /// How long the one request may take that finds out whether a cell is back.
-pub const PROBE_TIMEOUT: Duration = Duration::from_millis(1_000);
+pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
+/// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would
+/// use up all the time there is.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(50);
 /// How long a snapshot of the map that was read, or could not be, is not read again.
 pub const SNAPSHOT_LEASE: Duration = Duration::from_secs(60);
 /// Reading the snapshot.

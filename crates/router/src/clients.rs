@@ -5,8 +5,10 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
-use aws_sdk_dynamodb::config::retry::RetryPartition;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use cellstack_core::aws::{QuickSigV4, Quiet};
+use cellstack_core::limits::{MAX_ATTEMPTS, RETRY_BACKOFF};
 
 /// A client for one dependency. It shares the connections of the others, and has a quota of retries of its own: a
 /// cell in trouble must not use up what the others may retry.
@@ -16,6 +18,8 @@ pub(crate) fn dynamodb(config: &SdkConfig, name: impl Into<String>, attempt: Dur
         .operation_timeout(operation)
         .connect_timeout(attempt)
         .build();
-    let retries = RetryPartition::custom(name.into()).build();
-    Client::from_conf(Builder::from(config).timeout_config(timeouts).retry_partition(retries).build())
+    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(RETRY_BACKOFF);
+    let quota = RetryPartition::custom(name.into()).build();
+    let config = Builder::from(config).timeout_config(timeouts).retry_config(retries).retry_partition(quota);
+    Client::from_conf(config.push_auth_scheme(QuickSigV4::default()).interceptor(Quiet).build())
 }

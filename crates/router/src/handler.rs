@@ -15,6 +15,7 @@ use crate::intake;
 use crate::invocation::{Invocation, Reply};
 use crate::metrics::{Metric, Metrics};
 use crate::problem::{Kind, Problem};
+use crate::rehearsal::rehearse;
 use crate::resolve::Resolver;
 use crate::settings::Settings;
 use crate::tenant::Identity;
@@ -45,10 +46,17 @@ impl<A: Ambient + Clone> Router<A> {
         }
     }
 
-    /// Does before the first request what would make that one wait, unless it is told not to.
-    pub async fn warm_up(&self) {
-        if self.warm_up {
-            tokio::join!(self.resolver.warm_up(), self.identity.warm_up());
+    /// Does before the first request what would make that one wait, unless it is told not to: makes the connection,
+    /// reads the keys of tokens, and [rehearses](crate::rehearsal). `config` is what the router was made with.
+    pub async fn warm_up(&self, config: &SdkConfig) {
+        if !self.warm_up {
+            return;
+        }
+        // The rehearsal fills the time in which the connection is made.
+        let connect = async { tokio::join!(self.resolver.warm_up(), self.identity.warm_up()) };
+        let (_, rehearsed) = tokio::join!(connect, rehearse(config, self.clock.ambient.clone()));
+        if let Err(found) = rehearsed {
+            tracing::warn!(found, "rehearsal");
         }
     }
 

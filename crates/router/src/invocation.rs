@@ -76,7 +76,11 @@ impl<'de> Deserialize<'de> for Invocation {
             path: event.raw_path.0.into_owned(),
             query: event.raw_query_string.0.into_owned(),
             headers,
-            request_id: event.request_context.request_id,
+            // What can't be sent back is as good as none.
+            request_id: event
+                .request_context
+                .request_id
+                .filter(|id| !id.is_empty() && HeaderValue::from_str(id).is_ok()),
             body,
         })
     }
@@ -106,15 +110,33 @@ struct Headers {
     problem: Option<Problem>,
 }
 
+/// Headers that nothing here reads: they count towards the limit and are not kept.
+const NOT_READ: [&str; 9] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "host",
+    "user-agent",
+    "x-amzn-trace-id",
+    "x-forwarded-for",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+];
+
 impl Headers {
     fn add(&mut self, name: &str, value: &str) {
+        // Half of what every client and AWS send is for others to read.
+        if NOT_READ.contains(&name) {
+            return;
+        }
         // What no HTTP client can send can come from a direct invocation only.
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
             (Ok(name), Ok(value)) => {
                 self.map.append(name, value);
             }
             _ => self.fail(Kind::InvalidRequest, || {
-                format!("Header {} is no HTTP header, or its value is none.", name.escape_debug())
+                let name: String = name.chars().take(60).flat_map(char::escape_default).collect();
+                format!("Header {name} is no HTTP header, or its value is none.")
             }),
         }
     }
@@ -227,6 +249,18 @@ mod tests {
         assert_eq!(kind(&header(MAX_HEADERS)), Some(Kind::HeadersTooLarge));
         let large = format!(r#","isBase64Encoded":true,"body":"{}""#, "A".repeat(MAX_BODY * 2));
         assert_eq!(kind(&large), Some(Kind::TooLarge));
+    }
+
+    #[test]
+    fn a_request_id_that_no_header_can_hold_is_none() {
+        let id = |id: &str| {
+            let event = format!(r#"{{"rawPath":"/","requestContext":{{"http":{{"method":"GET"}},"requestId":{id}}}}}"#);
+            serde_json::from_str::<Invocation>(&event).unwrap().request_id
+        };
+        assert_eq!(id(r#""a-1""#).as_deref(), Some("a-1"));
+        for none in ["null", r#""""#, r#""a\nb""#] {
+            assert_eq!(id(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod invocation;
 mod jwt;
 mod metrics;
 mod problem;
+mod rehearsal;
 mod resolve;
 mod settings;
 mod tenant;

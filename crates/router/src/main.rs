@@ -17,7 +17,7 @@ async fn main() -> Result<ExitCode, Error> {
     let ambient = SystemAmbient::new();
     let router = &Router::new(&aws, settings, ambient);
     tokio::spawn(keep_timers_quiet());
-    router.warm_up().await;
+    router.warm_up(&aws).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Invocation>| async move {
         let LambdaEvent { payload, context } = event;
         Ok::<_, Error>(router.invoke(payload, &context.request_id, remaining(&context, &ambient)).await)

@@ -24,7 +24,8 @@ async fn measure(subject: Subject, programs: &Programs, mocks: &Mocks, work: &Pa
 }
 
 async fn count(invokes: usize, subject: Subject, programs: &Programs, mocks: &Mocks, work: &Path) -> Result<f64> {
-    let profile = work.join("callgrind");
+    // It is kept: `callgrind_annotate --inclusive=yes` shows where they go, in a build with `strip = "none"`.
+    let profile = work.join(format!("callgrind.{}", subject.name()));
     let out = format!("--callgrind-out-file={}", profile.display());
     let under = ["valgrind".to_owned(), "--tool=callgrind".to_owned(), out];
     let mut trial = Trial::spawn(programs, subject, Mode::BARE, mocks, &under)?;

@@ -4,21 +4,17 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::figures::{Bound, Figure, Verdict};
 
+/// Characters of why something was not measured; the JSON has all of it.
+const LONGEST_REASON: usize = 60;
+
 /// Figure, measured, required, aim, and how it stands; what the other subjects have, where that says something.
 pub(crate) fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "figure",
-        "measured",
-        "required",
-        "aim",
-        "",
-        "beside it",
-    ]);
+    table.load_preset(presets::NOTHING).set_header(["figure", "measured", "required", "aim", "", "beside it"]);
     for figure in figures {
         let measured = match &figure.measured {
             Ok(value) => number(*value, figure.unit),
-            Err(why) => format!("not measured: {why}"),
+            Err(why) => format!("not measured: {}", why.chars().take(LONGEST_REASON).collect::<String>()),
         };
         let bound = |bound: Option<Bound>| bound.map(|bound| bound_text(bound, figure.unit)).unwrap_or_default();
         table.add_row([

@@ -53,8 +53,7 @@ pub fn function_config() -> Result<SdkConfig, ConfigError> {
 /// A client that trusts the pinned roots, or those of the bundle.
 fn http_client() -> Result<SharedHttpClient, ConfigError> {
     let Some(path) = set(CA_BUNDLE) else {
-        // A test reads the pinned ones; should they ever be unreadable, the machine's own are as safe.
-        return Ok(transport::trusting(ROOTS).unwrap_or_else(|_| transport::native()));
+        return Ok(transport::pinned(ROOTS));
     };
     let invalid = |reason| ConfigError::Invalid {
         name: CA_BUNDLE,

@@ -18,6 +18,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::{GetIdentityResolver, RuntimeComponents};
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
 use ring::{digest, hmac};
 
 /// Takes the place of the SDK's scheme of the same name.
@@ -76,8 +78,11 @@ impl Sign for Signer {
     ) -> Result<(), BoxError> {
         let of_endpoint = |name| endpoint.get(name).and_then(|value| value.as_string());
         let operation = config.load::<SigV4OperationSigningConfig>();
-        let region = of_endpoint("signingRegion").or_else(|| Some(operation?.region.as_ref()?.as_ref()));
-        let service = of_endpoint("signingName").or_else(|| Some(operation?.name.as_ref()?.as_ref()));
+        let region =
+            operation.and_then(|operation| operation.region.as_ref()).or_else(|| config.load::<SigningRegion>());
+        let service = operation.and_then(|operation| operation.name.as_ref()).or_else(|| config.load::<SigningName>());
+        let region = of_endpoint("signingRegion").or_else(|| region.map(AsRef::as_ref));
+        let service = of_endpoint("signingName").or_else(|| service.map(AsRef::as_ref));
         let first_try = config.load::<RequestAttempts>().is_none_or(|attempts| attempts.attempts() <= 1);
         if let (Some(credentials), Some(region), Some(service), Some(host), true) =
             (identity.data::<Credentials>(), region, service, plain_post(request), first_try)
@@ -189,12 +194,14 @@ fn basic_time(time: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
     use aws_sigv4::sign::v4;
     use aws_smithy_types::body::SdkBody;
     use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -242,6 +249,61 @@ mod tests {
                 signer.sign(&mut request, &credentials, &host, "us-east-1", "dynamodb", at);
                 prop_assert_eq!(request.headers().get("authorization").unwrap(), reference(&body, &credentials, at));
             }
+        }
+    }
+
+    /// A scheme whose signer the test can look into.
+    #[derive(Debug, Clone, Default)]
+    struct Watched(Arc<QuickSigV4>);
+
+    impl AuthScheme for Watched {
+        fn scheme_id(&self) -> AuthSchemeId {
+            self.0.scheme_id()
+        }
+        fn identity_resolver(&self, resolvers: &dyn GetIdentityResolver) -> Option<SharedIdentityResolver> {
+            self.0.identity_resolver(resolvers)
+        }
+        fn signer(&self) -> &dyn Sign {
+            self.0.signer()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_signs_its_first_try_here_and_a_retry_by_the_sdk() {
+        use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (watched, url) = (Watched::default(), format!("http://{}", listener.local_addr().unwrap()));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::from_keys("AKIDEXAMPLE", "secret", None))
+            .http_client(crate::aws::http_client())
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .endpoint_url(url)
+            .push_auth_scheme(watched.clone())
+            .interceptor(crate::aws::Quiet)
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let server = tokio::spawn(async move {
+            let mut requests = Vec::new();
+            for status in ["503 Busy", "200 OK"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut part = [0; 4096];
+                let read = stream.read(&mut part).await.unwrap();
+                requests.push(String::from_utf8(part[..read].to_vec()).unwrap());
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            requests
+        });
+        client.list_tables().send().await.unwrap();
+        let requests = server.await.unwrap();
+        let scope = watched.0.signer.key.lock().unwrap().as_ref().unwrap().scope.clone();
+        assert!(scope.ends_with("/us-east-1/dynamodb/aws4_request"), "{scope}");
+        assert!(requests[0].contains("SignedHeaders=content-type;host;x-amz-date;x-amz-target,"), "{}", requests[0]);
+        for request in &requests {
+            assert!(request.contains("\r\nuser-agent: cellstack/"), "{request}");
+            assert!(request.contains(&scope) && !request.contains("amz-sdk"), "{request}");
         }
     }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use cellstack_local::simulate::{CutOff, Plant, Wake, black_swan, control_plane_cut, draw, each_seed, one_cell_down};
+use cellstack_local::simulate::{
+    CONCURRENCY, CutOff, Plant, Wake, black_swan, control_plane_cut, draw, each_seed, one_cell_down,
+};
 
 use super::print;
 
@@ -60,7 +62,7 @@ fn summary(wake: &Wake) -> String {
 }
 
 pub(super) fn one_cell_down_scenario(cells: usize, tenants: usize) -> Result<ExitCode> {
-    let phases = one_cell_down(cells.max(2), tenants)?;
+    let phases = one_cell_down(cells.max(2), tenants, CONCURRENCY)?;
     print(format_args!(
         "{:<11} {:>9} {:>14} {:>12} {:>16}",
         "one cell", "requests", "others served", "others' p99", "its own served"

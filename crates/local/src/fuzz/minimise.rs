@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Tries at most.
-const TRIES: usize = 3_000;
+const TRIES: usize = 10_000;
 
 /// Takes away from `payload` what can go without `shows` turning false.
 pub(super) fn minimise(payload: &[u8], mut shows: impl FnMut(&[u8]) -> bool) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cellstack_emulator::FaultId;
 
-use crate::simulate::load::{Load, Loaded, Script, Sent};
+use crate::simulate::load::{CONCURRENCY, Load, Loaded, Script, Sent};
 
 /// The tenant that kills.
 pub(crate) const SWAN: usize = 0;
@@ -93,7 +93,7 @@ impl Script for Swan {
 /// # Errors
 /// When the stack can't be built.
 pub fn black_swan(cells: usize, tenants: usize) -> Result<Wake> {
-    let load = Load { cells, tenants, every: EVERY, lasts: LASTS, seed: 1 };
+    let load = Load { cells, tenants, every: EVERY, concurrency: CONCURRENCY, lasts: LASTS, seed: 1 };
     let sent = load.run(Swan::default())?;
     Ok(wake(load, &sent))
 }

@@ -38,14 +38,14 @@ struct Place {
 pub(crate) enum Manner {
     /// Any; some are frozen, some forgotten for a while, and their clocks jump.
     Restless,
-    /// The one that served last, and nothing becomes of it.
+    /// Any, since nobody says which one Lambda picks; and nothing becomes of it.
     Steady,
 }
 
 pub(crate) struct Front {
     manner: Manner,
     maker: Maker,
-    /// Those that serve nobody just now; the one that served last comes last.
+    /// Those that serve nobody just now.
     idle: RefCell<Vec<Rc<Place>>>,
     started: Cell<usize>,
     rng: RefCell<StdRng>,
@@ -105,9 +105,6 @@ impl Front {
 
     fn take(&self) -> Option<Rc<Place>> {
         let (mut idle, now) = (self.idle.borrow_mut(), Instant::now());
-        if self.manner == Manner::Steady {
-            return idle.pop();
-        }
         let ready: Vec<usize> = (0..idle.len()).filter(|at| idle[*at].until.get() <= now).collect();
         if ready.is_empty() {
             return None;

@@ -23,7 +23,7 @@ use crate::simulate::trace::Trace;
 use crate::simulate::world::BEGINNING;
 
 /// Requests the router's function serves at once, as Terraform reserves for it; Lambda refuses more.
-const CONCURRENCY: usize = 100;
+pub const CONCURRENCY: usize = 100;
 /// The golden ratio, less one.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
@@ -36,6 +36,8 @@ pub(crate) struct Load {
     pub(crate) tenants: usize,
     /// Pause between two requests of a tenant.
     pub(crate) every: Duration,
+    /// Requests that the routers serve at once; what comes beyond that is refused.
+    pub(crate) concurrency: usize,
     /// How long it goes on.
     pub(crate) lasts: Duration,
     /// Seed of latencies and schedules.
@@ -91,7 +93,9 @@ impl Load {
         for tenant in 0..self.tenants {
             builder = builder.tenant(name(tenant).parse::<TenantId>()?, cells[self.cell_of(tenant)].clone());
         }
-        let stack = builder.build().await?;
+        let mut stack = builder.build().await?;
+        // What becomes of an event once it is accepted changes nothing for those who send.
+        stack.mappings.clear();
         let front = Front::new(Manner::Steady, &stack, (self.seed, None), Kills::default(), Trace::new(false));
         Ok(Loaded { load: self, stack, front, start: Instant::now(), in_flight: Cell::new(0) })
     }
@@ -146,7 +150,7 @@ impl Loaded {
         self.until(at).await;
         script.sending(self, tenant);
         let sent = Instant::now();
-        let throttled = self.in_flight.get() >= CONCURRENCY;
+        let throttled = self.in_flight.get() >= self.load.concurrency;
         let mut served = false;
         if !throttled {
             self.in_flight.set(self.in_flight.get() + 1);
@@ -162,18 +166,16 @@ impl Loaded {
         Sent { at, tenant, served, took: sent.elapsed() }
     }
 
-    /// A cell's table and functions fail, until the faults are removed.
+    /// A cell's table fails, until the faults are removed.
     pub(crate) fn take_down(&self, cell: usize) -> Vec<FaultId> {
         let names = CellNames::of(&self.stack.cells()[cell]);
-        let invoke = Fault::new("Lambda", "Invoke", FaultKind::ServerError);
-        self.inject([Fault::any("DynamoDB", FaultKind::ServerError), invoke].map(|fault| fault.on(&names.table)))
+        self.inject([Fault::any("DynamoDB", FaultKind::ServerError).on(&names.table)])
     }
 
     /// Each call to a cell takes this much longer, until the faults are removed.
     pub(crate) fn slow_down(&self, cell: usize, by: Duration) -> Vec<FaultId> {
         let names = CellNames::of(&self.stack.cells()[cell]);
-        let slow = ["DynamoDB", "SNS", "SQS"].map(|service| Fault::any(service, FaultKind::Latency(by)));
-        self.inject(slow.map(|fault| fault.on(&names.table)))
+        self.inject([Fault::any("DynamoDB", FaultKind::Latency(by)).on(&names.table)])
     }
 
     fn inject(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<FaultId> {

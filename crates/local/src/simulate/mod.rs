@@ -38,6 +38,7 @@ pub use control_plane_cut::{CutOff, control_plane_cut};
 pub use excerpt::excerpt;
 pub use faults::Mishap;
 pub use kill::{AwaitPoint, Coverage, Visits};
+pub use load::CONCURRENCY;
 pub use one_cell_down::{Noticed, one_cell_down};
 pub use picture::draw;
 pub use plant::Plant;

@@ -44,12 +44,13 @@ impl Script for DownThenSlow {
     }
 }
 
-/// Plays it: a minute before, a minute down, a minute to recover, a minute slow.
+/// Plays it: a minute before, a minute down, a minute to recover, a minute slow. The routers serve so many requests at
+/// once, each in an environment with a breaker of its own.
 ///
 /// # Errors
 /// When the stack can't be built.
-pub fn one_cell_down(cells: usize, tenants: usize) -> Result<Vec<Noticed>> {
-    let load = Load { cells, tenants, every: Duration::from_secs(2), lasts: 4 * PHASE, seed: 1 };
+pub fn one_cell_down(cells: usize, tenants: usize, concurrency: usize) -> Result<Vec<Noticed>> {
+    let load = Load { cells, tenants, every: Duration::from_secs(2), concurrency, lasts: 4 * PHASE, seed: 1 };
     let sent = load.run(DownThenSlow)?;
     let phases = [("before", 0), ("down", 1), ("recovering", 2), ("slow", 3)];
     Ok(phases.map(|(name, number)| notice(load, &sent, name, number)).into())

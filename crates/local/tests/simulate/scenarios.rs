@@ -4,7 +4,9 @@ use cellstack_local::simulate::{black_swan, draw, one_cell_down};
 
 #[test]
 fn callers_of_other_cells_notice_nothing_of_a_cell_that_is_down_and_then_slow() {
-    let phases = one_cell_down(3, 24).unwrap();
+    // The slow cell alone would take all there is: ten requests a second, each for more than two seconds, and room for 16 at
+    // once. It is the load of 500 tenants where there is room for 100.
+    let phases = one_cell_down(4, 80, 16).unwrap();
     let before = phases[0];
     assert_eq!((before.others_served, before.victim_served), (1.0, 1.0));
     for during in [phases[1], phases[3]] {

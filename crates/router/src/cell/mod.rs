@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use cellstack_core::aws::{AwsFailure, FailureKind};
-use cellstack_core::limits::{ATTEMPT_TIMEOUT, CELL_CACHE, OPERATION_TIMEOUT, PROBE_TIMEOUT};
+use cellstack_core::limits::{CELL_ATTEMPT_TIMEOUT, CELL_CACHE, CELL_TIMEOUT, PROBE_TIMEOUT};
 use cellstack_core::{Ambient, CellId};
 
 pub(crate) use self::list::{Filter, Listed};
@@ -86,7 +86,7 @@ impl<A: Ambient + Clone> Cells<A> {
         let cell = Arc::new(Cell {
             id: id.clone(),
             table: table.to_owned(),
-            client: clients::dynamodb(&self.config, id.as_str(), ATTEMPT_TIMEOUT, OPERATION_TIMEOUT),
+            client: clients::dynamodb(&self.config, id.as_str(), CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT),
             breaker: Breaker::default(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),

@@ -35,6 +35,11 @@ pub(super) fn native() -> SharedHttpClient {
     with(Tls::native())
 }
 
+/// A client that trusts the certificates of a PEM text that a test has read.
+pub(super) fn pinned(roots: &'static [u8]) -> SharedHttpClient {
+    with(Tls::pinned(roots))
+}
+
 /// A client that trusts the certificates of a PEM text, and nothing else.
 pub(super) fn trusting(roots: &[u8]) -> Result<SharedHttpClient, UnreadableRoots> {
     Tls::trusting(roots).map(with)

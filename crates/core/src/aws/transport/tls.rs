@@ -19,27 +19,47 @@ pub(in crate::aws) enum UnreadableRoots {
     Certificate(#[from] rustls::Error),
 }
 
-/// Makes TLS connections; the machine's own roots, some hundred and fifty of them, are read when the first is made.
-pub(super) struct Tls(OnceLock<TlsConnector>);
+/// Makes TLS connections. What it trusts is read when the first is made, unless that may go wrong.
+pub(super) struct Tls {
+    roots: Roots,
+    connector: OnceLock<TlsConnector>,
+}
+
+enum Roots {
+    /// What the machine trusts: some hundred and fifty certificates.
+    Native,
+    /// A PEM text that is known to be right.
+    Pinned(&'static [u8]),
+}
 
 impl Tls {
     pub(super) const fn native() -> Self {
-        Self(OnceLock::new())
+        Self { roots: Roots::Native, connector: OnceLock::new() }
+    }
+
+    pub(super) const fn pinned(roots: &'static [u8]) -> Self {
+        Self { roots: Roots::Pinned(roots), connector: OnceLock::new() }
     }
 
     pub(super) fn trusting(roots: &[u8]) -> Result<Self, UnreadableRoots> {
-        Ok(Self(OnceLock::from(connector(read(roots)?)?)))
+        Ok(Self { roots: Roots::Native, connector: OnceLock::from(connector(read(roots)?)?) })
     }
 
-    pub(super) fn connector(&self) -> Result<TlsConnector, rustls::Error> {
-        if let Some(connector) = self.0.get() {
+    pub(super) fn connector(&self) -> Result<TlsConnector, UnreadableRoots> {
+        if let Some(connector) = self.connector.get() {
             return Ok(connector.clone());
         }
-        let mut store = RootCertStore::empty();
-        // Machines carry certificates that can't be read; the rest count.
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let store = match self.roots {
+            Roots::Pinned(text) => read(text)?,
+            Roots::Native => {
+                let mut store = RootCertStore::empty();
+                // Machines carry certificates that can't be read; the rest count.
+                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                store
+            }
+        };
         let connector = connector(store)?;
-        Ok(self.0.get_or_init(|| connector).clone())
+        Ok(self.connector.get_or_init(|| connector).clone())
     }
 }
 

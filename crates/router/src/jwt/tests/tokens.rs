@@ -153,7 +153,7 @@ async fn time_is_the_routers_own_with_a_leeway_on_both_ends() {
     assert_eq!(with("nbf", Value::Null).await.as_deref(), Ok("acme"));
     refused(with("exp", Value::Null).await, Refusal::Lacks("exp".into()));
     refused(with("exp", json!("1900000000")).await, Refusal::Lacks("exp".into()));
-    refused(with("exp", json!(-1)).await, Refusal::Lacks("exp".into()));
+    refused(with("exp", json!(-1)).await, Refusal::Expired);
     refused(with("nbf", json!("soon")).await, Refusal::Lacks("nbf".into()));
 }
 
@@ -188,14 +188,24 @@ async fn a_key_is_chosen_by_its_name_and_only_among_those_that_fit() {
     other_alg["alg"] = json!("ES384");
     let mut wraps = first.jwk("ops");
     wraps["key_ops"] = json!(["wrapKey"]);
+    let mut other_curve = Signer::new("ES384").jwk("p384");
+    other_curve.as_object_mut().unwrap().remove("alg");
     let strange = json!({"kty": "XYZ", "kid": 7});
-    let keys =
-        [strange, encrypts, other_alg, wraps, Signer::new("RS256").jwk("rsa"), first.jwk("k1"), second.jwk("k2")];
+    let keys = [
+        strange,
+        other_curve,
+        encrypts,
+        other_alg,
+        wraps,
+        Signer::new("RS256").jwk("rsa"),
+        first.jwk("k1"),
+        second.jwk("k2"),
+    ];
     let world = World::new(settings("ES256", &set(&keys).to_string(), &[]));
     assert_eq!(world.tenant(&first.token("k1")).await.as_deref(), Ok("acme"));
     assert_eq!(world.tenant(&second.token("k2")).await.as_deref(), Ok("acme"));
     refused(world.tenant(&first.token("k2")).await, Refusal::Signature);
-    for kid in ["enc", "alg", "ops", "rsa", "k3", ""] {
+    for kid in ["enc", "alg", "ops", "rsa", "p384", "k3", ""] {
         refused(world.tenant(&first.token(kid)).await, Refusal::KeyUnknown);
     }
     let nameless = |signer: &Signer| {
