@@ -47,7 +47,7 @@ impl<A: Ambient + Clone> Router<A> {
     }
 
     /// Does before the first request what would make that one wait, unless it is told not to: makes the connection,
-    /// reads the keys of tokens, and [rehearses](crate::rehearsal). `config` is what the router was made with.
+    /// reads the keys of tokens, and sends a made-up event through a router of its own. `config` is what the router was made with.
     pub async fn warm_up(&self, config: &SdkConfig) {
         if !self.warm_up {
             return;
