@@ -129,11 +129,11 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
         value
     }
 
-    /// The answer to a read of `key` that was sent at `since` or later, if there was one.
+    /// The answer to a read of `key` that was sent after `since`, if there was one.
     pub fn read_since(&self, key: &K, since: LeaseTime) -> Option<Option<V>> {
         let entries = lock(&self.entries);
         let entry = entries.peek(key)?;
-        entry.read.is_some_and(|read| read >= since).then(|| entry.value.clone())
+        entry.read.is_some_and(|read| read > since).then(|| entry.value.clone())
     }
 
     /// Takes something in that was not read from its source: it is stale from the start, and never replaces what was

@@ -5,6 +5,7 @@
 //! signed. What is not a plain `POST /` with its body at hand, and every retry (whose clock the SDK may have corrected by
 //! the service's), is left to the SDK's own signer.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -49,12 +50,19 @@ struct Signer {
 }
 
 /// What a day's requests to one service are signed with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Key {
     secret: String,
     /// `20260101/us-east-1/dynamodb/aws4_request`.
     scope: String,
     key: hmac::Key,
+}
+
+/// Without the secret: what can be printed is, one day.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("scope", &self.scope).finish_non_exhaustive()
+    }
 }
 
 impl Signer {

@@ -27,6 +27,7 @@ mod processor;
 mod redrive;
 mod runner;
 mod setup;
+mod surroundings;
 mod trace;
 mod wire;
 mod workload;

@@ -3,19 +3,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 use cellstack_consumer::processor;
 use cellstack_core::{CellId, EventStatus, TenantId};
-use cellstack_emulator::{Function, FunctionError};
-use futures::future::{BoxFuture, join3};
+use futures::StreamExt;
+use futures::future::join3;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
-use tokio::sync::broadcast::error::RecvError;
 
-use crate::hooks::{Hooks, Role};
 use crate::names::{CellNames, Ordering};
 use crate::simulate::callers::Caller;
 use crate::simulate::census::Census;
@@ -24,11 +20,11 @@ use crate::simulate::front::{Front, Manner};
 use crate::simulate::kill::{AwaitPoint, Coverage, Kills};
 use crate::simulate::ledger::below_the_fence;
 use crate::simulate::mover::Mover;
-use crate::simulate::network::Way;
 use crate::simulate::plan::{Action, Plan};
 use crate::simulate::plant::Plant;
 use crate::simulate::processor::Moody;
 use crate::simulate::redrive::redrive;
+use crate::simulate::surroundings::{hooks, watch};
 use crate::simulate::trace::Trace;
 use crate::simulate::{Setup, workload};
 use crate::{Pipeline, Stack};
@@ -254,52 +250,4 @@ fn outcome(setup: &Setup, world: &World, plan: &Plan, census: &Census, violation
         coverage: world.kills.coverage(),
         lines: world.trace.lines(),
     }
-}
-
-fn hooks(setup: &Setup, kills: &Kills, config: &Arc<OnceLock<aws_config::SdkConfig>>) -> Hooks {
-    let (kills, config, plant) = (kills.clone(), Arc::clone(config), setup.plant);
-    Hooks {
-        wall: Some(SystemTime::UNIX_EPOCH + BEGINNING),
-        network: Some(Arc::new(Way::new(setup.seed))),
-        wrap: Some(Arc::new(move |cell, role, function| {
-            let function = match plant {
-                Some(plant) => plant.plant(cell, role, function, &config),
-                None => function,
-            };
-            Arc::new(Mortal { kills: kills.clone(), role, function })
-        })),
-    }
-}
-
-/// A function whose process can be killed.
-struct Mortal {
-    kills: Kills,
-    role: Role,
-    function: Arc<dyn Function>,
-}
-
-impl Function for Mortal {
-    fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
-        async move {
-            match self.kills.guard(self.role, self.function.invoke(payload)).await {
-                Ok(answer) => answer,
-                Err(killed) => Err(FunctionError::Crashed(format!("killed at await point {}", killed.0))),
-            }
-        }
-        .boxed()
-    }
-}
-
-/// Writes down what the stack does.
-fn watch(stack: &Stack, trace: &Trace) -> tokio::task::JoinHandle<()> {
-    let (mut observations, trace) = (stack.aws().observe(), trace.clone());
-    tokio::spawn(async move {
-        loop {
-            match observations.recv().await {
-                Ok(observation) => trace.observe(&observation),
-                Err(RecvError::Lagged(missed)) => trace.note(format_args!("{missed} things happened unseen")),
-                Err(RecvError::Closed) => return,
-            }
-        }
-    })
 }
