@@ -100,6 +100,9 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
+/// Largest answer that a function reads from a service, in bytes: far more than any it asks for (a page of a query is 1 MB,
+/// a snapshot 8 MiB), and far less than its memory.
+pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// What a function keeps of its time to answer and to report what is undone.
 pub const ANSWER_RESERVE: Duration = Duration::from_millis(1_000);
 /// What a `503` asks the caller to wait.

@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Request, Response, Uri};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::tls::Tls;
+use crate::limits::MAX_ANSWER;
 
 /// A server: what connections to it have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,8 +98,8 @@ impl Connection {
             None => Unsent::Lost(error.into_error().into()),
         })?;
         let (head, body) = response.into_parts();
-        let body = driver.drive(body.collect()).await.ok_or_else(broken)?;
-        let body = body.map_err(|error| Unsent::Lost(error.into()))?;
+        let body = driver.drive(Limited::new(body, MAX_ANSWER).collect()).await.ok_or_else(broken)?;
+        let body = body.map_err(Unsent::Lost)?;
         Ok(Response::from_parts(head, body.to_bytes()))
     }
 }

@@ -149,6 +149,23 @@ async fn an_answer_in_chunks_and_a_large_one_are_read_whole() {
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_an_io_error_and_its_connection_is_not_used_again() {
+    let (url, accepted) = server(|mut stream| async move {
+        request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
+        while stream.write_all(&chunk).await.is_ok() {}
+    })
+    .await;
+    let connector = connector();
+    for connections in 1..=2 {
+        let error = get(&connector, &url).await.unwrap_err();
+        assert!(error.is_io(), "{error:?}");
+        assert_eq!(accepted.load(Ordering::Relaxed), connections);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_is_a_timeout_and_one_that_is_not_there_an_io_error() {
     let (url, _) = server(|stream| async move {
         std::future::pending::<()>().await;
