@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::aws::AwsFailure;
+use crate::hex::hex;
 use crate::limits::{MAX_DEAD_LETTER, MAX_ORIGINAL};
 use crate::{CellId, EventId, Message, TenantId};
 
@@ -201,7 +202,7 @@ impl DeadLetter {
     pub async fn send(&self, client: &Client, queue_url: &str) -> Result<(), AwsFailure> {
         const WHAT: &str = "send a dead letter";
         let body = self.encode().map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
-        let deduplication: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let deduplication = hex(Sha256::digest(&body));
         let mut message = client.send_message().queue_url(queue_url).message_body(body);
         if queue_url.ends_with(".fifo") {
             let group = self.tenant.as_ref().map_or("unknown", TenantId::as_str);

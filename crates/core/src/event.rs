@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
 use crate::{Epoch, EventId, EventType, TenantId};
 
 /// A validated event on its way into a cell.
@@ -29,10 +30,7 @@ impl NewEvent {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-        digest.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+        hex(hash.finalize())
     }
 }
 

@@ -9,6 +9,7 @@ pub mod dead_letter;
 pub mod directory;
 pub mod event;
 pub mod fetch;
+mod hex;
 pub mod ids;
 pub mod lease;
 pub mod limits;

@@ -23,6 +23,8 @@ use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use ring::{digest, hmac};
 
+use crate::hex::hex;
+
 /// Takes the place of the SDK's scheme of the same name.
 #[derive(Debug, Default)]
 pub struct QuickSigV4 {
@@ -146,12 +148,12 @@ impl Signer {
             }
         }
         let body = digest::digest(&digest::SHA256, request.body().bytes().unwrap_or_default());
-        for part in ["\n", &names, "\n", &hex(body.as_ref())] {
+        for part in ["\n", &names, "\n", &hex(body)] {
             canonical.update(part.as_bytes());
         }
         let Key { scope, key, .. } = key;
-        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex(canonical.finish().as_ref()));
-        let signature = hex(hmac::sign(&key, to_sign.as_bytes()).as_ref());
+        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex(canonical.finish()));
+        let signature = hex(hmac::sign(&key, to_sign.as_bytes()));
         let id = credentials.access_key_id();
         let authorization =
             format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}");
@@ -170,17 +172,6 @@ fn derive(secret: &str, scope: &str) -> hmac::Key {
         key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
     }
     key
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(DIGITS[usize::from(digit)]));
-        }
-    }
-    text
 }
 
 /// `20260101T000000Z`: ISO 8601's basic form, in UTC.

@@ -7,13 +7,13 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Snapshot, SnapshotError};
 use crate::directory::CellRecord;
+use crate::hex::hex;
 use crate::limits::SNAPSHOT_MAX;
 use crate::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 
@@ -157,10 +157,5 @@ const fn agrees(what: &'static str, expected: u64, found: u64) -> Result<(), Sna
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex(Sha256::digest(bytes))
 }
