@@ -85,6 +85,7 @@ mod tests {
             let text = String::from_utf8_lossy(candidate);
             serde_json::from_slice::<Value>(candidate).is_ok() && text.contains("ce-data") && text.contains("[[")
         };
-        assert_eq!(minimise(payload, shows), br#"{"body":"[[","headers":{"ce-data":""}}"#);
+        let smallest = minimise(payload, shows);
+        assert_eq!(String::from_utf8_lossy(&smallest), r#"{"":"[[","":{"ce-data":""}}"#);
     }
 }
