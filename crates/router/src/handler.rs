@@ -110,3 +110,56 @@ impl<A: Ambient + Clone> Router<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use cellstack_core::SystemAmbient;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::tenant::TenantSource;
+
+    /// Nobody answers.
+    #[derive(Debug, Clone)]
+    struct Silence;
+
+    impl HttpClient for Silence {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(Self)
+        }
+    }
+
+    impl HttpConnector for Silence {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_answered_before_its_time_is_over_whatever_hangs() {
+        let credentials = Credentials::new("a", "b", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(Silence)
+            .build();
+        let settings = Settings::new("map".to_owned(), "registry".to_owned(), TenantSource::Header);
+        let router = Router::new(&config, settings, SystemAmbient::new());
+        let event =
+            r#"{"rawPath":"/v1/route","requestContext":{"http":{"method":"GET"}},"headers":{"x-tenant-id":"a"}}"#;
+        let before = Instant::now();
+        let time = ANSWER_RESERVE + Duration::from_millis(300);
+        let Reply(response) = router.invoke(serde_json::from_str(event).unwrap(), "r-1", time).await;
+        assert_eq!(before.elapsed(), Duration::from_millis(300), "before the lookup's own time-out");
+        assert_eq!((response.status().as_u16(), &response.headers()["x-request-id"]), (503, &"r-1".parse().unwrap()));
+        assert!(response.headers().contains_key("retry-after"));
+    }
+}

@@ -136,6 +136,14 @@ async fn a_standby_of_another_epoch_or_another_state_takes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cell_that_is_retired_is_not_stood_in_for() {
+    let (world, environment) = stand_by().await;
+    mark(&world, "retired").await;
+    unavailable(&environment.post("acme", ORDER).await);
+    assert_eq!(events(&world, "beta").await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tenant_without_standby_waits_for_its_cell() {
     let world = World::new().await;
     let environment = Environment::of(&world);

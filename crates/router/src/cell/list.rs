@@ -149,15 +149,16 @@ mod tests {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
-    /// A cell that holds `ids`, as a query would answer.
-    fn page(ids: &[u128], before: Option<EventId>, limit: u8) -> Page {
-        let mut events: Vec<Listed> = ids.iter().map(|id| listed(*id)).collect();
-        events.sort_unstable_by_key(|event| std::cmp::Reverse(event.id()));
-        events.retain(|event| before.is_none_or(|before| event.id() < before));
-        let more = events.len() >= usize::from(limit);
-        events.truncate(usize::from(limit));
-        let next = events.last().map(Listed::id).filter(|_| more);
-        Page { events, next }
+    /// A cell that holds `ids`, as a query would answer that looks at `stretch` of them and keeps the even ones.
+    fn page(ids: &[u128], before: Option<EventId>, limit: u8, stretch: usize) -> Page {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.retain(|id| before.is_none_or(|before| listed(*id).id() < before));
+        let more = ids.len() >= stretch;
+        ids.truncate(stretch);
+        let next = ids.last().map(|id| listed(*id).id()).filter(|_| more);
+        let events = ids.into_iter().filter(|id| id % 2 == 0).map(listed).collect();
+        Page { events, next }.cut(limit)
     }
 
     proptest! {
@@ -167,11 +168,12 @@ mod tests {
             ids in prop::collection::btree_set(0_u128..200, 0..60),
             split in any::<u64>(),
             limit in 1_u8..10,
+            stretch in 1_usize..20,
         ) {
             let (one, other): (Vec<u128>, Vec<u128>) = ids.iter().partition(|id| (split >> (**id % 64)) & 1 == 0);
             let (mut before, mut seen) = (None, Vec::new());
             for _ in 0..=ids.len() {
-                let page = page(&one, before, limit).merge(page(&other, before, limit), limit);
+                let page = page(&one, before, limit, stretch).merge(page(&other, before, limit, stretch), limit);
                 prop_assert!(page.events.len() <= usize::from(limit));
                 seen.extend(page.events.iter().map(|event| event.id().to_string()));
                 before = page.next;
@@ -179,7 +181,7 @@ mod tests {
                     break;
                 }
             }
-            let all: Vec<String> = ids.iter().rev().map(|id| uuid(*id)).collect();
+            let all: Vec<String> = ids.iter().rev().filter(|id| **id % 2 == 0).map(|id| uuid(*id)).collect();
             prop_assert_eq!(seen, all);
         }
     }
