@@ -95,8 +95,8 @@ pub const JWT_KEYS_MAX: usize = 256 * 1024;
 
 /// One try of one AWS call.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// One AWS call with all its retries. What a request makes of them together is
-/// bounded by its function's time-out, less [`ANSWER_RESERVE`].
+/// One AWS call with all its retries. What an invocation makes of them together is bounded by its function's time-out,
+/// less [`ANSWER_RESERVE`].
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;

@@ -126,7 +126,8 @@ impl<A: Ambient + Clone> Router<A> {
         standby.write(record, Guard::Fence(FenceState::Standby)).await
     }
 
-    /// An event that an old route does not lead to may be where the map says now.
+    /// An event that an old route does not lead to may be where the map says now. Where that can't be read, what the
+    /// tenant's cell says counts: within the lease no other has become its owner.
     pub(crate) async fn get_event(
         &self,
         tenant: &TenantId,
@@ -137,9 +138,12 @@ impl<A: Ambient + Clone> Router<A> {
         let mut found = self.find(&resolved.route, id, visit).await?;
         let moved_on = found.as_ref().is_none_or(|record| record.status == EventStatus::Carried);
         if moved_on && resolved.source == RouteSource::Cache {
-            let now = self.refresh(tenant, visit).await?;
-            if now.route.cell_id != resolved.route.cell_id {
-                found = self.find(&now.route, id, visit).await?.or(found);
+            match self.refresh(tenant, visit).await {
+                Ok(now) if now.route.cell_id != resolved.route.cell_id => {
+                    found = self.find(&now.route, id, visit).await?.or(found);
+                }
+                Err(problem) if problem.kind != Kind::Unavailable => return Err(problem),
+                Ok(_) | Err(_) => {}
             }
         }
         match found {

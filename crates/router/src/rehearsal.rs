@@ -4,13 +4,13 @@
 //! Lambda gives a function a full processor while it starts, and a share of one afterwards: what the first request would
 //! have to do is done sooner, and cheaper, now.
 
-use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
 use cellstack_core::Ambient;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
 use lambda_http::http::StatusCode;
@@ -69,8 +69,7 @@ impl HttpConnector for Stage {
 
 #[cfg(test)]
 mod tests {
-    use aws_config::{BehaviorVersion, Region};
-    use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
     use cellstack_core::SystemAmbient;
 
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::limits::{LOOKUP_TIMEOUT, TENANT_LEASE};
 use cellstack_emulator::{Fault, FaultId, FaultKind};
 use futures::future::join_all;
@@ -155,4 +156,31 @@ async fn a_freeze_or_a_jump_of_the_wall_clock_keeps_no_route_fresh() {
             assert!(writes.iter().all(|operation| operation != "PutItem"), "{case}: {writes:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_can_not_be_read_is_its_own_tenants_trouble() {
+    let world = World::new().await;
+    let environment = Environment::of(&world);
+    let sideways = AttributeValue::S("sideways".to_owned());
+    world.set(MAP, &[("tenant_id", "acme")], "state", sideways).await;
+    for _ in 0..3 {
+        assert_eq!(environment.post("acme", ORDER).await.status, 500);
+    }
+    assert_eq!(environment.post("globex", ORDER).await.status, 202, "the map answers, so it is not left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_map_an_event_is_told_of_as_far_as_the_cell_knows() {
+    let world = World::new().await;
+    let environment = Environment::of(&world);
+    let id = environment.post("acme", ORDER).await.id();
+    let key = format!("event#{id}");
+    let carried = AttributeValue::S("carried".to_owned());
+    world.set("cellstack-cell-alpha", &[("tenant_id", "acme"), ("sk", &key)], "status", carried).await;
+    control_plane(&world, FaultKind::ServerError);
+    let event = environment.get("acme", &format!("/v1/events/{id}")).await;
+    assert_eq!((event.status, event.json()["status"].as_str()), (200, Some("carried")));
+    let nobodys = environment.get("acme", "/v1/events/01930000-0000-7000-8000-000000000001").await;
+    assert_eq!((nobodys.status, nobodys.problem().as_str()), (404, "unknown-event"));
 }

@@ -63,7 +63,7 @@ pub(crate) struct Resolver<A> {
 }
 
 impl<A: Ambient + Clone> Resolver<A> {
-    pub(crate) fn new(config: &aws_config::SdkConfig, settings: &Settings, clock: &Clock<A>, metrics: Metrics) -> Self {
+    pub(crate) fn new(config: &aws_types::SdkConfig, settings: &Settings, clock: &Clock<A>, metrics: Metrics) -> Self {
         Self {
             tenants: Arc::new(Source::tenants(config, &settings.tenant_map_table, clock.clone())),
             cells: Arc::new(Source::cells(config, &settings.registry_table, clock.clone())),

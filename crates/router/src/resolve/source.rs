@@ -5,7 +5,7 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use cellstack_core::aws::{AwsFailure, FailureKind};
 use cellstack_core::directory::{CellRecord, Directory};
 use cellstack_core::lease::{LeaseCache, LeaseTime, Lookup, Versioned};
@@ -162,7 +162,9 @@ impl<K: Key, A: Ambient> Source<K, A> {
         let sent = self.now();
         self.breaker.admit(sent).map_err(|_| Unread::LeftAlone)?;
         let answer = key.read(&self.table).await;
-        let gone = answer.as_ref().is_err_and(|failure| failure.kind != FailureKind::HotPartition);
+        // What answers is not left alone, whatever it answers: one tenant's broken entry must not close the map to all.
+        let gone = |failure: &AwsFailure| matches!(failure.kind, FailureKind::Unavailable | FailureKind::Busy);
+        let gone = answer.as_ref().is_err_and(gone);
         self.breaker.note(self.now(), !gone);
         Ok(self.cache.store(key.clone(), answer.map_err(Unread::Failed)?, sent))
     }
