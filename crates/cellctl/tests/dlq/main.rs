@@ -8,6 +8,8 @@ mod kill;
 mod look;
 mod moved;
 mod purge;
+#[path = "../common/ran.rs"]
+mod ran;
 mod redrive;
 mod stream;
 mod world;

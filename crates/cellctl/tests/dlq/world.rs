@@ -1,23 +1,23 @@
 //! A stack whose processor is broken until it is mended, and `cellctl` beside it.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use cellstack_cellctl::Estate;
 use cellstack_consumer::{Effects, ProcessError, Processor};
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::{CellId, Message};
 use cellstack_emulator::{Fault, FaultKind};
 use cellstack_local::names::{CellNames, registry, tenant_map};
 use cellstack_local::{LocalAmbient, Pipeline, Stack};
-use clap::Parser as _;
 use hyper::Request;
 use serde_json::Value;
+
+use crate::ran::Ran;
 
 /// Cells alpha and beta; acme lives in alpha, globex in beta.
 pub(crate) struct World {
@@ -37,47 +37,6 @@ impl Processor for Moody {
         let data: Value = serde_json::from_str(event.data.as_deref().unwrap_or("{}")).unwrap();
         let amount = data["amount"].as_u64().unwrap_or_default();
         Ok(Effects::none().add("sum", "count", 1).add("sum", "amount", amount))
-    }
-}
-
-/// What a command left.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) ending: Result<Ending, String>,
-    pub(crate) data: String,
-    pub(crate) talk: String,
-}
-
-impl Ran {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
-    }
-
-    #[track_caller]
-    pub(crate) fn ended(self, ending: Ending) -> Self {
-        assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
-        self
-    }
-}
-
-/// A place to write to that can be read.
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
@@ -114,10 +73,7 @@ impl World {
 
     /// Runs `cellctl` with a command line as a shell would split it (no quotes).
     pub(crate) async fn cellctl(&self, line: &str) -> Ran {
-        let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
-        let (data, talk) = (Buffer::default(), Buffer::default());
-        let ending = cli.run(&self.estate(), &mut Console::new(data.clone(), talk.clone())).await;
-        Ran { ending: ending.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
+        Ran::of(line, &self.estate()).await
     }
 
     pub(crate) async fn redrive(&self, more: &str) -> Ran {

@@ -1,57 +1,22 @@
 //! A stack, a place for a snapshot, and `cellctl` beside them.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use cellstack_cellctl::Estate;
 use cellstack_core::cell_table::Item;
 use cellstack_core::snapshot::Snapshot;
 use cellstack_local::names::{registry, tenant_map};
 use cellstack_local::{LocalAmbient, Stack};
-use clap::Parser as _;
-use serde_json::Value;
+
+use crate::ran::Ran;
 
 /// Cells alpha and beta; acme lives in alpha, globex in beta.
 pub(crate) struct World {
     pub(crate) stack: Stack,
     directory: PathBuf,
-}
-
-/// What a command left.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) ending: Result<Ending, String>,
-    pub(crate) data: String,
-    pub(crate) talk: String,
-}
-
-impl Ran {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
-    }
-
-    #[track_caller]
-    pub(crate) fn ended(self, ending: Ending) -> Self {
-        assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
-        self
-    }
-}
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 pub(crate) fn text(value: &str) -> AttributeValue {
@@ -87,13 +52,9 @@ impl World {
     /// Runs `cellctl` with a command line as a shell would split it; `PLACE` is where the snapshot lies.
     pub(crate) async fn cellctl(&self, line: &str) -> Ran {
         let line = line.replace("PLACE", &format!("file://{}", self.file().display()));
-        let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
-        let (data, talk) = (Buffer::default(), Buffer::default());
         let ambient = Arc::new(LocalAmbient::new(7));
         let estate = Estate::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), ambient);
-        let ending = cli.run(&estate, &mut Console::new(data.clone(), talk.clone())).await;
-        let read = |buffer: Buffer| String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-        Ran { ending: ending.map_err(|error| format!("{error:#}")), data: read(data), talk: read(talk) }
+        Ran::of(&line, &estate).await
     }
 
     pub(crate) async fn write(&self, more: &str) -> Ran {

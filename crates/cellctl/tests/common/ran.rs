@@ -1,0 +1,57 @@
+//! `cellctl` run in process, and what it left.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use clap::Parser as _;
+use serde_json::Value;
+
+/// What a command left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) ending: Result<Ending, String>,
+    pub(crate) data: String,
+    pub(crate) talk: String,
+}
+
+impl Ran {
+    /// Runs `cellctl` with a command line as a shell would split it (no quotes).
+    pub(crate) async fn of(line: &str, estate: &Estate) -> Self {
+        let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
+        let (data, talk) = (Buffer::default(), Buffer::default());
+        let ending = cli.run(estate, &mut Console::new(data.clone(), talk.clone())).await;
+        Self { ending: ending.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(self, ending: Ending) -> Self {
+        assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
+        self
+    }
+}
+
+/// A place to write to that can be read.
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
