@@ -23,7 +23,7 @@ fn outcome<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> String {
 async fn read_table(config: &SdkConfig, cell: &Cell) -> String {
     let client = aws_sdk_dynamodb::Client::new(config);
     let get = client.get_item().table_name(&cell.table).key("tenant_id", AttributeValue::S("acme".into()));
-    outcome(get.key("sk", AttributeValue::S("fence".into())).send().await)
+    outcome(get.key("sk", AttributeValue::S("fence#0".into())).send().await)
 }
 
 async fn write_table(config: &SdkConfig, cell: &Cell) -> String {

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -13,6 +12,7 @@ use cellstack_core::aws::AwsFailure;
 use cellstack_core::cell_table::{Item, key, number};
 use cellstack_core::event::{EventKey, EventStatus};
 use cellstack_core::limits::{MAX_TRANSACTION, TRANSACTION_TRIES};
+use cellstack_core::transaction::{cancellation, describe, is_refused, is_transient};
 use cellstack_core::{EventId, TenantId};
 
 use crate::effects::{Effect, Effects, merge};
@@ -196,7 +196,7 @@ fn after<'a>(chunk: &Chunk<'a>, reasons: &[CancellationReason]) -> Next<'a> {
     if left.len() < chunk.events.len() {
         next.again = chunks(left);
         next
-    } else if reasons.iter().all(is_passing) {
+    } else if reasons.iter().all(is_transient) {
         // A conflict with another transaction, or a throttle: neither a duplicate nor a refusal.
         Next { wait: Some(describe(reasons)), ..Next::default() }
     } else {
@@ -237,7 +237,7 @@ fn chunks<'a>(events: impl IntoIterator<Item = (EventId, &'a Effects)>) -> Vec<C
 
 /// What a mark's cancellation reason says of its event; `None` where it says nothing against it.
 fn verdict(reason: &CancellationReason) -> Option<Verdict> {
-    if reason.code() != Some("ConditionalCheckFailed") {
+    if !is_refused(reason) {
         return None;
     }
     let status = reason.item().and_then(|item| item.get("status")).and_then(|status| status.as_s().ok());
@@ -246,30 +246,4 @@ fn verdict(reason: &CancellationReason) -> Option<Verdict> {
         Some(other) => Verdict::Failed(Failure::Passing(format!("its status is '{other}'"))),
         None => Verdict::Failed(Failure::NotHeld),
     })
-}
-
-/// Reasons that pass with time, or are none at all
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
-fn is_passing(reason: &CancellationReason) -> bool {
-    matches!(
-        reason.code(),
-        None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-    )
-}
-
-fn describe(reasons: &[CancellationReason]) -> String {
-    let named = reasons.iter().filter(|reason| reason.code().is_some_and(|code| code != "None"));
-    let texts: Vec<String> = named
-        .map(|reason| format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default()))
-        .collect();
-    format!("transaction cancelled: {}", texts.join("; "))
-}
-
-fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            Some(cancelled.cancellation_reasons())
-        }
-        _ => None,
-    }
 }

@@ -22,6 +22,9 @@ pub enum CellStatus {
     Draining,
     /// Must not be sent to.
     Down,
+    /// Up again, while the events that standbys hold are carried home: it is read, and new events still go to the
+    /// standbys.
+    Recovering,
     /// Gone.
     Retired,
 }
@@ -35,6 +38,7 @@ impl CellStatus {
             Self::Full => "full",
             Self::Draining => "draining",
             Self::Down => "down",
+            Self::Recovering => "recovering",
             Self::Retired => "retired",
         }
     }

@@ -40,6 +40,8 @@ impl NewEvent {
 pub enum EventStatus {
     /// Durable; on its way through the pipeline.
     Accepted,
+    /// Durable in the tenant's standby cell, until the tenant's own cell is up again. It is not processed there.
+    Held,
     /// Its effect and this mark were one transaction.
     Processed,
     /// Its processor refused it for good.
@@ -54,6 +56,7 @@ impl EventStatus {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
+            Self::Held => "held",
             Self::Processed => "processed",
             Self::Failed => "failed",
             Self::Carried => "carried",

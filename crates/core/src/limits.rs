@@ -67,6 +67,13 @@ pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
 /// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would
 /// use up all the time there is.
 pub const RETRY_BACKOFF: Duration = Duration::from_millis(50);
+/// Longest pause before the second try of what conflicted with a transaction; twice as long before each further one.
+/// Some transactions' length (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>).
+pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
+/// Longest pause between two tries of what conflicted.
+pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
+/// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
+pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a snapshot of the map that was read, or could not be, is not read again.
 pub const SNAPSHOT_LEASE: Duration = Duration::from_secs(60);
 /// Reading the snapshot.

@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use crate::aws::AwsFailure;
-use crate::cell_table::{FenceState, TENANT_ID, fence, number};
+use crate::backoff::Backoff;
+use crate::cell_table::{TENANT_ID, number};
+use crate::fence::{self, FenceError, FenceState};
+use crate::limits::FENCE_TIMEOUT;
 use crate::tenant_map::TenantMap;
 use crate::{CellId, Epoch, TenantId, TenantRoute};
 
@@ -119,18 +122,11 @@ impl Placement<'_> {
         state: FenceState,
     ) -> Result<(), AwsFailure> {
         // A fence of the same state and no later epoch is an earlier try's; any other is a move's and must stand.
-        let written = self
-            .client
-            .put_item()
-            .table_name(cell_table)
-            .set_item(Some(fence(tenant, epoch, state)))
-            .condition_expression("attribute_not_exists(tenant_id) OR (#epoch <= :epoch AND #state = :state)")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":epoch", number(epoch.0))
-            .expression_attribute_values(":state", AttributeValue::S(state.as_str().to_owned()))
-            .send()
-            .await;
-        written.map(drop).map_err(|error| AwsFailure::of("write the tenant's fence", error))
+        fence::open(self.client, cell_table, tenant, epoch, state, Backoff::within(FENCE_TIMEOUT)).await.map_err(
+            |error| match error {
+                FenceError::Failed(failure) => failure,
+                FenceError::Refused => AwsFailure::unreadable("write the tenant's fence", error.to_string()),
+            },
+        )
     }
 }

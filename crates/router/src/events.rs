@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use cellstack_core::cell_table::FenceState;
 use cellstack_core::directory::{CellRecord, CellStatus};
+use cellstack_core::fence::FenceState;
 use cellstack_core::{Ambient, EventId, EventRecord, EventStatus, NewEvent, RouteState, TenantId, TenantRoute};
 use lambda_http::{Body, Response};
 

@@ -1,14 +1,14 @@
 //! The calls by which an event is looked at, set back and sent.
 
-use std::time::Duration;
-
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ConditionCheck, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use aws_sdk_sqs::types::MessageAttributeValue;
 use cellstack_core::aws::AwsFailure;
-use cellstack_core::cell_table::{FENCE, key, number};
+use cellstack_core::backoff::Backoff;
+use cellstack_core::cell_table::{key, number};
 use cellstack_core::event::EventKey;
-use cellstack_core::limits::TRANSACTION_TRIES;
+use cellstack_core::fence::{self, FenceState};
+use cellstack_core::limits::OPERATION_TIMEOUT;
+use cellstack_core::transaction::{cancellation, is_refused};
 use cellstack_core::{Epoch, EventRecord, EventStatus, Message};
 
 use crate::cells::Cell;
@@ -71,16 +71,7 @@ pub(super) async fn reopen(
 ) -> Result<Reopened, AwsFailure> {
     const WHAT: &str = "set an event back to accepted";
     let unbuilt = |error: aws_sdk_dynamodb::error::BuildError| AwsFailure::unreadable(WHAT, error.to_string());
-    let fence = ConditionCheck::builder()
-        .table_name(&cell.table)
-        .set_key(Some(key(&subject.tenant, FENCE)))
-        .condition_expression("#epoch = :epoch AND #state = :open")
-        .expression_attribute_names("#epoch", "epoch")
-        .expression_attribute_names("#state", "state")
-        .expression_attribute_values(":epoch", number(epoch.0))
-        .expression_attribute_values(":open", AttributeValue::S("open".to_owned()))
-        .build()
-        .map_err(unbuilt)?;
+    let fence = fence::check(&cell.table, &subject.tenant, subject.event, epoch, FenceState::Open).map_err(unbuilt)?;
     let status = |status: EventStatus| AttributeValue::S(status.as_str().to_owned());
     let event = Update::builder()
         .table_name(&cell.table)
@@ -99,26 +90,18 @@ pub(super) async fn reopen(
         TransactWriteItem::builder().condition_check(fence).build(),
         TransactWriteItem::builder().update(event).build(),
     ];
-    for tries in 1.. {
+    let mut backoff = Backoff::within(OPERATION_TIMEOUT);
+    loop {
         let sent = estate.dynamodb.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
         let Err(error) = sent else { return Ok(Reopened::Yes) };
-        let reasons = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
-            _ => return Err(AwsFailure::of(WHAT, error)),
-        };
-        match reasons {
-            [fence, ..] if refused(fence) => return Ok(Reopened::Fenced),
-            [_, event] if refused(event) => return Ok(Reopened::Changed),
+        match cancellation(&error) {
+            Some([fence, ..]) if is_refused(fence) => return Ok(Reopened::Fenced),
+            Some([_, event]) if is_refused(event) => return Ok(Reopened::Changed),
             // A conflict or a throttle: neither says anything of the event.
-            _ if tries < TRANSACTION_TRIES => tokio::time::sleep(Duration::from_millis(10 << tries)).await,
+            Some(_) if backoff.pause().await => {}
             _ => return Err(AwsFailure::of(WHAT, error)),
         }
     }
-    Ok(Reopened::Changed)
-}
-
-fn refused(reason: &CancellationReason) -> bool {
-    reason.code() == Some("ConditionalCheckFailed")
 }
 
 /// Sends a message to a cell's queue, with the attributes that its topic would give it.

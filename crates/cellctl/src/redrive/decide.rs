@@ -64,6 +64,8 @@ pub(crate) enum Left {
     StillIn(CellId),
     /// The cell its tenant lives in does not hold the event.
     NotHeld(CellId),
+    /// The cell holds the event as a standby, until the tenant's own cell is up again.
+    OnHold(CellId),
     /// The event's item can't be read.
     Unreadable(String),
     /// It was redriven as often as it may.
@@ -92,6 +94,7 @@ impl fmt::Display for Left {
             Self::CellDown(cell) => write!(f, "its tenant's cell {cell} must not be sent to"),
             Self::StillIn(cell) => write!(f, "its tenant moved, its event is still in cell {cell}"),
             Self::NotHeld(cell) => write!(f, "its tenant's cell {cell} does not hold the event"),
+            Self::OnHold(cell) => write!(f, "cell {cell} holds its event as a standby"),
             Self::Unreadable(_) => f.write_str("its event's item can't be read"),
             Self::AttemptCap(redrives) => write!(f, "it was redriven {redrives} times (--max-attempts)"),
             Self::BeingMarked => f.write_str("its event was refused just now and is not marked failed yet"),
@@ -145,6 +148,7 @@ pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts:
         ItemState::Held { status: EventStatus::Failed, .. } => Action::ReopenAndSend,
         ItemState::Held { status: EventStatus::Accepted, .. } => Action::Send,
         ItemState::Unreadable(detail) => return Action::Leave(Left::Unreadable(detail)),
+        ItemState::Held { status: EventStatus::Held, .. } => return Action::Leave(Left::OnHold(cell.clone())),
         ItemState::Absent { elsewhere: Some(other) } => return Action::Leave(Left::StillIn(other)),
         ItemState::Absent { elsewhere: None } => return Action::Leave(Left::NotHeld(cell.clone())),
     };

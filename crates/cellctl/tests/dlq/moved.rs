@@ -1,7 +1,10 @@
 //! Letters of tenants that live elsewhere now, or just move.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Ending;
+use cellstack_core::Epoch;
+use cellstack_core::backoff::Backoff;
+use cellstack_core::fence::{self, FenceState};
+use cellstack_core::limits::FENCE_TIMEOUT;
 use cellstack_local::names::{CellNames, registry};
 
 use crate::world::{World, cell, text};
@@ -13,9 +16,9 @@ async fn move_to_beta(world: &World, id: &str, copy: bool) {
         let item = world.item("alpha", "acme", &format!("event#{id}")).await;
         world.stack.dynamodb().put_item().table_name(&table).set_item(item).send().await.unwrap();
     }
-    let fence = world.stack.dynamodb().put_item().table_name(&table);
-    let fence = fence.item("tenant_id", text("acme")).item("sk", text("fence")).item("state", text("open"));
-    fence.item("epoch", AttributeValue::N("2".into())).send().await.unwrap();
+    let (client, acme) = (world.stack.dynamodb(), "acme".parse().unwrap());
+    let backoff = Backoff::within(FENCE_TIMEOUT);
+    fence::open(&client, &table, &acme, Epoch(2), FenceState::Open, backoff).await.unwrap();
     world.route("acme", "beta", 2, "active").await;
 }
 

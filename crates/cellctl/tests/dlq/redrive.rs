@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Ending;
+use cellstack_core::fence::{FENCE_SHARDS, shard_key};
 use cellstack_emulator::{Fault, FaultKind, Observation};
 use cellstack_local::names::{CellNames, registry};
 use tokio::time::Instant;
@@ -80,7 +81,9 @@ async fn a_closed_fence_keeps_a_failed_event_as_it_is() {
     let world = World::new().await;
     let (id, _) = failed(&world, 3).await;
     let table = CellNames::of(&cell("alpha")).table;
-    world.set(&table, &[("tenant_id", "acme"), ("sk", "fence")], "state", text("closed")).await;
+    for shard in 0..FENCE_SHARDS {
+        world.set(&table, &[("tenant_id", "acme"), ("sk", &shard_key(shard))], "state", text("closed")).await;
+    }
     let ran = world.redrive("").await.ended(Ending::LeftSome);
     assert!(ran.data.contains("the fence of cell alpha"), "{}", ran.data);
     assert_eq!(world.status("alpha", "acme", &id).await, "failed");

@@ -1,8 +1,8 @@
 //! A stack, a place for a snapshot, and `cellctl` beside them.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Estate;

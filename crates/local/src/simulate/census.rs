@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use cellstack_core::cell_table::{FENCE, Item, SORT_KEY, TENANT_ID, TOTAL_PREFIX};
+use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, TOTAL_PREFIX};
+use cellstack_core::fence::FENCE_PREFIX;
 use cellstack_core::{EventId, EventRecord, EventStatus};
 use serde_json::Value;
 
@@ -25,16 +26,14 @@ pub(crate) struct Event {
 /// Count and sum of a type.
 pub(crate) type Totals = BTreeMap<(usize, String, String), (i128, i128)>;
 
-/// An item's cell and tenant.
-type Place = (usize, String);
-
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     /// By tenant, id and cell.
     pub(crate) events: BTreeMap<(String, EventId, usize), Event>,
     pub(crate) totals: Totals,
     /// Epoch and state of each fence.
-    pub(crate) fences: BTreeMap<Place, (u64, String)>,
+    /// Epoch and state of each fence shard, by cell, tenant and shard.
+    pub(crate) fences: BTreeMap<(usize, String, String), (u64, String)>,
     /// Cell of each tenant, as the map has it.
     pub(crate) routes: BTreeMap<String, String>,
     /// Events that lie in some dead-letter queue, or are named by a note in one, with the queue's cell.
@@ -71,8 +70,9 @@ impl Census {
 
     fn item(&mut self, cell: usize, item: Item) -> Result<()> {
         let (tenant, sort_key) = (text(&item, TENANT_ID), text(&item, SORT_KEY));
-        if sort_key == FENCE {
-            self.fences.insert((cell, tenant), (number(&item, "epoch") as u64, text(&item, "state")));
+        if let Some(shard) = sort_key.strip_prefix(FENCE_PREFIX) {
+            let fence = (number(&item, "epoch") as u64, text(&item, "state"));
+            self.fences.insert((cell, tenant, shard.to_owned()), fence);
         } else if let Some(event_type) = sort_key.strip_prefix(TOTAL_PREFIX) {
             let total = (number(&item, "count"), number(&item, "sum"));
             self.totals.insert((cell, tenant, event_type.to_owned()), total);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use cellstack_core::fence::FENCE_SHARDS;
 use cellstack_core::{EventId, EventStatus};
 
 use crate::simulate::census::{Census, Event};
@@ -136,10 +137,12 @@ impl Rest<'_> {
             found.add("I3", || write.clone());
         }
         for (tenant, tenure) in self.tenures {
-            let open = self.census.fences.iter().filter(|((_, of), (_, state))| of == tenant && state == "open");
-            let open: Vec<_> = open.map(|((cell, _), (epoch, _))| (*cell, *epoch)).collect();
+            let open = self.census.fences.iter().filter(|((_, of, _), (_, state))| of == tenant && state == "open");
+            let open: Vec<_> = open.map(|((cell, _, _), (epoch, _))| (*cell, *epoch)).collect();
             let (cell, epoch) = (tenure.cell(), tenure.epoch());
-            if open != [(cell, epoch)] || self.census.routes.get(tenant) != Some(&self.cells[cell]) {
+            if open != vec![(cell, epoch); FENCE_SHARDS.into()]
+                || self.census.routes.get(tenant) != Some(&self.cells[cell])
+            {
                 let cell = &self.cells[cell];
                 found.add("I4", || format!("{tenant} is at home in cell {cell} at epoch {epoch}, open are {open:?}"));
             }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use cellstack_core::cell_table::{FENCE, SORT_KEY, TENANT_ID};
+use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
 use cellstack_core::event::EventKey;
+use cellstack_core::fence::{self, FENCE_PREFIX};
 use hyper::Request;
 use serde_json::{Value, json};
 
@@ -19,16 +20,17 @@ use crate::names::CellNames;
 pub(crate) async fn below_the_fence(stack: &Stack) -> Result<(Vec<String>, usize)> {
     let (mut below, mut written) = (Vec::new(), 0);
     for cell in stack.cells() {
-        let mut fences: BTreeMap<String, (String, String)> = BTreeMap::new();
+        let mut fences: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
         for record in records(stack, &CellNames::of(cell).table).await? {
             let change = &record["dynamodb"];
             let of = |name: &str, kind: &str| change["NewImage"][name][kind].as_str().unwrap_or_default().to_owned();
             let (tenant, sort_key) = (of(TENANT_ID, "S"), of(SORT_KEY, "S"));
-            if sort_key == FENCE {
-                fences.insert(tenant, (of("epoch", "N"), of("state", "S")));
+            if sort_key.starts_with(FENCE_PREFIX) {
+                fences.insert((tenant, sort_key), (of("epoch", "N"), of("state", "S")));
             } else if sort_key.starts_with(EventKey::PREFIX) && record["eventName"] == "INSERT" {
                 written += 1;
-                let (epoch, fence) = (of("epoch", "N"), fences.get(&tenant));
+                let shard = EventKey::try_from(sort_key.clone()).map(|key| fence::key_of(key.0)).unwrap_or_default();
+                let (epoch, fence) = (of("epoch", "N"), fences.get(&(tenant.clone(), shard)));
                 if fence.is_none_or(|(at, state)| *at != epoch || state != "open") {
                     below.push(format!(
                         "{} of {tenant} was written in cell {cell} at epoch {epoch} under fence {fence:?}",

@@ -9,10 +9,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::cell_table::{FENCE, FenceState, fence, key, number};
-use cellstack_core::limits::TENANT_LEASE;
+use cellstack_core::backoff::Backoff;
+use cellstack_core::cell_table::number;
+use cellstack_core::fence::{self, FenceError, FenceState};
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
+use cellstack_core::limits::{FENCE_TIMEOUT, TENANT_LEASE};
 use cellstack_core::{CellId, Epoch, TenantId};
+use tokio::time::Instant;
 
 use crate::Stack;
 use crate::names::{CellNames, tenant_map};
@@ -126,25 +129,14 @@ impl Mover {
     }
 
     async fn close(&self, tenant: &TenantId, cell: usize, epoch: u64) {
-        let update = self.client.update_item().table_name(self.table(cell)).set_key(Some(key(tenant, FENCE)));
-        let update = update
-            .update_expression("SET #state = :closed")
-            .condition_expression("#epoch = :epoch")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_values(":closed", text(FenceState::Closed.as_str()))
-            .expression_attribute_values(":epoch", number(epoch));
-        persist(|| update.clone().send()).await;
+        let table = self.table(cell);
+        fenced(|| fence::close(&self.client, &table, tenant, Epoch(epoch), Instant::now() + FENCE_TIMEOUT)).await;
     }
 
     async fn open(&self, tenant: &TenantId, cell: usize, epoch: Epoch) {
-        let put = self.client.put_item().table_name(self.table(cell));
-        let put = put
-            .set_item(Some(fence(tenant, epoch, FenceState::Open)))
-            .condition_expression("attribute_not_exists(tenant_id) OR #epoch < :epoch")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_values(":epoch", number(epoch.0));
-        persist(|| put.clone().send()).await;
+        let table = self.table(cell);
+        let within = || Backoff::within(FENCE_TIMEOUT);
+        fenced(|| fence::open(&self.client, &table, tenant, epoch, FenceState::Open, within())).await;
     }
 
     async fn flip(&self, tenant: &TenantId, cell: usize, epoch: Epoch) {
@@ -184,5 +176,17 @@ where
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => return,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
+    }
+}
+
+/// Tries a change of a fence until it is done. Nobody else changes this fence, so one that is refused was made by a try
+/// whose answer was lost.
+async fn fenced<F, R>(mut step: F)
+where
+    F: FnMut() -> R,
+    R: Future<Output = Result<(), FenceError>>,
+{
+    while let Err(FenceError::Failed(_)) = step().await {
+        tokio::time::sleep(PAUSE).await;
     }
 }

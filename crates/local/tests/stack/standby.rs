@@ -128,7 +128,7 @@ async fn a_standby_of_another_epoch_or_another_state_takes_nothing() {
         ("state", AttributeValue::S("open".to_owned())),
     ] {
         let (world, environment) = stand_by().await;
-        world.set("cellstack-cell-beta", &[("tenant_id", "acme"), ("sk", "fence")], attribute, value).await;
+        world.set_fence("cellstack-cell-beta", "acme", attribute, value).await;
         mark(&world, "down").await;
         unavailable(&environment.post("acme", ORDER).await);
         assert_eq!(events(&world, "beta").await, 0);

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use cellstack_consumer::Processor;
 use cellstack_core::CellId;
 use cellstack_core::dead_letter::{DeadLetter, Place};
+use cellstack_core::fence::{FENCE_SHARDS, shard_key};
 use cellstack_local::function_url::FunctionUrl;
 use cellstack_local::names::CellNames;
 use cellstack_local::{Ordering, Pipeline, Stack, StackBuilder};
@@ -190,14 +191,21 @@ impl World {
             .unwrap();
     }
 
+    /// Sets an attribute of every shard of a tenant's fence.
+    pub(crate) async fn set_fence(&self, table: &str, tenant: &str, attribute: &str, value: AttributeValue) {
+        for shard in 0..FENCE_SHARDS {
+            let key = shard_key(shard);
+            self.set(table, &[("tenant_id", tenant), ("sk", &key)], attribute, value.clone()).await;
+        }
+    }
+
     /// What a move of a tenant comes to: its new cell takes its events under the next epoch, and its old one none.
     pub(crate) async fn move_tenant(&self, tenant: &str, from: &str, to: &str, epoch: u64) {
         let number = |value: u64| AttributeValue::N(value.to_string());
         let text = |value: &str| AttributeValue::S(value.to_owned());
-        let fence = [("tenant_id", tenant), ("sk", "fence")];
-        self.set(&format!("cellstack-cell-{from}"), &fence, "state", text("closed")).await;
-        self.set(&format!("cellstack-cell-{to}"), &fence, "epoch", number(epoch)).await;
-        self.set(&format!("cellstack-cell-{to}"), &fence, "state", text("open")).await;
+        self.set_fence(&format!("cellstack-cell-{from}"), tenant, "state", text("closed")).await;
+        self.set_fence(&format!("cellstack-cell-{to}"), tenant, "epoch", number(epoch)).await;
+        self.set_fence(&format!("cellstack-cell-{to}"), tenant, "state", text("open")).await;
         let entry = [("tenant_id", tenant)];
         self.set("cellstack-tenant-map", &entry, "cell_id", text(to)).await;
         self.set("cellstack-tenant-map", &entry, "epoch", number(epoch)).await;

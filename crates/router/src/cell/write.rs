@@ -1,16 +1,13 @@
 //! Writing an event, each time under a condition.
 
-use std::time::Duration;
-
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use cellstack_core::aws::{AwsFailure, FailureKind};
-use cellstack_core::cell_table::{FENCE, FenceState, Item, key, number};
-use cellstack_core::limits::MAX_ATTEMPTS;
+use cellstack_core::backoff::Backoff;
+use cellstack_core::cell_table::Item;
+use cellstack_core::fence::{self, FenceState};
+use cellstack_core::limits::CELL_TIMEOUT;
+use cellstack_core::transaction::{cancellation, is_refused};
 use cellstack_core::{Ambient, EventRecord};
 
 use super::Cell;
@@ -74,15 +71,7 @@ impl<A: Ambient> Cell<A> {
     }
 
     async fn put_fenced(&self, record: &EventRecord, item: Item, state: FenceState) -> Result<Written, AwsFailure> {
-        let fence = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(key(&record.tenant_id, FENCE)))
-            .condition_expression("#epoch = :epoch AND #state = :state")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":epoch", number(record.epoch.0))
-            .expression_attribute_values(":state", AttributeValue::S(state.as_str().to_owned()))
-            .build();
+        let fence = fence::check(&self.table, &record.tenant_id, record.id(), record.epoch, state);
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -99,7 +88,7 @@ impl<A: Ambient> Cell<A> {
             TransactWriteItem::builder().condition_check(fence).build(),
             TransactWriteItem::builder().put(put).build(),
         ];
-        let mut attempt = 1;
+        let mut backoff = Backoff::within(CELL_TIMEOUT);
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(actions.to_vec())).send().await;
             let Err(error) = sent else {
@@ -108,34 +97,18 @@ impl<A: Ambient> Cell<A> {
             let Some([fence, put]) = cancellation(&error) else {
                 return Err(AwsFailure::of(WRITE, error));
             };
-            if failed(put) {
+            if is_refused(put) {
                 return exists(put.item().cloned());
-            } else if failed(fence) {
+            } else if is_refused(fence) {
                 return Ok(Written::FenceRefused);
-            } else if attempt == MAX_ATTEMPTS {
+            } else if !backoff.pause().await {
                 // A conflict with another transaction or a throttle: neither a duplicate nor a refusal.
                 return Err(AwsFailure { kind: FailureKind::Busy, ..AwsFailure::of(WRITE, error) });
             }
-            tokio::time::sleep(Duration::from_millis(20 << attempt)).await;
-            attempt += 1;
         }
     }
 }
 
 fn exists(item: Option<Item>) -> Result<Written, AwsFailure> {
     super::read::record(item.unwrap_or_default()).map(|record| Written::Exists(Box::new(record)))
-}
-
-fn failed(reason: &CancellationReason) -> bool {
-    reason.code() == Some("ConditionalCheckFailed")
-}
-
-/// Why each of the two actions was cancelled, when that is what happened.
-fn cancellation(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason; 2]> {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons().try_into().ok()
-        }
-        _ => None,
-    }
 }

@@ -1,0 +1,97 @@
+//! Mutations: bugs that the simulator plants in the real code, to show that it finds them.
+//!
+//! Without the feature `mutations`, which no shipped function has, [`is_planted`] is `false` at compile time and the
+//! planted branches vanish.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! mutations {
+    ($($(#[doc = $doc:literal])+ $mutation:ident = $name:literal,)+) => {
+        /// A bug that can be planted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutation {
+            $($(#[doc = $doc])+ $mutation,)+
+        }
+
+        impl Mutation {
+            /// All mutations.
+            pub const ALL: &[Self] = &[$(Self::$mutation),+];
+
+            /// The name on the command line.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$mutation => $name,)+
+                }
+            }
+        }
+    };
+}
+
+mutations! {
+    /// A redrive deletes a letter before it has sent the letter's message.
+    LetterDeletedBeforeSent = "letter-deleted-before-sent",
+    /// The consumer marks a refused event before its letter is written.
+    MarkedBeforeLetter = "marked-before-letter",
+    /// The consumer commits events behind one that must come first.
+    BlockedIgnored = "blocked-ignored",
+    /// Transactions that conflict are retried in step.
+    ConflictWithoutJitter = "conflict-without-jitter",
+    /// The producer publishes several events of a tenant in one batch of an ordered topic.
+    EntryOvertakes = "entry-overtakes",
+    /// A slow query of totals opens the breaker of its cell's writes.
+    TotalsOpenBreaker = "totals-open-breaker",
+}
+
+impl fmt::Display for Mutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Mutation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|mutation| mutation.as_str() == text).copied();
+        found.ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|mutation| mutation.as_str()).collect();
+            format!("expected one of {}", all.join(", "))
+        })
+    }
+}
+
+#[cfg(feature = "mutations")]
+mod planted {
+    use std::cell::Cell;
+
+    use super::Mutation;
+
+    thread_local! {
+        // A simulated run is one thread.
+        static PLANTED: Cell<Option<Mutation>> = const { Cell::new(None) };
+    }
+
+    /// Plants a mutation in this thread, or removes the one it has.
+    pub fn plant(mutation: Option<Mutation>) {
+        PLANTED.set(mutation);
+    }
+
+    /// Returns whether this thread runs with `mutation`.
+    #[must_use]
+    pub fn is_planted(mutation: Mutation) -> bool {
+        PLANTED.get() == Some(mutation)
+    }
+}
+
+#[cfg(feature = "mutations")]
+pub use planted::{is_planted, plant};
+
+/// Returns whether this thread runs with `mutation`: never, without the feature `mutations`.
+#[cfg(not(feature = "mutations"))]
+#[must_use]
+#[inline(always)]
+pub const fn is_planted(_: Mutation) -> bool {
+    false
+}
