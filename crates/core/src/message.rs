@@ -7,8 +7,10 @@ use serde::de::{Error as _, IgnoredAny};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use crate::event::rfc3339;
+use crate::hex::hex;
 use crate::limits::MAX_MESSAGE;
 use crate::{CellId, Epoch, EventId, EventRecord, EventType, NewEvent, TenantId};
 
@@ -59,6 +61,15 @@ pub fn largest_size(tenant: &TenantId, event: &NewEvent) -> usize {
 #[must_use]
 pub fn fits(tenant: &TenantId, event: &NewEvent) -> bool {
     largest_size(tenant, event) <= MAX_MESSAGE
+}
+
+/// The deduplication id of an event's message on a FIFO topic or queue: SHA-256 over tenant and event id, in hexadecimal.
+/// Tenants may name their events alike, and deduplication may be scoped to the whole topic or queue
+/// (<https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html>): two tenants' events must never count as one.
+#[must_use]
+pub fn deduplication_id(tenant: &TenantId, event: EventId) -> String {
+    let hash = Sha256::new().chain_update(tenant.as_str()).chain_update([0]).chain_update(event.to_bytes());
+    hex(hash.finalize())
 }
 
 impl Message {
@@ -283,6 +294,15 @@ mod tests {
         assert!(!text.contains(['\u{ffff}', '\u{fffe}']), "{text}");
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["data"], "a\u{ffff}b\u{fffe}");
+    }
+
+    #[test]
+    fn equal_events_of_two_tenants_are_two_messages() {
+        let id = |tenant: &str, name| deduplication_id(&tenant.parse().unwrap(), EventId::named("k", name));
+        assert_eq!(id("acme", "1"), id("acme", "1"));
+        assert_ne!(id("acme", "1"), id("globex", "1"));
+        assert_ne!(id("acme", "1"), id("acme", "2"));
+        assert_eq!(id("acme", "1").len(), 64);
     }
 
     #[test]
