@@ -11,6 +11,7 @@ mod faults;
 mod fence;
 mod lease;
 mod listing;
+mod mutations;
 mod ordering;
 mod pipeline;
 mod samples;
