@@ -325,7 +325,8 @@ mod tests {
         let faults = Faults::new(1);
         let call = |entries: usize| faults.decide("SNS", "PublishBatch", || entries, |_| true).1;
         let at = |places: &[usize]| Some(FaultKind::EntriesFail(Entries::At(places.into())));
-        let middle = faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::At(vec![1]))).times(1));
+        let middle =
+            faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::At(vec![1]))).times(1));
         assert_eq!((call(0), call(1), faults.hits(middle)), (None, None, 0));
         assert_eq!((call(3), call(3), faults.hits(middle)), (at(&[1]), None, 1));
         let suffix = faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::PartialFailure { from: 2 }));

@@ -124,10 +124,10 @@ fn answer(protocol: Protocol, service: &str, message: &str) -> Response<Bytes> {
              <RequestID>{id}</RequestID></Response>"
         )
         .into_bytes(),
-        Protocol::RestXml if service.starts_with("s3") => format!(
-            "<Error><Code>NotImplemented</Code><Message>{text}</Message><RequestId>{id}</RequestId></Error>"
-        )
-        .into_bytes(),
+        Protocol::RestXml if service.starts_with("s3") => {
+            format!("<Error><Code>NotImplemented</Code><Message>{text}</Message><RequestId>{id}</RequestId></Error>")
+                .into_bytes()
+        }
         Protocol::RestXml => format!(
             "<ErrorResponse><Error><Type>Sender</Type><Code>NotImplemented</Code><Message>{text}</Message></Error>\
              <RequestId>{id}</RequestId></ErrorResponse>"

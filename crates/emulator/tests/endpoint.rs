@@ -61,6 +61,163 @@ async fn the_endpoint_serves_all_three_services_and_stops() {
     poll.abort();
 }
 
+/// Serves a stack until the test ends.
+async fn serve(aws: &Aws) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, aws) = (listener.local_addr().unwrap(), aws.clone());
+    tokio::spawn(async move { aws.serve(listener, std::future::pending()).await });
+    address
+}
+
+/// What is answered to these bytes, up to the end of the connection.
+async fn exchange(address: std::net::SocketAddr, bytes: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+fn request(line: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+}
+
+#[tokio::test]
+async fn queue_urls_are_those_of_the_endpoint_that_was_asked() {
+    let aws = Aws::builder().build();
+    let address = serve(&aws).await;
+    let ask = async |host: &str, operation: &str, body: &str| {
+        let headers = format!(
+            "host: {host}\r\nx-amz-target: AmazonSQS.{operation}\r\ncontent-type: application/x-amz-json-1.0\r\n"
+        );
+        exchange(address, &request("POST /", &headers, body)).await
+    };
+    let redrive = r#"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:q\",\"maxReceiveCount\":3}"#;
+    let source = format!(r#"{{"QueueName":"source","Attributes":{{"RedrivePolicy":"{redrive}"}}}}"#);
+    let url = format!("http://{address}/000000000000/q");
+    for host in [address.to_string(), "stack.internal:4566".into(), "[::1]:4566".into()] {
+        for (operation, body, queue) in [
+            ("CreateQueue", r#"{"QueueName":"q"}"#, "q"),
+            ("CreateQueue", &source, "source"),
+            ("GetQueueUrl", r#"{"QueueName":"q"}"#, "q"),
+            ("ListQueues", "{}", "q"),
+            ("ListDeadLetterSourceQueues", &format!(r#"{{"QueueUrl":"{url}"}}"#), "source"),
+        ] {
+            let answer = ask(&host, operation, body).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
+            assert!(answer.contains(&format!(r#""http://{host}/000000000000/{queue}""#)), "{operation}: {answer}");
+            assert!(!answer.contains("amazonaws"), "{operation}: {answer}");
+        }
+    }
+    // In process there is no host; the stack says where it is served.
+    let sqs = aws_sdk_sqs::Client::new(&aws.sdk_config());
+    let url = async || sqs.get_queue_url().queue_name("q").send().await.unwrap().queue_url.unwrap();
+    assert_eq!(url().await, "https://sqs.us-east-1.amazonaws.com/000000000000/q");
+    aws.set_endpoint("http://127.0.0.1:4566/");
+    assert_eq!(url().await, "http://127.0.0.1:4566/000000000000/q");
+}
+
+#[tokio::test]
+async fn the_endpoint_says_that_it_is_up() {
+    let address = serve(&Aws::builder().build()).await;
+    let get = exchange(address, &request("GET /health", "host: x\r\n", "")).await;
+    assert!(get.starts_with("HTTP/1.1 200"), "{get}");
+    assert!(
+        get.ends_with("{\"services\":[\"dynamodb\",\"dynamodbstreams\",\"sns\",\"sqs\"],\"status\":\"ok\"}\n"),
+        "{get}"
+    );
+    for path in ["/health", "/"] {
+        let head = exchange(address, &request(&format!("HEAD {path}"), "host: x\r\n", "")).await;
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_arrives_is_not_waited_for() {
+    let address = serve(&Aws::builder().build()).await;
+    let headers = "host: x\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 15\r\n\r\n";
+    let answer = exchange(address, &format!("POST / HTTP/1.1\r\n{headers}{{")).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("connection: close"), "{answer}");
+    // Nor are headers.
+    let answer = exchange(address, "POST / HTTP/1.1\r\nhost: x\r\nx-amz-").await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn services_that_are_not_emulated_are_refused_in_their_own_protocol() {
+    let aws = Aws::builder().build();
+    let ask = async |method: &str, path: &str, headers: &[(&'static str, &str)], body: &'static str| {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = aws.handle(request.body(bytes::Bytes::from_static(body.as_bytes())).unwrap()).await;
+        let text = String::from_utf8_lossy(response.body()).into_owned();
+        assert!(response.status().is_client_error(), "{text}");
+        assert!(text.contains("This endpoint emulates DynamoDB, DynamoDB Streams, SNS and SQS."), "{text}");
+        (response.headers()["content-type"].to_str().unwrap().to_string(), text)
+    };
+    let signed =
+        |service: &str| format!("AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/{service}/aws4_request, x=y");
+    let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+
+    // Signed or not.
+    let sts = "Action=GetCallerIdentity&Version=2011-06-15";
+    for headers in [vec![form], vec![form, ("authorization", &signed("sts"))]] {
+        let (kind, text) = ask("POST", "/", &headers, sts).await;
+        assert_eq!(kind, "text/xml");
+        assert!(text.starts_with("<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>"), "{text}");
+        assert!(text.contains("<Message>STS GetCallerIdentity is not emulated."), "{text}");
+    }
+    let (_, text) = ask("POST", "/", &[form], "Action=<&>&Version=2010-05-08").await;
+    assert!(text.contains("<Message>IAM &lt;"), "{text}");
+    let (_, text) =
+        ask("POST", "/", &[form, ("authorization", &signed("ec2"))], "Action=DescribeVpcs&Version=2016-11-15").await;
+    assert!(
+        text.starts_with("<Response><Errors><Error><Code>InvalidAction</Code><Message>EC2 DescribeVpcs is"),
+        "{text}"
+    );
+
+    let (kind, text) = ask("GET", "/bucket?list-type=2", &[("authorization", &signed("s3"))], "").await;
+    assert_eq!(kind, "application/xml");
+    assert!(text.starts_with("<Error><Code>NotImplemented</Code><Message>S3 GET /bucket is not emulated."), "{text}");
+
+    let target = ("x-amz-target", "GraniteServiceVersion20100801.PutMetricData");
+    let (kind, text) = ask("POST", "/", &[target, ("authorization", &signed("monitoring"))], "{}").await;
+    assert_eq!(kind, "application/x-amz-json-1.1");
+    let error: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(error["__type"], "UnknownOperationException");
+    assert!(error["message"].as_str().unwrap().starts_with("CloudWatch PutMetricData is not emulated."), "{text}");
+    let (_, text) = ask("POST", "/", &[("x-amz-target", "secretsmanager.GetSecretValue")], "{}").await;
+    assert!(text.contains("Secrets Manager GetSecretValue is not emulated."), "{text}");
+
+    let lambda = [("authorization", &*signed("lambda")), ("content-type", "application/json")];
+    let (kind, text) = ask("POST", "/2015-03-31/functions/f/invocations", &lambda, "{}").await;
+    assert_eq!(kind, "application/json");
+    assert!(text.contains("Lambda POST /2015-03-31/functions/f/invocations is not emulated."), "{text}");
+
+    let cbor = [("smithy-protocol", "rpc-v2-cbor"), ("authorization", &*signed("monitoring"))];
+    let (kind, text) = ask("POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", &cbor, "").await;
+    assert_eq!(kind, "application/cbor");
+    assert!(text.contains("CloudWatch PutMetricData is not emulated."), "{text}");
+
+    // Of what is emulated, operations that are not.
+    for (target, what) in [
+        ("DynamoDB_20120810.CreateBackup", "DynamoDB CreateBackup is not emulated."),
+        ("DynamoDBStreams_20120810.Nonsense", "DynamoDB Nonsense is not emulated."),
+        ("AmazonSQS.AddPermission", "SQS AddPermission is not emulated."),
+    ] {
+        let (_, text) = ask("POST", "/", &[("x-amz-target", target)], "{}").await;
+        assert!(text.contains(what), "{text}");
+    }
+    let (_, text) = ask("POST", "/", &[form], "Action=CreatePlatformEndpoint&Version=2010-03-31").await;
+    assert!(text.contains("SNS CreatePlatformEndpoint is not emulated."), "{text}");
+    let (_, text) = ask("GET", "/", &[], "").await;
+    assert!(text.contains("A service that answers GET / is not emulated."), "{text}");
+}
+
 #[tokio::test]
 async fn wrong_requests_are_answered() {
     let aws = Aws::builder().build();

@@ -94,8 +94,7 @@ impl DynamoDb {
             Meeting::Refused(status, body) => Err(Refusal { status, body }),
             Meeting::InPart(request, name, unprocessed) => {
                 let rest = request.to_string();
-                let answer =
-                    if is_empty(&request) { "{}".into() } else { self.run_now(&mut state, operation, &rest)? };
+                let answer = if is_empty(&request) { "{}".into() } else { self.run_now(&mut state, operation, &rest)? };
                 Ok(with_unprocessed(&answer, name, unprocessed))
             }
         }

@@ -28,7 +28,8 @@ impl DynamoDb {
         let mut answer = serde_json::to_value(&described).map_err(internal)?;
         let description = &mut answer["StreamDescription"];
         let limit = request.limit.unwrap_or(100).clamp(1, 100);
-        let rest: Vec<_> = stream.shards.iter().filter(|s| request.after.as_ref().is_none_or(|id| s.id() > *id)).collect();
+        let rest: Vec<_> =
+            stream.shards.iter().filter(|s| request.after.as_ref().is_none_or(|id| s.id() > *id)).collect();
         let now = self.context.clock.ms();
         let shards = rest.iter().take(limit).map(|shard| {
             shard.expire(now);

@@ -14,12 +14,7 @@ const PAGE: usize = 100;
 
 impl Sns {
     /// Runs one operation. Batch entries at `failing` fail by injection.
-    pub(crate) fn call(
-        self: &Arc<Self>,
-        action: &str,
-        params: &Params,
-        failing: &[usize],
-    ) -> Result<String, ApiError> {
+    pub(crate) fn call(self: &Arc<Self>, action: &str, params: &Params, failing: &[usize]) -> Result<String, ApiError> {
         let xml = match action {
             "Publish" => self.publish(params),
             "PublishBatch" => self.publish_batch(params, failing),

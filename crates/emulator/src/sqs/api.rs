@@ -28,9 +28,7 @@ impl Sqs {
             "SendMessageBatch" => self.send_batch(read(body)?, failing),
             "ReceiveMessage" => self.receive_message(read(body)?).await,
             "DeleteMessage" => self.delete_message(&read(body)?),
-            "DeleteMessageBatch" => {
-                batch(read(body)?, failing, |url, entry: &ByReceipt| self.delete_entry(url, entry))
-            }
+            "DeleteMessageBatch" => batch(read(body)?, failing, |url, entry: &ByReceipt| self.delete_entry(url, entry)),
             "ChangeMessageVisibility" => {
                 let request: ByReceipt = read(body)?;
                 self.change_entry(&request.queue_url, &request)?;

@@ -63,11 +63,7 @@ pub(super) fn batch(
     check_batch(request.entries.iter().map(|e| e.id.as_str()))?;
     let (mut ok, mut failed) = (Vec::new(), Vec::new());
     for (i, entry) in request.entries.iter().enumerate() {
-        let result = if failing.contains(&i) {
-            Err(injected_error())
-        } else {
-            each(&request.queue_url, entry)
-        };
+        let result = if failing.contains(&i) { Err(injected_error()) } else { each(&request.queue_url, entry) };
         match result {
             Ok(()) => ok.push(json!({ "Id": entry.id })),
             // The queue is missing: the request fails, not its entries.

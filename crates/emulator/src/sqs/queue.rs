@@ -59,13 +59,7 @@ pub(super) struct Counts {
 }
 
 impl Queue {
-    pub(super) fn new(
-        name: &str,
-        arn: String,
-        attributes: QueueAttributes,
-        order: Option<StdRng>,
-        now: u64,
-    ) -> Self {
+    pub(super) fn new(name: &str, arn: String, attributes: QueueAttributes, order: Option<StdRng>, now: u64) -> Self {
         Self {
             name: name.into(),
             arn: arn.into(),

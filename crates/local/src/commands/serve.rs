@@ -1,16 +1,21 @@
 //! `cellstack-local serve`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
 use cellstack_local::names::REGION;
 use cellstack_local::serve::Served;
-use cellstack_local::{Pipeline, Stack};
+use cellstack_local::{Disorder, Pipeline, Stack};
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::print;
 
+/// How long the process may take to end after the first signal: longer than the stack cuts off what is under way.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Tenants that every served stack has, placed in the cells in this order.
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
@@ -36,6 +41,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> Result<ExitCode> {
+        let interrupted = interrupted()?;
         let served = Served::start(self.stack().await?, self.port, self.endpoint_port).await?;
         print(format_args!(
             "ready: function URL http://{}, AWS endpoint http://{} (region {REGION}), cells {}",
@@ -43,13 +49,14 @@ impl Serve {
             served.endpoint,
             served.stack.cells().iter().map(CellId::as_str).collect::<Vec<_>>().join(" ")
         ));
-        interrupted().await?;
+        interrupted.await.context("nobody watches for signals")?;
         served.stop().await?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn stack(&self) -> Result<Stack> {
-        let mut builder = Stack::builder().pipeline(Pipeline::IMPATIENT).seed(rand::random());
+        let mut builder =
+            Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
         for (at, cell) in self.cells.iter().enumerate() {
             if self.cells[..at].contains(cell) {
                 bail!("--cells names {cell} twice");
@@ -65,13 +72,47 @@ impl Serve {
     }
 }
 
-/// Ctrl-C, or the signal a supervisor ends programs with.
-async fn interrupted() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
+/// Resolves with the first Ctrl-C, or the signal a supervisor ends programs with. From then on the process ends, whatever
+/// its functions do: at once with the second signal, else when they have had their time.
+///
+/// A thread of its own watches, since a processor that blocks can hold up every other one.
+fn interrupted() -> Result<oneshot::Receiver<()>> {
+    let (first, interrupted) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let code = runtime.block_on(watch(signals, first));
+        std::process::exit(code);
+    })?;
+    Ok(interrupted)
+}
+
+/// Watches until the process has to end; with which code.
+async fn watch(mut signals: Signals, first: oneshot::Sender<()>) -> i32 {
+    signals.next().await;
+    // Nobody waits for it only where the server has failed already.
+    let _ = first.send(());
     tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt?,
-        _ = terminate.recv() => {}
+        code = signals.next() => code,
+        () = tokio::time::sleep(PATIENCE) => 0,
     }
-    Ok(())
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one; the exit code of a process that it ends.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => 130,
+            _ = self.terminate.recv() => 143,
+        }
+    }
 }

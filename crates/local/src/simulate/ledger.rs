@@ -48,18 +48,21 @@ async fn records(stack: &Stack, table: &str) -> Result<Vec<Value>> {
     let described = stack.dynamodb().describe_table().table_name(table).send().await?;
     let arn = described.table.and_then(|table| table.latest_stream_arn).context("a table without stream")?;
     let stream = call(stack, "DescribeStream", &json!({ "StreamArn": arn })).await?;
-    let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
-    let from = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
-    let mut iterator = call(stack, "GetShardIterator", &from).await?["ShardIterator"].take();
     let mut all = Vec::new();
-    loop {
-        let mut page = call(stack, "GetRecords", &json!({ "ShardIterator": iterator })).await?;
-        match page["Records"].take() {
-            Value::Array(records) if !records.is_empty() => all.extend(records),
-            _ => return Ok(all),
+    // One shard after the other: a tenant's items share one, so that theirs is the order of its writes.
+    for shard in stream["StreamDescription"]["Shards"].as_array().into_iter().flatten() {
+        let from = json!({ "StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON" });
+        let mut iterator = call(stack, "GetShardIterator", &from).await?["ShardIterator"].take();
+        loop {
+            let mut page = call(stack, "GetRecords", &json!({ "ShardIterator": iterator })).await?;
+            match page["Records"].take() {
+                Value::Array(records) if !records.is_empty() => all.extend(records),
+                _ => break,
+            }
+            iterator = page["NextShardIterator"].take();
         }
-        iterator = page["NextShardIterator"].take();
     }
+    Ok(all)
 }
 
 async fn call(stack: &Stack, operation: &str, body: &Value) -> Result<Value> {
