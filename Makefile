@@ -48,6 +48,7 @@ test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a
 	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL)
 	cargo test --locked --workspace
 	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory sdks
 	terraform/local/check
 	$(MAKE) test-deployed
 
@@ -55,6 +56,11 @@ test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a
 api: ## Hold the served API against docs/openapi.yaml with schemathesis
 	@$(NEED_CARGO); $(NEED_PYTHON)
 	@tests/api/check
+
+.PHONY: sdks
+sdks: ## Let boto3 and the AWS SDK for JavaScript use the served stack, and go nowhere else (needs Node.js)
+	@$(NEED_CARGO); $(NEED_PYTHON)
+	@tests/sdks/check
 
 .PHONY: fuzz
 fuzz: ## Hand the router a million requests that are right, nearly right and nowhere near
