@@ -79,7 +79,10 @@ impl Serve {
 fn interrupted() -> Result<oneshot::Receiver<()>> {
     let (first, interrupted) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let signals = runtime.block_on(async { Signals::listen() })?;
+    let signals = {
+        let _entered = runtime.enter();
+        Signals::listen()?
+    };
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let code = runtime.block_on(watch(signals, first));
         std::process::exit(code);
