@@ -5,12 +5,14 @@ use std::time::Duration;
 use aws_types::SdkConfig;
 use cellstack_core::Ambient;
 use cellstack_core::limits::ANSWER_RESERVE;
+use lambda_http::http::Method;
 use lambda_http::{Body, Response};
 
 use crate::answer;
 use crate::call::{Call, Query};
 use crate::cell::Cells;
 use crate::clock::Clock;
+use crate::failover::Standby;
 use crate::intake;
 use crate::invocation::{Invocation, Reply};
 use crate::metrics::{Metric, Metrics};
@@ -27,6 +29,7 @@ pub struct Router<A> {
     pub(crate) resolver: Resolver<A>,
     pub(crate) cells: Cells<A>,
     pub(crate) metrics: Metrics,
+    pub(crate) standby: Standby,
     identity: Identity<A>,
     warm_up: bool,
 }
@@ -40,6 +43,7 @@ impl<A: Ambient + Clone> Router<A> {
             resolver: Resolver::new(config, &settings, &clock, metrics.clone()),
             cells: Cells::new(config.clone(), clock.clone(), metrics.clone()),
             identity: Identity::new(settings.tenant_source, ambient),
+            standby: settings.standby,
             warm_up: settings.warm_up,
             clock,
             metrics,
@@ -79,6 +83,7 @@ impl<A: Ambient + Clone> Router<A> {
                 Kind::Unauthenticated => self.metrics.count(Metric::Unauthenticated),
                 _ => {}
             }
+            let problem = if method == Method::POST { problem.of_post() } else { problem };
             problem.into_response(request_id)
         });
         visit.stamp(&mut response, request_id);
@@ -104,8 +109,8 @@ impl<A: Ambient + Clone> Router<A> {
             }
             Call::ListEvents(listing) => self.list_events(&tenant(query.tenant()?)?, &listing, visit).await,
             Call::GetEvent(id) => self.get_event(&tenant(query.tenant()?)?, id, visit).await,
-            Call::Totals => self.totals(&tenant(query.tenant()?)?, visit).await,
-            Call::Route => answer::route(&self.route(&tenant(query.tenant()?)?, visit).await?.route),
+            Call::Totals(page) => self.totals(&tenant(query.tenant()?)?, &page, visit).await,
+            Call::Route => self.show_route(&tenant(query.tenant()?)?, visit).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result};
 use cellstack_core::directory::Directory;
 use cellstack_core::placement::{Placed, Placement};
-use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, TenantRoute, aws};
+use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, aws};
 use clap::Args;
 
 use super::print;
@@ -61,9 +61,9 @@ impl Place {
         };
         for Wish { tenant, cell, standby } in &self.placements {
             let route = match placement.place(tenant, cell, &table(cell).await?, now_ms).await? {
-                Placed::New => {
+                Placed::New(route) => {
                     print(format_args!("{tenant} placed in {cell}"));
-                    TenantRoute::first(tenant.clone(), cell.clone())
+                    route
                 }
                 Placed::Already(route) if route.cell_id == *cell => {
                     print(format_args!("{tenant} is in {cell}"));
