@@ -81,7 +81,7 @@ impl Problem {
     }
 
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
-        let detail = format!("Use {allow} here.");
+        let detail = format!("This path takes {allow}.");
         Self { kind: Kind::MethodNotAllowed, detail, allow: Some(allow) }
     }
 
