@@ -2,12 +2,12 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::Message;
 use cellstack_core::aws::AwsFailure;
 use cellstack_core::cell_table::key;
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::{EventKey, EventStatus, rfc3339};
 use cellstack_core::limits::MAX_REASON;
+use cellstack_core::{Message, TenantId};
 
 use crate::batch::{Delivery, Job, Unfit};
 use crate::handler::Consumer;
@@ -112,7 +112,8 @@ impl<P, A: cellstack_core::Ambient> Consumer<P, A> {
         let (tenant, event) = (message.map(|message| message.tenant.clone()), message.map(|message| message.id));
         let letter = DeadLetter::new(draft, tenant, event, &delivery.body);
         letter.send(&self.clients.sqs, &self.settings.dlq_url).await?;
-        tracing::warn!(%reason, detail, tenant = ?letter.tenant, event = ?letter.event, "given up");
+        let (tenant, event) = (letter.tenant.as_ref().map(TenantId::as_str), letter.event.map(tracing::field::display));
+        tracing::warn!(%reason, detail, tenant, event, "given up");
         Ok(())
     }
 }

@@ -74,6 +74,11 @@ pub const CELL_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(350);
 /// until it has, the cell's requests each hold an environment for this long: their number a second times this must leave
 /// room for the others in the router's concurrency.
 pub const CELL_TIMEOUT: Duration = Duration::from_millis(750);
+/// Longest time between the moment a router decides on a write and the moment the write lands or never will. A move waits
+/// this long after the last router's lease before it closes the fence, so the router's function may not have more: Lambda ends
+/// it then, and what was given up before is reset and not delivered later (`aws/transport/connect.rs`).
+pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
+const _: () = assert!(pipeline::ROUTER_TIMEOUT.as_millis() <= LONGEST_WRITE.as_millis());
 /// How long the one request may take that finds out whether a cell, the map or the registry is back.
 pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
 /// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would

@@ -42,13 +42,13 @@ impl Call {
     pub(crate) fn of(method: &Method, path: &str, query: &Query<'_>) -> Result<Self, Problem> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let get = |call: Self| {
-            if method == Method::GET { Ok(call) } else { Err(Problem::method_not_allowed("GET")) }
+            if method == Method::GET { Ok(call) } else { Err(Problem::method_not_allowed("GET, HEAD")) }
         };
         match segments.as_slice() {
             ["v1", "events"] if method == Method::POST => Ok(Self::PostEvent),
             ["v1", "events"] if method == Method::GET => query.listing().map(Self::ListEvents),
-            ["v1", "events"] => Err(Problem::method_not_allowed("GET, POST")),
-            ["v1", "events", _] if method != Method::GET => Err(Problem::method_not_allowed("GET")),
+            ["v1", "events"] => Err(Problem::method_not_allowed("GET, HEAD, POST")),
+            ["v1", "events", _] if method != Method::GET => Err(Problem::method_not_allowed("GET, HEAD")),
             ["v1", "events", id] => {
                 id.parse().map(Self::GetEvent).map_err(|error| Problem::new(Kind::UnknownEvent, format!("{error}.")))
             }

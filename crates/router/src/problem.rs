@@ -96,7 +96,7 @@ impl Problem {
     }
 
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
-        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, format!("Use {allow} here.")) }
+        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, format!("This path takes {allow}.")) }
     }
 
     /// The failed call is logged, not told: it names resources.

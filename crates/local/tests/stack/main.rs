@@ -15,4 +15,5 @@ mod pipeline;
 mod samples;
 mod snapshot;
 mod standby;
+mod text;
 mod world;

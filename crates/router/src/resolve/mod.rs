@@ -66,8 +66,8 @@ pub(crate) struct Resolver<A> {
 impl<A: Ambient + Clone> Resolver<A> {
     pub(crate) fn new(config: &aws_types::SdkConfig, settings: &Settings, clock: &Clock<A>, metrics: Metrics) -> Self {
         Self {
-            tenants: Arc::new(Source::tenants(config, &settings.tenant_map_table, clock.clone())),
-            cells: Arc::new(Source::cells(config, &settings.registry_table, clock.clone())),
+            tenants: Arc::new(Source::tenants(config, &settings.tenant_map_table, clock.clone(), metrics.clone())),
+            cells: Arc::new(Source::cells(config, &settings.registry_table, clock.clone(), metrics.clone())),
             snapshots: Snapshots::new(settings.snapshot.clone(), config.clone(), clock.clone()),
             metrics,
         }

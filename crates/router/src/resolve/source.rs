@@ -22,6 +22,7 @@ use super::flight::{Flights, Turn};
 use crate::breaker::{Breaker, Pass};
 use crate::clients;
 use crate::clock::Clock;
+use crate::metrics::{Metric, Metrics};
 use crate::problem::Problem;
 
 /// A kind of thing that is looked up.
@@ -83,12 +84,13 @@ pub(super) struct Source<K: Key, A> {
     flights: Flights<K>,
     breaker: Breaker,
     clock: Clock<A>,
+    metrics: Metrics,
 }
 
 impl<A: Ambient> Source<TenantId, A> {
-    pub(super) fn tenants(config: &SdkConfig, table: &str, clock: Clock<A>) -> Self {
+    pub(super) fn tenants(config: &SdkConfig, table: &str, clock: Clock<A>, metrics: Metrics) -> Self {
         let cache = LeaseCache::new(TENANT_CACHE, TENANT_LEASE, NOT_FOUND_CACHE, NOT_FOUND_LEASE);
-        Self::new(TenantMap::new(lookups(config, "tenant-map"), table.to_owned()), cache, clock)
+        Self::new(TenantMap::new(lookups(config, "tenant-map"), table.to_owned()), cache, clock, metrics)
     }
 
     /// No tenant has this id, and none could: asking for it changes nothing and makes the connection.
@@ -100,9 +102,9 @@ impl<A: Ambient> Source<TenantId, A> {
 }
 
 impl<A: Ambient> Source<CellId, A> {
-    pub(super) fn cells(config: &SdkConfig, table: &str, clock: Clock<A>) -> Self {
+    pub(super) fn cells(config: &SdkConfig, table: &str, clock: Clock<A>, metrics: Metrics) -> Self {
         let cache = LeaseCache::new(CELL_CACHE, CELL_LEASE, CELL_CACHE, NOT_FOUND_LEASE);
-        Self::new(Directory::new(lookups(config, "registry"), table.to_owned()), cache, clock)
+        Self::new(Directory::new(lookups(config, "registry"), table.to_owned()), cache, clock, metrics)
     }
 }
 
@@ -111,8 +113,8 @@ fn lookups(config: &SdkConfig, name: &'static str) -> aws_sdk_dynamodb::Client {
 }
 
 impl<K: Key, A: Ambient> Source<K, A> {
-    fn new(table: K::Table, cache: LeaseCache<K, K::Value>, clock: Clock<A>) -> Self {
-        Self { table, cache, flights: Flights::new(), breaker: Breaker::default(), clock }
+    fn new(table: K::Table, cache: LeaseCache<K, K::Value>, clock: Clock<A>, metrics: Metrics) -> Self {
+        Self { table, cache, flights: Flights::new(), breaker: Breaker::default(), clock, metrics }
     }
 
     pub(super) fn now(&self) -> LeaseTime {
@@ -176,6 +178,9 @@ impl<K: Key, A: Ambient> Source<K, A> {
         // What answers is not left alone, whatever it answers: one tenant's broken entry must not close the map to all.
         let gone = |failure: &AwsFailure| matches!(failure.kind, FailureKind::Unavailable | FailureKind::Busy);
         let gone = answer.as_ref().is_err_and(gone);
+        if gone {
+            self.metrics.count(Metric::MapFailed);
+        }
         self.breaker.note(self.now(), !gone);
         Ok(self.cache.store(key.clone(), answer.map_err(Unread::Failed)?, sent))
     }

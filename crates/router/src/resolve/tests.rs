@@ -14,7 +14,7 @@ use crate::tenant::TenantSource;
 fn resolver(script: &Script) -> Resolver<PausedAmbient> {
     let settings = Settings::new("map".to_owned(), "registry".to_owned(), TenantSource::Header);
     let clock = Clock::new(PausedAmbient::new());
-    Resolver::new(&script.config(), &settings, &clock, Metrics { stack: None })
+    Resolver::new(&script.config(), &settings, &clock, Metrics::new(None))
 }
 
 /// An entry of the map.

@@ -17,7 +17,7 @@ const FENCED: Guard = Guard::Fence(FenceState::Open);
 fn cell(script: &Script) -> Cell<PausedAmbient> {
     let config = Arc::new(script.config());
     let clock = Clock::new(PausedAmbient::new());
-    Cell::new("alpha".parse().unwrap(), "table".to_owned(), config, clock, Metrics { stack: None })
+    Cell::new("alpha".parse().unwrap(), "table".to_owned(), config, clock, Metrics::new(None))
 }
 
 fn record() -> EventRecord {
