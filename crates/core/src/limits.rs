@@ -138,8 +138,18 @@ pub const RETRY_AFTER_DOWN: Duration = Duration::from_secs(30);
 /// Most actions in one `TransactWriteItems`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 pub const MAX_TRANSACTION: usize = 100;
-/// Tries of one tenant's transaction in the consumer before its messages go back to the queue.
-pub const TRANSACTION_TRIES: u32 = 5;
+/// Most events of one tenant that a consumer processes at once, where no order is kept: a batch of the default size.
+pub const EVENTS_AT_ONCE: usize = 10;
+/// Part of an invocation's time in which a consumer starts no further event, so that it can commit those it started: one
+/// call with all its retries.
+pub const COMMIT_RESERVE: Duration = OPERATION_TIMEOUT;
+/// Most digits of an amount before its decimal point. With [`AMOUNT_DECIMALS`], a transaction's hundred amounts add up
+/// within the 28 digits of a decimal, and 10^14 of them within the 38 digits of a DynamoDB number.
+pub const AMOUNT_INTEGER_DIGITS: usize = 15;
+/// Most digits of an amount behind its decimal point.
+pub const AMOUNT_DECIMALS: usize = 9;
+/// Calls of `PublishBatch` that a producer has under way at once, on a topic that keeps each tenant's order.
+pub const PUBLISH_CALLS: usize = 4;
 /// Entries and bytes of one `PublishBatch` (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
 pub const PUBLISH_BATCH_ENTRIES: usize = 10;
 /// Bytes of one `PublishBatch`, all entries together.
@@ -161,8 +171,14 @@ pub mod pipeline {
     pub const QUEUE_BATCH: usize = 10;
     /// Consumers of one cell at once.
     pub const QUEUE_CONCURRENCY: usize = 10;
-    /// Receives of a message before it goes to the dead-letter queue.
-    pub const MAX_RECEIVES: u32 = 5;
+    /// Tries of an event before the consumer gives it up.
+    pub const MAX_TRIES: u32 = 5;
+    /// Longest that one call of the processor may take.
+    pub const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Receives of a message before the queue itself moves it to the dead-letter queue. A last resort, for what the
+    /// consumer can't count: a function that ends at its start, or that Lambda throttles for hours. The last of ten
+    /// events of a tenant, behind nine that end the process, is received some 40 times before its own tries are over.
+    pub const MAX_RECEIVES: u32 = 50;
     /// Function time-out of the router.
     pub const ROUTER_TIMEOUT: Duration = Duration::from_secs(10);
     /// Function time-out of the producer.
