@@ -181,8 +181,10 @@ impl Stack {
         let settings = cellstack_consumer::Settings {
             cell: cell.clone(),
             table: names.table.clone(),
+            queue_url: self.queue_url(&names.events).await?,
             dlq_url: self.queue_url(&names.dlq).await?,
-            max_receives: pipeline.max_receives,
+            max_tries: pipeline.max_tries,
+            event_timeout: pipeline.event_timeout,
         };
         let clients = cellstack_consumer::Clients { dynamodb: self.dynamodb(), sqs: self.sqs() };
         let ambient: Arc<dyn Ambient> = self.ambient.clone();

@@ -23,9 +23,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_http::Body;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::LocalAmbient;
+use crate::activity::Exchange;
 
 /// What AWS takes in one request, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -38,23 +42,42 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 /// Connections a listener that can't accept waits before it tries again (for example when file descriptors ran out).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many exchanges a slow listener may fall behind.
+const EXCHANGES: usize = 4_096;
+
 /// A router behind a URL.
 #[derive(Clone)]
 pub struct FunctionUrl {
     router: Arc<Router<Arc<LocalAmbient>>>,
     ambient: Arc<LocalAmbient>,
+    exchanges: broadcast::Sender<Exchange>,
 }
 
 impl FunctionUrl {
     /// Puts a router behind a URL.
     #[must_use]
-    pub const fn new(router: Arc<Router<Arc<LocalAmbient>>>, ambient: Arc<LocalAmbient>) -> Self {
-        Self { router, ambient }
+    pub fn new(router: Arc<Router<Arc<LocalAmbient>>>, ambient: Arc<LocalAmbient>) -> Self {
+        Self { router, ambient, exchanges: broadcast::channel(EXCHANGES).0 }
+    }
+
+    /// Requests and their answers from now on.
+    pub(crate) fn exchanges(&self) -> broadcast::Receiver<Exchange> {
+        self.exchanges.subscribe()
     }
 
     /// One request, as AWS would hand it to the function.
     pub async fn request(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
-        self.invoke(&self.invocation(&request, peer).to_string()).await
+        let started = Instant::now();
+        let id = EventId::fresh(&self.ambient).to_string();
+        let event = self.invocation(&request, peer, &id).to_string();
+        // The log lines of a request carry its id and path.
+        let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+        let response = self.invoke(&event).instrument(span).await;
+        if self.exchanges.receiver_count() > 0 {
+            // Fails only when the last listener has just gone.
+            let _ = self.exchanges.send(Exchange::new(&request, &response, started.elapsed()));
+        }
+        response
     }
 
     /// One invocation event, as `events/router/*.json` holds them.
@@ -76,7 +99,7 @@ impl FunctionUrl {
         }
     }
 
-    fn invocation(&self, request: &Request<Bytes>, peer: SocketAddr) -> serde_json::Value {
+    fn invocation(&self, request: &Request<Bytes>, peer: SocketAddr, id: &str) -> serde_json::Value {
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let headers = headers(request.headers());
         let host = headers.get("host").cloned().unwrap_or_else(|| "localhost".to_owned());
@@ -100,7 +123,7 @@ impl FunctionUrl {
                     "sourceIp": peer.ip().to_string(),
                     "userAgent": headers.get("user-agent"),
                 },
-                "requestId": EventId::fresh(&self.ambient).to_string(),
+                "requestId": id,
                 "routeKey": "$default",
                 "stage": "$default",
                 "time": "",

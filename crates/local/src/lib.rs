@@ -1,6 +1,7 @@
 //! The whole stack in one process: the handlers of the three Lambdas over the embedded AWS services, nothing but Cargo
 //! needed. [`Stack`] is the test double of the project and what `cellstack-local` serves.
 
+pub mod activity;
 mod ambient;
 mod cell;
 pub mod client;

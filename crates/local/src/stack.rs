@@ -27,7 +27,11 @@ use crate::{Disorder, LocalAmbient};
 pub struct Pipeline {
     /// How long a message that was not processed stays hidden. Whole seconds.
     pub visibility: Duration,
-    /// Receives of a message before it goes to the dead-letter queue.
+    /// Tries of an event before the consumer gives it up.
+    pub max_tries: u32,
+    /// Longest that one event may take.
+    pub event_timeout: Duration,
+    /// Receives of a message before its queue moves it to the dead-letter queue.
     pub max_receives: u32,
     /// Whether the events of a tenant keep their order.
     pub ordering: Ordering,
@@ -37,12 +41,14 @@ impl Pipeline {
     /// As deployed.
     pub const DEPLOYED: Self = Self {
         visibility: pipeline::VISIBILITY_TIMEOUT,
+        max_tries: pipeline::MAX_TRIES,
+        event_timeout: pipeline::EVENT_TIMEOUT,
         max_receives: pipeline::MAX_RECEIVES,
         ordering: Ordering::None,
     };
     /// For someone who watches: a poison event is in its dead-letter queue within seconds. The local handlers answer
     /// within milliseconds, so a short visibility timeout hides no work that is still going on.
-    pub const IMPATIENT: Self = Self { visibility: Duration::from_secs(1), max_receives: 3, ordering: Ordering::None };
+    pub const IMPATIENT: Self = Self { visibility: Duration::from_secs(1), max_tries: 3, ..Self::DEPLOYED };
 }
 
 /// Builds a [`Stack`].

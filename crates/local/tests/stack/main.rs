@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
 mod api;
+mod bench;
 mod dead_letters;
 mod deadline;
 mod environment;
@@ -15,4 +16,6 @@ mod pipeline;
 mod samples;
 mod snapshot;
 mod standby;
+mod suspects;
+mod text;
 mod world;
