@@ -18,7 +18,7 @@ const ALPHA: &str = "cellstack-cell-alpha";
 const ENVIRONMENTS: u64 = 20;
 /// Of each environment: together 100 a second.
 const PAUSE: Duration = Duration::from_millis(200);
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(60);
 
 /// Events of the tenant, counted page by page.
 async fn events(world: &World) -> i32 {
@@ -87,9 +87,9 @@ async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() 
     let (all, accepted, longest) = answers.into_iter().fold((0, 0, Duration::ZERO), |(all, accepted, longest), one| {
         (all + one.0, accepted + one.1, longest.max(one.2))
     });
-    assert!(all > 1_900, "{all}");
+    assert!(all > 5_700, "{all}");
     assert!(f64::from(accepted) >= 0.999 * f64::from(all), "{accepted} of {all}");
     assert!(longest <= Duration::from_secs(2), "{longest:?}");
-    assert!(faults.hits(of_writes) > 500 && faults.hits(of_closing) > 0);
+    assert!(faults.hits(of_writes) > 1_500 && faults.hits(of_closing) > 0);
     assert_eq!(events(&world).await, landed, "from its return on nothing lands");
 }
