@@ -22,6 +22,9 @@ use super::record::Record;
 /// come to rest, nothing accepted may be lost and nothing done twice. A seed decides all of it: the same seed runs the
 /// same way again. Exit 1 on a violation, or where 100 seeds or more leave an await point without a kill.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  cellstack-local simulate --seeds 1..3 --events 40
+  cellstack-local simulate --scenario one-cell-down --tenants 20")]
 pub(crate) struct Simulate {
     /// The seeds to run: one, or FIRST..LAST, both included
     #[arg(long, value_name = "SEEDS", default_value = "1..200", value_parser = seeds)]
