@@ -162,11 +162,7 @@ pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts:
         EventStatus::Failed => on_item.max(claim.redrives.unwrap_or_default()) + 1,
     };
     // The cap bounds what is sent. A letter that needs no sending is settled however often it came.
-    if redrive > max_attempts {
-        Action::Leave(Left::AttemptCap(redrive - 1))
-    } else {
-        Action::Send { status, redrive }
-    }
+    if redrive > max_attempts { Action::Leave(Left::AttemptCap(redrive - 1)) } else { Action::Send { status, redrive } }
 }
 
 /// The redrive to come of an event that is still `accepted`.
@@ -268,7 +264,12 @@ mod tests {
     #[test]
     fn a_run_that_is_run_again_takes_the_number_that_the_killed_one_took() {
         let decided = |status, redrives| {
-            decide(&id("beta"), ItemState::Held { status, redrives }, Claim { redrives: Some(1), fresh_refusal: false }, 9)
+            decide(
+                &id("beta"),
+                ItemState::Held { status, redrives },
+                Claim { redrives: Some(1), fresh_refusal: false },
+                9,
+            )
         };
         let (accepted, failed) = (EventStatus::Accepted, EventStatus::Failed);
         assert_eq!(decided(accepted, 2), Action::Send { status: accepted, redrive: 2 }, "prepared, and not sent");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use cellstack_local::simulate::{
-    CONCURRENCY, CutOff, Plant, Wake, black_swan, control_plane_cut, draw, each_seed, one_cell_down,
+    CONCURRENCY, CutOff, Mutation, Wake, black_swan, control_plane_cut, draw, each_seed, one_cell_down,
 };
 
 use super::print;
@@ -83,12 +83,16 @@ pub(super) fn one_cell_down_scenario(cells: usize, tenants: usize) -> Result<Exi
     Ok(if unharmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(super) fn control_plane_cut_scenario(seeds: &[u64], threads: usize, plant: Option<Plant>) -> Result<ExitCode> {
+pub(super) fn control_plane_cut_scenario(
+    seeds: &[u64],
+    threads: usize,
+    mutation: Option<Mutation>,
+) -> Result<ExitCode> {
     let (mut all, mut played, mut violated) = (CutOff::default(), 0, None);
     each_seed(
         seeds,
         threads,
-        |seed| control_plane_cut(seed, plant, false),
+        |seed| control_plane_cut(seed, mutation, false),
         |one| {
             played += 1;
             add(&mut all, &one);
