@@ -69,6 +69,12 @@ enum Scenario {
     BlackSwan,
     /// One cell down, then slow, for 60 simulated seconds: what the others' callers notice
     OneCellDown,
+    /// The tenant map gone, one tenant with 100 writes/s, all of them fenced; and then its fence is closed
+    BusyTenant,
+    /// One cell fails, is marked down for ten simulated minutes, recovers: its tenants' standbys hold their events
+    MarkedDown,
+    /// One cell fails for 60 simulated seconds: how soon it serves again, and what it had to bear
+    Recovery,
     /// Tenant map and registry cut off for ten simulated minutes, under each of the seeds: who is still served, and how
     ControlPlaneCut,
 }
@@ -101,6 +107,13 @@ impl Simulate {
             }
             Some(Scenario::OneCellDown) => {
                 super::scenario::one_cell_down_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
+            }
+            Some(Scenario::BusyTenant) => super::scenario::busy_tenant_scenario(self.mutation),
+            Some(Scenario::MarkedDown) => {
+                super::scenario::marked_down_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
+            }
+            Some(Scenario::Recovery) => {
+                super::scenario::recovery_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
             }
             Some(Scenario::ControlPlaneCut) => {
                 super::scenario::control_plane_cut_scenario(&self.seeds.0, self.threads, self.mutation)

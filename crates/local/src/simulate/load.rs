@@ -178,6 +178,11 @@ impl Loaded {
         self.inject([Fault::any("DynamoDB", FaultKind::Latency(by)).on(&names.table)])
     }
 
+    /// How often faults struck so far.
+    pub(crate) fn hits(&self, faults: &[FaultId]) -> u64 {
+        faults.iter().map(|fault| self.stack.aws().faults().hits(*fault)).sum()
+    }
+
     fn inject(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<FaultId> {
         faults.into_iter().map(|fault| self.stack.aws().faults().inject(fault)).collect()
     }

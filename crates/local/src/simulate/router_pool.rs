@@ -105,6 +105,11 @@ impl RouterPool {
         }
     }
 
+    /// Environments started so far.
+    pub(crate) const fn started(&self) -> usize {
+        self.started.get()
+    }
+
     /// How all writes were guarded.
     pub(crate) fn writes(&self) -> Writes {
         self.writes.borrow().clone()

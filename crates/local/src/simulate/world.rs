@@ -227,7 +227,8 @@ fn pipeline(setup: &Setup) -> Pipeline {
     Pipeline { ordering: setup.ordering(), ..Pipeline::DEPLOYED }
 }
 
-async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Place) -> Result<()> {
+/// Has a cell stand by for a tenant.
+pub(crate) async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Place) -> Result<()> {
     let Some(standby) = place.standby else { return Ok(()) };
     let (client, map_table) = (stack.dynamodb(), tenant_map());
     let placement = Placement { client: &client, map_table: &map_table, operator: "simulate" };
