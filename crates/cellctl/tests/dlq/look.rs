@@ -126,6 +126,6 @@ async fn show_prints_whole_letters_and_filters_them() {
     assert!(ran.data.contains(&id) && ran.data.contains("acme") && !ran.data.contains("amount"), "{}", ran.data);
 
     let ran = world.cellctl("dlq show --cell alpha --limit 1").await.ended(Ending::LeftSome);
-    assert!(ran.talk.contains("there are more than 1 letter: raise --limit"), "{}", ran.talk);
+    assert!(ran.talk.contains("there are more than the 1 letter shown: raise --limit"), "{}", ran.talk);
     assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 2);
 }
