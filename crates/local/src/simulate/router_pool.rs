@@ -15,7 +15,7 @@ use crate::Stack;
 use crate::hooks::Role;
 use crate::simulate::environment::{Environment, Maker};
 use crate::simulate::kill::{Killed, Kills};
-use crate::simulate::plant::Plant;
+use crate::simulate::mutation::Mutation;
 use crate::simulate::trace::Trace;
 use crate::simulate::wire::Writes;
 
@@ -42,7 +42,8 @@ pub(crate) enum Manner {
     Steady,
 }
 
-pub(crate) struct Front {
+/// The environments there are, and which of them are idle.
+pub(crate) struct RouterPool {
     manner: Manner,
     maker: Maker,
     /// Those that serve nobody just now.
@@ -54,12 +55,18 @@ pub(crate) struct Front {
     writes: RefCell<Writes>,
 }
 
-impl Front {
-    pub(crate) fn new(manner: Manner, stack: &Stack, setup: (u64, Option<Plant>), kills: Kills, trace: Trace) -> Self {
-        let (seed, plant) = setup;
-        let front = Self {
+impl RouterPool {
+    /// A pool under a seed, with or without a bug in it.
+    pub(crate) fn new(
+        manner: Manner,
+        stack: &Stack,
+        (seed, mutation): (u64, Option<Mutation>),
+        kills: Kills,
+        trace: Trace,
+    ) -> Self {
+        let pool = Self {
             manner,
-            maker: Maker::new(stack, seed, plant),
+            maker: Maker::new(stack, seed, mutation),
             idle: RefCell::default(),
             started: Cell::new(0),
             rng: RefCell::new(StdRng::seed_from_u64(seed ^ SALT)),
@@ -67,9 +74,9 @@ impl Front {
             trace,
             writes: RefCell::default(),
         };
-        let places = (0..ENVIRONMENTS).map(|_| front.start()).collect();
-        front.idle.replace(places);
-        front
+        let places = (0..ENVIRONMENTS).map(|_| pool.start()).collect();
+        pool.idle.replace(places);
+        pool
     }
 
     /// One request of a tenant. An error is a connection that broke: the caller knows nothing then.
@@ -96,6 +103,11 @@ impl Front {
                 place.until.set(Instant::now() + rng.random_range(Duration::ZERO..FOR_LONG));
             }
         }
+    }
+
+    /// Environments started so far.
+    pub(crate) const fn started(&self) -> usize {
+        self.started.get()
     }
 
     /// How all writes were guarded.

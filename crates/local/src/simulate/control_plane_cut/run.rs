@@ -18,13 +18,13 @@ use tokio::time::Instant;
 
 use super::CutOff;
 use super::draw::{CELLS, Drawn, TENANTS};
-use super::judge::{Judge, Told};
+use super::oracle::{Oracle, Told};
 use crate::Stack;
 use crate::hooks::Hooks;
-use crate::simulate::Plant;
 use crate::simulate::environment::{Environment, Maker};
-use crate::simulate::ledger::below_the_fence;
-use crate::simulate::mover::Mover;
+use crate::simulate::journal::Journal;
+use crate::simulate::mover::{Mover, Place};
+use crate::simulate::mutation::Mutation;
 use crate::simulate::network::Way;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::BEGINNING;
@@ -42,27 +42,27 @@ struct World {
     tenants: Vec<TenantId>,
     mover: Mover,
     trace: Trace,
-    judge: RefCell<Judge>,
+    oracle: RefCell<Oracle>,
 }
 
-pub(super) async fn play(drawn: &Drawn, plant: Option<Plant>, keep_lines: bool) -> Result<CutOff> {
-    let world = World::build(drawn, plant, keep_lines).await?;
-    let maker = Maker::new(&world.stack, drawn.seed, plant);
+pub(super) async fn run(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: bool) -> Result<CutOff> {
+    let world = World::build(drawn, mutation, keep_lines).await?;
+    let maker = Maker::new(&world.stack, drawn.seed, mutation);
     let environments: FuturesUnordered<_> =
         (0..drawn.served_by.len()).map(|number| world.serve(drawn, number, maker.start(number))).collect();
     join3(environments.collect::<()>(), world.cut(drawn), world.move_tenants(drawn)).await;
 
-    let World { stack, mover, trace, judge, .. } = world;
-    let (below, written) = below_the_fence(&stack).await?;
-    let mut cut_off = judge.into_inner().cut_off;
-    cut_off.moves = mover.tenures().values().map(|tenure| tenure.cells.len() - 1).sum();
+    let World { stack, mover, trace, oracle, .. } = world;
+    let Journal { below, written, .. } = Journal::read(&stack).await?;
+    let mut cut_off = oracle.into_inner().cut_off;
+    cut_off.moves = mover.moved() as usize;
     (cut_off.below_fence, cut_off.written) = (below.len(), written);
     cut_off.violations.extend(below);
     Ok(CutOff { seed: drawn.seed, hash: trace.hash(), drawn: drawn.in_words(), lines: trace.lines(), ..cut_off })
 }
 
 impl World {
-    async fn build(drawn: &Drawn, plant: Option<Plant>, keep_lines: bool) -> Result<Self> {
+    async fn build(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: bool) -> Result<Self> {
         let hooks = Hooks {
             wall: Some(SystemTime::UNIX_EPOCH + BEGINNING),
             network: Some(Arc::new(Way::new(drawn.seed))),
@@ -81,10 +81,11 @@ impl World {
         // What becomes of an event once it is accepted is the other runs' subject.
         stack.mappings.clear();
         let trace = Trace::new(keep_lines);
-        let homes: BTreeMap<_, _> = tenants.iter().cloned().zip((0..CELLS).cycle()).collect();
-        let mover = Mover::new(&stack, homes, trace.clone(), plant == Some(Plant::HastyMove));
-        let judge = RefCell::new(Judge::new(drawn.cut.from, drawn.cut.until()));
-        Ok(Self { stack, tenants, mover, trace, judge })
+        let places = (0..CELLS).cycle().map(|cell| Place { cell, standby: None });
+        let places: BTreeMap<_, _> = tenants.iter().cloned().zip(places).collect();
+        let mover = Mover::new(&stack, places, trace.clone(), mutation == Some(Mutation::HastyMove));
+        let oracle = RefCell::new(Oracle::new(drawn.cut.from, drawn.cut.until()));
+        Ok(Self { stack, tenants, mover, trace, oracle })
     }
 
     async fn cut(&self, drawn: &Drawn) {
@@ -161,6 +162,6 @@ impl World {
             answer,
         };
         self.trace.note(format_args!("{told}"));
-        self.judge.borrow_mut().judge(told);
+        self.oracle.borrow_mut().judge(told);
     }
 }

@@ -58,7 +58,8 @@ enum Knows {
     Nothing,
 }
 
-pub(super) struct Judge {
+/// Checks each answer, and adds up what there was.
+pub(super) struct Oracle {
     cut: Duration,
     back: Duration,
     /// The epoch under which an environment has served a tenant last.
@@ -66,7 +67,7 @@ pub(super) struct Judge {
     pub(super) cut_off: CutOff,
 }
 
-impl Judge {
+impl Oracle {
     pub(super) fn new(cut: Duration, back: Duration) -> Self {
         Self { cut, back, served: BTreeMap::new(), cut_off: CutOff::default() }
     }
