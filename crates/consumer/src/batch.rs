@@ -127,3 +127,74 @@ fn deliver(at: usize, record: SqsMessage) -> (Delivery, Receipt) {
     let handle = record.receipt_handle.unwrap_or_default();
     (delivery, Receipt { message_id: record.message_id.unwrap_or_default(), handle })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A batch of messages, each a tenant, an event and its receives.
+    fn batch(queue: &str, messages: &[(&str, &str, u32)]) -> Batch {
+        let records = messages.iter().enumerate().map(|(at, (tenant, event, receives))| {
+            let body = json!({
+                "specversion": "1.0", "id": cellstack_core::EventId::named("test", event), "source": "/test", "type": "t",
+                "time": "2026-01-01T00:00:00.000Z", "tenantid": tenant, "cell": "alpha", "epoch": 1,
+            });
+            json!({
+                "messageId": at.to_string(), "receiptHandle": format!("receipt-{at}"), "body": body.to_string(),
+                "attributes": { "ApproximateReceiveCount": receives.to_string() }, "messageAttributes": {},
+                "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
+            })
+        });
+        let event = json!({ "Records": records.collect::<Vec<_>>() });
+        sort_out(serde_json::from_value(event).unwrap(), &"alpha".parse().unwrap())
+    }
+
+    /// The places of each lane's messages.
+    fn places(lanes: &[Lane]) -> Vec<Vec<usize>> {
+        let of = |lane: &Lane| lane.jobs.iter().flat_map(|job| job.deliveries.iter().map(|d| d.at)).collect();
+        lanes.iter().map(of).collect()
+    }
+
+    const MESSAGES: [(&str, &str, u32); 6] =
+        [("acme", "1", 1), ("acme", "2", 3), ("globex", "1", 1), ("acme", "3", 1), ("acme", "1", 1), ("acme", "4", 2)];
+
+    #[test]
+    fn returning_events_are_lanes_of_their_own_where_no_order_is_kept() {
+        let batch = batch("events", &MESSAGES);
+        assert_eq!(places(&batch.fresh), [vec![0, 4, 3], vec![2]]);
+        assert_eq!(places(&batch.returning), [[1], [5]]);
+    }
+
+    #[test]
+    fn a_tenants_lane_stays_whole_where_order_is_kept() {
+        let batch = batch("events.fifo", &MESSAGES);
+        assert_eq!(places(&batch.fresh), [[2]]);
+        assert_eq!(places(&batch.returning), [[0, 4, 1, 3, 5]]);
+    }
+
+    #[test]
+    fn an_event_is_returning_when_one_of_its_messages_is() {
+        let batch = batch("events", &[("acme", "1", 1), ("acme", "1", 2)]);
+        assert_eq!((batch.fresh.len(), places(&batch.returning)), (0, vec![vec![0, 1]]));
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_somewhere_whatever_it_holds(
+            bodies in proptest::collection::vec(proptest::option::of("\\PC*"), 0..20), fifo in any::<bool>(),
+        ) {
+            let record = |body: &Option<String>| json!({ "body": body, "eventSourceARN": if fifo { "q.fifo" } else { "q" } });
+            let event = json!({ "Records": bodies.iter().map(record).collect::<Vec<_>>() });
+            let batch = sort_out(serde_json::from_value(event).unwrap(), &"alpha".parse().unwrap());
+            let unfit = batch.unfit.iter().map(|unfit| unfit.delivery.at);
+            let fit = places(&batch.fresh).into_iter().chain(places(&batch.returning)).flatten();
+            let mut all: Vec<_> = unfit.chain(fit).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..bodies.len()).collect::<Vec<_>>());
+            prop_assert_eq!(batch.receipts.len(), bodies.len());
+        }
+    }
+}

@@ -133,7 +133,8 @@ fn span(request_id: &str, path: &str) -> Span {
     /// A path that is longer fits no call.
     const LONGEST: usize = 200;
     let path = &path[..path.floor_char_boundary(LONGEST)];
-    tracing::info_span!("request", requestId = request_id, path, tenant = Empty)
+    // The level of errors, so that whoever shows no more than those shows whose they are.
+    tracing::error_span!("request", requestId = request_id, path, tenant = Empty)
 }
 
 /// Makes the body what a terminal shows well, a line; or nothing, where only the headers were asked for.

@@ -24,7 +24,7 @@ pub(crate) enum Metric {
 }
 
 /// Where metrics go.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     /// The stack's name; without one nothing is written.
     stack: Option<String>,
@@ -34,7 +34,11 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new(stack: Option<String>) -> Self {
-        Self { stack, ..Self::default() }
+        Self {
+            stack,
+            #[cfg(test)]
+            seen: std::sync::Arc::default(),
+        }
     }
 
     pub(crate) fn count(&self, metric: Metric) {

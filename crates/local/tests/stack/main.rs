@@ -4,13 +4,16 @@
 
 mod api;
 mod bench;
+mod busy;
 mod dead_letters;
 mod deadline;
 mod environment;
 mod faults;
 mod fence;
+mod held;
 mod lease;
 mod listing;
+mod moved;
 mod ordering;
 mod pipeline;
 mod samples;
@@ -18,4 +21,5 @@ mod snapshot;
 mod standby;
 mod suspects;
 mod text;
+mod totals;
 mod world;

@@ -71,6 +71,10 @@ impl<A: Ambient + Clone> Router<A> {
                     && let Ok(Other::Serves(standby)) = self.standby(located.route()).await
                     && let Some(first) = first_try(&standby, record).await?
                 {
+                    // If it had arrived here before that, here is its first try.
+                    if let Some(first) = first_try(&self.home(located), record).await? {
+                        return Ok(Written::Exists(first));
+                    }
                     visit.standby.clone_from(standby_id);
                     return Ok(Written::Exists(first));
                 }

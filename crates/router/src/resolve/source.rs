@@ -136,14 +136,15 @@ impl<K: Key, A: Ambient> Source<K, A> {
         self.cache.store(key, answer, self.now());
     }
 
-    /// Reads `key`, unless another request has just done so: since `since`, where it is given, else within the lease.
+    /// Reads `key`, unless another request has just done so: since `since`, where it is given; else since this one asked, or
+    /// within the lease.
     pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Known<K::Value>, Unread> {
+        let asked = since.unwrap_or_else(|| self.now());
         let turn = self.flights.turn(key).await;
-        if let Some(since) = since {
-            if let Some(known) = self.cache.read_since(key, since) {
-                return Ok(known);
-            }
-        } else {
+        if let Some(known) = self.cache.read_since(key, asked) {
+            return Ok(known);
+        }
+        if since.is_none() {
             match self.look_up(key) {
                 Lookup::Fresh(value) | Lookup::Ageing(value) => return Ok(Known::Current(value)),
                 Lookup::NotFound => return Ok(Known::NotFound),

@@ -64,10 +64,13 @@ async fn a_fenced_write_checks_the_shard_of_its_event() {
     let script = Script::new([Reply::Ok(json!({}))]);
     cell(&script).write(&record(), Guard::Fence(FenceState::Standby)).await.unwrap();
     let [sent] = &script.take()[..] else { panic!("one call") };
+    assert_eq!(sent.operation, "TransactWriteItems");
     let check = &sent.body["TransactItems"][0]["ConditionCheck"];
     assert_eq!(check["Key"]["sk"]["S"], fence::key_of(record().id()));
     assert_eq!(check["ExpressionAttributeValues"], json!({ ":epoch": { "N": "3" }, ":state": { "S": "standby" } }));
     assert_eq!(sent.body["TransactItems"][1]["Put"]["Item"]["sk"]["S"], record().sk.to_string());
+    cell(&script).write(&record(), Guard::Lease).await.unwrap();
+    assert_eq!(script.take()[0].operation, "PutItem");
 }
 
 #[tokio::test(start_paused = true)]
