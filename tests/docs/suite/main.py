@@ -48,6 +48,10 @@ def loopback_up() -> None:
 def environment(repo: Path, home: Path) -> dict[str, str]:
     """A reader's, freshly logged in: nothing of AWS, a home of its own. Rust's tools stay where they are."""
     real = Path.home()
+    # The AWS CLI alone: beside it is a Python of its own, which is not the reader's.
+    tools = home / "bin"
+    tools.mkdir()
+    (tools / "aws").symlink_to(repo / ".venv/docs/bin/aws")
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "CARGO_TARGET_DIR") if name in os.environ}
     # On a terminal curl draws no progress beside an answer; in a file it would.
     (home / ".curlrc").write_text("no-progress-meter\n")
@@ -55,7 +59,8 @@ def environment(repo: Path, home: Path) -> dict[str, str]:
         **kept,
         "HOME": str(home),
         "USER": "reader",
-        "PATH": f"{repo}/.venv/docs/bin:{kept['PATH']}",
+        # This Python before a version manager's, which looks for its own in the home.
+        "PATH": f"{tools}:{Path(sys.executable).parent}:{kept['PATH']}",
         "CARGO_HOME": os.environ.get("CARGO_HOME", str(real / ".cargo")),
         "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(real / ".rustup")),
         # No test of a command waits for metadata of a machine that it is not on.
@@ -117,10 +122,12 @@ def served(shell: Shell, block: Block, ids: dict[str, str]) -> str | None:
 class Suite:
     def __init__(self, repo: Path, scratch: Path) -> None:
         self.repo, self.scratch = repo, scratch
-        self.failures, self.used = 0, set()
+        self.failures, self.used, self.at = 0, set(), time.monotonic()
 
     def line(self, word: str, place: str, what: str, trouble: str | None = None) -> None:
-        print(f"{word:<8}  {place:<34}  {what[:90]}", flush=True)
+        now = time.monotonic()
+        print(f"{word:<8}  {now - self.at:>5.1f} s  {place:<34}  {what[:90]}", flush=True)
+        self.at = now
         if trouble:
             self.failures += 1
             print("\n".join(f"          {line}" for line in trouble.split("\n")), flush=True)
