@@ -8,6 +8,7 @@ use cellstack_core::cell_table::{key, number};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::OPERATION_TIMEOUT;
+use cellstack_core::message::deduplication_id;
 use cellstack_core::transaction::{cancellation, is_refused};
 use cellstack_core::{Epoch, EventRecord, EventStatus, Message};
 
@@ -138,7 +139,7 @@ pub(super) async fn send(estate: &Estate, cell: &Cell, message: &Message, redriv
         // a run that is run again.
         request = request
             .message_group_id(message.tenant.as_str())
-            .message_deduplication_id(format!("{}-{redrives}", message.id));
+            .message_deduplication_id(format!("{}-{redrives}", deduplication_id(&message.tenant, message.id)));
     }
     request.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))
 }

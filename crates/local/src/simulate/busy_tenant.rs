@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::Stack;
 use crate::hooks::Hooks;
 use crate::names::{CellNames, registry, tenant_map};
-use crate::simulate::environment::{Environment, Maker};
+use crate::simulate::environment::{Environment, Make, Maker};
 use crate::simulate::mutation::{Mutation, Planted};
 use crate::simulate::network::Way;
 use crate::simulate::world::BEGINNING;
@@ -83,7 +83,7 @@ impl World {
         let mut stack = builder.tenant(tenant.clone(), cell.clone()).build().await?;
         // What becomes of an event once it is accepted changes nothing for those who send.
         stack.mappings.clear();
-        let maker = Maker::new(&stack, seed, mutation);
+        let maker = Maker::new(&stack, Make::of(seed, mutation));
         let idle = RefCell::new((0..ENVIRONMENTS).map(|number| maker.start(number)).collect());
         let world = Self { stack, tenant, idle };
         world.prepare().await;

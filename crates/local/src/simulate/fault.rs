@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use cellstack_core::CellId;
-use cellstack_emulator::{self as emulator, FaultKind};
+use cellstack_emulator::{self as emulator, Entries, FaultKind};
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -128,7 +128,8 @@ impl Fault {
             Self::Lost => single(call, "breaks after its effect", FaultKind::ResetAfterCommit),
             Self::Partial => {
                 let call = if rng.random_bool(0.7) { PUBLISH } else { DELETE };
-                single(call, "fails in part", FaultKind::PartialFailure { from: rng.random_range(0..6) })
+                let each = Entries::Each(rng.random_range(0.05..0.7));
+                single(call, "fails for some entries", FaultKind::EntriesFail(each))
             }
             Self::Conflict => single(CONFLICTING[rng.random_range(0..2)], "conflicts", FaultKind::TransactionConflict),
             Self::Duplicate => match rng.random_range(0..4) {

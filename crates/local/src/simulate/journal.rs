@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
 use cellstack_core::event::EventKey;
-use cellstack_core::fence::{self, FENCE_PREFIX};
+use cellstack_core::fence::{self, FENCE_PREFIX, FenceState};
 use cellstack_core::{EventId, EventStatus};
+use cellstack_router::Standby;
 use hyper::Request;
 use serde_json::{Value, json};
 
@@ -28,12 +29,13 @@ pub(crate) struct Sequence {
 
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
+    standbys: Standby,
     /// Events that were written while their cell's fence did not let them, in words.
     pub(crate) below: Vec<String>,
     /// Events that were written.
     pub(crate) written: usize,
-    /// Of these, held by a standby.
-    pub(crate) held: usize,
+    /// Of these, by a standby.
+    pub(crate) stood_by: usize,
     /// By cell and tenant.
     pub(crate) sequences: BTreeMap<(usize, String), Sequence>,
     /// Events that failed or were redriven at some time.
@@ -43,8 +45,9 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) async fn read(stack: &Stack) -> Result<Self> {
-        let mut journal = Self::default();
+    /// Reads it. Standbys that process write events as `accepted`.
+    pub(crate) async fn read(stack: &Stack, standbys: Standby) -> Result<Self> {
+        let mut journal = Self { standbys, ..Self::default() };
         for (at, cell) in stack.cells().iter().enumerate() {
             for shard in shards(stack, &CellNames::of(cell).table).await? {
                 for record in shard {
@@ -70,7 +73,6 @@ impl Journal {
         let (inserted, before) = (record["eventName"] == "INSERT", image("OldImage", "status", "S"));
         if inserted {
             self.written += 1;
-            self.held += usize::from(is(EventStatus::Held));
             self.check_fence(cell, &tenant, id, &of("epoch", "N"), is(EventStatus::Held));
         }
         if is(EventStatus::Failed) || !of("redrives", "N").is_empty() {
@@ -86,8 +88,14 @@ impl Journal {
 
     fn check_fence(&mut self, cell: usize, tenant: &str, id: EventId, epoch: &str, held: bool) {
         let fence = self.fences.get(&(cell, tenant.to_owned(), fence::key_of(id)));
-        let wanted = if held { "standby" } else { "open" };
-        if fence.is_none_or(|(at, state)| at != epoch || state != wanted) {
+        let by_standby = fence.is_some_and(|(_, state)| state == FenceState::Standby.as_str());
+        self.stood_by += usize::from(by_standby);
+        let right = match fence {
+            Some((_, state)) if state == FenceState::Open.as_str() => !held,
+            Some(_) if by_standby => held == (self.standbys == Standby::Hold),
+            _ => false,
+        };
+        if !right || fence.is_none_or(|(at, _)| at != epoch) {
             self.below
                 .push(format!("{id} of {tenant} was written in cell {cell} at epoch {epoch} under fence {fence:?}"));
         }

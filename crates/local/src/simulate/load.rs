@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::Stack;
 use crate::hooks::Hooks;
 use crate::names::CellNames;
+use crate::simulate::environment::Make;
 use crate::simulate::kill::Kills;
 use crate::simulate::network::Way;
 use crate::simulate::router_pool::{Manner, RouterPool};
@@ -96,7 +97,8 @@ impl Load {
         let mut stack = builder.build().await?;
         // What becomes of an event once it is accepted changes nothing for those who send.
         stack.mappings.clear();
-        let routers = RouterPool::new(Manner::Steady, &stack, (self.seed, None), Kills::default(), Trace::new(false));
+        let routers =
+            RouterPool::new(Manner::Steady, &stack, Make::of(self.seed, None), Kills::default(), Trace::new(false));
         Ok(Loaded { load: self, stack, routers, start: Instant::now(), in_flight: Cell::new(0) })
     }
 

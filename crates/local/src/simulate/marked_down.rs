@@ -31,6 +31,7 @@ use serde_json::Value;
 use crate::Stack;
 use crate::hooks::Hooks;
 use crate::names::{CellNames, Ordering};
+use crate::simulate::environment::Make;
 use crate::simulate::final_state::FinalState;
 use crate::simulate::kill::Kills;
 use crate::simulate::marker::mark;
@@ -138,7 +139,7 @@ impl World {
             appoint_standby(&stack, tenant, Place { cell, standby }).await?;
         }
         let trace = Trace::new(false);
-        let routers = RouterPool::new(Manner::Steady, &stack, (1, None), Kills::default(), trace.clone());
+        let routers = RouterPool::new(Manner::Steady, &stack, Make::of(1, None), Kills::default(), trace.clone());
         let phases = PHASES.map(|(name, _)| Phase { name, ..Phase::default() }).to_vec();
         let acknowledged = vec![BTreeMap::new(); tenants.len()];
         let (phases, acknowledged) = (RefCell::new(phases), RefCell::new(acknowledged));

@@ -12,8 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::backoff::Backoff;
 use cellstack_core::cell_table::number;
 use cellstack_core::fence::{self, FenceError, FenceState};
-use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
-use cellstack_core::limits::{FENCE_TIMEOUT, TENANT_LEASE};
+use cellstack_core::limits::{FENCE_TIMEOUT, LONGEST_WRITE, TENANT_LEASE};
 use cellstack_core::{CellId, Epoch, TenantId};
 use tokio::time::Instant;
 
@@ -105,9 +104,8 @@ impl Mover {
         self.trace.note(format_args!("{tenant} moves from cell {from} to {to}"));
         self.map(tenant, "moving", "active", was.epoch()).await;
         if !self.hasty {
-            // Whoever read the map before writes by what it said for a lease, and a write may be as long under way as its
-            // function runs.
-            tokio::time::sleep(TENANT_LEASE + ROUTER_TIMEOUT).await;
+            // A router that read the map before writes by what it said for a lease, and a write may be under way after that.
+            tokio::time::sleep(TENANT_LEASE + LONGEST_WRITE).await;
         }
         self.change(tenant, |tenure| tenure.served = false);
         self.close(tenant, from, was.epoch()).await;

@@ -13,9 +13,8 @@ use tokio::time::Instant;
 
 use crate::Stack;
 use crate::hooks::Role;
-use crate::simulate::environment::{Environment, Maker};
+use crate::simulate::environment::{Environment, Make, Maker};
 use crate::simulate::kill::{Killed, Kills};
-use crate::simulate::mutation::Mutation;
 use crate::simulate::trace::Trace;
 use crate::simulate::wire::Writes;
 
@@ -57,19 +56,13 @@ pub(crate) struct RouterPool {
 
 impl RouterPool {
     /// A pool under a seed, with or without a bug in it.
-    pub(crate) fn new(
-        manner: Manner,
-        stack: &Stack,
-        (seed, mutation): (u64, Option<Mutation>),
-        kills: Kills,
-        trace: Trace,
-    ) -> Self {
+    pub(crate) fn new(manner: Manner, stack: &Stack, make: Make, kills: Kills, trace: Trace) -> Self {
         let pool = Self {
             manner,
-            maker: Maker::new(stack, seed, mutation),
+            maker: Maker::new(stack, make),
             idle: RefCell::default(),
             started: Cell::new(0),
-            rng: RefCell::new(StdRng::seed_from_u64(seed ^ SALT)),
+            rng: RefCell::new(StdRng::seed_from_u64(make.seed ^ SALT)),
             kills,
             trace,
             writes: RefCell::default(),

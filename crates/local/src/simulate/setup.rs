@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cellstack_router::Standby;
+
 use crate::names::Ordering;
 use crate::simulate::fault::Fault;
 use crate::simulate::mutation::Mutation;
@@ -55,6 +57,11 @@ impl Setup {
             return None;
         }
         Some((tenant + 1 + tenant / self.cells % (self.cells - 1)) % self.cells)
+    }
+
+    /// A seed in eight has standbys that process what they take.
+    pub(crate) const fn standbys(&self) -> Standby {
+        if self.seed % 8 == 5 { Standby::Process } else { Standby::Hold }
     }
 
     /// How long callers send events: for some seeds longer than a route's lease lasts.

@@ -62,7 +62,7 @@ impl World {
         let met = |mood: Mood| met.get(&mood).copied().unwrap_or_default();
         for (fault, what, hit) in [
             (Fault::Move, "a tenant is moved", self.mover.moved()),
-            (Fault::MarkDown, "a standby holds an event", journal.held as u64),
+            (Fault::MarkDown, "a standby takes an event", journal.stood_by as u64),
             (Fault::Redrive, "a redrive is killed on its way", self.redrives.killed()),
             (Fault::Redrive, "a redrive runs to its end", self.redrives.ended()),
             (Fault::Poison, "an event is refused for good", met(Mood::Poison)),

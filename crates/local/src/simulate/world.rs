@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_consumer::processor;
+use cellstack_core::mutation as code;
 use cellstack_core::placement::Placement;
 use cellstack_core::{Ambient as _, CellId, EventStatus, TenantId, TenantRoute};
 use futures::StreamExt;
@@ -13,6 +14,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::names::{CellNames, Ordering, tenant_map};
 use crate::simulate::callers::Caller;
+use crate::simulate::environment::Make;
 use crate::simulate::final_state::FinalState;
 use crate::simulate::hits::Hits;
 use crate::simulate::journal::Journal;
@@ -124,8 +126,8 @@ impl World {
         for (tenant, place) in tenants.iter().zip(&places) {
             appoint_standby(&stack, tenant, *place).await?;
         }
-        let environments = (setup.seed, setup.mutation);
-        let routers = RouterPool::new(Manner::Restless, &stack, environments, kills.clone(), trace.clone());
+        let make = Make { seed: setup.seed, mutation: setup.mutation, standby: setup.standbys() };
+        let routers = RouterPool::new(Manner::Restless, &stack, make, kills.clone(), trace.clone());
         let places = tenants.iter().cloned().zip(places).collect();
         let mover = Mover::new(&stack, places, trace.clone(), setup.mutation == Some(Mutation::HastyMove));
         Ok(Self {
@@ -183,7 +185,7 @@ impl World {
     ) -> Result<(FinalState, Journal)> {
         let state = FinalState::take(&self.stack, self.ordering, &self.trace).await?;
         state.note(&self.trace);
-        let journal = Journal::read(&self.stack).await?;
+        let journal = Journal::read(&self.stack, setup.standbys()).await?;
         let cells: Vec<String> = self.stack.cells().iter().map(ToString::to_string).collect();
         let evidence = Evidence {
             setup,
@@ -224,7 +226,10 @@ impl World {
 }
 
 fn pipeline(setup: &Setup) -> Pipeline {
-    Pipeline { ordering: setup.ordering(), ..Pipeline::DEPLOYED }
+    let forever = setup.mutation == Some(Mutation::Code(code::Mutation::PoisonRetriedForever));
+    // As often as a queue can be told, where nothing else gives an event up.
+    let max_receives = if forever { 1_000 } else { Pipeline::DEPLOYED.max_receives };
+    Pipeline { ordering: setup.ordering(), max_receives, ..Pipeline::DEPLOYED }
 }
 
 /// Has a cell stand by for a tenant.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use cellstack_core::{CellId, TenantId};
+use cellstack_router::Standby;
 use futures::StreamExt as _;
 use futures::future::join3;
 use futures::stream::FuturesUnordered;
@@ -21,7 +22,7 @@ use super::draw::{CELLS, Drawn, TENANTS};
 use super::oracle::{Oracle, Told};
 use crate::Stack;
 use crate::hooks::Hooks;
-use crate::simulate::environment::{Environment, Maker};
+use crate::simulate::environment::{Environment, Make, Maker};
 use crate::simulate::journal::Journal;
 use crate::simulate::mover::{Mover, Place};
 use crate::simulate::mutation::Mutation;
@@ -47,13 +48,13 @@ struct World {
 
 pub(super) async fn run(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: bool) -> Result<CutOff> {
     let world = World::build(drawn, mutation, keep_lines).await?;
-    let maker = Maker::new(&world.stack, drawn.seed, mutation);
+    let maker = Maker::new(&world.stack, Make::of(drawn.seed, mutation));
     let environments: FuturesUnordered<_> =
         (0..drawn.served_by.len()).map(|number| world.serve(drawn, number, maker.start(number))).collect();
     join3(environments.collect::<()>(), world.cut(drawn), world.move_tenants(drawn)).await;
 
     let World { stack, mover, trace, oracle, .. } = world;
-    let Journal { below, written, .. } = Journal::read(&stack).await?;
+    let Journal { below, written, .. } = Journal::read(&stack, Standby::Hold).await?;
     let mut cut_off = oracle.into_inner().cut_off;
     cut_off.moves = mover.moved() as usize;
     (cut_off.below_fence, cut_off.written) = (below.len(), written);

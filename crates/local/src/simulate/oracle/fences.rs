@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use cellstack_core::EventStatus;
 use cellstack_core::fence::FENCE_SHARDS;
 
+use cellstack_router::Standby;
+
 use super::{Evidence, Findings};
 use crate::simulate::mover::Place;
 
@@ -18,12 +20,14 @@ impl Evidence<'_> {
         for event in self.state.events.values() {
             let (tenant, epoch) = (event.record.tenant_id.as_str(), event.record.epoch.0);
             let place = self.tenures.get(tenant).and_then(|tenure| tenure.place(epoch));
-            let expected = if event.status() == EventStatus::Held {
-                place.and_then(|place| place.standby)
-            } else {
-                place.map(|place| place.cell)
+            let home = place.is_some_and(|place| place.cell == event.cell);
+            let standby = place.is_some_and(|place| place.standby == Some(event.cell));
+            let right = match self.setup.standbys() {
+                Standby::Hold if event.status() == EventStatus::Held => standby,
+                Standby::Hold => home,
+                Standby::Process => event.status() != EventStatus::Held && (home || standby),
             };
-            findings.check("I4", expected == Some(event.cell), || {
+            findings.check("I4", right, || {
                 let (id, status, cell) = (event.record.id(), event.status(), &self.cells[event.cell]);
                 format!("{id} of {tenant} is {status} in cell {cell} at epoch {epoch}, when it was placed in {place:?}")
             });
