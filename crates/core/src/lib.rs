@@ -19,6 +19,7 @@ pub mod limits;
 pub mod message;
 pub mod mutation;
 pub mod placement;
+pub mod queue_text;
 pub mod snapshot;
 pub mod telemetry;
 pub mod tenant_map;

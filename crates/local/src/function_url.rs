@@ -16,7 +16,7 @@ use cellstack_core::{Ambient, EventId};
 use cellstack_router::{Invocation, Reply, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,6 +24,7 @@ use lambda_http::Body;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -34,6 +35,10 @@ use crate::activity::Exchange;
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 /// How long a caller may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a caller may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests under way have to end once the URL is to stop.
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 /// Connections a listener that can't accept waits before it tries again (for example when file descriptors ran out).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -129,14 +134,17 @@ impl FunctionUrl {
         })
     }
 
-    /// Serves the URL until `shutdown`; requests under way are finished.
+    /// Serves the URL until `shutdown`; requests under way have two seconds to finish.
     ///
     /// # Errors
     /// Never today; kept so that a listener that breaks can be told.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
         let graceful = hyper_util::server::graceful::GracefulShutdown::new();
+        // Dropped on return, with what is open still.
+        let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
+            while connections.try_join_next().is_some() {}
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = &mut shutdown => break,
@@ -146,13 +154,17 @@ impl FunctionUrl {
                 continue;
             };
             let connection = graceful.watch(self.clone().connection(stream, peer));
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "connection");
                 }
             });
         }
-        graceful.shutdown().await;
+        // A listener that is open while nobody accepts would let callers connect and wait in vain.
+        drop(listener);
+        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests under way were cut off");
+        }
         Ok(())
     }
 
@@ -174,14 +186,23 @@ impl FunctionUrl {
 
     async fn collect(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        match Limited::new(body, MAX_PAYLOAD).collect().await {
-            Ok(body) => self.request(Request::from_parts(parts, body.to_bytes()), peer).await,
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+        let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_PAYLOAD).collect());
+        let refused = match collected.await {
+            Ok(Ok(body)) => return self.request(Request::from_parts(parts, body.to_bytes()), peer).await,
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, "a function URL takes 6 MB at most")
             }
-            Err(error) => plain(StatusCode::BAD_REQUEST, &format!("the body could not be read: {error}")),
-        }
+            Ok(Err(error)) => plain(StatusCode::BAD_REQUEST, &format!("the body could not be read: {error}")),
+            Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+        };
+        close(refused)
     }
+}
+
+/// What follows a body that was not read to its end is no request.
+fn close(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Names in lower case, values of the same name joined by commas, as AWS does.

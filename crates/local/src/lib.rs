@@ -6,6 +6,7 @@ mod ambient;
 mod cell;
 pub mod client;
 pub mod demo;
+mod disorder;
 mod function;
 pub mod function_url;
 pub mod fuzz;
@@ -17,5 +18,6 @@ pub mod simulate;
 mod stack;
 
 pub use ambient::LocalAmbient;
+pub use disorder::Disorder;
 pub use names::Ordering;
 pub use stack::{Pipeline, Stack, StackBuilder};

@@ -8,6 +8,7 @@ mod clients;
 mod clock;
 mod cursor;
 mod events;
+mod failover;
 mod handler;
 mod intake;
 mod invocation;
@@ -16,10 +17,13 @@ mod metrics;
 mod problem;
 mod rehearsal;
 mod resolve;
+#[cfg(test)]
+mod scripted;
 mod settings;
 mod tenant;
 mod visit;
 
+pub use failover::Standby;
 pub use handler::Router;
 pub use invocation::{Invocation, Reply};
 pub use jwt::JwtSettings;

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use cellstack_cellctl::Destination;
 use cellstack_core::directory::Directory;
 use cellstack_core::placement::{Placed, Placement};
-use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, TenantRoute, aws};
+use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, aws};
 use clap::Args;
 
 use super::print;
@@ -77,9 +77,9 @@ impl Place {
         let now_ms = SystemAmbient::new().wall_ms();
         for Wish { tenant, cell, standby } in &self.placements {
             let route = match placement.place(tenant, cell, &tables[cell], now_ms).await? {
-                Placed::New => {
+                Placed::New(route) => {
                     print(format_args!("{tenant} placed in {cell}"));
-                    TenantRoute::first(tenant.clone(), cell.clone())
+                    route
                 }
                 Placed::Already(route) if route.cell_id == *cell => {
                     print(format_args!("{tenant} is in {cell}"));

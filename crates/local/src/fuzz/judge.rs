@@ -32,6 +32,12 @@ pub(super) fn judge(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
     if !(200..500).contains(&status) || answer.is_base64_encoded {
         return Err(format!("status {status}: {shown}"));
     }
+    if shown.is_empty() && is_head(&case.payload) {
+        return Ok((status, String::new()));
+    }
+    if !shown.ends_with('\n') {
+        return Err(format!("status {status} with a body that is no line: {shown}"));
+    }
     let body: Value = serde_json::from_str(shown)
         .map_err(|error| format!("status {status} with a body that is no JSON ({error}): {shown}"))?;
     // AWS names each request, which some of these forms undo.
@@ -59,6 +65,12 @@ pub(super) fn judge(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
     Ok((status, problem))
 }
 
+/// Whether a payload asks for headers only.
+fn is_head(payload: &[u8]) -> bool {
+    let event: Value = serde_json::from_slice(payload).unwrap_or_default();
+    event["requestContext"]["http"]["method"] == "HEAD"
+}
+
 /// The kind of a problem document.
 fn problem(status: u16, body: &Value) -> Option<String> {
     let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
@@ -82,7 +94,7 @@ mod tests {
         let headers =
             json!({ "content-type": content_type, "x-request-id": "1", "location": format!("/v1/events/{id}") });
         let reply =
-            json!({ "statusCode": status, "headers": headers, "body": body.to_string(), "isBase64Encoded": false });
+            json!({ "statusCode": status, "headers": headers, "body": format!("{body}\n"), "isBase64Encoded": false });
         judge(&case, reply.to_string().as_bytes())
     }
 
@@ -111,5 +123,10 @@ mod tests {
         }
         let case = Case { form: Form::Plain, payload: Vec::new(), valid: false };
         assert!(judge(&case, b"{}").unwrap_err().starts_with("no answer"));
+        let bare =
+            json!({ "statusCode": 200, "headers": { "x-request-id": "1" }, "body": "", "isBase64Encoded": false });
+        assert!(judge(&case, bare.to_string().as_bytes()).unwrap_err().contains("no line"));
+        let head = Case { payload: br#"{"requestContext":{"http":{"method":"HEAD"}}}"#.to_vec(), ..case };
+        assert_eq!(judge(&head, bare.to_string().as_bytes()), Ok((200, String::new())));
     }
 }

@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 
 use crate::function_url::FunctionUrl;
 use crate::names::{registry, tenant_map};
-use crate::simulate::plant::Plant;
+use crate::simulate::mutation::Mutation;
 use crate::simulate::wire::Wire;
 use crate::{LocalAmbient, Stack};
 
@@ -37,22 +37,22 @@ pub(crate) struct Maker {
     config: SdkConfig,
     clock: Arc<LocalAmbient>,
     seed: u64,
-    plant: Option<Plant>,
+    mutation: Option<Mutation>,
 }
 
 impl Maker {
-    pub(crate) fn new(stack: &Stack, seed: u64, plant: Option<Plant>) -> Self {
-        Self { config: stack.config.clone(), clock: Arc::clone(&stack.ambient), seed, plant }
+    pub(crate) fn new(stack: &Stack, seed: u64, mutation: Option<Mutation>) -> Self {
+        Self { config: stack.config.clone(), clock: Arc::clone(&stack.ambient), seed, mutation }
     }
 
     /// A cold environment.
     pub(crate) fn start(&self, number: usize) -> Environment {
         let wall: SystemTime = UNIX_EPOCH + Duration::from_millis(self.clock.wall_ms());
         let clocks = Arc::new(LocalAmbient::at(self.seed ^ (number as u64 + 1) << 32, wall));
-        if self.plant == Some(Plant::MonotonicLease) {
+        if self.mutation == Some(Mutation::MonotonicLease) {
             clocks.stop_both();
         }
-        let wire = Wire::new(format!("router {number}"), self.plant == Some(Plant::Unfenced));
+        let wire = Wire::new(format!("router {number}"), self.mutation == Some(Mutation::UnfencedWrite));
         let settings = Settings::new(tenant_map(), registry(), TenantSource::Header);
         let router = Router::new(&wire.tap(&self.config), settings, Arc::clone(&clocks));
         Environment {
@@ -64,7 +64,7 @@ impl Maker {
     }
 }
 
-/// See the module.
+/// An environment of the router's function.
 pub(crate) struct Environment {
     url: FunctionUrl,
     clocks: Arc<LocalAmbient>,

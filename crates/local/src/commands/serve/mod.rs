@@ -2,19 +2,21 @@
 
 mod greeting;
 mod lines;
+mod signals;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
 use cellstack_local::activity::Activity;
 use cellstack_local::names::REGION;
 use cellstack_local::serve::Served;
-use cellstack_local::{Pipeline, Stack};
+use cellstack_local::{Disorder, Pipeline, Stack};
 use clap::Args;
 
 use super::print;
 use lines::Lines;
+use signals::interrupted;
 
 /// Tenants that every served stack has, placed in the cells in this order.
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
@@ -70,6 +72,7 @@ impl Serve {
     }
 
     pub(crate) async fn run(self) -> Result<ExitCode> {
+        let interrupted = interrupted()?;
         let served = Served::start(self.stack().await?, self.port, self.endpoint_port).await?;
         let lines = Lines::new(self.verbose);
         if !self.quiet {
@@ -83,7 +86,7 @@ impl Serve {
             served.stack.cells().iter().map(CellId::as_str).collect::<Vec<_>>().join(" ")
         ));
         let watching = activity.map(|activity| tokio::spawn(lines.follow(activity)));
-        interrupted().await?;
+        interrupted.await.context("nobody watches for signals")?;
         if let Some(watching) = watching {
             watching.abort();
         }
@@ -95,7 +98,8 @@ impl Serve {
         if self.cells.len() > MAX_CELLS {
             bail!("--cells names {} cells; expected {MAX_CELLS} at most", self.cells.len());
         }
-        let mut builder = Stack::builder().pipeline(Pipeline::IMPATIENT).seed(rand::random());
+        let mut builder =
+            Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
         for (at, cell) in self.cells.iter().enumerate() {
             if self.cells[..at].contains(cell) {
                 bail!("--cells names {cell} twice");
@@ -117,15 +121,4 @@ impl Serve {
         let place = |(at, tenant): (usize, &str)| Ok((tenant.parse()?, self.cells[at % self.cells.len()].clone()));
         TENANTS.into_iter().enumerate().map(place).collect()
     }
-}
-
-/// Ctrl-C, or the signal a supervisor ends programs with.
-async fn interrupted() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }
