@@ -16,6 +16,7 @@ The examples of every command's --help are run, too (page `--help`), and every f
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import struct
 import sys
@@ -197,6 +198,8 @@ class Suite:
 
 def main() -> int:
     repo, scratch, wanted = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    # Whoever ends the suite ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     loopback_up()
     for port in (9000, 9001, 4566):
         with socket.socket() as taken:

@@ -17,6 +17,8 @@ TABLE = "cellstack-cell-alpha"
 # How long what must come of a sample may take, and how long what must not come is waited for.
 PATIENCE = 8
 QUIET = 0.6
+# A function that does not start leaves its caller waiting.
+INVOKE_WITHIN = 30
 
 
 def check(shell: Shell) -> Iterator[tuple[str, str | None]]:
@@ -28,10 +30,14 @@ def check(shell: Shell) -> Iterator[tuple[str, str | None]]:
             yield name, None
         except (Failed, KeyError, OSError, ValueError) as failed:
             yield name, f"{type(failed).__name__}: {failed}"
+            if "no end within" in str(failed):
+                watch = next(terminal.text() for terminal in shell.terminals if terminal.command == "make watch")
+                yield f"events/{function}", f"make watch says:\n{watch[-2_000:]}"
+                return
 
 
 def invoke(shell: Shell, path: Path) -> Any:
-    text = shell.run(f"make invoke FN={path.parent.name} EVENT={path.relative_to(shell.cwd)}")
+    text = shell.run(f"make invoke FN={path.parent.name} EVENT={path.relative_to(shell.cwd)}", INVOKE_WITHIN)
     try:
         return json.loads(text)
     except ValueError:

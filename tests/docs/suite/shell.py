@@ -79,7 +79,7 @@ class Shell:
         self.terminals.append(terminal)
         return terminal
 
-    def run(self, commands: str) -> str:
+    def run(self, commands: str, within: float = BLOCK_WITHIN) -> str:
         """Runs a block; all that it wrote. Every command of it must end well."""
         self.blocks += 1
         block, output, ended = (self.scratch / f"block-{self.blocks}.{part}" for part in ("sh", "out", "rc"))
@@ -88,12 +88,12 @@ class Shell:
         assert self.process.stdin
         self.process.stdin.write(f"set -e; . '{block}' >'{output}' 2>&1 </dev/null; set +e; echo 0 >'{ended}'\n")
         self.process.stdin.flush()
-        until = time.monotonic() + BLOCK_WITHIN
+        until = time.monotonic() + within
         while not (ended.exists() and ended.read_text().endswith("\n")):
             if self.process.poll() is not None:
                 raise Failed(f"exit code {self.process.returncode}\n{output.read_text(errors='replace')}")
             if time.monotonic() > until:
-                raise Failed(f"no end within {BLOCK_WITHIN} s\n{output.read_text(errors='replace')}")
+                raise Failed(f"no end within {within} s\n{output.read_text(errors='replace')}")
             time.sleep(0.01)
         return output.read_text(errors="replace")
 
