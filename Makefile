@@ -38,12 +38,12 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Watch events travel through three cells, one of them poisoned; needs only Rust
 	@$(NEED_CARGO)
-	cargo run --locked --quiet -p cellstack-local -- demo
+	@cargo run --locked --quiet -p cellstack-local -- demo
 
 .PHONY: serve
 serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0.0.1:4566
 	@$(NEED_CARGO)
-	cargo run --locked --quiet -p cellstack-local -- serve $(ARGS)
+	@cargo run --locked --quiet -p cellstack-local -- serve $(ARGS)
 
 .PHONY: test
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
@@ -51,6 +51,7 @@ test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a
 	cargo test --locked --workspace
 	$(MAKE) --no-print-directory api
 	$(MAKE) --no-print-directory sdks
+	$(MAKE) --no-print-directory docs-test
 	terraform/local/check
 	$(MAKE) test-deployed
 
@@ -63,6 +64,11 @@ api: ## Hold the served API against docs/openapi.yaml with schemathesis
 sdks: ## Let boto3 and the AWS SDK for JavaScript use the served stack, and go nowhere else (needs Node.js)
 	@$(NEED_CARGO); $(NEED_PYTHON)
 	@tests/sdks/check
+
+.PHONY: docs-test
+docs-test: ## Run what the documentation and each --help show, and hold it against what they show (ARGS=README.md: one page)
+	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON)
+	@tests/docs/check $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Hand the router a million requests that are right, nearly right and nowhere near
@@ -129,7 +135,7 @@ destroy-local: ## End the emulator and forget its state
 .PHONY: watch
 watch: tools ## Run router, producer and consumer under `cargo lambda watch` against `make serve`
 	@$(NEED_CARGO)
-	$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
+	@$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
 
 .PHONY: invoke
 invoke: ## Invoke a watched function with a sample (FN=router EVENT=events/router/01-post-plain.json)

@@ -7,9 +7,11 @@
 data "aws_dynamodb_tables" "standing" {}
 
 locals {
+  # In an account without tables the provider says null.
+  standing = data.aws_dynamodb_tables.standing.names == null ? [] : data.aws_dynamodb_tables.standing.names
   # Tables with the name of a cell that has no line: as a rule none, and then nothing more is read.
   unlisted = {
-    for name in data.aws_dynamodb_tables.standing.names : trimprefix(name, "${var.prefix}-cell-") => name
+    for name in local.standing : trimprefix(name, "${var.prefix}-cell-") => name
     if startswith(name, "${var.prefix}-cell-") && !contains(keys(var.cells), trimprefix(name, "${var.prefix}-cell-"))
   }
 }

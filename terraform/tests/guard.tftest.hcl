@@ -56,6 +56,20 @@ variables {
   cells        = { alpha = {}, beta = {} }
 }
 
+run "an_account_without_tables_has_none_to_lose" {
+  command = plan
+
+  override_data {
+    target = data.aws_dynamodb_tables.standing
+    values = { names = null }
+  }
+
+  assert {
+    condition     = length(data.aws_dynamodb_table.unlisted) == 0
+    error_message = "The provider gives null in place of an empty list."
+  }
+}
+
 run "two_cells_are_stamped" {
   command = apply
 

@@ -16,6 +16,10 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 pub const MAX_JSON_DEPTH: usize = 64;
 /// Largest request body the router reads, in bytes.
 pub const MAX_BODY: usize = 224 * 1024;
+/// Most events in one batch: with what each costs beside its data, so many are served well within the router's time.
+pub const MAX_BATCH: usize = 100;
+/// Events of one batch that are written at once: each is a connection, and holds its request's memory.
+pub const BATCH_WRITES: usize = 10;
 /// Largest request header section the router reads, names and values together, in bytes. A function URL lets more pass.
 pub const MAX_HEADERS: usize = 16 * 1024;
 /// Largest CloudEvent that is accepted, in bytes as published, message attributes included. SNS and SQS take 256 KiB

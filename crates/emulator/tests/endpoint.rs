@@ -139,10 +139,13 @@ async fn the_endpoint_says_that_it_is_up() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_arrives_is_not_waited_for() {
     let address = serve(&Aws::builder().build()).await;
+    let asked = tokio::time::Instant::now();
     let headers = "host: x\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 15\r\n\r\n";
     let answer = exchange(address, &format!("POST / HTTP/1.1\r\n{headers}{{")).await;
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("connection: close"), "{answer}");
+    assert_eq!(asked.elapsed().as_secs(), 10);
     // Nor are headers.
     let answer = exchange(address, "POST / HTTP/1.1\r\nhost: x\r\nx-amz-").await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(asked.elapsed().as_secs(), 40);
 }

@@ -160,6 +160,8 @@ impl FunctionUrl {
                 }
             });
         }
+        // A listener that is open while nobody accepts would let callers connect and wait in vain.
+        drop(listener);
         if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
             tracing::warn!("requests under way were cut off");
         }

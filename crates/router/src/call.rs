@@ -53,7 +53,7 @@ impl Call {
                 id.parse().map(Self::GetEvent).map_err(|error| Problem::new(Kind::UnknownEvent, format!("{error}.")))
             }
             ["v1", "totals"] if method == Method::GET => query.totals().map(Self::Totals),
-            ["v1", "totals"] => Err(Problem::method_not_allowed("GET")),
+            ["v1", "totals"] => Err(Problem::method_not_allowed("GET, HEAD")),
             ["v1", "route"] => get(Self::Route),
             ["health"] => get(Self::Health),
             _ => Err(Problem::new(

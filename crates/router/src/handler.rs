@@ -7,6 +7,7 @@ use cellstack_core::Ambient;
 use cellstack_core::limits::ANSWER_RESERVE;
 use lambda_http::http::Method;
 use lambda_http::{Body, Response};
+use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
@@ -75,18 +76,15 @@ impl<A: Ambient + Clone> Router<A> {
         let span = span(request_id, &invocation.path);
         let mut visit = Visit::default();
         let time = time.saturating_sub(ANSWER_RESERVE).max(ANSWER_RESERVE / 10);
+        let deadline = Instant::now() + time;
         // Boxed: what waits for a request, here and in whoever embeds a router, stays small.
-        let answer = Box::pin(self.answer(invocation, &mut visit, &span).instrument(span.clone()));
-        let answer = match tokio::time::timeout(time, answer).await {
+        let answer = self.answer(invocation, &mut visit, &span, deadline, request_id);
+        let answer = match tokio::time::timeout_at(deadline, Box::pin(answer.instrument(span.clone()))).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::unavailable("The request could not be served in time.")),
         };
         let mut response = answer.unwrap_or_else(|problem| {
-            match problem.kind {
-                Kind::TenantMismatch => self.metrics.count(Metric::TenantMismatch),
-                Kind::Unauthenticated => self.metrics.count(Metric::Unauthenticated),
-                _ => {}
-            }
+            self.note(&problem);
             let problem = if method == Method::POST { problem.of_post() } else { problem };
             problem.into_response(request_id)
         });
@@ -96,7 +94,23 @@ impl<A: Ambient + Clone> Router<A> {
         Reply(response)
     }
 
-    async fn answer(&self, invocation: Invocation, visit: &mut Visit, span: &Span) -> Result<Response<Body>, Problem> {
+    /// Counts what should be rare.
+    pub(crate) fn note(&self, problem: &Problem) {
+        match problem.kind {
+            Kind::TenantMismatch => self.metrics.count(Metric::TenantMismatch),
+            Kind::Unauthenticated => self.metrics.count(Metric::Unauthenticated),
+            _ => {}
+        }
+    }
+
+    async fn answer(
+        &self,
+        invocation: Invocation,
+        visit: &mut Visit,
+        span: &Span,
+        deadline: Instant,
+        request_id: &str,
+    ) -> Result<Response<Body>, Problem> {
         let Invocation { method, path, query, headers, body, problem, .. } = invocation;
         if let Some(problem) = problem {
             return Err(problem);
@@ -107,18 +121,23 @@ impl<A: Ambient + Clone> Router<A> {
         let call = Call::of(&method, &path, &query)?;
         // Whoever asks whether the function runs need not say who asks.
         let proven = if call == Call::Health { None } else { self.identity.prove(&headers).await? };
+        let settle = |claimed| self.identity.settle(proven.clone(), &headers, claimed);
         let tenant = |claimed| {
-            let tenant = self.identity.settle(proven, &headers, claimed)?;
+            let tenant = settle(claimed)?;
             span.record("tenant", tenant.as_str());
             Ok::<_, Problem>(tenant)
         };
         match call {
             Call::Health => answer::health(),
+            Call::PostEvent if intake::is_batch(&headers) => {
+                let events = intake::read_batch(&headers, &body.bytes()?, &self.clock.ambient)?;
+                // The verdicts want to be told, too.
+                let deadline = deadline.checked_sub(ANSWER_RESERVE / 10).unwrap_or(deadline);
+                self.post_batch(events, settle, deadline, visit, request_id).await
+            }
             Call::PostEvent => {
                 let intake = intake::read(&headers, &body.bytes()?, &self.clock.ambient)?;
-                let tenant = tenant(intake.claimed)?;
-                intake::check_size(&tenant, &intake.event)?;
-                self.post_event(tenant, intake.event, intake.named, visit).await
+                self.post(tenant(intake.claimed.clone())?, intake, visit).await
             }
             Call::ListEvents(listing) => self.list_events(&tenant(query.tenant()?)?, &listing, visit).await,
             Call::GetEvent(id) => self.get_event(&tenant(query.tenant()?)?, id, visit).await,

@@ -1,6 +1,7 @@
 //! The router: one thin function in front of all cells. It finds a tenant's cell and writes the event there.
 
 mod answer;
+mod batch;
 mod breaker;
 mod call;
 mod cell;

@@ -42,8 +42,7 @@ module "consumer" {
       sid = "WriteEffects"
       # A transaction is authorised by the actions of its items; it has none of its own.
       actions = [
-        "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
-        "dynamodb:UpdateItem",
+        "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
       ]
       resources = [local.arns.table]
     },

@@ -20,8 +20,8 @@ use super::print;
 /// is shown with its case number and the smallest payload that has it.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cellstack-local fuzz --bodies 10000
-  cellstack-local fuzz --seed 7 --from 42000 --bodies 1000")]
+  cellstack-local fuzz --bodies 2000
+  cellstack-local fuzz --seed 7 --from 2000 --bodies 1000")]
 pub(crate) struct FuzzCommand {
     /// Requests
     #[arg(long, default_value_t = 100_000)]

@@ -24,6 +24,9 @@ use super::record::Record;
 /// be lost and nothing done twice. A seed decides all of it: the same seed runs the same way again. Exit 1 on a violation,
 /// where 100 seeds or more leave an await point without a kill, or where 200 or more leave a fault that never struck.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  cellstack-local simulate --seeds 1..3 --events 40
+  cellstack-local simulate --scenario one-cell-down --tenants 20")]
 pub(crate) struct Simulate {
     /// The seeds to run: one, or FIRST..LAST, both included
     #[arg(long, value_name = "SEEDS", default_value = "1..200", value_parser = seeds)]

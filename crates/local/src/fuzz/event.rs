@@ -76,6 +76,34 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
     (request, valid)
 }
 
+/// A batch of structured events, and whether nothing is wrong with any.
+pub(super) fn batch(rng: &mut Rng) -> (Request, bool) {
+    let mut request = Request::new("POST", "/v1/events");
+    request.header("x-tenant-id", pick(rng, &TENANTS));
+    request.header("content-type", "application/cloudevents-batch+json");
+    let mut valid = true;
+    let events = (0..rng.usize(..6)).map(|_| {
+        let (event, good) = event(rng, Form::Structured);
+        valid &= good;
+        String::from_utf8_lossy(&event.body).into_owned()
+    });
+    let mut events: Vec<String> = events.collect();
+    if rng.u32(..200) == 0 {
+        events = vec![json::odd_value(rng); rng.usize(99..103)];
+        valid = false;
+    }
+    request.body = format!("[{}]", events.join(",")).into_bytes();
+    if chance(rng, 10) {
+        request.body = json::spoil(rng, &String::from_utf8_lossy(&request.body));
+        valid = false;
+    }
+    if chance(rng, 8) {
+        odd_header(rng, &mut request);
+        valid = false;
+    }
+    (request, valid)
+}
+
 fn binary(rng: &mut Rng, request: &mut Request, attributes: Vec<(String, String)>, data: String, valid: &mut bool) {
     for (name, value) in attributes {
         let value = header(rng, &value);

@@ -5,6 +5,7 @@
 mod api;
 mod bench;
 mod busy;
+mod batch;
 mod dead_letters;
 mod deadline;
 mod environment;

@@ -80,7 +80,7 @@ impl<A: Ambient> Cell<A> {
                     return Ok(Outcome::Exists(found.item().cloned().unwrap_or_default()));
                 }
                 // A transaction has the item: the same event's, by another environment.
-                Some(PutItemError::TransactionConflictException(_)) if tries.backoff.pause().await => {}
+                Some(PutItemError::TransactionConflictException(_)) if tries.again(FailureKind::Busy).await => {}
                 _ => return Err(AwsFailure::of(WRITE, error)),
             }
         }
@@ -121,7 +121,7 @@ impl<A: Ambient> Cell<A> {
                 (true, true) => FailureKind::HotPartition,
                 (true, false) => FailureKind::Busy,
             };
-            if kind == FailureKind::Refused || !tries.backoff.pause().await {
+            if kind == FailureKind::Refused || !tries.again(kind).await {
                 let detail = describe(&[fence.clone(), put.clone()]);
                 return Err(AwsFailure { kind, detail, ..AwsFailure::of(WRITE, error) });
             }
@@ -138,23 +138,30 @@ fn item(record: &EventRecord) -> Result<Item, AwsFailure> {
 struct Tries {
     deadline: Instant,
     backoff: Backoff,
-    is_first: bool,
+    /// What the cell's last answer was, if there was one: that something else has the items, or that it is throttled.
+    last: Option<FailureKind>,
 }
 
 impl Tries {
     fn new() -> Self {
         let deadline = Instant::now() + CELL_TIMEOUT;
-        Self { deadline, backoff: Backoff::until(deadline), is_first: true }
+        Self { deadline, backoff: Backoff::until(deadline), last: None }
     }
 
     async fn make<T>(&mut self, call: impl Future<Output = T>) -> Result<T, AwsFailure> {
-        if std::mem::take(&mut self.is_first) {
-            // The client's own time-out is as long: no second timer for each write.
+        let Some(last) = self.last else {
+            // The client's own time-out is as long: no second timer per write.
             return Ok(call.await);
-        }
-        // The cell has answered a moment ago that something else has the items: it is busy, not gone.
-        let late = |_| AwsFailure { kind: FailureKind::Busy, ..AwsFailure::late(WRITE) };
+        };
+        // The cell has answered a moment ago: it is not gone.
+        let late = |_| AwsFailure { kind: last, ..AwsFailure::late(WRITE) };
         tokio::time::timeout_at(self.deadline, call).await.map_err(late)
+    }
+
+    /// Waits for the next try; `false` when there is no time for one.
+    async fn again(&mut self, last: FailureKind) -> bool {
+        self.last = Some(last);
+        self.backoff.pause().await
     }
 }
 

@@ -1,11 +1,13 @@
-//! Reads an event from a request, in each of the three forms it may come in.
+//! Reads an event from a request, in each of the three forms it may come in, or several in a batch.
 //!
 //! | form | told by | rules |
 //! |---|---|---|
 //! | CloudEvents, structured | content type `application/cloudevents+json` | CloudEvents 1.0 JSON format |
+//! | CloudEvents, several | content type `application/cloudevents-batch+json` | CloudEvents 1.0 JSON batch format |
 //! | CloudEvents, binary | a header `ce-…` | CloudEvents 1.0 HTTP binding |
 //! | plain | anything else | `{"type", "data"?, "tenantid"?}` |
 
+mod batch;
 mod cloudevents;
 mod header;
 mod json;
@@ -16,6 +18,7 @@ use cellstack_core::{Ambient, EventId, EventType, NewEvent, TenantId, message};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
 
+pub(crate) use self::batch::{is_batch, read_batch};
 use self::cloudevents::Context;
 use crate::problem::{Kind, Problem};
 
@@ -62,9 +65,7 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8], ambient: &impl Ambient) -> 
     }
     let key = idempotency_key(headers)?;
     let content_type = content_type(headers);
-    let draft = if content_type.starts_with("application/cloudevents-batch") {
-        return Err(unsupported(&content_type, "Send one event a request."));
-    } else if content_type.starts_with("application/cloudevents") {
+    let draft = if content_type.starts_with("application/cloudevents") {
         if content_type != "application/cloudevents+json" && content_type != "application/cloudevents" {
             return Err(unsupported(&content_type, "Send structured CloudEvents as application/cloudevents+json."));
         }

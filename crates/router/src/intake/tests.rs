@@ -220,9 +220,49 @@ fn bad_input_is_told_what_was_expected() {
     }
     assert_eq!(refused(&[], br#"{"type":"t","tenantid":"a b"}"#).0, Kind::MissingTenant);
     assert_eq!(refused(&[], br#"{"type":"t","tenantid":"a","tenant_id":"b"}"#).0, Kind::TenantMismatch);
-    for media in ["image/png", "application/cloudevents-batch+json", "application/cloudevents+avro"] {
+    for media in ["image/png", "application/cloudevents+avro"] {
         assert_eq!(refused(&[("content-type", media)], "{}").0, Kind::UnsupportedMediaType);
     }
+}
+
+#[test]
+fn a_batch_is_read_event_by_event() {
+    let batch = |headers: &Headers<'_>, body: &str| {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        assert!(is_batch(&map));
+        read_batch(&map, body.as_bytes(), &SystemAmbient::new())
+    };
+    const BATCH: (&str, &str) = ("content-type", "application/cloudevents-batch+json; charset=utf-8");
+    let event = |id: usize| format!(r#"{{"specversion":"1.0","id":"{id}","source":"/shop","type":"t","data":{id}}}"#);
+    let read = batch(&[BATCH], &format!(r#"[{}, {{"id":"1"}}, 7, {}]"#, event(1), event(2))).unwrap();
+    let read: Vec<_> = read.into_iter().map(|event| event.map_err(|problem| problem.kind)).collect();
+    let alone = |id| take(&[STRUCTURED], event(id)).unwrap().event;
+    assert_eq!(read.len(), 4);
+    assert_eq!((&read[0].as_ref().unwrap().event, &read[3].as_ref().unwrap().event), (&alone(1), &alone(2)));
+    assert_eq!([&read[1], &read[2]].map(|event| *event.as_ref().unwrap_err()), [Kind::InvalidEvent; 2]);
+    assert!(read[0].as_ref().unwrap().named);
+    assert_eq!(batch(&[BATCH], " [] ").unwrap().len(), 0);
+
+    // As deep as one alone, and no deeper.
+    let deep = |levels: usize| {
+        let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        format!(r#"[{{"specversion":"1.0","id":"1","source":"s","type":"t","data":{data}}}]"#)
+    };
+    assert!(batch(&[BATCH], &deep(63)).unwrap()[0].is_ok());
+    let kind = |headers: &Headers<'_>, body: &str| batch(headers, body).unwrap_err().kind;
+    assert_eq!(kind(&[BATCH], &deep(64)), Kind::InvalidEvent);
+    let many = |events: usize| format!("[{}]", vec![event(1); events].join(","));
+    assert_eq!(batch(&[BATCH], &many(100)).unwrap().len(), 100);
+    assert_eq!(kind(&[BATCH], &many(101)), Kind::TooLarge);
+    for body in ["", "{}", "[", "[1,]", &event(1)] {
+        assert_eq!(kind(&[BATCH], body), Kind::InvalidEvent, "{body}");
+    }
+    assert_eq!(kind(&[BATCH, ("idempotency-key", "k")], "[]"), Kind::InvalidRequest);
+    assert_eq!(kind(&[("content-type", "application/cloudevents-batch+avro")], "[]"), Kind::UnsupportedMediaType);
+    assert_eq!(kind(&[BATCH], &"x".repeat(MAX_BODY + 1)), Kind::TooLarge);
 }
 
 #[test]

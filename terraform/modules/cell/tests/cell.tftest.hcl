@@ -499,8 +499,7 @@ run "consumer_may_take_messages_and_write_its_table" {
       {
         Sid = "WriteEffects", Effect = "Allow",
         Action = [
-          "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
-          "dynamodb:UpdateItem",
+          "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
         ]
         Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha"]
       },

@@ -153,6 +153,9 @@ async fn a_partition_that_gets_too_much_is_its_tenants_trouble() {
         assert_eq!(kind(written), Kind::TooManyRequests, "{code}");
         assert!(calls > 1, "a throttle is tried again: {calls}");
     }
+    // Cut off on its way or not.
+    let (written, _) = write(FENCED, [hot("ThrottlingError"), Reply::Hang]).await;
+    assert_eq!(kind(written), Kind::TooManyRequests);
     let throttled = Reply::cancelled([("None", None), ("ThrottlingError", None)]);
     assert_eq!(kind(write(FENCED, [throttled]).await.0), Kind::Unavailable, "another limit is the cell's");
     assert_eq!(write(FENCED, [hot("ThrottlingError"), Reply::Ok(json!({}))]).await, (Ok("new"), 2));
