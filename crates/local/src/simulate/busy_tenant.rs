@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+use cellstack_core::fence::{self, shard_key};
 use cellstack_core::limits::TENANT_LEASE;
-use cellstack_core::{CellId, Epoch, TenantId, fence};
+use cellstack_core::{CellId, Epoch, EventId, TenantId};
 use cellstack_emulator::{Fault, FaultKind};
 use futures::StreamExt as _;
 use futures::future::join;
@@ -31,6 +32,9 @@ const EVERY: Duration = Duration::from_millis(10);
 const LASTS: Duration = Duration::from_secs(60);
 /// How long they go on after that, while the fence is closed.
 const CLOSING: Duration = Duration::from_secs(5);
+/// Bursts of one write per environment, and the pause between two.
+const BURSTS: usize = 50;
+const BURST_PAUSE: Duration = Duration::from_secs(1);
 /// Time in which the fence must be closed, and more.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Time in which the breakers have found out that there is no map.
@@ -43,6 +47,10 @@ pub struct Busy {
     pub writes: usize,
     /// Of these, accepted at the first try of their caller.
     pub accepted: usize,
+    /// Writes in bursts, each burst on one shard of the fence; and those of them that were accepted.
+    pub in_bursts: usize,
+    /// Of these, accepted at the first try of their caller.
+    pub accepted_in_bursts: usize,
     /// How long an accepted write took, at most.
     pub longest: Duration,
     /// 99th percentile.
@@ -87,6 +95,7 @@ impl World {
         let idle = RefCell::new((0..ENVIRONMENTS).map(|number| maker.start(number)).collect());
         let world = Self { stack, tenant, idle };
         world.prepare().await;
+        let bursts = world.bursts().await;
 
         let before = world.stack.aws().calls("DynamoDB", "TransactWriteItems");
         let writes = async {
@@ -111,6 +120,8 @@ impl World {
         Ok(Busy {
             writes: counted.len(),
             accepted: accepted.len(),
+            in_bursts: bursts.len(),
+            accepted_in_bursts: bursts.iter().filter(|accepted| **accepted).count(),
             longest: accepted.last().copied().unwrap_or_default(),
             p99: accepted.get(accepted.len() * 99 / 100).copied().unwrap_or_default(),
             transactions: transactions as f64 / counted.len().max(1) as f64,
@@ -160,11 +171,34 @@ impl World {
         all
     }
 
+    /// Every environment writes at once, to the same shard of the fence: rivals that stay in step keep each other out.
+    async fn bursts(&self) -> Vec<bool> {
+        let on_shard =
+            |name: &usize| fence::key_of(EventId::named("idempotency-key", &name.to_string())) == shard_key(0);
+        let mut names = (0..).filter(on_shard);
+        let mut all = Vec::new();
+        for _ in 0..BURSTS {
+            let environments = self.idle.take();
+            let writes = environments.iter().map(|environment| self.write_named(environment, names.next()));
+            all.extend(writes.collect::<FuturesUnordered<_>>().collect::<Vec<_>>().await);
+            self.idle.replace(environments);
+            tokio::time::sleep(BURST_PAUSE).await;
+        }
+        all
+    }
+
     async fn write(&self, environment: &Environment) -> bool {
-        let request = Request::post("/v1/events")
+        self.write_named(environment, None).await
+    }
+
+    async fn write_named(&self, environment: &Environment, name: Option<usize>) -> bool {
+        let mut request = Request::post("/v1/events")
             .header("content-type", "application/json")
-            .header("x-tenant-id", self.tenant.as_str())
-            .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
+            .header("x-tenant-id", self.tenant.as_str());
+        if let Some(name) = name {
+            request = request.header("idempotency-key", name.to_string());
+        }
+        let request = request.body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
         environment.invoke(self.tenant.as_str(), request.unwrap_or_default()).await.status() == 202
     }
 }

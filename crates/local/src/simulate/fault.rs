@@ -168,14 +168,17 @@ impl Fault {
             }
             Self::Slow => {
                 let slow = FaultKind::Latency(Duration::from_secs(2));
-                let faults =
-                    ["DynamoDB", "SNS", "SQS"].map(|service| on(&table, (service, ""), "is slow", slow.clone()));
-                Some(Injection { faults: faults.into(), lasts: minutes })
+                let all = ["DynamoDB", "SNS", "SQS"];
+                // Where the table is slow nothing is accepted, and so nothing published: one service at a time, too.
+                let slow_services = if rng.random_bool(0.4) { &all[..] } else { &all[rng.random_range(0..3)..][..1] };
+                let faults = slow_services.iter().map(|service| on(&table, (service, ""), "is slow", slow.clone()));
+                Some(Injection { faults: faults.collect(), lasts: minutes })
             }
             Self::Bulk => {
                 let (how, kind) =
                     if rng.random_bool(0.5) { ("hangs", FaultKind::Hang) } else { ("fails", FaultKind::ServerError) };
-                single(("DynamoDB", "Query"), how, kind)
+                let lasts = Duration::from_secs(rng.random_range(60..=400));
+                Some(Injection { faults: vec![on(&table, ("DynamoDB", "Query"), how, kind)], lasts })
             }
             Self::Map => {
                 let (name, table) = if rng.random_bool(0.5) { ("map", tenant_map()) } else { ("registry", registry()) };

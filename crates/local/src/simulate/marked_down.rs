@@ -82,10 +82,12 @@ pub struct Phase {
 pub struct MarkedDown {
     /// Phase by phase.
     pub phases: Vec<Phase>,
-    /// Events that standbys hold.
+    /// Events that standbys hold, and the cell has not.
     pub held: usize,
     /// Of these, listed as held, with the cell that holds them.
     pub listed: usize,
+    /// Repeats that standbys hold of events that the cell took before it failed: they are dropped when they come home.
+    pub held_twice: usize,
     /// Events that a standby has processed, or holds beside one that is processed there.
     pub processed_by_standbys: usize,
     /// Acknowledged events that nobody finds when all is over.
@@ -244,7 +246,8 @@ impl World {
         tokio::time::sleep(KNOWN).await;
         let state = FinalState::take(&self.stack, Ordering::None, &self.trace).await?;
         let is_held = |status: EventStatus| status == EventStatus::Held;
-        let held: Vec<_> = state.events.values().filter(|event| is_held(event.status())).collect();
+        let held = state.events.values().filter(|event| is_held(event.status()));
+        let (twice, once): (Vec<_>, Vec<_>) = held.partition(|event| state.copies(&event.subject()).count() > 1);
         let at_home = |tenant: &str| {
             let at = self.tenants.iter().position(|known| known.as_str() == tenant).unwrap_or_default();
             at % self.stack.cells().len()
@@ -258,7 +261,8 @@ impl World {
             }
             listed += self.listed_as_held(tenant).await;
         }
-        Ok(MarkedDown { phases: self.phases.borrow().clone(), held: held.len(), listed, processed_by_standbys, lost })
+        let (phases, held, held_twice) = (self.phases.borrow().clone(), once.len(), twice.len());
+        Ok(MarkedDown { phases, held, listed, held_twice, processed_by_standbys, lost })
     }
 
     /// Events of a tenant that are listed as held, with the cell that holds them.

@@ -90,16 +90,18 @@ const SHORT_LIFE: Duration = Duration::from_secs(4);
 const KILLS: usize = 16;
 /// The last of these points.
 const COMMON: usize = 6;
+/// Kills at the points that only the longest invocations come to: more would kill them before they come to the last.
+const RARE_KILLS: usize = 2;
 
 /// Where a seed kills. Seeds in a row take their turns, so that a run of enough of them has been everywhere. Of the points
-/// that only the longest invocations come to there is one a seed: others would kill them before.
+/// that only the longest invocations come to there are few per seed.
 fn targets(seed: u64, points: &[AwaitPoint]) -> Vec<AwaitPoint> {
     let (common, rare): (Vec<AwaitPoint>, Vec<AwaitPoint>) = points.iter().partition(|point| point.number() <= COMMON);
     let turn = |points: &[AwaitPoint], kills: usize| {
         let turns = (0..kills.min(points.len())).map(|at| points[(seed as usize * kills + at) % points.len()]);
         turns.collect::<Vec<_>>()
     };
-    [turn(&common, KILLS), turn(&rare, 1)].concat()
+    [turn(&common, KILLS), turn(&rare, RARE_KILLS)].concat()
 }
 
 /// What may happen in a run.

@@ -13,8 +13,8 @@ const KINDS: [&[char]; 6] = [
     &['\u{e000}', '\u{f8ff}', '\u{fffd}', '\u{d7ff}'],
 ];
 const CONTROLS: [char; 7] = ['\u{0}', '\u{1}', '\n', '\t', '\u{1f}', '\u{7f}', '\u{9f}'];
-/// Letters of a long text: more than any attribute needs, and less than all of them may have together.
-const LONG: usize = 1_500;
+/// Letters of a long text: more than any attribute needs. Three such attributes fit a request's headers, percent-encoded.
+const LONG: usize = 300;
 
 /// Draws a text without control characters.
 pub(crate) fn attribute(rng: &mut StdRng) -> String {
