@@ -18,7 +18,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::aws::AwsFailure;
 use crate::hex::hex;
-use crate::limits::{MAX_DEAD_LETTER, MAX_ORIGINAL};
+use crate::limits::{MAX_DEAD_LETTER, MAX_ORIGINAL, MAX_REASON};
+use crate::queue_text::escape;
 use crate::{CellId, EventId, Message, TenantId};
 
 /// Why something was given up.
@@ -150,14 +151,15 @@ pub struct Draft<'a> {
 pub const VERSION: u32 = 1;
 
 impl DeadLetter {
-    /// A letter about `original`.
+    /// A letter about `original`. Of the detail it keeps [`MAX_REASON`] bytes: what a parser says of a text may hold all of
+    /// the text.
     #[must_use]
     pub fn new(draft: Draft<'_>, tenant: Option<TenantId>, event: Option<EventId>, original: &str) -> Self {
         let Draft { reason, detail, place, cell, at, attempts } = draft;
         Self {
             dead_letter: VERSION,
             reason,
-            detail: detail.to_owned(),
+            detail: detail[..detail.floor_char_boundary(MAX_REASON)].to_owned(),
             place,
             cell: cell.clone(),
             at,
@@ -169,20 +171,21 @@ impl DeadLetter {
         }
     }
 
-    /// A letter as JSON, its original compressed where it must be.
+    /// A letter as JSON, of characters that a queue takes, its original compressed where it must be.
     ///
     /// # Errors
     /// When it is too large even so.
     pub fn encode(&self) -> Result<String, TooLarge> {
         // Text and numbers always serialise, and writing into memory does not fail.
-        let plain = serde_json::to_string(self).unwrap_or_default();
+        let json = |letter: &Self| escape(serde_json::to_string(letter).unwrap_or_default());
+        let plain = json(self);
         if plain.len() <= MAX_DEAD_LETTER {
             return Ok(plain);
         }
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
         let packed = gzip.write_all(self.original.as_bytes()).and_then(|()| gzip.finish()).unwrap_or_default();
         let letter = Self { original: String::new(), original_gzip: Some(STANDARD.encode(packed)), ..self.clone() };
-        let small = serde_json::to_string(&letter).unwrap_or_default();
+        let small = json(&letter);
         if small.len() <= MAX_DEAD_LETTER { Ok(small) } else { Err(TooLarge(small.len())) }
     }
 
@@ -264,7 +267,10 @@ impl DeadLetter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::queue_text::is_allowed;
 
     const MESSAGE: &str = r#"{"specversion":"1.0","id":"019b76da-a800-7000-8000-000000000004","source":"/cellstack",
         "type":"t","time":"2026-01-01T00:00:00.000Z","tenantid":"acme","cell":"alpha","epoch":1,"data":{"a":1}}"#;
@@ -313,6 +319,39 @@ mod tests {
         for (body, place) in [("", Place::Queue), ("nonsense", Place::Topic), ("{}", Place::Stream)] {
             let letter = read(body, place);
             assert_eq!((letter.reason, letter.original.as_str()), (Reason::Undecodable, body));
+        }
+    }
+    #[test]
+    fn a_detail_of_any_length_fits_beside_the_original() {
+        let cell = "alpha".parse().unwrap();
+        let detail = "\u{ffff}".repeat(200_000);
+        let draft = Draft {
+            reason: Reason::Undecodable,
+            detail: &detail,
+            place: Place::Stream,
+            cell: &cell,
+            at: String::new(),
+            attempts: 1,
+        };
+        let letter = DeadLetter::new(draft, None, None, MESSAGE);
+        assert!(letter.encode().unwrap().len() < 10_000);
+        assert!(detail.starts_with(&letter.detail) && !letter.detail.is_empty());
+    }
+
+    proptest! {
+        // Packing a large letter takes a debug build its time.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn a_queue_takes_a_letter_about_anything(
+            original in "\\PC{0,20}[\u{0}\u{fffe}\u{ffff}\u{1ffff}\"\\\\]{0,4}\\PC{0,20}",
+            detail in "\\PC{0,20}[\u{0}\u{fffe}\u{ffff}\u{1ffff}\"\\\\]{0,4}",
+            copies in prop_oneof![Just(1_usize), Just(8_000)],
+        ) {
+            let original = original.repeat(copies);
+            let letter = DeadLetter { original, detail, ..read(MESSAGE, Place::Queue) };
+            let body = letter.encode().unwrap();
+            prop_assert!(body.chars().all(is_allowed) && body.len() <= MAX_DEAD_LETTER);
+            prop_assert_eq!(read(&body, Place::Queue), letter);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! An event: as a caller gives it, and as a cell keeps it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
@@ -22,16 +25,48 @@ pub struct NewEvent {
 impl NewEvent {
     /// SHA-256 over type, context and data, in hexadecimal: two requests with the same name are the same event when
     /// this is the same, and a conflict otherwise.
+    ///
+    /// An attribute counts as its canonical text: a binary CloudEvent has no other, where a structured one may say `true`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
+        let context = self.context.as_deref().map(canonical);
         let mut hash = Sha256::new();
-        for part in [Some(self.event_type.as_str()), self.context.as_deref(), self.data.as_deref()] {
+        for part in [Some(self.event_type.as_str()), context.as_deref(), self.data.as_deref()] {
             let part = part.unwrap_or_default();
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
         hex(hash.finalize())
     }
+}
+
+/// Context attributes with texts for values
+/// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system>).
+fn canonical(context: &str) -> Cow<'_, str> {
+    if !has_types(context) {
+        return Cow::Borrowed(context);
+    }
+    let Ok(mut attributes) = serde_json::from_str::<Map<String, Value>>(context) else {
+        return Cow::Borrowed(context);
+    };
+    for value in attributes.values_mut().filter(|value| !value.is_string()) {
+        *value = Value::String(value.to_string());
+    }
+    Cow::Owned(Value::Object(attributes).to_string())
+}
+
+/// Whether an object of bare values holds one that is no text.
+fn has_types(json: &str) -> bool {
+    let (mut in_string, mut escaped) = (false, false);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ => return !in_string && (byte.is_ascii_alphanumeric() || byte == b'-'),
+        }
+        false
+    })
 }
 
 /// Where an event is in its life.
@@ -168,17 +203,55 @@ impl TryFrom<String> for EventKey {
 /// Milliseconds since the Unix epoch as RFC 3339 text, always to the millisecond, so that texts sort as times do.
 #[must_use]
 pub fn rfc3339(ms: u64) -> String {
-    use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-    let second = DateTime::from_secs(i64::try_from(ms / 1000).unwrap_or(i64::MAX)).fmt(DateTimeFormat::DateTime);
-    match second {
-        Ok(text) => format!("{}.{:03}Z", text.trim_end_matches('Z'), ms % 1000),
-        // Beyond the year 9999 there is no such text; a clock that far off is better shown than hidden.
-        Err(_) => format!("{ms}ms"),
+    const DAY_MS: u64 = 86_400_000;
+    // Beyond the year 9999 there is no such text; a clock that far off is better shown than hidden.
+    const LAST_DAY: u64 = 2_932_896;
+    let (mut days, of_day) = (ms / DAY_MS, ms % DAY_MS);
+    if days > LAST_DAY {
+        return format!("{ms}ms");
     }
+    let mut year = 1970;
+    while days >= days_of(year) {
+        days -= days_of(year);
+        year += 1;
+    }
+    let february = days_of(year) - 337;
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    // Written digit by digit: each log line and each answer has one, and the formatter takes ten times the instructions.
+    let mut text = String::with_capacity(24);
+    for (value, digits, after) in [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (days + 1, 2, 'T'),
+        (of_day / 3_600_000, 2, ':'),
+        (of_day / 60_000 % 60, 2, ':'),
+        (of_day / 1_000 % 60, 2, '.'),
+        (of_day % 1_000, 3, 'Z'),
+    ] {
+        for place in (0..digits).rev() {
+            text.push(char::from(b'0' + (value / 10_u64.pow(place) % 10) as u8));
+        }
+        text.push(after);
+    }
+    text
+}
+
+const fn days_of(year: u64) -> u64 {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    if leap { 366 } else { 365 }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn event(data: &str, context: Option<&str>) -> NewEvent {
@@ -205,5 +278,25 @@ mod tests {
         assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(u64::MAX), "18446744073709551615ms");
+    }
+    #[test]
+    fn attributes_of_one_value_in_two_types_are_the_same_content() {
+        let typed = event("1", Some(r#"{"flag":true,"off":false,"number":-7,"text":"a 1 true","zero":0}"#));
+        let text = event("1", Some(r#"{"flag":"true","number":"-7","off":"false","text":"a 1 true","zero":"0"}"#));
+        assert_eq!(typed.fingerprint(), text.fingerprint());
+        assert_ne!(typed.fingerprint(), event("1", Some(r#"{"flag":false}"#)).fingerprint());
+        // What only looks like a type within a text is not touched.
+        assert!(!has_types(r#"{"a":"\"1 true","b\\":"x"}"#));
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_the_text_that_others_make_of_it(ms in 0..253_402_300_800_000_u64) {
+            use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+            let text = rfc3339(ms);
+            let read = DateTime::from_str(&text, DateTimeFormat::DateTime).unwrap();
+            prop_assert_eq!(read.to_millis().unwrap(), i64::try_from(ms).unwrap());
+            prop_assert_eq!(text.len(), 24);
+        }
     }
 }

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, Runt
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use crate::aws::chain;
+use crate::aws::{AnswerLimit, chain};
 
 /// A request that brought no body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,10 +73,12 @@ pub async fn get(client: &SharedHttpClient, url: &str, limit: usize, timeout: Du
 /// Sends a request and reads the body of its answer, which must be a `200`.
 pub(crate) async fn exchange(
     client: &SharedHttpClient,
-    request: HttpRequest,
+    mut request: HttpRequest,
     limit: usize,
     timeout: Duration,
 ) -> Result<Vec<u8>, FetchError> {
+    // A client of ours stops reading there; another hands the body over as it comes, and is bounded below.
+    request.add_extension(AnswerLimit(limit.max(EXCERPT)));
     // The client takes what it needs of these, which is nothing: time is bounded from outside, and whole.
     let connector = client.http_connector(&HttpConnectorSettings::default(), &components()?);
     let exchange = async {
@@ -95,9 +97,21 @@ async fn read(response: HttpResponse, limit: usize) -> Result<Vec<u8>, FetchErro
     if status == 200 {
         return collect(body, limit).await?.ok_or(FetchError::TooLarge(limit));
     }
-    let body = collect(body, 64 * 1024).await.ok().flatten().unwrap_or_default();
-    let excerpt = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
+    let body = excerpt(body).await;
+    let excerpt = String::from_utf8_lossy(&body);
     Err(FetchError::Status { status, excerpt: excerpt.split_whitespace().collect::<Vec<_>>().join(" ") })
+}
+
+/// The beginning of the body, as far as it comes.
+async fn excerpt(mut body: ByteStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < EXCERPT
+        && let Ok(Some(chunk)) = body.try_next().await
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.truncate(EXCERPT);
+    bytes
 }
 
 /// The body; `None` when it is larger than the limit.
@@ -174,6 +188,29 @@ mod tests {
         assert_eq!((error.clone(), error.is_retryable()), (FetchError::TooLarge(10), false));
         let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\n012345\r\n6\r\n012345\r\n0\r\n\r\n!";
         assert_eq!(fetch(chunked).await.unwrap_err(), FetchError::TooLarge(10));
+    }
+
+    /// What is too large is not read to its end, nor to what a client would take of a service.
+    #[tokio::test]
+    async fn no_more_is_read_than_may_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8000000\r\n\r\n").await;
+            let mut sent = 0;
+            while sent < 8_000_000 && stream.write_all(&[b'x'; 10_000]).await.is_ok() {
+                sent += 10_000;
+                tokio::task::yield_now().await;
+            }
+            sent
+        });
+        let error = get(&crate::aws::http_client(), &url, 1_000, Duration::from_secs(10)).await.unwrap_err();
+        assert_eq!(error, FetchError::TooLarge(1_000));
+        // The rest of what left the server lies in the two sockets.
+        let sent = server.await.unwrap();
+        assert!(sent < 8_000_000, "all of it was read");
     }
 
     #[tokio::test]

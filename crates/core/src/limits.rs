@@ -16,6 +16,10 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 pub const MAX_JSON_DEPTH: usize = 64;
 /// Largest request body the router reads, in bytes.
 pub const MAX_BODY: usize = 224 * 1024;
+/// Most events in one batch: with what each costs beside its data, so many are served well within the router's time.
+pub const MAX_BATCH: usize = 100;
+/// Events of one batch that are written at once: each is a connection, and holds its request's memory.
+pub const BATCH_WRITES: usize = 10;
 /// Largest request header section the router reads, names and values together, in bytes. A function URL lets more pass.
 pub const MAX_HEADERS: usize = 16 * 1024;
 /// Largest CloudEvent that is accepted, in bytes as published, message attributes included. SNS and SQS take 256 KiB
@@ -35,6 +39,9 @@ pub const TENANT_LEASE: Duration = Duration::from_secs(300);
 pub const CELL_LEASE: Duration = Duration::from_secs(10);
 /// How long "no such tenant" is remembered: long enough to blunt a flood, short enough for a tenant just placed.
 pub const NOT_FOUND_LEASE: Duration = Duration::from_secs(2);
+/// Tenants per router environment that are remembered as not placed: apart from [`TENANT_CACHE`], so that a loop over names
+/// evicts no route.
+pub const NOT_FOUND_CACHE: usize = 1_000;
 /// Cached tenants per router environment; about 300 bytes each.
 pub const TENANT_CACHE: usize = 20_000;
 /// Cached cells per router environment.
@@ -46,6 +53,14 @@ pub const LIST_DEFAULT: u8 = 25;
 pub const LIST_MAX: u8 = 100;
 /// Events that one page of a filtered listing looks at; what it finds may be fewer than was asked for.
 pub const LIST_STRETCH: i32 = 500;
+/// Totals in one page, unless its caller asks for another number.
+pub const TOTALS_DEFAULT: u16 = 100;
+/// Most totals in one page: with the longest types some 250 KB, where a function URL answers 6 MB at most
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+pub const TOTALS_MAX: u16 = 1_000;
+/// Largest position in a cursor, in bytes: a sort key, of 1,024 bytes at most, without its prefix
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+pub const MAX_CURSOR: usize = 1_024 - "event#".len();
 
 /// One try of reading the tenant map or the registry: they answer within some milliseconds, or something else serves.
 pub const LOOKUP_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(400);
@@ -54,15 +69,21 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How long a failing dependency (the map, the registry, a cell) is left alone after its first failure; each further
 /// failure doubles it.
 pub const BREAKER_FIRST: Duration = Duration::from_millis(1_000);
-/// Longest that a failing dependency is left alone.
-pub const BREAKER_LONGEST: Duration = Duration::from_secs(30);
+/// Longest that a failing dependency is left alone. A cell that is back serves again within this and one probe, so it is
+/// short; what a dead one costs is one probe per environment in this time, so it is not shorter.
+pub const BREAKER_LONGEST: Duration = Duration::from_secs(5);
 /// One try of one call from the router to a cell: some thirty times what DynamoDB takes.
 pub const CELL_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(350);
 /// One call from the router to a cell, with all its tries. Each environment learns for itself that a cell is slow, and
 /// until it has, the cell's requests each hold an environment for this long: their number a second times this must leave
 /// room for the others in the router's concurrency.
 pub const CELL_TIMEOUT: Duration = Duration::from_millis(750);
-/// How long the one request may take that finds out whether a cell is back.
+/// Longest time between the moment a router decides on a write and the moment the write lands or never will. A move waits
+/// this long after the last router's lease before it closes the fence, so the router's function may not have more: Lambda ends
+/// it then, and what was given up before is reset and not delivered later (`aws/transport/connect.rs`).
+pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
+const _: () = assert!(pipeline::ROUTER_TIMEOUT.as_millis() <= LONGEST_WRITE.as_millis());
+/// How long the one request may take that finds out whether a cell, the map or the registry is back.
 pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
 /// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would
 /// use up all the time there is.
@@ -114,6 +135,9 @@ pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
 pub const ANSWER_RESERVE: Duration = Duration::from_millis(1_000);
 /// What a `503` asks the caller to wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The same while the tenant's cell is marked down: a state that people set and lift, and that routers learn of within
+/// [`CELL_LEASE`].
+pub const RETRY_AFTER_DOWN: Duration = Duration::from_secs(30);
 
 /// Most actions in one `TransactWriteItems`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).

@@ -12,10 +12,14 @@ use sha2::{Digest as _, Sha256};
 use crate::event::rfc3339;
 use crate::hex::hex;
 use crate::limits::MAX_MESSAGE;
+use crate::queue_text::{escape, escaped_len};
 use crate::{CellId, Epoch, EventId, EventRecord, EventType, NewEvent, TenantId};
 
 /// The context attributes that Cellstack sets itself; a caller can't.
-pub const OWN_ATTRIBUTES: [&str; 5] = ["tenantid", "cell", "epoch", "originid", "redrives"];
+pub const OWN_ATTRIBUTES: [&str; 5] = ["tenantid", "cell", "epoch", ORIGIN_ID, "redrives"];
+
+/// The context attribute that keeps the id that the caller gave its event, where Cellstack's id is another.
+pub const ORIGIN_ID: &str = "originid";
 
 /// One event on its way from the stream to a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub struct Message {
     pub time: String,
     /// The caller's URI reference, else `/cellstack`.
     pub source: String,
+    /// The id that its caller gave it as a CloudEvent, where `id` is another: hashed from that one, or from an
+    /// `Idempotency-Key`.
+    pub origin_id: Option<String>,
     /// The caller's other context attributes: the text of a JSON object.
     pub context: Option<String>,
     /// JSON text.
@@ -49,7 +56,7 @@ const FRAME: usize = 1_024;
 /// Upper bound, in bytes, of the message this event becomes, its message attributes included.
 #[must_use]
 pub fn largest_size(tenant: &TenantId, event: &NewEvent) -> usize {
-    let escaped = |text: &Option<String>| text.as_deref().map_or(0, |text| text.len() + 3 * noncharacters(text));
+    let escaped = |text: &Option<String>| text.as_deref().map_or(0, escaped_len);
     FRAME
         + 2 * tenant.as_str().len()
         + 2 * event.event_type.as_str().len()
@@ -63,12 +70,15 @@ pub fn fits(tenant: &TenantId, event: &NewEvent) -> bool {
     largest_size(tenant, event) <= MAX_MESSAGE
 }
 
-/// The deduplication id of an event's message on a FIFO topic or queue: SHA-256 over tenant and event id, in hexadecimal.
-/// Tenants may name their events alike, and deduplication may be scoped to the whole topic or queue
-/// (<https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html>): two tenants' events must never count as one.
+/// What tells a repeat of an event in a FIFO topic or queue: a hash of tenant and id, since two tenants may name their events
+/// alike, and deduplication may look at all message groups together
+/// (<https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html>).
 #[must_use]
 pub fn deduplication_id(tenant: &TenantId, event: EventId) -> String {
-    let hash = Sha256::new().chain_update(tenant.as_str()).chain_update([0]).chain_update(event.to_bytes());
+    let mut hash = Sha256::new();
+    // The id has a fixed length, so no two pairs are the same bytes.
+    hash.update(event.to_bytes());
+    hash.update(tenant.as_str());
     hex(hash.finalize())
 }
 
@@ -82,6 +92,8 @@ impl Message {
         struct Known {
             time: Option<String>,
             source: Option<String>,
+            #[serde(rename = "originid")]
+            origin_id: Option<String>,
         }
         let known: Known = record.context.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -90,6 +102,7 @@ impl Message {
             id: record.id(),
             time: known.time.unwrap_or_else(|| rfc3339(record.accepted_at)),
             source: known.source.unwrap_or_else(|| DEFAULT_SOURCE.to_owned()),
+            origin_id: known.origin_id,
             tenant: record.tenant_id,
             event_type: record.event_type,
             context: record.context,
@@ -97,12 +110,12 @@ impl Message {
         })
     }
 
-    /// The message as JSON.
+    /// The message as JSON, of characters that a queue takes.
     ///
     /// # Errors
     /// When `data` or `context` is not JSON.
     pub fn encode(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self)
+        serde_json::to_string(self).map(escape)
     }
 
     /// Reads a message.
@@ -125,17 +138,18 @@ impl Serialize for Message {
         map.serialize_entry("tenantid", &self.tenant)?;
         map.serialize_entry("cell", &self.cell)?;
         map.serialize_entry("epoch", &self.epoch)?;
+        if let Some(origin_id) = &self.origin_id {
+            map.serialize_entry(ORIGIN_ID, origin_id)?;
+        }
         if let Some(context) = &self.context {
-            let context = printable(context);
-            for (name, value) in Members::parse(&context).map_err(S::Error::custom)?.0 {
-                if name != "time" && name != "source" {
+            for (name, value) in Members::parse(context).map_err(S::Error::custom)?.0 {
+                if name != "time" && name != "source" && name != ORIGIN_ID {
                     map.serialize_entry(&name, value)?;
                 }
             }
         }
         if let Some(data) = &self.data {
-            let data: Cow<'_, str> = printable(data);
-            let data: &RawValue = serde_json::from_str(&data).map_err(S::Error::custom)?;
+            let data: &RawValue = serde_json::from_str(data).map_err(S::Error::custom)?;
             map.serialize_entry("data", data)?;
         }
         map.end()
@@ -155,6 +169,8 @@ impl<'de> Deserialize<'de> for Message {
             tenantid: TenantId,
             cell: CellId,
             epoch: Epoch,
+            #[serde(default, rename = "originid")]
+            origin_id: Option<String>,
             // `null` is data, too.
             #[serde(borrow, default, deserialize_with = "given")]
             data: Option<&'a RawValue>,
@@ -174,6 +190,7 @@ impl<'de> Deserialize<'de> for Message {
             event_type: wire.event_type,
             time: wire.time,
             source: wire.source,
+            origin_id: wire.origin_id,
             // A processor has no use for the rest yet; it stays in the cell's item and in the message itself.
             context: None,
             data: wire.data.map(|data| data.get().to_owned()),
@@ -237,26 +254,12 @@ const MAX_MEMBERS: usize = 64;
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// JSON text with U+FFFE and U+FFFF written as escapes: SQS refuses a message that holds them
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>), while in JSON they
-/// can only stand inside a string, where the escape means the same.
-fn printable(json: &str) -> Cow<'_, str> {
-    if noncharacters(json) == 0 {
-        return Cow::Borrowed(json);
-    }
-    Cow::Owned(json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
-}
-
-fn noncharacters(text: &str) -> usize {
-    // Both are EF BF BE/BF in UTF-8; most texts have no EF at all.
-    text.as_bytes().windows(3).filter(|w| w[0] == 0xef && w[1] == 0xbf && w[2] >= 0xbe).count()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::queue_text::is_allowed;
 
     fn record(data: Option<&str>, context: Option<&str>) -> EventRecord {
         let event = NewEvent {
@@ -297,12 +300,26 @@ mod tests {
     }
 
     #[test]
-    fn equal_events_of_two_tenants_are_two_messages() {
-        let id = |tenant: &str, name| deduplication_id(&tenant.parse().unwrap(), EventId::named("k", name));
-        assert_eq!(id("acme", "1"), id("acme", "1"));
-        assert_ne!(id("acme", "1"), id("globex", "1"));
-        assert_ne!(id("acme", "1"), id("acme", "2"));
-        assert_eq!(id("acme", "1").len(), 64);
+    fn the_id_that_a_caller_gave_travels_to_the_processor() {
+        let context = r#"{"originid":"o-1\"","source":"/shop"}"#;
+        let message = Message::of(record(None, Some(context)), &"alpha".parse().unwrap()).unwrap();
+        let text = message.encode().unwrap();
+        assert_eq!(text.matches("originid").count(), 1, "{text}");
+        let back = Message::decode(&text).unwrap();
+        assert_eq!(back.origin_id.as_deref(), Some("o-1\""));
+        // Sent again without its context, it still has it.
+        assert_eq!(Message::decode(&back.encode().unwrap()).unwrap(), back);
+    }
+
+    #[test]
+    fn a_deduplication_id_is_one_per_tenant_and_event() {
+        let tenant = |id: &str| id.parse::<TenantId>().unwrap();
+        let (one, other) = (EventId::named("k", "1"), EventId::named("k", "2"));
+        let id = deduplication_id(&tenant("acme"), one);
+        assert_eq!(id, deduplication_id(&tenant("acme"), one));
+        assert_ne!(id, deduplication_id(&tenant("globex"), one));
+        assert_ne!(id, deduplication_id(&tenant("acme"), other));
+        assert!(id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     }
 
     #[test]
@@ -312,27 +329,61 @@ mod tests {
         assert!(error.contains("`a` is given twice"), "{error}");
     }
 
+    /// A text in which what queues refuse is frequent.
+    fn any_text() -> impl Strategy<Value = String> {
+        let odd =
+            prop_oneof![Just('\u{fffe}'), Just('\u{ffff}'), Just('\u{fffd}'), Just('\u{1fffe}'), Just('\0'), Just('"')];
+        prop::collection::vec(prop_oneof![any::<char>(), odd], 0..40).prop_map(String::from_iter)
+    }
+
     proptest! {
+        /// Row 34: an event that was accepted can be published, whatever its attributes hold, and arrives as it was.
         #[test]
-        fn no_message_is_larger_than_its_bound(
+        fn a_queue_takes_any_message_within_its_bound(
             tenant in "[a-z0-9._:@-]{1,128}",
-            event_type in "[a-z./]{1,128}",
-            data in any::<String>(),
-            subject in any::<String>(),
+            event_type in "[A-Za-z0-9._:/-]{1,128}",
+            data in any_text(),
+            attributes in prop::collection::hash_map("[a-z]{1,8}", any_text(), 0..4),
+            (source, time, subject) in (any_text(), any_text(), any_text()),
         ) {
             let tenant: TenantId = tenant.parse().unwrap();
+            let mut context = serde_json::Map::new();
+            for (name, value) in attributes {
+                context.insert(format!("x{name}"), value.into());
+            }
+            context.insert("source".to_owned(), source.clone().into());
+            context.insert("time".to_owned(), time.clone().into());
+            context.insert("subject".to_owned(), subject.clone().into());
             let event = NewEvent {
                 id: EventId::named("k", "1"),
                 event_type: event_type.parse().unwrap(),
                 data: Some(serde_json::to_string(&data).unwrap()),
-                context: Some(serde_json::json!({ "subject": subject }).to_string()),
+                context: Some(serde_json::Value::from(context.clone()).to_string()),
             };
             let bound = largest_size(&tenant, &event);
             let record = EventRecord::accepted(tenant.clone(), event, Epoch(u64::MAX), u64::MAX / 2);
             let message = Message::of(record, &"abcdefghijabcdefghij".parse().unwrap()).unwrap();
+            let text = message.encode().unwrap();
+            prop_assert!(text.chars().all(is_allowed), "{}", text.escape_debug());
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            for (name, value) in &context {
+                prop_assert_eq!(&json[name], value);
+            }
+            let back = Message::decode(&text).unwrap();
+            prop_assert_eq!((&back.source, &back.time), (&source, &time));
+            prop_assert_eq!(serde_json::from_str::<String>(back.data.as_deref().unwrap()).unwrap(), data);
             // Attributes `type` and `tenantid` travel beside the body, each with its name and data type.
             let attributes = "typeStringtenantidString".len() + tenant.as_str().len() + event_type.len();
-            prop_assert!(message.encode().unwrap().len() + attributes <= bound);
+            prop_assert!(text.len() + attributes <= bound, "{} + {attributes} > {bound}", text.len());
+        }
+
+        /// Both travel as string attributes of the message, which take what a body takes, and never nothing.
+        #[test]
+        fn a_queue_takes_any_type_and_any_tenant_as_an_attribute(text in any_text()) {
+            let ids = [text.parse::<EventType>().map(|id| id.as_str().to_owned()).ok(), text.parse::<TenantId>().map(|id| id.as_str().to_owned()).ok()];
+            for id in ids.into_iter().flatten() {
+                prop_assert!(!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()), "{}", id.escape_debug());
+            }
         }
     }
 }

@@ -44,6 +44,9 @@ fn nothing_is_found_and_the_requests_reach_deep() {
     for form in [Form::Plain, Form::Structured, Form::Binary, Form::Sample, Form::Broken] {
         assert!(outcomes[&(202, "")].contains(&form), "no {} event was accepted", form.as_str());
     }
+    for status in [200, 207] {
+        assert!(outcomes[&(status, "")].contains(&Form::Batch), "no batch got {status}");
+    }
     let accepted: u64 = tally.iter().filter(|((status, ..), _)| *status == 202).map(|(_, times)| times).sum();
     assert!(accepted > BODIES / 6, "only {accepted} were accepted");
 }

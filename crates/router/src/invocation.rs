@@ -25,8 +25,40 @@ pub struct Invocation {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) request_id: Option<String>,
-    /// What must be told instead of reading on, or the body.
-    pub(crate) body: Result<Vec<u8>, Problem>,
+    /// What is wrong with the headers: all that a request with such headers is told.
+    pub(crate) problem: Option<Problem>,
+    pub(crate) body: RequestBody,
+}
+
+/// A body as it came. It is decoded when it is wanted: a request that does not prove whose it is costs no more than it must.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    Text(String),
+    Base64(String),
+    /// It decodes to this many bytes, and was not kept.
+    TooLarge(usize),
+}
+
+impl RequestBody {
+    fn new(text: Cow<'_, str>, is_base64: bool) -> Self {
+        if !is_base64 && text.len() <= MAX_BODY {
+            Self::Text(text.into_owned())
+        } else if is_base64 && text.len() <= MAX_BODY.div_ceil(3) * 4 {
+            Self::Base64(text.into_owned())
+        } else {
+            Self::TooLarge(if is_base64 { text.len() / 4 * 3 } else { text.len() })
+        }
+    }
+
+    pub(crate) fn bytes(self) -> Result<Vec<u8>, Problem> {
+        match self {
+            Self::Text(text) => Ok(text.into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).map_err(|error| {
+                Problem::new(Kind::InvalidEvent, format!("The body must be base64, as its event says: {error}."))
+            }),
+            Self::TooLarge(size) => Err(crate::intake::too_large(size)),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Invocation {
@@ -67,10 +99,6 @@ impl<'de> Deserialize<'de> for Invocation {
         })?;
         let body = event.body.map(|body| body.0).unwrap_or_default();
         let Headers { map: headers, problem } = event.headers;
-        let body = match problem {
-            None => read_body(body, event.is_base64_encoded),
-            Some(problem) => Err(problem),
-        };
         Ok(Self {
             method,
             path: event.raw_path.0.into_owned(),
@@ -81,22 +109,10 @@ impl<'de> Deserialize<'de> for Invocation {
                 .request_context
                 .request_id
                 .filter(|id| !id.is_empty() && HeaderValue::from_str(id).is_ok()),
-            body,
+            problem,
+            body: RequestBody::new(body, event.is_base64_encoded),
         })
     }
-}
-
-fn read_body(text: Cow<'_, str>, is_base64: bool) -> Result<Vec<u8>, Problem> {
-    if !is_base64 {
-        return Ok(text.into_owned().into_bytes());
-    }
-    // What decodes to more is refused before it is decoded.
-    if text.len() > MAX_BODY.div_ceil(3) * 4 {
-        return Err(crate::intake::too_large(text.len() / 4 * 3));
-    }
-    STANDARD.decode(text.as_bytes()).map_err(|error| {
-        Problem::new(Kind::InvalidEvent, format!("The body must be base64, as its event says: {error}."))
-    })
 }
 
 /// Text that is borrowed where it holds no escape.
@@ -224,7 +240,8 @@ mod tests {
     }
 
     fn kind(members: &str) -> Option<Kind> {
-        event(members).unwrap().body.err().map(|problem| problem.kind)
+        let Invocation { problem, body, .. } = event(members).unwrap();
+        problem.or(body.bytes().err()).map(|problem| problem.kind)
     }
 
     #[test]
@@ -234,9 +251,9 @@ mod tests {
         assert_eq!((read.path.as_str(), read.query.as_str()), ("/v1/events", "a=b"));
         assert_eq!(read.headers["x-a"], "12");
         assert_eq!(read.headers["x-b"].as_bytes(), "é".as_bytes());
-        assert_eq!(read.body.unwrap(), br#"{"a":1}"#);
-        assert_eq!(event(r#","body":"eyJ9","isBase64Encoded":true"#).unwrap().body.unwrap(), br#"{"}"#);
-        assert_eq!(event(r#","headers":null,"body":null"#).unwrap().body.unwrap(), b"");
+        assert_eq!(read.body.bytes().unwrap(), br#"{"a":1}"#);
+        assert_eq!(event(r#","body":"eyJ9","isBase64Encoded":true"#).unwrap().body.bytes().unwrap(), br#"{"}"#);
+        assert_eq!(event(r#","headers":null,"body":null"#).unwrap().body.bytes().unwrap(), b"");
     }
 
     #[test]

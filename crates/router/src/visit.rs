@@ -1,6 +1,6 @@
 //! What becomes known of a request on its way: for the answer's headers and the log.
 
-use cellstack_core::{CellId, TenantId};
+use cellstack_core::{CellId, Epoch, TenantId};
 use lambda_http::http::{HeaderValue, Method};
 use lambda_http::{Body, Response};
 
@@ -16,7 +16,11 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    fn cell(&self) -> Option<&CellId> {
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.route.as_ref().map(|resolved| resolved.route.epoch)
+    }
+
+    pub(crate) fn cell(&self) -> Option<&CellId> {
         self.standby.as_ref().or_else(|| Some(&self.route.as_ref()?.route.cell_id))
     }
 

@@ -14,3 +14,4 @@ pub use failure::{AwsFailure, FailureKind, chain};
 pub use function::function_config;
 pub use quiet::Quiet;
 pub use sign::QuickSigV4;
+pub(crate) use transport::AnswerLimit;

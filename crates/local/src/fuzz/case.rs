@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::event::{event, odd_header};
+use super::event::{batch, event, odd_header};
 use super::request::Request;
 use super::text::{chance, damage, pick, text};
 use super::token::authorization;
@@ -19,6 +19,8 @@ pub enum Form {
     Structured,
     /// A binary CloudEvent.
     Binary,
+    /// Several CloudEvents.
+    Batch,
     /// A request that reads.
     Read,
     /// A method, path or header that nobody asked for.
@@ -37,6 +39,7 @@ impl Form {
             Self::Plain => "plain",
             Self::Structured => "structured",
             Self::Binary => "binary",
+            Self::Batch => "batch",
             Self::Read => "read",
             Self::Odd => "odd",
             Self::Sample => "sample",
@@ -55,7 +58,7 @@ pub(super) struct Case {
 }
 
 /// The samples' invocation events.
-const SAMPLES: [&str; 13] = [
+const SAMPLES: [&str; 16] = [
     include_str!("../../../../events/router/01-post-plain.json"),
     include_str!("../../../../events/router/02-post-structured.json"),
     include_str!("../../../../events/router/03-post-binary.json"),
@@ -69,6 +72,9 @@ const SAMPLES: [&str; 13] = [
     include_str!("../../../../events/router/11-get-totals.json"),
     include_str!("../../../../events/router/12-get-route.json"),
     include_str!("../../../../events/router/13-get-health.json"),
+    include_str!("../../../../events/router/14-list-events.json"),
+    include_str!("../../../../events/router/15-list-too-many.json"),
+    include_str!("../../../../events/router/16-post-batch.json"),
 ];
 
 impl Case {
@@ -81,22 +87,27 @@ impl Case {
             Form::Structured,
             Form::Binary,
             Form::Binary,
+            Form::Batch,
             Form::Read,
             Form::Odd,
             Form::Sample,
             Form::Broken,
-        ][rng.usize(..10)];
+        ][rng.usize(..11)];
         let (payload, valid) = match form {
             Form::Plain | Form::Structured | Form::Binary => {
                 let (request, valid) = event(rng, form);
+                (request.payload(rng), valid)
+            }
+            Form::Batch => {
+                let (request, valid) = batch(rng);
                 (request.payload(rng), valid)
             }
             Form::Read => (read(rng).payload(rng), false),
             Form::Odd => (odd(rng).payload(rng), false),
             Form::Sample => (sample(rng), false),
             Form::Broken => {
-                let form = [Form::Plain, Form::Structured, Form::Binary][rng.usize(..3)];
-                let (request, _) = event(rng, form);
+                let form = [Form::Plain, Form::Structured, Form::Binary, Form::Batch][rng.usize(..4)];
+                let (request, _) = if form == Form::Batch { batch(rng) } else { event(rng, form) };
                 (request.broken_payload(rng), false)
             }
         };

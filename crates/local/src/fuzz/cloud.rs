@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use cellstack_core::limits::MAX_MESSAGE;
+use cellstack_core::queue_text::is_allowed;
 use cellstack_core::{CellId, EventRecord, Message};
 use serde_json::{Map, Value, json};
 
@@ -145,6 +146,9 @@ fn publishable(item: &Value) -> Result<(), String> {
     let tenant = record.tenant_id.clone();
     let sent = Message::of(record, &cell).map_err(|error| format!("no message: {error}"))?;
     let text = sent.encode().map_err(|error| format!("can't be encoded: {error}"))?;
+    if let Some(refused) = text.chars().find(|character| !is_allowed(*character)) {
+        return Err(format!("no queue takes {}", refused.escape_unicode()));
+    }
     let received = Message::decode(&text).map_err(|error| format!("can't be decoded: {error}"))?;
     if (&received.id, &received.event_type, &received.tenant) != (&sent.id, &sent.event_type, &tenant) {
         return Err("arrives as another event".to_owned());

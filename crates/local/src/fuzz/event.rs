@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::case::{Form, TENANTS};
 use super::json::{self, object, quoted, value};
 use super::request::Request;
-use super::text::{chance, name, pick, text};
+use super::text::{attribute, chance, header, name, pick, text};
 use super::token::authorization;
 
 /// An event in one of its three forms, and whether nothing is wrong with it.
@@ -28,13 +28,13 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
     let mut attributes = vec![("type".to_owned(), name(rng))];
     if form != Form::Plain {
         attributes.push(("specversion".to_owned(), "1.0".to_owned()));
-        attributes.push(("source".to_owned(), format!("/{}", name(rng))));
+        attributes.push(("source".to_owned(), format!("/{}", attribute(rng))));
         attributes.push(("id".to_owned(), format!("{}", rng.u32(..10_000))));
         if rng.bool() {
             attributes.push(("time".to_owned(), "2026-01-01T00:00:00.125+01:00".to_owned()));
         }
         for extension in 0..rng.usize(..3) {
-            attributes.push((format!("{}{extension}", name(rng)), name(rng)));
+            attributes.push((format!("{}{extension}", name(rng)), attribute(rng)));
         }
     }
     if form == Form::Binary {
@@ -76,12 +76,42 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
     (request, valid)
 }
 
+/// A batch of structured events, and whether nothing is wrong with any.
+pub(super) fn batch(rng: &mut Rng) -> (Request, bool) {
+    let mut request = Request::new("POST", "/v1/events");
+    request.header("x-tenant-id", pick(rng, &TENANTS));
+    request.header("content-type", "application/cloudevents-batch+json");
+    let mut valid = true;
+    let events = (0..rng.usize(..6)).map(|_| {
+        let (event, good) = event(rng, Form::Structured);
+        valid &= good;
+        String::from_utf8_lossy(&event.body).into_owned()
+    });
+    let mut events: Vec<String> = events.collect();
+    if rng.u32(..200) == 0 {
+        events = vec![json::odd_value(rng); rng.usize(99..103)];
+        valid = false;
+    }
+    request.body = format!("[{}]", events.join(",")).into_bytes();
+    if chance(rng, 10) {
+        request.body = json::spoil(rng, &String::from_utf8_lossy(&request.body));
+        valid = false;
+    }
+    if chance(rng, 8) {
+        odd_header(rng, &mut request);
+        valid = false;
+    }
+    (request, valid)
+}
+
 fn binary(rng: &mut Rng, request: &mut Request, attributes: Vec<(String, String)>, data: String, valid: &mut bool) {
     for (name, value) in attributes {
+        let value = header(rng, &value);
         request.header(&format!("ce-{name}"), value);
     }
     if chance(rng, 80) {
-        request.header("content-type", "application/json");
+        let types = ["application/json", "application/json; charset=utf-8", "application/vnd.fuzz+json;v=\"1\""];
+        request.header("content-type", pick(rng, &types));
         request.body = data.into_bytes();
     }
     if chance(rng, 1) {

@@ -32,6 +32,12 @@ pub(super) fn judge(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
     if !(200..500).contains(&status) || answer.is_base64_encoded {
         return Err(format!("status {status}: {shown}"));
     }
+    if shown.is_empty() && is_head(&case.payload) {
+        return Ok((status, String::new()));
+    }
+    if !shown.ends_with('\n') {
+        return Err(format!("status {status} with a body that is no line: {shown}"));
+    }
     let body: Value = serde_json::from_str(shown)
         .map_err(|error| format!("status {status} with a body that is no JSON ({error}): {shown}"))?;
     // AWS names each request, which some of these forms undo.
@@ -46,6 +52,9 @@ pub(super) fn judge(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
         ..400 => String::new(),
         _ => problem(status, &body).ok_or_else(|| format!("status {status} without a problem document: {shown}"))?,
     };
+    if let Some(results) = body.get("results") {
+        verdicts(case, results).map_err(|what| format!("{what} in the verdicts of status {status}: {shown}"))?;
+    }
     if status == 202 {
         let id = body["id"].as_str().unwrap_or_default();
         if id.parse::<EventId>().is_err() || header("location") != format!("/v1/events/{id}") {
@@ -53,10 +62,38 @@ pub(super) fn judge(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
         }
     }
     let may_be_refused = status == 409 || (status == 413 && case.payload.len() > LARGE);
-    if case.valid && status != 202 && !may_be_refused {
+    let is_taken = if case.form == Form::Batch { matches!(status, 200 | 207) } else { status == 202 };
+    if case.valid && !is_taken && !may_be_refused {
         return Err(format!("status {status} for an event with nothing wrong: {shown}"));
     }
     Ok((status, problem))
+}
+
+/// Judges the verdicts on a batch.
+fn verdicts(case: &Case, results: &Value) -> Result<(), String> {
+    for verdict in results.as_array().ok_or("no list")? {
+        let status = verdict["status"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or("no status")?;
+        let (event, document) = (&verdict["event"], &verdict["problem"]);
+        let is_whole = match status {
+            202 => event["id"].as_str().is_some_and(|id| id.parse::<EventId>().is_ok()) && document.is_null(),
+            400..500 => problem(status, document).is_some() && event.is_null(),
+            _ => false,
+        };
+        if !is_whole {
+            return Err(format!("an incomplete {status}"));
+        }
+        // Its neighbours may have its name, and it may name another tenant than the batch's.
+        if case.valid && !matches!(status, 202 | 403 | 409) {
+            return Err(format!("a {status} for an event with nothing wrong"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a payload asks for headers only.
+fn is_head(payload: &[u8]) -> bool {
+    let event: Value = serde_json::from_slice(payload).unwrap_or_default();
+    event["requestContext"]["http"]["method"] == "HEAD"
 }
 
 /// The kind of a problem document.
@@ -82,7 +119,7 @@ mod tests {
         let headers =
             json!({ "content-type": content_type, "x-request-id": "1", "location": format!("/v1/events/{id}") });
         let reply =
-            json!({ "statusCode": status, "headers": headers, "body": body.to_string(), "isBase64Encoded": false });
+            json!({ "statusCode": status, "headers": headers, "body": format!("{body}\n"), "isBase64Encoded": false });
         judge(&case, reply.to_string().as_bytes())
     }
 
@@ -111,5 +148,22 @@ mod tests {
         }
         let case = Case { form: Form::Plain, payload: Vec::new(), valid: false };
         assert!(judge(&case, b"{}").unwrap_err().starts_with("no answer"));
+        let batch = |valid, verdict: Value| judged(valid, 207, plain, json!({ "results": [verdict] }));
+        assert!(batch(false, json!({ "status": 202, "event": id })).is_ok());
+        assert!(batch(false, json!({ "status": 400, "problem": document(400) })).is_ok());
+        for verdict in [
+            json!({ "status": 202 }),
+            json!({ "status": 202, "event": id, "problem": document(400) }),
+            json!({ "status": 400, "problem": document(404) }),
+            json!({ "status": 503, "problem": document(503) }),
+            json!("accepted"),
+        ] {
+            assert!(batch(false, verdict.clone()).unwrap_err().contains("in the verdicts"), "{verdict}");
+        }
+        let bare =
+            json!({ "statusCode": 200, "headers": { "x-request-id": "1" }, "body": "", "isBase64Encoded": false });
+        assert!(judge(&case, bare.to_string().as_bytes()).unwrap_err().contains("no line"));
+        let head = Case { payload: br#"{"requestContext":{"http":{"method":"HEAD"}}}"#.to_vec(), ..case };
+        assert_eq!(judge(&head, bare.to_string().as_bytes()), Ok((200, String::new())));
     }
 }

@@ -86,6 +86,30 @@ pub(super) fn name(rng: &mut Rng) -> String {
     (0..rng.usize(1..9)).map(|_| rng.lowercase()).collect()
 }
 
+/// A text that is fine as the value of a CloudEvents attribute.
+pub(super) fn attribute(rng: &mut Rng) -> String {
+    if chance(rng, 60) {
+        return name(rng);
+    }
+    let odd: String = text(rng).chars().filter(|character| !character.is_control()).take(40).collect();
+    format!("{}{odd}", name(rng))
+}
+
+/// A text as the value of a header: encoded, or in quotes as older senders have it.
+pub(super) fn header(rng: &mut Rng, text: &str) -> String {
+    let quoted = chance(rng, 20);
+    let mut value = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b':' | b'+' => value.push(char::from(byte)),
+            b'"' | b'\\' if quoted => value.extend(['\\', char::from(byte)]),
+            b' ' if quoted => value.push(' '),
+            _ => value.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if quoted { format!("\"{value}\"") } else { value }
+}
+
 /// Bytes in one place changed, taken out, put in or doubled.
 pub(super) fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) {
     /// More is slow to make and finds nothing else.

@@ -4,13 +4,17 @@
 
 mod api;
 mod bench;
+mod busy;
+mod batch;
 mod dead_letters;
 mod deadline;
 mod environment;
 mod faults;
 mod fence;
+mod held;
 mod lease;
 mod listing;
+mod moved;
 mod mutations;
 mod ordering;
 mod pipeline;
@@ -18,4 +22,6 @@ mod samples;
 mod snapshot;
 mod standby;
 mod suspects;
+mod text;
+mod totals;
 mod world;

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use cellstack_core::Message;
 use cellstack_core::mutation::{Mutation, plant};
-use cellstack_emulator::{Fault, FaultKind};
-use cellstack_local::Ordering;
+use cellstack_emulator::{Entries, Fault, FaultKind, Observation};
+use cellstack_local::{Ordering, Pipeline};
 
 use crate::bench::Bench;
-use crate::world::World;
+use crate::world::{World, builder};
 
 const POISON: &str = r#"{"type":"t","data":{"amount":"x"}}"#;
 const ORDER: &str = r#"{"type":"t","data":{"amount":7}}"#;
@@ -90,6 +91,32 @@ async fn events_behind_one_that_must_come_first_overtake_it_where_that_is_ignore
     bench.run(Duration::from_secs(5)).await;
     assert_eq!(bench.status("acme", ids[1]).await, "processed");
     assert!(bench.letters().is_empty(), "the first one may still pass");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_overtakes_another_of_its_tenant_where_a_batch_holds_both() {
+    let _planted = Planted::new(Mutation::EntryOvertakes);
+    let pipeline = Pipeline { ordering: Ordering::Tenant, ..Pipeline::DEPLOYED };
+    let world = World { stack: builder().pipeline(pipeline).build().await.unwrap() };
+    let faults = world.stack.aws().faults();
+    // What is accepted meanwhile is one batch.
+    let held = faults.inject(Fault::new("DynamoDBStreams", "GetRecords", FaultKind::ServerError));
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(world.post("acme", ORDER).await.id());
+    }
+    faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::At(vec![1]))).times(1));
+    let mut seen = world.stack.aws().observe();
+    faults.remove(held);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let mut published = Vec::new();
+    while let Ok(observation) = seen.try_recv() {
+        if let Observation::Published { body, .. } = observation {
+            published.push(Message::decode(&body).unwrap().id.to_string());
+        }
+    }
+    published.dedup();
+    assert_ne!(published, ids);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,20 +1,25 @@
 //! CloudEvents 1.0 over HTTP, structured and binary
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>).
 
-use std::borrow::Cow;
-
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-use cellstack_core::message::{Members, OWN_ATTRIBUTES};
+use cellstack_core::message::{Members, ORIGIN_ID, OWN_ATTRIBUTES};
 use cellstack_core::{EventId, EventType, TenantId};
-use lambda_http::http::{HeaderMap, HeaderValue};
-use percent_encoding::percent_decode_str;
+use lambda_http::http::HeaderMap;
+use lambda_http::http::header::CONTENT_TYPE;
 use serde_json::{Map, Number, Value};
 
-use super::{Draft, invalid, json};
+use super::{Draft, header, invalid, json};
 use crate::problem::{Kind, Problem};
 
 /// What the header of a context attribute begins with.
 pub(super) const ATTRIBUTE_HEADER: &str = "ce-";
+
+/// The attribute that a binary event has in its `Content-Type`.
+const DATA_CONTENT_TYPE: &str = "datacontenttype";
+
+/// The content type of an event that says none
+/// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#datacontenttype>).
+const JSON: &str = "application/json";
 
 /// Most context attributes: what is stored of them must be members that a message can have.
 const MAX_ATTRIBUTES: usize = 64;
@@ -47,32 +52,30 @@ pub(super) fn binary(headers: &HeaderMap, content_type: &str, text: &str) -> Res
     };
     let mut attributes = Attributes::default();
     let mut tenant = None;
+    if let Some(value) =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).filter(|_| !content_type.is_empty())
+    {
+        attributes.add(DATA_CONTENT_TYPE, Value::String(value.to_owned()))?;
+    }
     for (header, value) in headers {
         let Some(name) = header.as_str().strip_prefix(ATTRIBUTE_HEADER) else {
             continue;
         };
-        let value = header_text(value).ok_or_else(|| {
-            invalid(format!("Header {header} must be UTF-8, percent-encoded where it is not printable ASCII."))
+        if name == DATA_CONTENT_TYPE {
+            return Err(invalid("Header ce-datacontenttype is not taken: Content-Type says it. Leave it out."));
+        }
+        let value = header::attribute(value).ok_or_else(|| {
+            invalid(format!(
+                "Header {header} must be UTF-8, percent-encoded where it is not printable ASCII, its quotes in pairs."
+            ))
         })?;
         if name != "tenantid" {
-            attributes.add(name, Value::String(value.into_owned()))?;
+            attributes.add(name, Value::String(value))?;
         } else if tenant.replace(parse_tenant("Header ce-tenantid", &value)?).is_some() {
             return Err(invalid("Header ce-tenantid is given twice."));
         }
     }
     attributes.into_draft(data, tenant)
-}
-
-/// A header's value decoded. A percent sign that begins no escape is an error: decoded or not, someone would read another
-/// text than was meant.
-fn header_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
-    let text = value.to_str().ok()?;
-    let mut after_percent = text.split('%').skip(1);
-    let encoded = after_percent.all(|rest| {
-        let digits = rest.as_bytes().get(..2);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
-    if encoded { percent_decode_str(text).decode_utf8().ok() } else { None }
 }
 
 /// A number of any spelling, `1.0` and `1e0` included, if it is one of CloudEvents' integers.
@@ -152,13 +155,8 @@ impl Attributes {
         }
         let (id, source) = (self.need("id")?, self.need("source")?);
         let event_type = event_type("Attribute type", &self.need("type")?)?;
-        if let Some(content_type) = self.take("datacontenttype")? {
-            let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            if !json::is_type(&essence) {
-                return Err(super::unsupported(&essence, "Attribute datacontenttype must be a JSON type."));
-            }
-            self.0.insert("datacontenttype".to_owned(), Value::String(content_type));
-        }
+        let content_type = self.take(DATA_CONTENT_TYPE)?.unwrap_or_else(|| JSON.to_owned());
+        self.0.insert(DATA_CONTENT_TYPE.to_owned(), Value::String(data_content_type(content_type)?));
         if let Some(time) = self.take("time")? {
             if DateTime::from_str(&time, DateTimeFormat::DateTimeWithOffset).is_err() {
                 let time = json::shorten(&time);
@@ -171,23 +169,52 @@ impl Attributes {
                 return Err(invalid(format!("Attribute {name} must be a string and not empty. Leave it out instead.")));
             }
         }
-        let name = (format!("ce:{source}"), id);
-        if EventId::named(&name.0, &name.1).to_string() != name.1 {
-            self.0.insert("originid".to_owned(), Value::String(name.1.clone()));
-        }
-        self.0.insert("source".to_owned(), Value::String(source));
-        let context = Value::Object(self.0).to_string();
-        if context.len() > MAX_CONTEXT {
-            return Err(Problem::new(
-                Kind::TooLarge,
-                format!(
-                    "The context attributes take {} bytes; at most {MAX_CONTEXT} pass. Move some into data.",
-                    context.len()
-                ),
-            ));
-        }
-        Ok(Draft { event_type, data, context: Some(context), name: Some(name), tenant })
+        self.0.insert("source".to_owned(), Value::String(source.clone()));
+        Ok(Draft { event_type, data, context: Some(Context { attributes: self.0, source, id }), tenant })
     }
+}
+
+/// The context attributes of an event, all but its type.
+pub(super) struct Context {
+    attributes: Map<String, Value>,
+    source: String,
+    id: String,
+}
+
+impl Context {
+    /// The id of an event that has no other name than source and id.
+    pub(super) fn name(&self) -> EventId {
+        EventId::named(&format!("ce:{}", self.source), &self.id)
+    }
+
+    /// The text that is stored with the event `id`: it keeps what its caller called it, where that is another name.
+    pub(super) fn into_text(mut self, id: EventId) -> Result<String, Problem> {
+        if id.to_string() != self.id {
+            self.attributes.insert(ORIGIN_ID.to_owned(), Value::String(self.id));
+        }
+        let text = Value::Object(self.attributes).to_string();
+        if text.len() <= MAX_CONTEXT {
+            return Ok(text);
+        }
+        let found = text.len();
+        Err(Problem::new(
+            Kind::TooLarge,
+            format!("The context attributes take {found} bytes; at most {MAX_CONTEXT} pass. Move some into data."),
+        ))
+    }
+}
+
+/// A content type of data, which must be JSON. What says no more than that is one text, however it is spelled: a `charset`
+/// means nothing to JSON (RFC 8259, section 11), and one sender's SDK adds it in one form of an event and not in the other.
+fn data_content_type(found: String) -> Result<String, Problem> {
+    let (essence, parameters) = found.split_once(';').unwrap_or((&found, ""));
+    let essence = essence.trim().to_ascii_lowercase();
+    if !json::is_type(&essence) {
+        return Err(super::unsupported(&essence, "Attribute datacontenttype must be a JSON type."));
+    }
+    let parameters = parameters.trim().to_ascii_lowercase().replace('"', "");
+    let says_no_more = essence == JSON && matches!(parameters.as_str(), "" | "charset=utf-8");
+    Ok(if says_no_more { JSON.to_owned() } else { found })
 }
 
 pub(super) fn event_type(what: &str, text: &str) -> Result<EventType, Problem> {
@@ -201,7 +228,7 @@ pub(super) fn tenant(members: &mut Members<'_>) -> Result<Option<TenantId>, Prob
         let Some(value) = members.take(name) else {
             continue;
         };
-        let text: Cow<'_, str> = json::member::<String>(name, value, "a string")?.into();
+        let text: String = json::member(name, value, "a string")?;
         let tenant = parse_tenant(&format!("Member {name}"), &text)?;
         if found.as_ref().is_some_and(|first| *first != tenant) {
             return Err(Problem::new(Kind::TenantMismatch, "Members tenantid and tenant_id differ. Name one tenant."));

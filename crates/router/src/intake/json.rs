@@ -10,11 +10,20 @@ use crate::problem::Problem;
 
 /// The body as text that is safe to parse.
 pub(super) fn text(body: &[u8]) -> Result<&str, Problem> {
+    text_within(body, MAX_JSON_DEPTH)
+}
+
+/// The body of a batch as text that is safe to parse: its events may each be as deep as one alone.
+pub(super) fn batch_text(body: &[u8]) -> Result<&str, Problem> {
+    text_within(body, MAX_JSON_DEPTH + 1)
+}
+
+fn text_within(body: &[u8], deepest: usize) -> Result<&str, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         invalid(format!("The body must be UTF-8; byte {} is not. Encode it as UTF-8.", error.valid_up_to()))
     })?;
-    if depth(text) > MAX_JSON_DEPTH {
-        return Err(invalid(format!("The body nests deeper than {MAX_JSON_DEPTH} levels. Flatten it.")));
+    if depth(text) > deepest {
+        return Err(invalid(format!("The body nests deeper than {deepest} levels. Flatten it.")));
     }
     Ok(text)
 }

@@ -1,12 +1,15 @@
-//! Reads an event from a request, in each of the three forms it may come in.
+//! Reads an event from a request, in each of the three forms it may come in, or several in a batch.
 //!
 //! | form | told by | rules |
 //! |---|---|---|
 //! | CloudEvents, structured | content type `application/cloudevents+json` | CloudEvents 1.0 JSON format |
+//! | CloudEvents, several | content type `application/cloudevents-batch+json` | CloudEvents 1.0 JSON batch format |
 //! | CloudEvents, binary | a header `ce-…` | CloudEvents 1.0 HTTP binding |
 //! | plain | anything else | `{"type", "data"?, "tenantid"?}` |
 
+mod batch;
 mod cloudevents;
+mod header;
 mod json;
 mod plain;
 
@@ -15,6 +18,8 @@ use cellstack_core::{Ambient, EventId, EventType, NewEvent, TenantId, message};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
 
+pub(crate) use self::batch::{is_batch, read_batch};
+use self::cloudevents::Context;
 use crate::problem::{Kind, Problem};
 
 /// The header that names an event, so that a repeat of the request is not a second event.
@@ -24,10 +29,24 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 struct Draft {
     event_type: EventType,
     data: Option<String>,
-    context: Option<String>,
-    /// The name its caller gave it: a scope and the name.
-    name: Option<(String, String)>,
+    /// What a CloudEvent says of itself; a plain event says nothing.
+    context: Option<Context>,
     tenant: Option<TenantId>,
+}
+
+impl Draft {
+    /// The event, under the name that the request gives it, else its own, else a fresh one.
+    fn finish(self, key: Option<&str>, ambient: &impl Ambient) -> Result<Intake, Problem> {
+        let Self { event_type, data, context, tenant } = self;
+        let named = key.is_some() || context.is_some();
+        let id = match (key, &context) {
+            (Some(key), _) => EventId::named(IDEMPOTENCY_KEY, key),
+            (None, Some(context)) => context.name(),
+            (None, None) => EventId::fresh(ambient),
+        };
+        let context = context.map(|context| context.into_text(id)).transpose()?;
+        Ok(Intake { event: NewEvent { id, event_type, data, context }, claimed: tenant, named })
+    }
 }
 
 /// An event and the tenant its body names, if any.
@@ -46,9 +65,7 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8], ambient: &impl Ambient) -> 
     }
     let key = idempotency_key(headers)?;
     let content_type = content_type(headers);
-    let draft = if content_type.starts_with("application/cloudevents-batch") {
-        return Err(unsupported(&content_type, "Send one event a request."));
-    } else if content_type.starts_with("application/cloudevents") {
+    let draft = if content_type.starts_with("application/cloudevents") {
         if content_type != "application/cloudevents+json" && content_type != "application/cloudevents" {
             return Err(unsupported(&content_type, "Send structured CloudEvents as application/cloudevents+json."));
         }
@@ -61,14 +78,7 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8], ambient: &impl Ambient) -> 
     } else {
         return Err(unsupported(&content_type, "Send JSON as application/json or application/cloudevents+json."));
     };
-    let Draft { event_type, data, context, name, tenant } = draft;
-    let named = key.is_some() || name.is_some();
-    let id = match (key, name) {
-        (Some(key), _) => EventId::named(IDEMPOTENCY_KEY, &key),
-        (None, Some((scope, name))) => EventId::named(&scope, &name),
-        (None, None) => EventId::fresh(ambient),
-    };
-    Ok(Intake { event: NewEvent { id, event_type, data, context }, claimed: tenant, named })
+    draft.finish(key.as_deref(), ambient)
 }
 
 pub(crate) fn too_large(bytes: usize) -> Problem {

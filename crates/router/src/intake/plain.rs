@@ -29,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<Draft, Problem> {
             json::shorten(name)
         )));
     }
-    Ok(Draft { event_type, data, context: None, name: None, tenant })
+    Ok(Draft { event_type, data, context: None, tenant })
 }
 
 fn missing_type() -> Problem {

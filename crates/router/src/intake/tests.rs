@@ -67,6 +67,89 @@ fn structured_and_binary_give_the_same_event() {
     assert_eq!(context["subject"], "é");
 }
 
+/// C5: HTTP binding 1.0.2, section 3.1.1.
+#[test]
+fn the_content_type_of_a_binary_event_is_that_of_its_data() {
+    const BINARY: [(&str, &str); 4] = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")];
+    let context = |headers: &Headers<'_>, body: &str| -> serde_json::Value {
+        let event = take(headers, body).unwrap().event;
+        serde_json::from_str(event.context.as_deref().unwrap()).unwrap()
+    };
+    let binary = |content_type: Option<&'static str>| {
+        let headers: Vec<_> = BINARY.into_iter().chain(content_type.map(|value| ("content-type", value))).collect();
+        context(&headers, "{}")["datacontenttype"].clone()
+    };
+    assert_eq!(binary(Some("application/vnd.shop+json; v=1")), "application/vnd.shop+json; v=1");
+    let structured = |member: &str| {
+        let event = format!(r#"{{"specversion":"1.0","id":"1","source":"s","type":"t"{member},"data":{{}}}}"#);
+        context(&[STRUCTURED], &event)["datacontenttype"].clone()
+    };
+    // What JSON is by default, it is in each spelling.
+    for found in [
+        binary(None),
+        binary(Some("application/json")),
+        binary(Some("Application/JSON; charset=UTF-8")),
+        structured(""),
+        structured(r#","datacontenttype":null"#),
+        structured(r#","datacontenttype":"application/json;charset=\"utf-8\"""#),
+    ] {
+        assert_eq!(found, "application/json");
+    }
+    assert_eq!(structured(r#","datacontenttype":"application/json; v=1""#), "application/json; v=1");
+
+    let twice: Vec<_> = BINARY.into_iter().chain([("ce-datacontenttype", "application/json")]).collect();
+    let (kind, detail) = refused(&twice, "{}");
+    assert_eq!(kind, Kind::InvalidEvent);
+    assert!(detail.contains("Header ce-datacontenttype"), "{detail}");
+}
+
+/// C5: HTTP binding 1.0.2, section 3.1.3.2.
+#[test]
+fn a_header_is_unquoted_and_then_decoded_once() {
+    let subject = |value: &str| {
+        let headers =
+            [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t"), ("ce-subject", value)];
+        let context = take(&headers, "{}").ok()?.event.context?;
+        let context: serde_json::Value = serde_json::from_str(&context).unwrap();
+        context["subject"].as_str().map(ToOwned::to_owned)
+    };
+    for (value, expected) in [
+        ("Euro%20%E2%82%AC%20%f0%9f%98%80", "Euro € 😀"),
+        (r#""Euro %E2%82%AC""#, "Euro €"),
+        (r#""a \"quoted\" \\ b""#, r#"a "quoted" \ b"#),
+        (r#"a "b c" d"#, "a b c d"),
+        (r"a\b", r"a\b"),
+        ("%2541", "%41"),
+        (r#""%22""#, "\""),
+        ("plain text", "plain text"),
+    ] {
+        assert_eq!(subject(value).as_deref(), Some(expected), "{value}");
+    }
+    for bad in [r#""open"#, r#""a\"#, r#"a""#, "%C0%A0", r#""%C3""#, "\"\""] {
+        assert_eq!(subject(bad), None, "{bad}");
+    }
+}
+
+/// C10: two ids, and both survive.
+#[test]
+fn a_cloudevent_keeps_its_own_id_under_an_idempotency_key() {
+    let origin = |key: Option<&str>, id: &str| {
+        let event = format!(r#"{{"specversion":"1.0","id":"{id}","source":"/shop","type":"t"}}"#);
+        let mut headers = vec![STRUCTURED];
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        let event = take(&headers, event).unwrap().event;
+        let context: serde_json::Value = serde_json::from_str(event.context.as_deref().unwrap()).unwrap();
+        (event.id.to_string(), context["originid"].as_str().map(ToOwned::to_owned))
+    };
+    let (v7, other) = ("01930000-0000-7000-8000-000000000001", "01930000-0000-7000-8000-000000000002");
+    assert_eq!(origin(None, v7), (v7.to_owned(), None));
+    assert_eq!(origin(None, "o-1").1.as_deref(), Some("o-1"));
+    assert_eq!(origin(Some("key"), "o-1").1.as_deref(), Some("o-1"));
+    assert_eq!(origin(Some("key"), v7).1.as_deref(), Some(v7));
+    assert_eq!(origin(Some(other), v7), (other.to_owned(), Some(v7.to_owned())));
+    assert_eq!(origin(Some(v7), v7), (v7.to_owned(), None));
+}
+
 #[test]
 fn an_event_goes_by_the_name_its_caller_gave() {
     let v7 = "01930000-0000-7000-8000-000000000001";
@@ -137,9 +220,49 @@ fn bad_input_is_told_what_was_expected() {
     }
     assert_eq!(refused(&[], br#"{"type":"t","tenantid":"a b"}"#).0, Kind::MissingTenant);
     assert_eq!(refused(&[], br#"{"type":"t","tenantid":"a","tenant_id":"b"}"#).0, Kind::TenantMismatch);
-    for media in ["image/png", "application/cloudevents-batch+json", "application/cloudevents+avro"] {
+    for media in ["image/png", "application/cloudevents+avro"] {
         assert_eq!(refused(&[("content-type", media)], "{}").0, Kind::UnsupportedMediaType);
     }
+}
+
+#[test]
+fn a_batch_is_read_event_by_event() {
+    let batch = |headers: &Headers<'_>, body: &str| {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        assert!(is_batch(&map));
+        read_batch(&map, body.as_bytes(), &SystemAmbient::new())
+    };
+    const BATCH: (&str, &str) = ("content-type", "application/cloudevents-batch+json; charset=utf-8");
+    let event = |id: usize| format!(r#"{{"specversion":"1.0","id":"{id}","source":"/shop","type":"t","data":{id}}}"#);
+    let read = batch(&[BATCH], &format!(r#"[{}, {{"id":"1"}}, 7, {}]"#, event(1), event(2))).unwrap();
+    let read: Vec<_> = read.into_iter().map(|event| event.map_err(|problem| problem.kind)).collect();
+    let alone = |id| take(&[STRUCTURED], event(id)).unwrap().event;
+    assert_eq!(read.len(), 4);
+    assert_eq!((&read[0].as_ref().unwrap().event, &read[3].as_ref().unwrap().event), (&alone(1), &alone(2)));
+    assert_eq!([&read[1], &read[2]].map(|event| *event.as_ref().unwrap_err()), [Kind::InvalidEvent; 2]);
+    assert!(read[0].as_ref().unwrap().named);
+    assert_eq!(batch(&[BATCH], " [] ").unwrap().len(), 0);
+
+    // As deep as one alone, and no deeper.
+    let deep = |levels: usize| {
+        let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        format!(r#"[{{"specversion":"1.0","id":"1","source":"s","type":"t","data":{data}}}]"#)
+    };
+    assert!(batch(&[BATCH], &deep(63)).unwrap()[0].is_ok());
+    let kind = |headers: &Headers<'_>, body: &str| batch(headers, body).unwrap_err().kind;
+    assert_eq!(kind(&[BATCH], &deep(64)), Kind::InvalidEvent);
+    let many = |events: usize| format!("[{}]", vec![event(1); events].join(","));
+    assert_eq!(batch(&[BATCH], &many(100)).unwrap().len(), 100);
+    assert_eq!(kind(&[BATCH], &many(101)), Kind::TooLarge);
+    for body in ["", "{}", "[", "[1,]", &event(1)] {
+        assert_eq!(kind(&[BATCH], body), Kind::InvalidEvent, "{body}");
+    }
+    assert_eq!(kind(&[BATCH, ("idempotency-key", "k")], "[]"), Kind::InvalidRequest);
+    assert_eq!(kind(&[("content-type", "application/cloudevents-batch+avro")], "[]"), Kind::UnsupportedMediaType);
+    assert_eq!(kind(&[BATCH], &"x".repeat(MAX_BODY + 1)), Kind::TooLarge);
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::task::{Context, Poll, Waker};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::uri::Scheme;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -49,6 +50,10 @@ impl Target {
     }
 }
 
+/// An extension of a request: reads little more than this of its answer's body, in bytes. What is longer comes cut off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AnswerLimit(pub(crate) usize);
+
 /// What can be read from and written to.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
@@ -75,6 +80,9 @@ impl Connection {
         let tcp = TcpStream::connect((target.host.as_str(), target.port)).await.map_err(io)?;
         // A request is written at once: waiting for more of it only makes it late.
         tcp.set_nodelay(true).map_err(io)?;
+        // Closed with a reset: what lies in the socket of a request that was given up must not be delivered later, least of
+        // all after a freeze. A connection whose answer was read has nothing left to lose.
+        tcp.set_zero_linger().map_err(io)?;
         let stream: Box<dyn Stream> = if target.tls {
             let name = ServerName::try_from(target.host.clone()).map_err(|error| ConnectorError::user(error.into()))?;
             let tls = tls.connector().map_err(|error| ConnectorError::user(error.into()))?;
@@ -87,9 +95,11 @@ impl Connection {
         Ok(Self { sender, driver: Driver { connection: Box::pin(connection), ended: false } })
     }
 
-    /// Sends a request and reads its answer whole.
-    pub(super) async fn exchange(&mut self, request: Request<SdkBody>) -> Result<Response<Bytes>, Unsent> {
+    /// Sends a request and reads its answer: whole, or as far as its [`AnswerLimit`] says. Returns whether the connection can
+    /// be used again.
+    pub(super) async fn exchange(&mut self, request: Request<SdkBody>) -> Result<(Response<Bytes>, bool), Unsent> {
         let Self { sender, driver } = self;
+        let limit = request.extensions().get::<AnswerLimit>().copied();
         // The connection has its turn first: it may have been closed while it was at rest.
         driver.look();
         let sent = driver.drive(sender.try_send_request(request)).await.ok_or_else(broken)?;
@@ -98,10 +108,28 @@ impl Connection {
             None => Unsent::Lost(error.into_error().into()),
         })?;
         let (head, body) = response.into_parts();
+        if let Some(AnswerLimit(limit)) = limit {
+            let (body, whole) = driver.drive(beginning(body, limit)).await.ok_or_else(broken)?.map_err(Unsent::Lost)?;
+            return Ok((Response::from_parts(head, body), whole));
+        }
         let body = driver.drive(Limited::new(body, MAX_ANSWER).collect()).await.ok_or_else(broken)?;
         let body = body.map_err(Unsent::Lost)?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+        Ok((Response::from_parts(head, body.to_bytes()), true))
     }
+}
+
+/// Reads a body until it ends or is longer than `limit`, and says whether it ended.
+async fn beginning(mut body: Incoming, limit: usize) -> Result<(Bytes, bool), BoxError> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+        if bytes.len() > limit {
+            return Ok((bytes.freeze(), false));
+        }
+    }
+    Ok((bytes.freeze(), true))
 }
 
 fn broken() -> Unsent {

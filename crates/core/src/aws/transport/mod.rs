@@ -24,6 +24,7 @@ use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 
+pub(crate) use connect::AnswerLimit;
 use connect::{Connection, Target, Unsent};
 use pool::Pool;
 
@@ -123,22 +124,27 @@ async fn exchange(
 ) -> Result<Response<Bytes>, ConnectorError> {
     while let Some(mut connection) = shared.pool.take(&target) {
         match connection.exchange(request).await {
-            Ok(response) => return Ok(keep(shared, target, connection, response)),
+            Ok(answer) => return Ok(keep(shared, target, connection, answer)),
             Err(Unsent::Returned(unsent)) => request = *unsent,
             Err(Unsent::Lost(error)) => return Err(ConnectorError::io(error)),
         }
     }
     let mut connection = within(connect_timeout, Connection::open(&target, &shared.tls)).await?;
     match connection.exchange(request).await {
-        Ok(response) => Ok(keep(shared, target, connection, response)),
+        Ok(answer) => Ok(keep(shared, target, connection, answer)),
         Err(Unsent::Lost(error)) => Err(ConnectorError::io(error)),
         Err(Unsent::Returned(_)) => Err(ConnectorError::io("the connection was closed before it was used".into())),
     }
 }
 
 /// A connection over which a server said that it fails is not used again: the next may lead to another server.
-fn keep(shared: &Shared, target: Target, connection: Connection, response: Response<Bytes>) -> Response<Bytes> {
-    if !response.status().is_server_error() {
+fn keep(
+    shared: &Shared,
+    target: Target,
+    connection: Connection,
+    (response, whole): (Response<Bytes>, bool),
+) -> Response<Bytes> {
+    if whole && !response.status().is_server_error() {
         shared.pool.put(target, connection);
     }
     response

@@ -43,6 +43,14 @@ impl Pool {
         resting.push(Resting { target, connection, since: SystemTime::now() });
     }
 
+    /// Makes what rests here rest since a time that is longer ago.
+    #[cfg(test)]
+    pub(super) fn age(&self, by: Duration) {
+        for resting in self.lock().iter_mut() {
+            resting.since -= by;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Resting>> {
         // A panic while the lock was held can't leave a connection half in.
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,8 +5,9 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Connector, Pool, Shared, Tls};
 
@@ -39,7 +40,8 @@ async fn server<F: Future<Output = ()> + Send + 'static>(
 async fn request(stream: &mut TcpStream) -> Option<String> {
     let (mut text, mut part) = (String::new(), [0; 1024]);
     while !text.contains("\r\n\r\n") {
-        let read = stream.read(&mut part).await.unwrap();
+        // A connection of this client ends with a reset.
+        let read = stream.read(&mut part).await.unwrap_or(0);
         if read == 0 {
             return None;
         }
@@ -99,6 +101,23 @@ async fn a_connection_that_died_at_rest_is_replaced_without_an_error() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(accepted.load(Ordering::Relaxed), 3);
+}
+
+/// A network may forget a connection without a word: over a freeze the wall clock goes on.
+#[tokio::test]
+async fn a_connection_that_rested_for_too_long_is_not_used_again() {
+    let (url, accepted) = server(|mut stream| async move {
+        while request(&mut stream).await.is_some() {
+            stream.write_all(ANSWER.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let connector = connector();
+    for (rest, connections) in [(0, 1), (40, 1), (60, 2)] {
+        connector.shared.pool.age(Duration::from_secs(rest));
+        assert_eq!(get(&connector, &url).await.unwrap().0, 200);
+        assert_eq!(accepted.load(Ordering::Relaxed), connections, "after {rest} s");
+    }
 }
 
 #[tokio::test]
@@ -178,4 +197,36 @@ async fn a_server_that_says_nothing_is_a_timeout_and_one_that_is_not_there_an_io
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     assert!(get(&connector(), &format!("http://{gone}/")).await.unwrap_err().is_io());
     assert!(get(&connector(), "ftp://127.0.0.1/").await.unwrap_err().is_user());
+}
+
+/// Row 39: a function's environment may be frozen right after it gave a write up. What lay in the socket then must not
+/// reach the service when it thaws.
+#[tokio::test]
+async fn a_request_that_was_given_up_leaves_nothing_in_its_socket() {
+    // The server takes little before it reads: most of the request lies in the client's socket.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    const BODY: usize = 200_000;
+    let mut request = HttpRequest::new(SdkBody::from(vec![b'x'; BODY]));
+    request.set_method("POST").unwrap();
+    request.set_uri(url).unwrap();
+    request.headers_mut().insert("content-length", BODY.to_string());
+
+    let hasty = Connector { read_timeout: Some(Duration::from_millis(100)), ..connector() };
+    let (sent, accepted) = tokio::join!(hasty.call(request), listener.accept());
+    assert!(sent.unwrap_err().is_timeout());
+    let (mut stream, _) = accepted.unwrap();
+    let (mut arrived, mut part) = (0, vec![0; 65_536]);
+    let end = loop {
+        match stream.read(&mut part).await {
+            Ok(0) => break None,
+            Ok(read) => arrived += read,
+            Err(error) => break Some(error.kind()),
+        }
+    };
+    assert_eq!(end, Some(std::io::ErrorKind::ConnectionReset), "after {arrived} bytes");
+    assert!(arrived < BODY, "the request arrived whole");
 }
