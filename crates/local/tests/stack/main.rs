@@ -3,9 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
 mod api;
+mod batch;
 mod bench;
 mod busy;
-mod batch;
 mod dead_letters;
 mod deadline;
 mod environment;

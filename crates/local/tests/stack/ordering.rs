@@ -91,7 +91,11 @@ async fn an_event_that_never_passes_holds_its_tenant_up_for_its_receives_and_no_
 async fn whichever_entries_of_a_batch_fail_each_tenants_order_is_kept_and_nothing_is_swallowed() {
     let journal = Journal::default();
     let world = journal.world().await;
-    let fails = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::Each(0.3))));
+    let fails = world.stack.aws().faults().inject(Fault::new(
+        "SNS",
+        "PublishBatch",
+        FaultKind::EntriesFail(Entries::Each(0.3)),
+    ));
     let types: Vec<String> = (0..40).map(|at| format!("e{at}")).collect();
     for event_type in &types {
         for tenant in ["acme", "hooli"] {
