@@ -195,6 +195,12 @@ impl Bench {
         tokio::time::sleep(time).await;
     }
 
+    /// Hands a batch to the consumer, in a process that one of its events ends.
+    pub(crate) async fn end_in(&self, batch: SqsEvent) {
+        let payload = serde_json::to_vec(&batch).unwrap().into();
+        Process(self.consumer().await).invoke(payload).await.unwrap_err();
+    }
+
     /// Receives a batch as Lambda hands it to the function.
     pub(crate) async fn receive(&self) -> SqsEvent {
         let name = self.queue("events");

@@ -125,6 +125,30 @@ async fn what_is_done_is_acknowledged_before_a_suspect_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_returning_events_those_with_the_fewest_tries_run_first() {
+    for ordering in BOTH {
+        let mut bench = Bench::new(ordering).await;
+        bench.accept("acme", &["aborts"]).await;
+        // Its first try, and the first that is noted.
+        bench.run(VISIBILITY_TIMEOUT + Duration::from_secs(1)).await;
+        bench.stop();
+        bench.wait(VISIBILITY_TIMEOUT).await;
+        // Received and not processed, as by a function that Lambda throttles: all of them return together.
+        let neighbours = bench.accept("globex", &["good"; 5]).await;
+        for _ in 0..2 {
+            bench.receive().await;
+        }
+        bench.wait(VISIBILITY_TIMEOUT).await;
+        let mut batch = bench.receive().await;
+        batch.records.extend(bench.receive().await.records);
+        assert_eq!(batch.records.len(), 6, "{ordering:?}");
+        bench.end_in(batch).await;
+        assert_eq!(bench.unprocessed("globex", &neighbours).await, [], "{ordering:?}");
+        assert_eq!(bench.queued(), 1, "{ordering:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_comes_twice_in_a_batch_or_again_with_the_same_receipt_has_one_effect() {
     for ordering in BOTH {
         let bench = Bench::new(ordering).await;
