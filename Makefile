@@ -12,11 +12,14 @@ FN ?= router
 EVENT ?= events/router/01-post-plain.json
 # Passed on to terraform, for example ARGS='-var-file=prod.tfvars'.
 ARGS ?=
+# File with the settings of the backend that keeps Terraform's state.
+BACKEND ?=
 
 VENV := $(CURDIR)/.venv
 CARGO_LAMBDA := PATH="$(VENV)/bin:$$PATH" cargo lambda
 LAMBDA_ARCH_FLAG := $(if $(filter arm64,$(ARCH)),--arm64,--x86-64)
-# Functions that run against `make serve`: its endpoint, and the names of its resources.
+# Functions that run against `make serve`: its endpoint, and the names of its resources. What a function has for itself
+# alone is in its Cargo.toml.
 LOCAL_ENV := AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
 	CELLSTACK_TENANT_MAP_TABLE=cellstack-tenant-map CELLSTACK_REGISTRY_TABLE=cellstack-registry CELLSTACK_TENANT_SOURCE=header \
 	CELLSTACK_CELL_ID=alpha CELLSTACK_TABLE=cellstack-cell-alpha \
@@ -36,18 +39,20 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Watch events travel through three cells, one of them poisoned; needs only Rust
 	@$(NEED_CARGO)
-	cargo run --locked --quiet -p cellstack-local -- demo
+	@cargo run --locked --quiet -p cellstack-local -- demo
 
 .PHONY: serve
 serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0.0.1:4566
 	@$(NEED_CARGO)
-	cargo run --locked --quiet -p cellstack-local -- serve $(ARGS)
+	@cargo run --locked --quiet -p cellstack-local -- serve $(ARGS)
 
 .PHONY: test
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
 	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL)
 	cargo test --locked --workspace
 	$(MAKE) --no-print-directory api
+	$(MAKE) --no-print-directory sdks
+	$(MAKE) --no-print-directory docs-test
 	terraform/local/check
 	$(MAKE) test-deployed
 
@@ -55,6 +60,16 @@ test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a
 api: ## Hold the served API against docs/openapi.yaml with schemathesis
 	@$(NEED_CARGO); $(NEED_PYTHON)
 	@tests/api/check
+
+.PHONY: sdks
+sdks: ## Let boto3 and the AWS SDK for JavaScript use the served stack, and go nowhere else (needs Node.js)
+	@$(NEED_CARGO); $(NEED_PYTHON)
+	@tests/sdks/check
+
+.PHONY: docs-test
+docs-test: ## Run what the documentation and each --help show, and hold it against what they show (ARGS=README.md: one page)
+	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON)
+	@tests/docs/check $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Hand the router a million requests that are right, nearly right and nowhere near
@@ -99,16 +114,18 @@ tools: ## Install the pinned tools of build, deploy-local and watch into .venv
 	@$(NEED_PYTHON)
 	@terraform/local/tools
 
+# A folder for each architecture: what is built to be tried here does not take the place of what is to be uploaded.
 .PHONY: build
-build: tools ## Build the functions' release zips into target/lambda (ARCH=arm64 or x86_64)
-	@$(NEED_CARGO)
-	$(CARGO_LAMBDA) build --locked --release $(LAMBDA_ARCH_FLAG) --output-format zip \
+build: tools ## Build the functions' release zips into target/lambda/ARCH (arm64 or x86_64), with a manifest
+	@$(NEED_CARGO); case "$(ARCH)" in arm64 | x86_64) ;; *) echo "error: ARCH=$(ARCH) is neither arm64 nor x86_64." >&2; exit 1 ;; esac
+	$(CARGO_LAMBDA) build --locked --release $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
 		-p cellstack-router -p cellstack-producer -p cellstack-consumer
+	terraform/local/manifest target/lambda/$(ARCH) $(ARCH)
 
 .PHONY: deploy-local
 deploy-local: ## Apply the Terraform root to an AWS emulator on 127.0.0.1 and place the tenants
 	@$(NEED_TERRAFORM); $(NEED_OPENSSL)
-	$(MAKE) --no-print-directory build
+	$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
 	terraform/local/up
 	terraform/local/run cargo run --locked --quiet -p cellstack-local -- place acme=alpha globex=beta initech=gamma
 
@@ -119,22 +136,20 @@ destroy-local: ## End the emulator and forget its state
 .PHONY: watch
 watch: tools ## Run router, producer and consumer under `cargo lambda watch` against `make serve`
 	@$(NEED_CARGO)
-	$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
+	@$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
 
 .PHONY: invoke
 invoke: ## Invoke a watched function with a sample (FN=router EVENT=events/router/01-post-plain.json)
 	@$(CARGO_LAMBDA) invoke --invoke-address 127.0.0.1 --invoke-port 9001 --data-file $(EVENT) $(FN)
 
-INIT = export TF_CLI_ARGS_init="$$(terraform/local/provider-mirror --init-args)"; terraform -chdir=terraform init -lockfile=readonly
-
 .PHONY: plan
-plan: ## Show what `make apply` would change on AWS (ARGS='-var-file=...')
+plan: ## Show what `make apply` would change on AWS (ARGS='-var-file=...' BACKEND=FILE)
 	@$(NEED_TERRAFORM)
-	$(INIT)
+	terraform/local/init $(BACKEND)
 	terraform -chdir=terraform plan $(ARGS)
 
 .PHONY: apply
-apply: ## Apply the Terraform root to AWS (ARGS='-var-file=...')
+apply: ## Apply the Terraform root to AWS (ARGS='-var-file=...' BACKEND=FILE)
 	@$(NEED_TERRAFORM)
-	$(INIT)
+	terraform/local/init $(BACKEND)
 	terraform -chdir=terraform apply $(ARGS)

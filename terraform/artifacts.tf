@@ -1,19 +1,19 @@
 # Code goes through S3: the provider uploads zips given by `filename` one after the other, and every cell runs the same ones.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
-  artifact_dir = coalesce(var.artifact_dir, "${path.module}/../target/lambda")
+  # A folder for each architecture, so that a build for this machine does not overwrite what is meant for AWS.
+  artifact_dir = "${coalesce(var.artifact_dir, "${path.module}/../target/lambda")}/${var.architecture}"
   zips         = { for name in ["router", "producer", "consumer"] : name => "${local.artifact_dir}/${name}/bootstrap.zip" }
   # An absent zip has a hash too, so that the precondition below gets to say what to do about it.
   sha256 = { for name, zip in local.zips : name => fileexists(zip) ? filesha256(zip) : "absent" }
 
-  bucket_name = "${var.prefix}-artifacts-${data.aws_caller_identity.current.account_id}-${data.aws_region.current.id}"
-  bucket_arn  = "arn:${data.aws_partition.current.partition}:s3:::${local.bucket_name}"
+  # Written by the build, which looks into each zip: Lambda takes code of any architecture for any, and fails at each start.
+  manifest_file = "${local.artifact_dir}/manifest.json"
+  manifest      = try(jsondecode(file(local.manifest_file)), null)
+  build         = "`make build ARCH=${var.architecture}` makes both"
+
+  bucket_name = "${var.prefix}-artifacts-${local.context.account}-${local.context.region}"
+  bucket_arn  = "arn:${local.context.partition}:s3:::${local.bucket_name}"
 
   artifacts = {
     for name, object in aws_s3_object.zip : name => {
@@ -99,7 +99,22 @@ resource "aws_s3_object" "zip" {
 
     precondition {
       condition     = local.sha256[each.key] != "absent"
-      error_message = "${each.value} does not exist. `make build` makes it; artifact_dir says where else to look."
+      error_message = "${each.value} does not exist. ${local.build}, it and its manifest; artifact_dir says where else to look, architecture for which."
+    }
+
+    precondition {
+      condition     = local.sha256[each.key] == "absent" || local.manifest != null
+      error_message = "${local.manifest_file} does not exist or is not JSON: nothing says what the zips beside it were built for. ${local.build} anew."
+    }
+
+    precondition {
+      condition     = try(local.manifest.architecture == var.architecture, true)
+      error_message = "${each.value} was built for ${try(local.manifest.architecture, "?")}, and the functions are ${var.architecture}: they would fail at each start. ${local.build}, zips and manifest; or set architecture."
+    }
+
+    precondition {
+      condition     = local.sha256[each.key] == "absent" || local.manifest == null || try(local.manifest.zips[each.key].sha256 == local.sha256[each.key], false)
+      error_message = "${each.value} is not the zip that its manifest describes: one of them is left from another build. ${local.build} anew."
     }
   }
 }

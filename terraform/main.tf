@@ -2,8 +2,31 @@
 # environment (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL), so that this root serves AWS, a local endpoint and, as a module,
 # a configuration of your own.
 
+# Read once, for all modules: in each of them these would be nine reads a cell.
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
 locals {
-  tags = merge({ "cellstack:stack" = var.prefix }, var.tags)
+  context = {
+    account    = data.aws_caller_identity.current.account_id
+    partition  = data.aws_partition.current.partition
+    dns_suffix = data.aws_partition.current.dns_suffix
+    region     = data.aws_region.current.id
+  }
+  # The router's access and the guard go by this tag: nothing overrides it.
+  tags = merge(var.tags, { "cellstack:stack" = var.prefix })
+
+  # What a cell's line leaves open is as the variable of the same name says for all.
+  cells = {
+    for id, cell in var.cells : id => merge(cell, {
+      ordering            = coalesce(cell.ordering, var.ordering)
+      kms_key_arn         = try(coalesce(cell.kms_key_arn, var.kms_key_arn), null)
+      deletion_protection = coalesce(cell.deletion_protection, var.deletion_protection)
+    })
+  }
 
   snapshot = var.router_snapshot == null ? null : {
     bucket = coalesce(var.router_snapshot.bucket, var.artifact_bucket, local.bucket_name)
@@ -13,21 +36,23 @@ locals {
 
 module "cell" {
   source   = "./modules/cell"
-  for_each = var.cells
+  for_each = local.cells
 
   prefix              = var.prefix
   cell_id             = each.key
+  context             = local.context
+  iam                 = var.iam
   artifacts           = local.artifacts
   architecture        = var.architecture
   functions           = { producer = var.functions.producer, consumer = var.functions.consumer }
-  ordering            = coalesce(each.value.ordering, var.ordering)
+  ordering            = each.value.ordering
   pipeline            = var.pipeline
   alarms              = var.alarms
   alarm_actions       = var.alarm_actions
-  kms_key_arn         = var.kms_key_arn
+  kms_key_arn         = each.value.kms_key_arn
   log_level           = var.log_level
   log_retention_days  = var.log_retention_days
-  deletion_protection = var.deletion_protection
+  deletion_protection = each.value.deletion_protection
   local_stack         = var.local_stack
   tags                = merge(each.value.tags, local.tags)
 }
@@ -37,6 +62,7 @@ module "control_plane" {
 
   prefix              = var.prefix
   cells               = { for id, cell in var.cells : id => merge(cell, { resources = module.cell[id].resources }) }
+  retire              = var.retire
   kms_key_arn         = var.kms_key_arn
   deletion_protection = var.deletion_protection
   tags                = local.tags
@@ -45,24 +71,32 @@ module "control_plane" {
 module "router" {
   source = "./modules/router"
 
-  prefix             = var.prefix
-  artifact           = local.artifacts.router
-  architecture       = var.architecture
-  settings           = var.functions.router
-  tenant_source      = var.tenant_source
-  jwt                = var.jwt
-  snapshot           = local.snapshot
-  tenant_map         = module.control_plane.tenant_map
-  registry           = module.control_plane.registry
-  cell_table_arns    = [for cell in module.cell : cell.table_arn]
-  auth_type          = var.router_auth_type
-  invokers           = var.router_invokers
-  alarm_actions      = var.alarm_actions
-  kms_key_arn        = var.kms_key_arn
-  log_level          = var.log_level
-  log_retention_days = var.log_retention_days
-  local_stack        = var.local_stack
-  tags               = local.tags
+  prefix              = var.prefix
+  context             = local.context
+  iam                 = var.iam
+  account_concurrency = var.account_concurrency
+  artifact            = local.artifacts.router
+  architecture        = var.architecture
+  settings            = var.functions.router
+  tenant_source       = var.tenant_source
+  jwt                 = var.jwt
+  standby             = var.standby
+  cors                = var.cors
+  snapshot            = local.snapshot
+  tenant_map          = module.control_plane.tenant_map
+  registry            = module.control_plane.registry
+  cell_access         = var.router_cell_access
+  cell_table_arns     = concat(var.router_cell_access == "list" ? [for cell in module.cell : cell.table_arn] : [], var.remote_cell_table_arns)
+  cell_key_arns       = distinct(compact([for cell in local.cells : cell.kms_key_arn]))
+  auth_type           = var.router_auth_type
+  invokers            = var.router_invokers
+  org_id              = var.router_org_id
+  alarm_actions       = var.alarm_actions
+  kms_key_arn         = var.kms_key_arn
+  log_level           = var.log_level
+  log_retention_days  = var.log_retention_days
+  local_stack         = var.local_stack
+  tags                = local.tags
 }
 
 # A warning, not an error: behind an authenticator of your own it can be right. It comes with every plan. A verified token

@@ -1,21 +1,21 @@
+# Rules stand where they are owned. What all cells or several modules share is checked here, once: a wrong value is one error, not one
+# for each cell. What only the router uses (tokens, callers, CORS, the snapshot, standby) is checked by modules/router.
+
 variable "cells" {
   type = map(object({
-    capacity = optional(number, 1000)
-    weight   = optional(number, 100)
-    wave     = optional(number, 1)
-    tags     = optional(map(string), {})
-    ordering = optional(string)
+    capacity            = optional(number, 1000)
+    weight              = optional(number, 100)
+    wave                = optional(number, 1)
+    tags                = optional(map(string), {})
+    ordering            = optional(string)
+    kms_key_arn         = optional(string)
+    deletion_protection = optional(bool)
   }))
-  description = "The cells by id. capacity: tenants it takes; weight: its share of new tenants; wave: when a rollout reaches it; tags: for placement and billing; ordering: in place of the variable `ordering`."
+  description = "The cells by id. capacity: tenants it takes; weight: its share of new tenants; wave: when a rollout reaches it; tags: for placement and billing; ordering, kms_key_arn, deletion_protection: in place of the variables of these names."
 
   validation {
-    condition     = length(var.cells) >= 1 && length(var.cells) <= 80
-    error_message = "1 to 80 cells: the router's role names each of their tables, and its policy has a size limit."
-  }
-
-  validation {
-    condition     = alltrue([for id in keys(var.cells) : can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", id))])
-    error_message = "A cell id has 1 to 20 characters of a-z 0-9 and -, a letter first, no - last."
+    condition     = length(var.cells) >= 1
+    error_message = "A stack has at least one cell."
   }
 
   validation {
@@ -30,6 +30,25 @@ variable "cells" {
   validation {
     condition     = alltrue([for cell in values(var.cells) : contains(["none", "tenant"], coalesce(cell.ordering, "none"))])
     error_message = "A cell's ordering is none or tenant, or not given."
+  }
+
+  validation {
+    condition = alltrue([
+      for cell in values(var.cells) : cell.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", cell.kms_key_arn))
+    ])
+    error_message = "A cell's key is given as the ARN of a KMS key, not as an alias or an id."
+  }
+}
+
+variable "retire" {
+  type        = set(string)
+  description = "Ids of cells that may go: a cell whose line is taken out of `cells` has to be named here, else the plan is refused. A name may stay when its cell is gone; the registry keeps it as retired."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.retire : can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", id))])
+    error_message = "retire holds ids of cells: 1 to 20 characters of a-z 0-9 and -, a letter first, no - last."
   }
 }
 
@@ -59,7 +78,7 @@ variable "architecture" {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip; null is where `make build` puts them."
+  description = "Directory that holds, in a folder for each architecture, manifest.json and router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip; null is where `make build` puts them."
   default     = null
 
   validation {
@@ -84,11 +103,6 @@ variable "tenant_source" {
   description = "Where the tenant's id comes from: header (behind IAM-signed calls), body, or jwt (a claim of a verified token). One source, never a fallback."
   default     = "header"
   nullable    = false
-
-  validation {
-    condition     = contains(["header", "body", "jwt"], var.tenant_source)
-    error_message = "The tenant source is header, body or jwt."
-  }
 }
 
 variable "jwt" {
@@ -102,61 +116,6 @@ variable "jwt" {
   })
   description = "The tokens that tenant_source = jwt takes. issuer and audience: what `iss` is, and what `aud` names one of; algorithm: the only one; tenant_claim: the claim with the tenant's id; header: where the token stands, in authorization as Bearer and the token; keys: the https URL of a JWK set, or a JWK set as JSON."
   default     = null
-
-  validation {
-    condition     = (var.tenant_source == "jwt") == (var.jwt != null)
-    error_message = "jwt says which tokens to trust: it is given with tenant_source = jwt, and with no other."
-  }
-
-  validation {
-    condition     = try(length(var.jwt.issuer) > 0, var.jwt == null)
-    error_message = "jwt.issuer is what the claim `iss` must be, to the letter; it is not empty."
-  }
-
-  validation {
-    condition = try(
-      length(var.jwt.audience) > 0 && alltrue([for audience in var.jwt.audience : can(regex("^[^,\\s]+$", audience))]),
-      var.jwt == null,
-    )
-    error_message = "jwt.audience names at least one audience; none has a comma or white space in it."
-  }
-
-  validation {
-    condition     = try(contains(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], var.jwt.algorithm), var.jwt == null)
-    error_message = "jwt.algorithm is RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA. Secrets shared with the issuer (HS256) and unsigned tokens (none) are not taken."
-  }
-
-  validation {
-    condition     = try(length(var.jwt.tenant_claim) > 0, var.jwt == null)
-    error_message = "jwt.tenant_claim names a claim."
-  }
-
-  validation {
-    condition     = try(can(regex("^[a-z0-9-]+$", var.jwt.header)) && var.jwt.header != "x-tenant-id", var.jwt == null)
-    error_message = "jwt.header is a header's name in small letters, and not x-tenant-id, which is what the token is compared with."
-  }
-
-  validation {
-    condition     = try(var.jwt.header != "authorization" || var.router_auth_type != "AWS_IAM", var.jwt == null)
-    error_message = "With router_auth_type AWS_IAM the header authorization holds the request's signature. Let the token come in a header of its own: jwt = { header = \"x-cellstack-token\", ... }."
-  }
-
-  validation {
-    condition     = can(regex("^https://[^\\s]+$", var.jwt.keys)) || try(length(jsondecode(var.jwt.keys).keys) > 0, var.jwt == null)
-    error_message = "jwt.keys is the https URL of a JWK set, or a JWK set as JSON with at least one key."
-  }
-
-  validation {
-    condition = try(alltrue([
-      for key in jsondecode(var.jwt.keys).keys : key.kty != "oct" && length(setintersection(keys(key), ["d", "k", "p", "q"])) == 0
-    ]), true)
-    error_message = "jwt.keys holds public keys only: a function's environment is no place for a private one."
-  }
-
-  validation {
-    condition     = try(length(var.jwt.keys) <= 2560, var.jwt == null)
-    error_message = "jwt.keys has at most 2,560 characters, since Lambda gives all environment variables together 4 KB. Leave out what is not needed (x5c), or give a URL."
-  }
 }
 
 variable "router_auth_type" {
@@ -164,26 +123,13 @@ variable "router_auth_type" {
   description = "AWS_IAM: callers sign their requests. NONE: they do not. With tenant_source jwt the token still says who calls; with any other, ANYONE WHO KNOWS THE URL CAN WRITE EVENTS FOR ANY TENANT, which is for a stack on one's own machine."
   default     = "AWS_IAM"
   nullable    = false
-
-  validation {
-    condition     = contains(["AWS_IAM", "NONE"], var.router_auth_type)
-    error_message = "The router's auth type is AWS_IAM or NONE."
-  }
 }
 
 variable "router_invokers" {
   type        = map(string)
-  description = "Who may call the router with router_auth_type AWS_IAM: a short name for each, and its IAM ARN or account id."
+  description = "Who may call the router with router_auth_type AWS_IAM: a short name for each, and its IAM ARN or account id, or `*` for everybody of router_org_id."
   default     = {}
   nullable    = false
-
-  validation {
-    condition = alltrue([
-      for name, principal in var.router_invokers :
-      can(regex("^[a-zA-Z0-9-]{1,80}$", name)) && can(regex("^(arn:[a-z-]+:iam::[0-9]{12}:[^*]+|[0-9]{12})$", principal))
-    ])
-    error_message = "Invokers are IAM ARNs or 12-digit account ids, without wildcards, under names of A-Z a-z 0-9 and -."
-  }
 }
 
 variable "router_snapshot" {
@@ -193,17 +139,45 @@ variable "router_snapshot" {
   })
   description = "S3 object with a snapshot of the tenant map, from which a router starts that cannot read the map: {} is one in the bucket of the functions' zips (the output router_snapshot says where), null is none. `cellctl snapshot write` writes it."
   default     = null
+}
 
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.router_snapshot.bucket)) || try(var.router_snapshot.bucket, null) == null
-    error_message = "A bucket name has 3 to 63 characters of a-z 0-9 . and -."
-  }
+variable "router_org_id" {
+  type        = string
+  description = "Id of the AWS organization that every invoker has to belong to, whatever router_invokers names; with it `*` in router_invokers is everybody of the organization. null asks for none."
+  default     = null
+}
 
-  # Stricter than S3: what stands here becomes part of an ARN in a policy.
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$", var.router_snapshot.key)) || try(var.router_snapshot.key, null) == null
-    error_message = "The snapshot's key is of A-Z a-z 0-9 _ . - and /, and names one object."
-  }
+variable "router_cell_access" {
+  type        = string
+  description = "How the router's role names the tables of cells. tag: all of this account and Region with a cell's name and the stack's tag, whatever their number. list: each by its ARN, some 80 at most; for an account that has opted out of tags in DynamoDB's policies (ABAC)."
+  default     = "tag"
+  nullable    = false
+}
+
+variable "remote_cell_table_arns" {
+  type        = list(string)
+  description = "ARNs of tables of cells in other accounts that the router may write. (Their own policies have to let it in as well.)"
+  default     = []
+  nullable    = false
+}
+
+variable "cors" {
+  type = object({
+    allow_origins  = list(string)
+    allow_methods  = optional(list(string), ["GET", "POST"])
+    allow_headers  = optional(list(string), ["authorization", "content-type", "idempotency-key"])
+    expose_headers = optional(list(string), ["location", "retry-after", "x-cell-id", "x-request-id"])
+    max_age        = optional(number, 3600)
+  })
+  description = "Which pages in browsers may call the router: origins, methods, request headers, response headers they may read, and seconds a browser remembers it. null: none."
+  default     = null
+}
+
+variable "standby" {
+  type        = string
+  description = "What a standby does with the events of tenants whose cell is marked down. hold: keeps them until they can be carried home. process: processes them itself, without the tenants' state."
+  default     = "hold"
+  nullable    = false
 }
 
 variable "functions" {
@@ -224,7 +198,7 @@ variable "functions" {
       reserved_concurrency = optional(number, 20)
     }), {})
   })
-  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions. The reservations of all cells come out of the account's limit, of which Lambda keeps 100 back."
+  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions. The reservations of all cells come out of account_concurrency."
   default     = {}
   nullable    = false
 
@@ -234,6 +208,21 @@ variable "functions" {
       function.timeout >= 3 && function.timeout <= 300 && floor(function.timeout) == function.timeout
     ])
     error_message = "Timeouts are whole numbers from 3 to 300 seconds: one AWS call with all its retries takes up to 2.5 s."
+  }
+}
+
+variable "account_concurrency" {
+  type        = number
+  description = "Concurrent executions that the account has in this Region (Service Quotas: Lambda, Concurrent executions). The functions' reservations have to fit into it, but for 100 that Lambda wants unreserved."
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition = (
+      length(var.cells) * (max(var.functions.producer.reserved_concurrency, 0) + max(var.functions.consumer.reserved_concurrency, 0)) +
+      max(var.functions.router.reserved_concurrency, 0) <= max(var.account_concurrency - 100, 0)
+    )
+    error_message = "${length(var.cells)} cells do not fit. A cell reserves ${max(var.functions.producer.reserved_concurrency, 0) + max(var.functions.consumer.reserved_concurrency, 0)} concurrent executions and the router ${max(var.functions.router.reserved_concurrency, 0)}; of account_concurrency = ${var.account_concurrency} Lambda wants 100 unreserved, so that ${max(floor((var.account_concurrency - 100 - max(var.functions.router.reserved_concurrency, 0)) / max(var.functions.producer.reserved_concurrency + var.functions.consumer.reserved_concurrency, 1)), 0)} cells fit. Ask AWS for a higher quota and set account_concurrency to it, or lower functions.*.reserved_concurrency (-1 shares what is unreserved)."
   }
 }
 
@@ -261,10 +250,12 @@ variable "pipeline" {
     queue_maximum_concurrency = optional(number, 10)
     queue_visibility_timeout  = optional(number)
     queue_retention           = optional(number, 345600)
-    max_receive_count         = optional(number, 5)
+    max_tries                 = optional(number, 5)
+    max_receive_count         = optional(number, 50)
+    event_timeout             = optional(number, 10)
     dlq_retention             = optional(number, 1209600)
   })
-  description = "How events move through a cell: batches, retries, retention. Times in seconds. queue_visibility_timeout is 6 x the consumer's timeout + queue_batching_window unless given."
+  description = "How events move through a cell: batches, tries, retention. Times in seconds. queue_visibility_timeout is 6 x the consumer's timeout + queue_batching_window unless given. max_tries: tries of an event before the consumer gives it up; event_timeout: the longest one try may take; max_receive_count: receives before the queue moves a message by itself, for what the consumer can't even count."
   default     = {}
   nullable    = false
 
@@ -335,8 +326,20 @@ variable "pipeline" {
   }
 
   validation {
-    condition     = var.pipeline.max_receive_count >= 5 && var.pipeline.max_receive_count <= 1000
-    error_message = "max_receive_count is 5 to 1000: below 5, messages that Lambda merely throttled are given up."
+    condition     = var.pipeline.max_tries >= 1 && var.pipeline.max_tries <= 250 && floor(var.pipeline.max_tries) == var.pipeline.max_tries
+    error_message = "max_tries is a whole number from 1 to 250."
+  }
+
+  # A receive is no try: throttled invocations and batches cut short receive as well.
+  validation {
+    condition     = var.pipeline.max_receive_count >= 4 * var.pipeline.max_tries && var.pipeline.max_receive_count <= 1000
+    error_message = "max_receive_count is at least 4 x max_tries (${4 * var.pipeline.max_tries}), and at most 1000: below that the queue would give up messages that were merely throttled or put back, without a reason, before the consumer has tried them max_tries times."
+  }
+
+  # Two events that hang must not take the whole of an invocation, or nothing of the batch would ever be done.
+  validation {
+    condition     = var.pipeline.event_timeout >= 0.1 && var.pipeline.event_timeout < var.functions.consumer.timeout / 2
+    error_message = "event_timeout is at least 0.1 s and less than half of the consumer's timeout (${var.functions.consumer.timeout} s): one event that hangs must leave time for the others of its batch."
   }
 
   validation {
@@ -352,22 +355,28 @@ variable "pipeline" {
 
 variable "alarms" {
   type = object({
-    iterator_age = optional(number, 900)
-    message_age  = optional(number, 900)
+    iterator_age     = optional(number, 900)
+    message_age      = optional(number, 900)
+    letters_standing = optional(number, 24)
   })
-  description = "Seconds of delay that ring: iterator_age for the stream, message_age for the queue."
+  description = "What rings: seconds of delay of the stream (iterator_age) and of the queue (message_age), and hours that dead letters lie untouched (letters_standing)."
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for age in values(var.alarms) : age >= 60 && age <= 43200])
+    condition     = alltrue([for age in [var.alarms.iterator_age, var.alarms.message_age] : age >= 60 && age <= 43200])
     error_message = "Alarm ages are 60 to 43200 seconds: past half a day too little of the stream's 24 hours is left."
+  }
+
+  validation {
+    condition     = var.alarms.letters_standing >= 1 && var.alarms.letters_standing <= 168 && floor(var.alarms.letters_standing) == var.alarms.letters_standing
+    error_message = "letters_standing is a whole number of hours from 1 to 168: CloudWatch looks back a week."
   }
 }
 
 variable "alarm_actions" {
   type        = list(string)
-  description = "ARNs told when an alarm starts and when it ends, as a rule SNS topics."
+  description = "ARNs told when a cell or the router becomes unhealthy and when it is well again, when dead letters lie too long, and when a caller claims another's tenant; as a rule SNS topics."
   default     = []
   nullable    = false
 
@@ -379,7 +388,7 @@ variable "alarm_actions" {
 
 variable "kms_key_arn" {
   type        = string
-  description = "Customer key for everything stored; null uses AWS's own keys."
+  description = "Customer key for everything stored; null uses AWS's own keys. A cell may have one of its own (`cells`)."
   default     = null
 
   validation {
@@ -390,7 +399,7 @@ variable "kms_key_arn" {
 
 variable "log_level" {
   type        = string
-  description = "Lowest level of the functions' own log lines."
+  description = "Lowest level of the functions' own log lines. Errors and metrics arrive at each of them."
   default     = "INFO"
   nullable    = false
 
@@ -414,9 +423,29 @@ variable "log_retention_days" {
 
 variable "deletion_protection" {
   type        = bool
-  description = "Refuse to delete tables, whoever asks, and the artifact bucket while it holds code. To destroy the stack, apply with false first."
+  description = "Refuse to delete tables, whoever asks, and the artifact bucket while it holds code. A cell may differ (`cells`). To destroy the stack, apply with false first."
   default     = true
   nullable    = false
+}
+
+variable "iam" {
+  type = object({
+    path                 = optional(string, "/")
+    permissions_boundary = optional(string)
+  })
+  description = "Path of the functions' roles, and the ARN of a policy that bounds what they may be allowed."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([a-zA-Z0-9+=,.@_-]+/)*$", var.iam.path)) && length(var.iam.path) <= 512
+    error_message = "iam.path begins and ends with a slash: /cellstack/."
+  }
+
+  validation {
+    condition     = var.iam.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.iam.permissions_boundary))
+    error_message = "iam.permissions_boundary is the ARN of a managed policy."
+  }
 }
 
 variable "local_stack" {

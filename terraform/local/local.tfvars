@@ -16,11 +16,16 @@ tenant_source   = "jwt"
 
 router_snapshot = {}
 
-# Short enough for a poison event to reach its dead-letter queue within a test: five receives, three seconds apart.
+# MiniStack knows no tags in DynamoDB's policies, so the router's role names each cell's table.
+router_cell_access = "list"
+
+# Short enough for a poison event to reach its dead-letter queue within a test: five tries, three seconds apart, each of which may
+# take a second.
 functions = {
   consumer = { timeout = 3 }
 }
 
 pipeline = {
   queue_visibility_timeout = 3
+  event_timeout            = 1
 }

@@ -6,7 +6,7 @@ mock_provider "aws" {
   }
 
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
 
   mock_data "aws_region" {
@@ -97,7 +97,7 @@ run "code_is_named_by_its_content" {
   assert {
     condition = alltrue([
       for name, object in aws_s3_object.zip :
-      object.key == "cellstack/${name}/${filesha256("tests/fixtures/lambda/${name}/bootstrap.zip")}.zip"
+      object.key == "cellstack/${name}/${filesha256("tests/fixtures/lambda/arm64/${name}/bootstrap.zip")}.zip"
     ])
     error_message = "New code is a new object."
   }
@@ -133,6 +133,122 @@ run "missing_code_is_said_before_anything_is_made" {
   }
 
   expect_failures = [aws_s3_object.zip]
+}
+
+# The other architecture is another folder, so this is what a build for one's own machine leads to.
+run "code_of_the_other_architecture_is_not_found" {
+  command = plan
+
+  variables {
+    architecture = "x86_64"
+  }
+
+  expect_failures = [aws_s3_object.zip]
+}
+
+run "code_of_another_architecture_is_refused" {
+  command = plan
+
+  variables {
+    artifact_dir = "tests/fixtures/other-architecture"
+  }
+
+  expect_failures = [aws_s3_object.zip]
+}
+
+run "a_zip_of_another_build_is_refused" {
+  command = plan
+
+  variables {
+    artifact_dir = "tests/fixtures/other-build"
+  }
+
+  expect_failures = [aws_s3_object.zip["consumer"]]
+}
+
+run "zips_without_a_manifest_are_refused" {
+  command = plan
+
+  variables {
+    artifact_dir = "tests/fixtures/no-manifest"
+  }
+
+  expect_failures = [aws_s3_object.zip]
+}
+
+run "one_policy_serves_any_number_of_cells" {
+  command = plan
+
+  variables {
+    prefix              = "a-prefix-of-24-character"
+    cells               = { for n in range(12) : "a-cell-id-of-20-c${100 + n}" => {} }
+    account_concurrency = 10000
+    kms_key_arn         = "arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000000000000000000000000"
+    router_snapshot     = { bucket = join("", [for n in range(63) : "b"]) }
+  }
+
+  # IAM counts no white space, and jsonencode writes none.
+  assert {
+    condition     = length(jsonencode(module.router.statements)) < 2048
+    error_message = "The router's policy does not grow with the cells (IAM takes 10,240 characters)."
+  }
+}
+
+run "cells_may_have_keys_of_their_own" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/stack"
+    cells       = { alpha = {}, beta = { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/beta" } }
+  }
+
+  assert {
+    condition = {
+      for id, cell in module.cell : id => join(",", flatten([for statement in cell.functions.consumer.statements : statement.Resource if statement.Sid == "CustomerKey"]))
+      } == {
+      alpha = "arn:aws:kms:eu-west-1:111122223333:key/stack"
+      beta  = "arn:aws:kms:eu-west-1:111122223333:key/beta"
+    }
+    error_message = "A cell's functions use its own key, and no other cell's."
+  }
+
+  assert {
+    condition = flatten([for statement in module.router.statements : statement.Resource if statement.Sid == "CustomerKey"]) == [
+      "arn:aws:kms:eu-west-1:111122223333:key/stack", "arn:aws:kms:eu-west-1:111122223333:key/beta",
+    ]
+    error_message = "The router reads and writes all of them."
+  }
+}
+
+run "nothing_overrides_the_tag_that_access_goes_by" {
+  command = plan
+
+  variables {
+    tags = { "cellstack:stack" = "another" }
+  }
+
+  assert {
+    condition     = aws_s3_bucket.artifacts[0].tags["cellstack:stack"] == "cellstack"
+    error_message = "The router reaches its cells by this tag."
+  }
+}
+
+run "where_tags_count_for_nothing_tables_are_listed" {
+  command = plan
+
+  variables {
+    router_cell_access     = "list"
+    remote_cell_table_arns = ["arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far"]
+  }
+
+  assert {
+    condition = flatten([for statement in module.router.statements : statement.Resource if startswith(statement.Sid, "Write")]) == [
+      "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha",
+      "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-beta",
+      "arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far",
+    ]
+    error_message = "Each by its ARN."
+  }
 }
 
 run "an_open_router_warns" {

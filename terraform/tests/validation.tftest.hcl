@@ -1,4 +1,4 @@
-# Every validation of the root, each with a value it must refuse. Values that a module validates again are refused there too.
+# Every validation of the root, each with a value it must refuse. What a module owns is refused in that module's tests.
 
 mock_provider "aws" {
   override_during = plan
@@ -8,7 +8,7 @@ mock_provider "aws" {
   }
 
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
 
   mock_data "aws_region" {
@@ -26,24 +26,13 @@ mock_provider "aws" {
 
 variables {
   artifact_dir = "tests/fixtures/lambda"
-  cells = {
-    alpha = {}
-    beta  = { capacity = 50, weight = 10, wave = 2, tags = { tier = "gold" } }
-  }
+  cells        = { alpha = {} }
 }
 
 run "refuses_no_cells" {
   command = plan
   variables {
     cells = {}
-  }
-  expect_failures = [var.cells]
-}
-
-run "refuses_a_bad_cell_id" {
-  command = plan
-  variables {
-    cells = { Alpha = {} }
   }
   expect_failures = [var.cells]
 }
@@ -86,179 +75,6 @@ run "refuses_a_bad_bucket_name" {
     artifact_bucket = "Our_Releases"
   }
   expect_failures = [var.artifact_bucket]
-}
-
-run "refuses_an_unknown_tenant_source" {
-  command = plan
-  variables {
-    tenant_source = "cookie"
-  }
-  expect_failures = [var.tenant_source]
-}
-
-run "refuses_jwt_without_saying_which_tokens" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_tokens_that_nobody_asks_for" {
-  command = plan
-  variables {
-    jwt = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_tokens_where_the_signature_stands" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_a_token_header_that_names_the_tenant" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], header = "x-tenant-id", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_a_token_header_in_capitals" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], header = "X-Token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_tokens_of_any_issuer" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "", audience = ["a"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_tokens_for_any_audience" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = [], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_an_audience_with_a_comma" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a,b"], header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_unsigned_tokens" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], algorithm = "none", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_shared_secrets" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], algorithm = "HS256", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_an_empty_claim" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], tenant_claim = "", header = "x-cellstack-token", keys = "https://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_keys_fetched_without_tls" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "http://id.example/jwks.json" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_an_empty_key_set" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[]}" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_a_private_key" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AA\"}]}" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_more_keys_than_an_environment_holds" {
-  command = plan
-  variables {
-    tenant_source = "jwt"
-    jwt           = { issuer = "i", audience = ["a"], header = "x-cellstack-token", keys = "{\"keys\":[{\"kty\":\"EC\",\"x5c\":\"${join("", [for n in range(1024) : "AAA"])}\"}]}" }
-  }
-  expect_failures = [var.jwt]
-}
-
-run "refuses_a_snapshot_in_no_bucket" {
-  command = plan
-  variables {
-    router_snapshot = { bucket = "Our_Bucket" }
-  }
-  expect_failures = [var.router_snapshot]
-}
-
-run "refuses_many_snapshots" {
-  command = plan
-  variables {
-    router_snapshot = { key = "cellstack/*" }
-  }
-  expect_failures = [var.router_snapshot]
-}
-
-run "refuses_an_unknown_auth_type" {
-  command = plan
-  variables {
-    router_auth_type = "OPEN"
-  }
-  expect_failures = [var.router_auth_type]
-}
-
-run "refuses_everyone_as_invoker" {
-  command = plan
-  variables {
-    router_invokers = { all = "*" }
-  }
-  expect_failures = [var.router_invokers]
 }
 
 run "refuses_a_timeout_below_its_own_calls" {
@@ -400,12 +216,141 @@ run "refuses_dead_letters_that_die_before_the_queue" {
   expect_failures = [var.pipeline]
 }
 
-run "refuses_giving_up_early" {
+run "refuses_to_try_nothing" {
   command = plan
   variables {
-    pipeline = { max_receive_count = 4 }
+    pipeline = { max_tries = 0 }
   }
   expect_failures = [var.pipeline]
+}
+
+run "refuses_half_a_try" {
+  command = plan
+  variables {
+    pipeline = { max_tries = 2.5 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_a_queue_that_gives_up_before_the_consumer" {
+  command = plan
+  variables {
+    pipeline = { max_receive_count = 19 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "takes_four_receives_a_try" {
+  command = plan
+  variables {
+    pipeline = { max_receive_count = 20 }
+  }
+}
+
+run "refuses_an_event_that_may_take_half_an_invocation" {
+  command = plan
+  variables {
+    pipeline = { event_timeout = 15 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "refuses_an_event_without_time" {
+  command = plan
+  variables {
+    pipeline = { event_timeout = 0 }
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "takes_any_concurrency_from_the_shared_pool" {
+  command = plan
+  variables {
+    pipeline  = { queue_maximum_concurrency = 21 }
+    functions = { consumer = { reserved_concurrency = -1 } }
+  }
+}
+
+run "takes_big_parallel_batches_without_order" {
+  command = plan
+  variables {
+    pipeline = { queue_batch_size = 11, queue_batching_window = 1, stream_parallelization = 2 }
+  }
+}
+
+run "refuses_more_cells_than_the_account_can_run" {
+  command = plan
+  variables {
+    cells = { for n in range(27) : "cell-${n}" => {} }
+  }
+  expect_failures = [var.account_concurrency]
+}
+
+run "takes_as_many_cells_as_the_account_can_run" {
+  command = plan
+  variables {
+    cells = { for n in range(26) : "cell-${n}" => {} }
+  }
+}
+
+run "refuses_the_smallest_account" {
+  command = plan
+  variables {
+    account_concurrency = 10
+  }
+  expect_failures = [var.account_concurrency]
+}
+
+run "takes_the_smallest_account_without_reservations" {
+  command = plan
+  variables {
+    account_concurrency = 10
+    functions = {
+      router   = { reserved_concurrency = -1 }
+      producer = { reserved_concurrency = -1 }
+      consumer = { reserved_concurrency = -1 }
+    }
+  }
+}
+
+run "refuses_a_key_alias_of_a_cell" {
+  command = plan
+  variables {
+    cells = { alpha = { kms_key_arn = "alias/mine" } }
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_to_retire_what_cannot_be_a_cell" {
+  command = plan
+  variables {
+    retire = ["Alpha"]
+  }
+  expect_failures = [var.retire]
+}
+
+run "refuses_a_path_without_slashes" {
+  command = plan
+  variables {
+    iam = { path = "cellstack" }
+  }
+  expect_failures = [var.iam]
+}
+
+run "refuses_a_boundary_by_name" {
+  command = plan
+  variables {
+    iam = { permissions_boundary = "boundary" }
+  }
+  expect_failures = [var.iam]
+}
+
+run "refuses_letters_forgotten_for_a_month" {
+  command = plan
+  variables {
+    alarms = { letters_standing = 720 }
+  }
+  expect_failures = [var.alarms]
 }
 
 run "refuses_alarms_that_ring_too_late" {

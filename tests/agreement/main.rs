@@ -33,7 +33,9 @@ fn the_pipelines_settings() {
     assert_eq!(pipeline("queue_maximum_concurrency"), pipeline::QUEUE_CONCURRENCY as u64);
     assert_eq!(pipeline("queue_retention"), seconds(pipeline::QUEUE_RETENTION));
     assert_eq!(pipeline("dlq_retention"), seconds(pipeline::DLQ_RETENTION));
+    assert_eq!(pipeline("max_tries"), u64::from(pipeline::MAX_TRIES));
     assert_eq!(pipeline("max_receive_count"), u64::from(pipeline::MAX_RECEIVES));
+    assert_eq!(pipeline("event_timeout"), seconds(pipeline::EVENT_TIMEOUT));
     // The visibility timeout follows from two others.
     let window = pipeline("queue_batching_window");
     assert_eq!(seconds(pipeline::VISIBILITY_TIMEOUT), 6 * seconds(pipeline::CONSUMER_TIMEOUT) + window);

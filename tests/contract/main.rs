@@ -10,7 +10,9 @@
 mod dynamodb;
 mod functions;
 mod queue_mapping;
+mod shards;
 mod sns;
+mod sns_fifo;
 mod sqs;
 mod sqs_batches;
 mod sqs_fifo;
@@ -19,6 +21,7 @@ mod stack;
 mod stream_mapping;
 mod stream_retries;
 mod streams;
+mod transactions;
 
 /// Where a case runs.
 pub(crate) enum Scope {
@@ -48,12 +51,15 @@ macro_rules! contract {
 fn where_cases_run() {
     let modules = [
         ("dynamodb", dynamodb::CASES),
+        ("transactions", transactions::CASES),
         ("streams", streams::CASES),
+        ("shards", shards::CASES),
         ("sqs", sqs::CASES),
         ("sqs_batches", sqs_batches::CASES),
         ("sqs_fifo", sqs_fifo::CASES),
         ("sqs_redrive", sqs_redrive::CASES),
         ("sns", sns::CASES),
+        ("sns_fifo", sns_fifo::CASES),
         ("stream_mapping", stream_mapping::CASES),
         ("stream_retries", stream_retries::CASES),
         ("queue_mapping", queue_mapping::CASES),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName as Attribute};
 use bytes::Bytes;
-use cellstack_emulator::{Fault, FaultKind, QueueMapping, function_fn};
+use cellstack_emulator::{Entries, Fault, FaultKind, QueueMapping, function_fn};
 use serde_json::{Value, json};
 
 use crate::contract;
@@ -22,6 +22,7 @@ contract! {
         a_report_brings_back_the_failed_alone: "needs paused time"
         an_invalid_report_brings_back_all: "needs a function in process; MiniStack takes a malformed report for success"
         poison_dies_alone: "needs paused time"
+        a_deletion_that_fails_brings_its_message_again: "needs deletions that fail"
         concurrency_is_limited: "needs a function in process"
         a_window_gathers_messages: "needs paused time"
         a_fifo_group_is_processed_in_order: "needs a function in process"
@@ -157,6 +158,21 @@ async fn poison_dies_alone(stack: Stack) {
     assert_eq!(invocations.lines(), ["good poison fine", "poison", "poison"]);
     assert_eq!(stack.counts(&queue).await, [0, 0, 0]);
     assert_eq!(bodies(&stack.receive(&dead).await), ["poison"]);
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+async fn a_deletion_that_fails_brings_its_message_again(stack: Stack) {
+    let (queue, _) = queue(&stack).await;
+    for body in ["a", "b", "c"] {
+        stack.send(&queue, body).await;
+    }
+    let middle = FaultKind::EntriesFail(Entries::At(vec![1]));
+    let fault = stack.aws().faults().inject(Fault::new("SQS", "DeleteMessage", middle).times(1));
+    let (function, invocations) = succeeding();
+    let _mapping = stack.aws().map_queue(partial(&queue), function).unwrap();
+    sleep(3600).await;
+    assert_eq!(invocations.lines(), ["a b c", "b"]);
+    assert_eq!(stack.aws().faults().hits(fault), 1);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency>

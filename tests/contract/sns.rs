@@ -23,6 +23,7 @@ contract! {
         a_batch_may_have_256_kib_together: "MiniStack 1.5.33 does not add up the sizes of a batch"
         an_entry_of_a_batch_fails_inside_a_200: "MiniStack 1.5.33 accepts an empty message"
         what_a_queue_cannot_take_goes_to_the_dead_letter_queue_of_the_subscription: "MiniStack 1.5.33 has no dead-letter queues of subscriptions"
+        text_that_no_queue_takes_is_published_and_never_delivered: "MiniStack 1.5.33 checks bodies only"
         more_than_ten_attributes_are_not_delivered_raw: "MiniStack 1.5.33 has no dead-letter queues of subscriptions"
     }
 }
@@ -213,6 +214,28 @@ async fn more_than_ten_attributes_are_not_delivered_raw(stack: Stack) {
     let counts = [&raw, &dead, &wrapped].map(|q| stack.counts(q));
     let [raw, dead, wrapped] = counts;
     assert_eq!([raw.await[0], dead.await[0], wrapped.await[0]], [0, 1, 1]);
+}
+
+/// SNS wants UTF-8 and no more, the queue behind it the characters of XML; so the delivery fails for good, and the same
+/// text can't lie in the dead-letter queue either.
+///
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>,
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html>
+async fn text_that_no_queue_takes_is_published_and_never_delivered(stack: Stack) {
+    let topic = stack.topic("t", &[]).await;
+    let (queue, dead) = (stack.queue("q", &[]).await, stack.queue("dead", &[]).await);
+    let policy = format!(r#"{{"deadLetterTargetArn":"{}"}}"#, dead.arn);
+    stack.subscribe(&topic, &queue, &[("RawMessageDelivery", "true"), ("RedrivePolicy", &policy)]).await;
+    for (body, value) in [("\u{FFFE}", "fine"), ("fine", "\u{FFFF}"), ("\u{1}", "fine"), ("fine", "\u{B}")] {
+        let publish = stack.sns.publish().topic_arn(&topic).message(body);
+        publish.message_attributes("source", attribute("String", value)).send().await.unwrap();
+    }
+    let publish = stack.sns.publish().topic_arn(&topic).message("last");
+    publish.message_attributes("source", attribute("String", "\t\u{FFFD}\u{10FFFF}")).send().await.unwrap();
+    sleep(60).await;
+    assert_eq!(bodies(&stack.receive(&queue).await), ["last"]);
+    assert!(stack.receive(&dead).await.is_empty());
 }
 
 /// <https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html>

@@ -23,6 +23,7 @@ contract! {
     embedded {
         an_old_handle_deletes_nothing: "AWS leaves open what happens and the embedded stack takes the worse case; MiniStack 1.5.33 refuses the handle"
         a_message_that_is_not_in_flight_cannot_be_extended: "MiniStack 1.5.33 accepts the call"
+        a_standard_queue_hands_out_in_any_order: "needs a queue that shuffles: AWS and MiniStack mostly keep the order"
         messages_are_kept_for_the_retention_period: "needs paused time"
         an_empty_long_poll_waits_its_full_time: "needs paused time"
         visibility_ends_after_twelve_hours: "needs paused time"
@@ -257,4 +258,32 @@ async fn names_and_attributes_are_checked(stack: Stack) {
     assert_eq!(code(again), "AWS.SimpleQueueService.QueueDeletedRecently");
     sleep(60).await;
     create("q", Attribute::VisibilityTimeout, "30").await.unwrap();
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
+async fn a_standard_queue_hands_out_in_any_order(_: Stack) {
+    async fn run(seed: u64) -> Vec<usize> {
+        let stack = Stack::built(cellstack_emulator::Aws::builder().seed(seed).shuffle_queues(true));
+        let queue = stack.queue("q", &[]).await;
+        for n in 0..40 {
+            stack.send(&queue, &n.to_string()).await;
+        }
+        let mut order = Vec::new();
+        while order.len() < 40 {
+            for message in stack.receive(&queue).await {
+                order.push(message.body().unwrap().parse().unwrap());
+                stack.delete(&queue, &message).await;
+            }
+        }
+        order
+    }
+    let order = run(1).await;
+    assert!(!order.is_sorted());
+    // From among all that are visible, not within each batch only.
+    assert!(order[..10].iter().any(|n| *n >= 20), "{order:?}");
+    assert_eq!(order, run(1).await);
+    assert_ne!(order, run(2).await);
+    let mut all = order;
+    all.sort_unstable();
+    assert_eq!(all, (0..40).collect::<Vec<_>>());
 }

@@ -1,6 +1,10 @@
 //! SQS: batches and sizes.
 
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry as Entry};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageAttributeValue,
+    SendMessageBatchRequestEntry as Entry,
+};
+use cellstack_emulator::{Entries, Fault, FaultKind};
 
 use crate::contract;
 use crate::stack::{Stack, bodies, code};
@@ -15,6 +19,8 @@ contract! {
         a_queue_can_set_a_smaller_limit
     }
     embedded {
+        an_attribute_holds_the_characters_of_a_body: "MiniStack 1.5.33 checks bodies only"
+        any_entry_can_fail: "needs entries that fail"
     }
 }
 
@@ -97,4 +103,55 @@ async fn a_queue_can_set_a_smaller_limit(stack: Stack) {
     let send = |n: usize| stack.sqs.send_message().queue_url(&queue.url).message_body("x".repeat(n)).send();
     send(1024).await.unwrap();
     assert_eq!(code(send(1025).await), "InvalidParameterValue");
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html>
+async fn an_attribute_holds_the_characters_of_a_body(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    let send = |value: &str| {
+        let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap();
+        let send = stack.sqs.send_message().queue_url(&queue.url).message_body("x");
+        send.message_attributes("source", attribute).send()
+    };
+    for bad in ["\u{0}", "x\u{1F}", "\u{FFFE}", "\u{FFFF}"] {
+        assert_eq!(code(send(bad).await), "InvalidMessageContents", "{bad:?}");
+    }
+    send("\t\n\r\u{7F}\u{FFFD}\u{10FFFF}").await.unwrap();
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+async fn any_entry_can_fail(stack: Stack) {
+    let queue = stack.queue("q", &[]).await;
+    let middle = |operation: &str| {
+        let fault = Fault::new("SQS", operation, FaultKind::EntriesFail(Entries::At(vec![1]))).times(1);
+        stack.aws().faults().inject(fault)
+    };
+    middle("SendMessageBatch");
+    let send = stack.sqs.send_message_batch().queue_url(&queue.url);
+    let send = send.entries(entry("a", "1")).entries(entry("b", "2")).entries(entry("c", "3")).send().await.unwrap();
+    let failed: Vec<_> = send.failed().iter().map(|e| (e.id(), e.sender_fault())).collect();
+    assert_eq!((failed, send.successful().len()), (vec![("b", false)], 2));
+    stack.send(&queue, "2").await;
+    let messages = stack.receive(&queue).await;
+    assert_eq!(bodies(&messages), ["1", "2", "3"]);
+
+    let handles = || messages.iter().enumerate().map(|(n, m)| (n.to_string(), m.receipt_handle().unwrap()));
+    middle("ChangeMessageVisibilityBatch");
+    let change = handles().map(|(id, handle)| {
+        let change = ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle);
+        change.visibility_timeout(60).build().unwrap()
+    });
+    let change = stack.sqs.change_message_visibility_batch().queue_url(&queue.url).set_entries(Some(change.collect()));
+    let change = change.send().await.unwrap();
+    assert_eq!((change.failed()[0].id(), change.successful().len()), ("1", 2));
+
+    middle("DeleteMessageBatch");
+    let delete = handles()
+        .map(|(id, handle)| DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build().unwrap());
+    let delete = stack.sqs.delete_message_batch().queue_url(&queue.url).set_entries(Some(delete.collect()));
+    let delete = delete.send().await.unwrap();
+    assert_eq!((delete.failed()[0].id(), delete.successful().len()), ("1", 2));
+    assert_eq!(stack.counts(&queue).await, [0, 1, 0]);
 }

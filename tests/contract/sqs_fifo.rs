@@ -16,6 +16,8 @@ contract! {
         a_message_that_returns_keeps_its_place
     }
     embedded {
+        groups_come_in_any_order_and_each_in_its_own: "needs a queue that shuffles"
+        an_id_counts_in_the_whole_queue_or_in_its_group: "MiniStack 1.5.33 is not known to have DeduplicationScope"
         a_repeat_counts_again_after_five_minutes: "needs paused time"
     }
 }
@@ -114,4 +116,52 @@ async fn a_group_is_required(stack: Stack) {
     let queue = fifo(&stack).await;
     let send = stack.sqs.send_message().queue_url(&queue.url).message_body("v").message_deduplication_id("id");
     assert_eq!(code(send.send().await), "MissingParameter");
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
+async fn groups_come_in_any_order_and_each_in_its_own(_: Stack) {
+    let stack = Stack::built(cellstack_emulator::Aws::builder().seed(2).shuffle_queues(true));
+    let queue = fifo(&stack).await;
+    for n in 0..4 {
+        for group in ["a", "b", "c"] {
+            let body = format!("{group}{n}");
+            send(&stack, &queue, group, &body, &body).await;
+        }
+    }
+    let mut order = Vec::new();
+    while order.len() < 12 {
+        let one = stack.sqs.receive_message().queue_url(&queue.url).max_number_of_messages(1).send().await.unwrap();
+        let message = &one.messages()[0];
+        order.push(message.body().unwrap().to_string());
+        // Every third comes back, and is the next of its group all the same.
+        if order.len() % 3 == 0 {
+            order.pop();
+            sleep(3).await;
+            let again =
+                stack.sqs.receive_message().queue_url(&queue.url).max_number_of_messages(1).send().await.unwrap();
+            order.push(again.messages()[0].body().unwrap().to_string());
+            stack.delete(&queue, &again.messages()[0]).await;
+        } else {
+            stack.delete(&queue, message).await;
+        }
+    }
+    for group in ["a", "b", "c"] {
+        let of: Vec<_> = order.iter().filter(|body| body.starts_with(group)).collect();
+        assert_eq!(of, [0, 1, 2, 3].map(|n| format!("{group}{n}")).iter().collect::<Vec<_>>(), "{order:?}");
+    }
+    assert_ne!(order[..3], ["a0", "b0", "c0"]);
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+async fn an_id_counts_in_the_whole_queue_or_in_its_group(stack: Stack) {
+    let whole = fifo(&stack).await;
+    let scope = [(Attribute::FifoQueue, "true"), (Attribute::DeduplicationScope, "messageGroup")];
+    let grouped = stack.queue("grouped.fifo", &scope).await;
+    for queue in [&whole, &grouped] {
+        for (group, body) in [("a", "a1"), ("b", "b1"), ("a", "a2")] {
+            send(&stack, queue, group, body, "order-1").await;
+        }
+    }
+    assert_eq!(bodies(&stack.receive(&whole).await), ["a1"]);
+    assert_eq!(bodies(&stack.receive(&grouped).await), ["a1", "b1"]);
 }

@@ -72,7 +72,12 @@ pub(crate) fn endpoint_note() -> String {
 
 impl Stack {
     fn embedded() -> Self {
-        let aws = Aws::builder().seed(1).build();
+        Self::built(Aws::builder().seed(1))
+    }
+
+    /// An embedded stack with settings of a case's own.
+    pub(crate) fn built(builder: cellstack_emulator::Builder) -> Self {
+        let aws = builder.build();
         let config = aws.sdk_config();
         Self::of(&config, Some(aws), String::new())
     }

@@ -21,7 +21,7 @@ contract! {
 }
 
 /// A call of the streams API.
-async fn call(stack: &Stack, operation: &str, body: Value) -> Value {
+pub(crate) async fn call(stack: &Stack, operation: &str, body: Value) -> Value {
     let Streams::Embedded(aws) = &stack.streams else { panic!("embedded only") };
     let request = http(operation, &body);
     let response = aws.handle(request).await;
@@ -38,7 +38,7 @@ fn http(operation: &str, body: &Value) -> http::Request<Bytes> {
         .unwrap()
 }
 
-async fn stream_arn(stack: &Stack, table: &str) -> String {
+pub(crate) async fn stream_arn(stack: &Stack, table: &str) -> String {
     let described = stack.dynamodb.describe_table().table_name(table).send().await.unwrap();
     described.table.unwrap().latest_stream_arn.unwrap()
 }

@@ -33,7 +33,8 @@ impl Machine {
     /// A line for a picture.
     pub(crate) fn line(&self) -> String {
         let cpu = self.cpu.as_deref().unwrap_or("unknown processor");
-        format!("{cpu}, {} cores", self.cores)
+        let cores = if self.cores == 1 { "1 core".to_owned() } else { format!("{} cores", self.cores) };
+        format!("{cpu}, {cores}")
     }
 }
 

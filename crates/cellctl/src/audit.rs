@@ -13,7 +13,7 @@ use cellstack_core::event::rfc3339;
 use cellstack_core::{Ambient as _, EventId};
 
 use crate::estate::Estate;
-use crate::operator::Operator;
+use crate::operator::Signature;
 
 /// The partition of the audit trail in the registry.
 pub(crate) const PARTITION: &str = "audit";
@@ -24,7 +24,7 @@ pub(crate) type Counts = BTreeMap<String, u64>;
 /// A run on record.
 pub(crate) struct Entry<'a> {
     estate: &'a Estate,
-    operator: &'a Operator,
+    by: &'a Signature,
     what: &'static str,
     /// The command's own words for what it was to act on.
     scope: String,
@@ -38,12 +38,12 @@ pub(crate) struct Entry<'a> {
 /// When it can't be recorded; the run must not happen then.
 pub(crate) async fn begin<'a>(
     estate: &'a Estate,
-    operator: &'a Operator,
+    by: &'a Signature,
     what: &'static str,
     scope: String,
     before: Counts,
 ) -> Result<Entry<'a>, AwsFailure> {
-    let entry = Entry { estate, operator, what, scope, run: EventId::fresh(&estate.ambient), before };
+    let entry = Entry { estate, by, what, scope, run: EventId::fresh(&estate.ambient), before };
     entry.write("began", []).await?;
     Ok(entry)
 }
@@ -68,10 +68,10 @@ impl Entry<'_> {
             ("run".to_owned(), text(&self.run.to_string())),
             ("phase".to_owned(), text(phase)),
             ("at".to_owned(), text(&at)),
-            ("who".to_owned(), text(&self.operator.operator)),
+            ("who".to_owned(), text(&self.by.operator)),
             ("what".to_owned(), text(self.what)),
             ("scope".to_owned(), text(&self.scope)),
-            ("why".to_owned(), text(&self.operator.reason)),
+            ("why".to_owned(), text(&self.by.reason)),
             ("before".to_owned(), counts(&self.before)),
         ]);
         item.extend(more.map(|(name, value)| (name.to_owned(), value)));

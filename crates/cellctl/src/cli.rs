@@ -10,15 +10,19 @@ use crate::commands::snapshot::Snapshot;
 use crate::console::{Console, Output};
 use crate::estate::Estate;
 
-/// Operate a Cellstack: what its cells gave up and what to do about it, and what its router starts from in need
+/// Inspect and redrive dead letters, and manage snapshots of the tenant map
 ///
 /// Region, credentials and endpoint come from the environment, as for the AWS CLI. Data goes to standard output, talk to
 /// standard error.
 ///
-/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was left alone or could not be
-/// seen (it says what).
+/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was left alone, could not be
+/// seen, or no letter matched the filter of a purge (it says what).
 #[derive(Debug, Parser)]
 #[command(name = "cellctl", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1    # with `make serve`
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  cellctl dlq ls")]
 pub struct Cli {
     /// What the names of the stack's resources begin with
     #[arg(long, global = true, help_heading = GLOBAL, default_value = "cellstack", env = "CELLSTACK_PREFIX", hide_env_values = true)]

@@ -9,6 +9,8 @@ use aws_config::timeout::TimeoutConfig;
 use cellstack_core::tenant_map::TenantMap;
 use cellstack_core::{Ambient, SystemAmbient, aws};
 
+use crate::diagnosis::{Destination, Diagnosis};
+
 /// Clients, clocks and names. Clones are the same estate.
 #[derive(Clone)]
 pub struct Estate {
@@ -59,16 +61,21 @@ impl Estate {
         Self { config, ..self }
     }
 
-    /// The estate that region, endpoint and credentials of the environment lead to.
-    pub async fn from_env(prefix: &str) -> Self {
+    /// The estate that region, endpoint and credentials of the environment lead to, and where that is.
+    ///
+    /// # Errors
+    /// When they lead nowhere.
+    pub async fn from_env(prefix: &str) -> Result<(Self, Destination), Diagnosis> {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .connect_timeout(ATTEMPT_TIMEOUT)
             .build();
         let config = aws::config().await.to_builder().timeout_config(timeouts).build();
+        let destination = Destination::of(&config, prefix).await?;
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
-        Self::new(prefix, dynamodb, sqs, Arc::new(SystemAmbient::new())).with_config(config)
+        let estate = Self::new(prefix, dynamodb, sqs, Arc::new(SystemAmbient::new())).with_config(config);
+        Ok((estate, destination))
     }
 
     /// Ends a run early.

@@ -9,6 +9,7 @@ mod cells;
 mod cli;
 mod commands;
 mod console;
+mod diagnosis;
 mod estate;
 mod letters;
 mod operator;
@@ -17,4 +18,5 @@ mod survey;
 
 pub use cli::{Cli, Ending};
 pub use console::Console;
+pub use diagnosis::{Destination, Diagnosis};
 pub use estate::{Estate, Stop};

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use cellstack_cellctl::{Cli, Console, Ending, Estate};
 use clap::Parser as _;
 
@@ -20,7 +20,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<Ending> {
     let cli = Cli::parse();
-    let estate = Estate::from_env(cli.prefix()).await;
+    let unusable = |diagnosis| anyhow!("no stack can be reached from this environment\n{diagnosis}");
+    let (estate, destination) = Estate::from_env(cli.prefix()).await.map_err(unusable)?;
     let stop = estate.stop().clone();
     // The first Ctrl-C ends a run between two letters; the second one is the terminal's own.
     tokio::spawn(async move {
@@ -30,5 +31,8 @@ async fn run() -> Result<Ending> {
             std::process::exit(130);
         }
     });
-    cli.run(&estate, &mut Console::standard()).await
+    cli.run(&estate, &mut Console::standard()).await.map_err(|error| match destination.explain(&error) {
+        Some(diagnosis) => anyhow!("{error:#}\n{diagnosis}"),
+        None => error,
+    })
 }

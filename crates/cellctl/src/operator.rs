@@ -1,16 +1,20 @@
 //! Who does something, and why.
 
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
 use clap::Args;
+
+use crate::console::Console;
 
 /// What every verb wants that changes something.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Operator {
     /// Why you do this; kept in the audit trail
     #[arg(long, value_name = "TEXT", value_parser = motive)]
-    pub(crate) reason: String,
-    /// Who you are; kept in the audit trail
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, value_parser = name)]
-    pub(crate) operator: String,
+    reason: String,
+    #[command(flatten)]
+    name: Name,
 }
 
 /// What a verb wants that is run as a routine.
@@ -19,15 +23,64 @@ pub(crate) struct Routine {
     /// Why you do this; kept in the audit trail
     #[arg(long, value_name = "TEXT", value_parser = motive, default_value = "routine")]
     reason: String,
-    /// Who you are; kept in the audit trail
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, value_parser = name)]
-    operator: String,
+    #[command(flatten)]
+    name: Name,
 }
 
-impl From<Routine> for Operator {
-    fn from(Routine { reason, operator }: Routine) -> Self {
-        Self { reason, operator }
+#[derive(Debug, Clone, Args)]
+struct Name {
+    /// Who you are; kept in the audit trail [default: $USER, else your user id]
+    #[arg(long, value_name = "NAME", env = "CELLSTACK_OPERATOR", hide_env_values = true, value_parser = name)]
+    operator: Option<String>,
+}
+
+/// An operator by name, with a reason: an entry of the audit trail has both.
+#[derive(Debug, Clone)]
+pub(crate) struct Signature {
+    pub(crate) operator: String,
+    pub(crate) reason: String,
+}
+
+impl Operator {
+    /// Signs what is about to be done.
+    ///
+    /// # Errors
+    /// When nothing says who does it.
+    pub(crate) fn sign(&self, console: &mut Console) -> Result<Signature> {
+        Ok(Signature { operator: self.name.find(console)?, reason: self.reason.clone() })
     }
+}
+
+impl Routine {
+    /// As [`Operator::sign`].
+    pub(crate) fn sign(&self, console: &mut Console) -> Result<Signature> {
+        Ok(Signature { operator: self.name.find(console)?, reason: self.reason.clone() })
+    }
+}
+
+impl Name {
+    fn find(&self, console: &mut Console) -> Result<String> {
+        if let Some(name) =
+            self.operator.clone().or_else(|| std::env::var("USER").ok().and_then(|user| name(&user).ok()))
+        {
+            return Ok(name);
+        }
+        // Containers often set no USER.
+        let Some(id) = user_id() else {
+            bail!("the audit trail wants to know who does this: name yourself with --operator or CELLSTACK_OPERATOR");
+        };
+        console.say(format_args!(
+            "recorded as the work of {id}, since USER is not set: --operator or CELLSTACK_OPERATOR names you"
+        ));
+        Ok(id)
+    }
+}
+
+/// `uid 1000`, as the system knows the user.
+fn user_id() -> Option<String> {
+    let said = Command::new("id").arg("-u").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let id: u32 = std::str::from_utf8(&said.stdout).ok()?.trim().parse().ok()?;
+    Some(format!("uid {id}"))
 }
 
 fn motive(text: &str) -> Result<String, String> {

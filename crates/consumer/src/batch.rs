@@ -1,15 +1,23 @@
-//! A batch of messages, sorted out: which can be read, and whose they are.
+//! A batch of messages, sorted: those that can be read, by tenant, those that come for the first time apart from those
+//! that came before.
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use cellstack_core::dead_letter::Reason;
 use cellstack_core::{CellId, Message, TenantId};
 
+/// The names of a message: for the response, and for deleting it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) message_id: String,
+    pub(crate) handle: String,
+}
+
 /// A message as the queue delivered it.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
-    /// What a partial batch response names it by.
-    pub(crate) message_id: String,
-    /// How often it was received, this time included.
+    /// Its place in the batch.
+    pub(crate) at: usize,
+    /// Its receives, this one included.
     pub(crate) receives: u32,
     /// Its text.
     pub(crate) body: String,
@@ -23,15 +31,18 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// What a partial batch response names its messages by.
-    pub(crate) fn message_ids(&self) -> impl Iterator<Item = String> + '_ {
-        self.deliveries.iter().map(|delivery| delivery.message_id.clone())
+    /// Returns whether a message of it was received before. Nothing tells then how that ended: it may have been tried,
+    /// or not; it may even have ended the process.
+    pub(crate) fn is_returning(&self) -> bool {
+        self.deliveries.iter().any(|delivery| delivery.receives > 1)
     }
+}
 
-    /// How often it was received, by the message that was received most.
-    pub(crate) fn receives(&self) -> u32 {
-        self.deliveries.iter().map(|delivery| delivery.receives).max().unwrap_or_default()
-    }
+/// Events of one tenant, in the order they came.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) tenant: TenantId,
+    pub(crate) jobs: Vec<Job>,
 }
 
 /// A message that can't be processed here, whatever is tried.
@@ -44,53 +55,146 @@ pub(crate) struct Unfit {
     pub(crate) message: Option<Message>,
 }
 
-/// A batch, sorted out.
+/// A batch, sorted.
 #[derive(Debug, Default)]
-pub(crate) struct Sorted {
-    /// Each tenant's events in the order they came.
-    pub(crate) tenants: Vec<(TenantId, Vec<Job>)>,
+pub(crate) struct Batch {
+    /// Lanes to process at once.
+    pub(crate) fresh: Vec<Lane>,
+    /// Lanes to process after those, one after the other. Where order is kept, a tenant's lane is whole, its fresh events
+    /// included; elsewhere each event is a lane of its own.
+    pub(crate) returning: Vec<Lane>,
     pub(crate) unfit: Vec<Unfit>,
     /// Whether the queue keeps each tenant's events in order, so that none may overtake another.
     pub(crate) ordered: bool,
+    /// The names of all messages, by their places.
+    pub(crate) receipts: Vec<Receipt>,
 }
 
-/// Sorts a batch out for `cell`.
-pub(crate) fn sort_out(event: SqsEvent, cell: &CellId) -> Sorted {
-    let mut sorted = Sorted::default();
-    for record in event.records {
-        sorted.ordered |= record.event_source_arn.as_deref().is_some_and(|arn| arn.ends_with(".fifo"));
-        let delivery = deliver(record);
+/// Sorts a batch for `cell`.
+pub(crate) fn sort_out(event: SqsEvent, cell: &CellId) -> Batch {
+    let mut batch = Batch::default();
+    let mut lanes: Vec<Lane> = Vec::new();
+    for (at, record) in event.records.into_iter().enumerate() {
+        batch.ordered |= record.event_source_arn.as_deref().is_some_and(|arn| arn.ends_with(".fifo"));
+        let (delivery, receipt) = deliver(at, record);
+        batch.receipts.push(receipt);
         let message = match Message::decode(&delivery.body) {
             Ok(message) => message,
             Err(error) => {
                 let detail = format!("not a CloudEvent of ours: {error}");
-                sorted.unfit.push(Unfit { delivery, reason: Reason::Undecodable, detail, message: None });
+                batch.unfit.push(Unfit { delivery, reason: Reason::Undecodable, detail, message: None });
                 continue;
             }
         };
         if message.cell != *cell {
             let detail = format!("it belongs to cell {}, this is cell {cell}", message.cell);
-            sorted.unfit.push(Unfit { delivery, reason: Reason::ForeignCell, detail, message: Some(message) });
+            batch.unfit.push(Unfit { delivery, reason: Reason::ForeignCell, detail, message: Some(message) });
             continue;
         }
-        let at = sorted.tenants.iter().position(|(tenant, _)| *tenant == message.tenant).unwrap_or_else(|| {
-            sorted.tenants.push((message.tenant.clone(), Vec::new()));
-            sorted.tenants.len() - 1
+        let lane = lanes.iter().position(|lane| lane.tenant == message.tenant).unwrap_or_else(|| {
+            lanes.push(Lane { tenant: message.tenant.clone(), jobs: Vec::new() });
+            lanes.len() - 1
         });
-        let jobs = &mut sorted.tenants[at].1;
+        let jobs = &mut lanes[lane].jobs;
         match jobs.iter_mut().find(|job| job.message.id == message.id) {
             Some(job) => job.deliveries.push(delivery),
             None => jobs.push(Job { message, deliveries: vec![delivery] }),
         }
     }
-    sorted
+    batch.divide(lanes);
+    batch
 }
 
-fn deliver(record: SqsMessage) -> Delivery {
+impl Batch {
+    fn divide(&mut self, lanes: Vec<Lane>) {
+        if self.ordered {
+            (self.returning, self.fresh) = lanes.into_iter().partition(|lane| lane.jobs.iter().any(Job::is_returning));
+            return;
+        }
+        for Lane { tenant, jobs } in lanes {
+            let (returning, fresh): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::is_returning);
+            self.returning.extend(returning.into_iter().map(|job| Lane { tenant: tenant.clone(), jobs: vec![job] }));
+            if !fresh.is_empty() {
+                self.fresh.push(Lane { tenant, jobs: fresh });
+            }
+        }
+    }
+}
+
+fn deliver(at: usize, record: SqsMessage) -> (Delivery, Receipt) {
     let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    Delivery {
-        message_id: record.message_id.unwrap_or_default(),
-        receives: receives.unwrap_or(1),
-        body: record.body.unwrap_or_default(),
+    let delivery = Delivery { at, receives: receives.unwrap_or(1), body: record.body.unwrap_or_default() };
+    let handle = record.receipt_handle.unwrap_or_default();
+    (delivery, Receipt { message_id: record.message_id.unwrap_or_default(), handle })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A batch of messages, each a tenant, an event and its receives.
+    fn batch(queue: &str, messages: &[(&str, &str, u32)]) -> Batch {
+        let records = messages.iter().enumerate().map(|(at, (tenant, event, receives))| {
+            let body = json!({
+                "specversion": "1.0", "id": cellstack_core::EventId::named("test", event), "source": "/test", "type": "t",
+                "time": "2026-01-01T00:00:00.000Z", "tenantid": tenant, "cell": "alpha", "epoch": 1,
+            });
+            json!({
+                "messageId": at.to_string(), "receiptHandle": format!("receipt-{at}"), "body": body.to_string(),
+                "attributes": { "ApproximateReceiveCount": receives.to_string() }, "messageAttributes": {},
+                "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
+            })
+        });
+        let event = json!({ "Records": records.collect::<Vec<_>>() });
+        sort_out(serde_json::from_value(event).unwrap(), &"alpha".parse().unwrap())
+    }
+
+    /// The places of each lane's messages.
+    fn places(lanes: &[Lane]) -> Vec<Vec<usize>> {
+        let of = |lane: &Lane| lane.jobs.iter().flat_map(|job| job.deliveries.iter().map(|d| d.at)).collect();
+        lanes.iter().map(of).collect()
+    }
+
+    const MESSAGES: [(&str, &str, u32); 6] =
+        [("acme", "1", 1), ("acme", "2", 3), ("globex", "1", 1), ("acme", "3", 1), ("acme", "1", 1), ("acme", "4", 2)];
+
+    #[test]
+    fn returning_events_are_lanes_of_their_own_where_no_order_is_kept() {
+        let batch = batch("events", &MESSAGES);
+        assert_eq!(places(&batch.fresh), [vec![0, 4, 3], vec![2]]);
+        assert_eq!(places(&batch.returning), [[1], [5]]);
+    }
+
+    #[test]
+    fn a_tenants_lane_stays_whole_where_order_is_kept() {
+        let batch = batch("events.fifo", &MESSAGES);
+        assert_eq!(places(&batch.fresh), [[2]]);
+        assert_eq!(places(&batch.returning), [[0, 4, 1, 3, 5]]);
+    }
+
+    #[test]
+    fn an_event_is_returning_when_one_of_its_messages_is() {
+        let batch = batch("events", &[("acme", "1", 1), ("acme", "1", 2)]);
+        assert_eq!((batch.fresh.len(), places(&batch.returning)), (0, vec![vec![0, 1]]));
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_somewhere_whatever_it_holds(
+            bodies in proptest::collection::vec(proptest::option::of("\\PC*"), 0..20), fifo in any::<bool>(),
+        ) {
+            let record = |body: &Option<String>| json!({ "body": body, "eventSourceARN": if fifo { "q.fifo" } else { "q" } });
+            let event = json!({ "Records": bodies.iter().map(record).collect::<Vec<_>>() });
+            let batch = sort_out(serde_json::from_value(event).unwrap(), &"alpha".parse().unwrap());
+            let unfit = batch.unfit.iter().map(|unfit| unfit.delivery.at);
+            let fit = places(&batch.fresh).into_iter().chain(places(&batch.returning)).flatten();
+            let mut all: Vec<_> = unfit.chain(fit).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..bodies.len()).collect::<Vec<_>>());
+            prop_assert_eq!(batch.receipts.len(), bodies.len());
+        }
     }
 }

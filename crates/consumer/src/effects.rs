@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use rust_decimal::Decimal;
 
+use crate::amount::exact_sum;
+
 /// A write to one item of the tenant's partition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -20,6 +22,8 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Effects {
     result: Option<String>,
+    /// Why they can't be written, whatever is tried.
+    fault: Option<String>,
     writes: BTreeMap<String, Effect>,
 }
 
@@ -37,8 +41,9 @@ impl Effects {
         self
     }
 
-    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#` and the key
-    /// `fence` belong to Cellstack.
+    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#` or `fence` belong
+    /// to Cellstack. Numbers are added exactly: an event whose additions to one attribute take more digits together than a
+    /// decimal has, some 28, is refused.
     #[must_use]
     pub fn add(
         mut self,
@@ -51,7 +56,12 @@ impl Effects {
             *write = Effect::Add(BTreeMap::new());
         }
         if let Effect::Add(numbers) = write {
-            *numbers.entry(attribute.into()).or_default() += amount.into();
+            let attribute = attribute.into();
+            let number = numbers.entry(attribute).or_default();
+            match exact_sum(*number, amount.into()) {
+                Some(sum) => *number = sum,
+                None => self.fault = Some("its additions to one attribute take too many digits".to_owned()),
+            }
         }
         self
     }
@@ -74,6 +84,10 @@ impl Effects {
         self.result.as_deref()
     }
 
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
     pub(crate) const fn writes(&self) -> &BTreeMap<String, Effect> {
         &self.writes
     }
@@ -81,7 +95,7 @@ impl Effects {
 
 /// The writes of earlier events with those of a later one added. A transaction takes one action an item, so both must
 /// become one: additions add up, a replacement or deletion overrides what came before it. `None` when they can't be
-/// one (an addition to what was just replaced, a sum beyond 28 digits) and belong into two transactions.
+/// one (an addition to what was just replaced, a sum that would have to be rounded) and belong into two transactions.
 pub(crate) fn merge(
     earlier: &BTreeMap<String, Effect>,
     later: &BTreeMap<String, Effect>,
@@ -92,7 +106,7 @@ pub(crate) fn merge(
             (Some(Effect::Add(numbers)), Effect::Add(more)) => {
                 for (attribute, amount) in more {
                     let sum = numbers.entry(attribute.clone()).or_default();
-                    *sum = sum.checked_add(*amount)?;
+                    *sum = exact_sum(*sum, *amount)?;
                 }
             }
             (Some(_), Effect::Add(_)) => return None,
@@ -119,5 +133,17 @@ mod tests {
         assert_eq!(gone["t"], Effect::Delete);
         assert_eq!(merge(&gone, two.writes()), None, "an addition after a deletion needs a transaction of its own");
         assert_eq!(merge(&merged, Effects::none().add("t", "count", Decimal::MAX).writes()), None, "overflow");
+        let tiny = Effects::none().add("t", "count", Decimal::new(1, 28));
+        let large = Effects::none().add("t", "count", Decimal::new(1_000, 0));
+        assert_eq!(merge(large.writes(), tiny.writes()), None, "it would have to be rounded");
+    }
+
+    #[test]
+    fn an_event_whose_own_additions_would_be_rounded_is_refused() {
+        let exact = Effects::none().add("t", "sum", Decimal::MAX).add("t", "sum", -Decimal::MAX);
+        assert_eq!(exact.fault(), None);
+        for more in [Decimal::ONE, Decimal::new(1, 28)] {
+            assert!(Effects::none().add("t", "sum", Decimal::MAX).add("t", "sum", more).fault().is_some());
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use cellstack_consumer::{Clients, Consumer, Settings, processor};
-use cellstack_core::{SystemAmbient, aws, config, telemetry};
+use cellstack_core::limits::pipeline::CONSUMER_TIMEOUT;
+use cellstack_core::{Ambient as _, SystemAmbient, aws, config, deadline, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,10 +16,11 @@ async fn main() -> Result<ExitCode, Error> {
         Err(error) => return Ok(config::exit(&error)),
     };
     let clients = Clients { dynamodb: aws_sdk_dynamodb::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
-    let consumer = Consumer::new(clients, settings, processor(), SystemAmbient::new());
+    let ambient = SystemAmbient::new();
+    let consumer = Consumer::new(clients, settings, processor(), ambient);
     let consumer = &consumer;
     let handler = |event: LambdaEvent<SqsEvent>| async move {
-        let time = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        let time = deadline::remaining(event.context.deadline, ambient.wall_ms(), CONSUMER_TIMEOUT);
         Ok::<_, Error>(consumer.handle(event.payload, time).await)
     };
     lambda_runtime::run(service_fn(handler)).await?;

@@ -16,15 +16,17 @@ pub trait Processor: Send + Sync + 'static {
     /// The effects of an event.
     ///
     /// # Errors
-    /// [`ProcessError`] says whether trying again can help. A panic fails its event alone, as a retryable error does.
+    /// [`ProcessError`] says whether trying again can help. A panic fails its event alone, as a retryable error does, and so
+    /// does a call that takes longer than the event's time: its future is dropped. A call that blocks its thread can't be
+    /// dropped; it ends with the function's time-out, and its neighbours are processed without it later.
     fn process(&self, event: &Message) -> impl Future<Output = Result<Effects, ProcessError>> + Send;
 }
 
 /// Why an event could not be processed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessError {
-    /// It may work later: something it needs is not to be had just now. Its message comes again after the queue's
-    /// visibility timeout; after its last receive it lies in the dead-letter queue, and the event stays `accepted`.
+    /// It may work later: something it needs is missing now. Its message comes again after the queue's visibility timeout;
+    /// after its last try it is in the dead-letter queue, and the event stays `accepted`.
     #[error("not now: {0}")]
     Retryable(String),
     /// It never will: the event itself is wrong. It is marked `failed` with this reason, and a letter with the reason

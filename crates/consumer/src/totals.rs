@@ -3,11 +3,13 @@
 
 use cellstack_core::Message;
 use cellstack_core::cell_table::TOTAL_PREFIX;
+use cellstack_core::limits::{AMOUNT_DECIMALS, AMOUNT_INTEGER_DIGITS};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::amount;
 use crate::{Effects, ProcessError, Processor};
 
 /// The processor this build runs.
@@ -20,7 +22,7 @@ struct Totals;
 
 impl Processor for Totals {
     async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
-        let amount = amount(event.data.as_deref())?;
+        let amount = amount_of(event.data.as_deref())?;
         let total = format!("{TOTAL_PREFIX}{}", event.event_type);
         Ok(Effects::none()
             .add(&total, "count", 1)
@@ -30,7 +32,7 @@ impl Processor for Totals {
 }
 
 /// `data.amount` as an exact decimal; zero where data is no object or has none.
-fn amount(data: Option<&str>) -> Result<Decimal, ProcessError> {
+fn amount_of(data: Option<&str>) -> Result<Decimal, ProcessError> {
     #[derive(Deserialize)]
     struct Data<'a> {
         #[serde(borrow)]
@@ -44,11 +46,12 @@ fn amount(data: Option<&str>) -> Result<Decimal, ProcessError> {
     let Some(text) = data.amount.map(RawValue::get) else {
         return Ok(Decimal::ZERO);
     };
-    let decimal =
-        if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) };
-    decimal.map_err(|_| {
+    amount::parse(text).ok_or_else(|| {
         let found: String = text.chars().take(40).collect();
-        ProcessError::Permanent(format!("data.amount must be a number of at most 28 digits; found {found}"))
+        ProcessError::Permanent(format!(
+            "data.amount must be a number of at most {AMOUNT_INTEGER_DIGITS} digits before its decimal point and \
+             {AMOUNT_DECIMALS} behind it; found {found}"
+        ))
     })
 }
 
@@ -58,14 +61,14 @@ mod tests {
 
     #[test]
     fn an_amount_is_an_exact_decimal_and_nothing_else() {
-        let of = |data: &str| amount(Some(data)).map(|amount| amount.to_string());
+        let of = |data: &str| amount_of(Some(data)).map(|amount| amount.to_string());
         assert_eq!(of(r#"{"amount":42}"#).unwrap(), "42");
         assert_eq!(of(r#"{"amount":0.1}"#).unwrap(), "0.1");
         assert_eq!(of(r#"{"amount":-1.5e3}"#).unwrap(), "-1500");
         assert_eq!(of("{}").unwrap(), "0");
         assert_eq!(of("[1]").unwrap(), "0");
-        assert_eq!(amount(None).unwrap(), Decimal::ZERO);
-        for bad in [r#"{"amount":"42"}"#, r#"{"amount":{}}"#, r#"{"amount":1e99}"#, r#"{"amount":1,"amount":2}"#] {
+        assert_eq!(amount_of(None).unwrap(), Decimal::ZERO);
+        for bad in [r#"{"amount":"42"}"#, r#"{"amount":{}}"#, r#"{"amount":1e15}"#, r#"{"amount":1,"amount":2}"#] {
             assert!(matches!(of(bad), Err(ProcessError::Permanent(_))), "{bad}");
         }
     }

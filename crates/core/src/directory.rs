@@ -43,10 +43,16 @@ impl CellStatus {
         }
     }
 
-    /// Whether events may be written into it.
+    /// Whether it takes its tenants' new events.
     #[must_use]
     pub const fn serves(self) -> bool {
         matches!(self, Self::Active | Self::Full | Self::Draining)
+    }
+
+    /// Whether it may be read.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        self.serves() || matches!(self, Self::Recovering)
     }
 }
 
@@ -60,6 +66,14 @@ pub struct CellRecord {
     /// When it was last marked down, in milliseconds since the Unix epoch, whatever it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
+}
+
+impl CellRecord {
+    /// Returns whether standbys may have events of its tenants.
+    #[must_use]
+    pub const fn was_down(&self) -> bool {
+        self.down_at.is_some() || matches!(self.status, CellStatus::Down | CellStatus::Recovering)
+    }
 }
 
 impl Versioned for CellRecord {
@@ -152,6 +166,9 @@ mod tests {
         let down = item(&[("sk", "state"), ("status", "down")]);
         assert!(!record(vec![config, down.clone()]).unwrap().unwrap().status.serves());
         assert_eq!(record(vec![down]).unwrap(), None);
+        let recovering = item(&[("sk", "state"), ("status", "recovering")]);
+        let recovering = record(vec![item(&[("sk", "config"), ("table", "t")]), recovering]).unwrap().unwrap();
+        assert!(recovering.status.is_read() && !recovering.status.serves() && recovering.was_down());
         assert!(record(vec![item(&[("sk", "state"), ("status", "sideways")])]).is_err());
     }
 }

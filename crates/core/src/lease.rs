@@ -2,7 +2,7 @@
 //!
 //! An entry past its lease is *stale*, not gone: when the map can't be read, a stale route with a fenced write is what
 //! keeps a tenant served. So only "not found" removes an entry, an error never does, and an older version never
-//! replaces a newer one.
+//! replaces a newer one. Where the source itself goes back to an older version, the newer one is kept as stale.
 
 use std::hash::Hash;
 use std::num::NonZeroUsize;
@@ -62,7 +62,7 @@ pub enum Lookup<V> {
     Fresh(V),
     /// As `Fresh`, and it will be stale soon: time to read it again, off the critical path.
     Ageing(V),
-    /// Read longer ago than a lease, or never read from its source at all.
+    /// Read longer ago than a lease, contradicted by its source, or never read from it at all.
     Stale(V),
     /// Read not long ago, and there was none.
     NotFound,
@@ -70,82 +70,143 @@ pub enum Lookup<V> {
     Unknown,
 }
 
+/// What counts after a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known<V> {
+    /// The answer to the read, or what a later one said.
+    Current(V),
+    /// A value newer than the answer: its source went back. It is stale until its source agrees with it again.
+    Contradicted(V),
+    /// The source does not have it.
+    NotFound,
+}
+
 struct Entry<V> {
-    value: Option<V>,
-    /// When it was read; `None` for what came from elsewhere.
+    value: V,
+    /// When the last read of it was sent; `None` for what came from elsewhere.
     read: Option<LeaseTime>,
+    /// That read found something else.
+    contradicted: bool,
+}
+
+impl<V: Clone> Entry<V> {
+    fn known(&self) -> Known<V> {
+        let value = self.value.clone();
+        if self.contradicted { Known::Contradicted(value) } else { Known::Current(value) }
+    }
+}
+
+struct Entries<K, V> {
+    found: LruCache<K, Entry<V>>,
+    /// Keys that the source does not have, and when it was asked. Apart from the others, so that a loop over names that
+    /// nobody has evicts nothing that is needed when the source is out of reach.
+    missing: LruCache<K, LeaseTime>,
 }
 
 /// See the module.
 pub struct LeaseCache<K, V> {
     lease: Duration,
     not_found_lease: Duration,
-    entries: Mutex<LruCache<K, Entry<V>>>,
+    entries: Mutex<Entries<K, V>>,
 }
 
 impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
-    /// An empty cache of at most `capacity` entries; the least recently used goes first.
+    /// An empty cache of at most `capacity` entries, and of `not_found` keys that were not found; the least recently used
+    /// goes first.
     #[must_use]
-    pub fn new(capacity: usize, lease: Duration, not_found_lease: Duration) -> Self {
-        let capacity = NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN);
-        // Not `new`, which makes room for all of them at once: most environments never see so many.
-        let mut entries = LruCache::unbounded();
-        entries.resize(capacity);
+    pub fn new(capacity: usize, lease: Duration, not_found: usize, not_found_lease: Duration) -> Self {
+        let entries = Entries { found: bounded(capacity), missing: bounded(not_found) };
         Self { lease, not_found_lease, entries: Mutex::new(entries) }
     }
 
     /// What is known of `key` at `now`.
     pub fn look_up(&self, key: &K, now: LeaseTime) -> Lookup<V> {
         let mut entries = lock(&self.entries);
-        let Some(Entry { value, read }) = entries.get(key) else {
-            return Lookup::Unknown;
-        };
-        let age = read.map(|read| read.age_at(now));
-        match (value, age) {
-            (Some(value), Some(age)) if age < self.lease * 4 / 5 => Lookup::Fresh(value.clone()),
-            (Some(value), Some(age)) if age < self.lease => Lookup::Ageing(value.clone()),
-            (Some(value), _) => Lookup::Stale(value.clone()),
-            (None, Some(age)) if age < self.not_found_lease => Lookup::NotFound,
-            (None, _) => Lookup::Unknown,
+        if let Some(Entry { value, read, contradicted }) = entries.found.get(key) {
+            return match read.filter(|_| !contradicted).map(|read| read.age_at(now)) {
+                Some(age) if age < self.lease * 4 / 5 => Lookup::Fresh(value.clone()),
+                Some(age) if age < self.lease => Lookup::Ageing(value.clone()),
+                _ => Lookup::Stale(value.clone()),
+            };
+        }
+        match entries.missing.get(key) {
+            Some(read) if read.age_at(now) < self.not_found_lease => Lookup::NotFound,
+            _ => Lookup::Unknown,
         }
     }
 
     /// Notes the answer to a read that was sent at `sent` (the age counts from before the read, since its answer may
-    /// be as old as that), and returns what now counts: an older version never replaces a newer one, and an answer that
-    /// was asked for earlier never one that was asked for later.
-    pub fn store(&self, key: K, value: Option<V>, sent: LeaseTime) -> Option<V> {
+    /// be as old as that), and returns what now counts.
+    ///
+    /// An older version never replaces a newer one; asked for later, it makes that one stale. An answer that was asked
+    /// for earlier never makes anything fresh: of two that disagree, the one asked for later decides.
+    pub fn store(&self, key: K, value: Option<V>, sent: LeaseTime) -> Known<V> {
         let mut entries = lock(&self.entries);
-        if let Some(Entry { value: Some(known), read: Some(read) }) = entries.peek(&key) {
-            let keeps = match &value {
-                Some(new) if new.version() == known.version() => *read > sent,
-                Some(new) => known.version() > new.version(),
-                None => *read > sent,
-            };
-            if keeps {
-                return Some(known.clone());
+        let Entries { found, missing } = &mut *entries;
+        let Some(new) = value else {
+            if let Some(entry) = found.peek(&key)
+                && entry.read.is_some_and(|read| read > sent)
+            {
+                return entry.known();
+            }
+            found.pop(&key);
+            let read = missing.peek(&key).map_or(sent, |read| sent.max(*read));
+            missing.put(key, read);
+            return Known::NotFound;
+        };
+        if missing.peek(&key).is_some_and(|read| *read > sent) {
+            return Known::NotFound;
+        }
+        let mut entry = Entry { value: new, read: Some(sent), contradicted: false };
+        if let Some(known) = found.peek_mut(&key)
+            && let Some(read) = known.read
+        {
+            let (new, old) = (entry.value.version(), known.value.version());
+            if new < old {
+                if sent >= read {
+                    (known.read, known.contradicted) = (Some(sent), true);
+                }
+                return known.known();
+            }
+            if sent < read {
+                if new == old {
+                    return known.known();
+                }
+                (entry.read, entry.contradicted) = (Some(read), true);
             }
         }
-        entries.put(key, Entry { value: value.clone(), read: Some(sent) });
-        value
+        let counts = entry.known();
+        missing.pop(&key);
+        found.put(key, entry);
+        counts
     }
 
-    /// The answer to a read of `key` that was sent after `since`, if there was one.
-    pub fn read_since(&self, key: &K, since: LeaseTime) -> Option<Option<V>> {
+    /// What counts since a read of `key` that was sent after `since`, if there was one.
+    pub fn read_since(&self, key: &K, since: LeaseTime) -> Option<Known<V>> {
         let entries = lock(&self.entries);
-        let entry = entries.peek(key)?;
-        entry.read.is_some_and(|read| read > since).then(|| entry.value.clone())
+        if let Some(entry) = entries.found.peek(key) {
+            return entry.read.is_some_and(|read| read > since).then(|| entry.known());
+        }
+        entries.missing.peek(key).is_some_and(|read| *read > since).then_some(Known::NotFound)
     }
 
     /// Takes something in that was not read from its source: it is stale from the start, and never replaces what was
     /// read. Returns what now counts.
     pub fn take_in(&self, key: K, value: V) -> V {
         let mut entries = lock(&self.entries);
-        if let Some(Entry { value: Some(known), .. }) = entries.peek(&key) {
-            return known.clone();
+        if let Some(known) = entries.found.peek(&key) {
+            return known.value.clone();
         }
-        entries.put(key, Entry { value: Some(value.clone()), read: None });
+        entries.found.put(key, Entry { value: value.clone(), read: None, contradicted: false });
         value
     }
+}
+
+/// Not `LruCache::new`, which makes room for all of them at once: most environments never see so many.
+fn bounded<K: Hash + Eq, V>(capacity: usize) -> LruCache<K, V> {
+    let mut entries = LruCache::unbounded();
+    entries.resize(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN));
+    entries
 }
 
 /// A panic while the lock was held can't leave an entry half written.
@@ -178,7 +239,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let cache = LeaseCache::new(2, Duration::from_secs(300), Duration::from_secs(2));
+            let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
             Self { time: FixedAmbient::at_ms(1_000_000), clock: LeaseClock::default(), cache }
         }
         fn now(&self) -> LeaseTime {
@@ -187,7 +248,7 @@ mod tests {
         fn look_up(&self, key: &'static str) -> Lookup<V> {
             self.cache.look_up(&key, self.now())
         }
-        fn store(&self, key: &'static str, value: Option<u64>) -> Option<V> {
+        fn store(&self, key: &'static str, value: Option<u64>) -> Known<V> {
             self.cache.store(key, value.map(V), self.now())
         }
     }
@@ -231,8 +292,10 @@ mod tests {
     #[test]
     fn an_older_version_never_replaces_a_newer_one_but_not_found_evicts() {
         let world = World::new();
+        let early = world.now();
+        world.time.advance_ms(1);
         world.store("a", Some(2));
-        assert_eq!(world.store("a", Some(1)), Some(V(2)));
+        assert_eq!(world.cache.store("a", Some(V(1)), early), Known::Current(V(2)));
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(2)));
         world.store("a", None);
         assert_eq!(world.look_up("a"), Lookup::NotFound);
@@ -246,12 +309,31 @@ mod tests {
         let early = world.now();
         world.time.advance_ms(1);
         world.store("a", Some(1));
-        assert_eq!(world.cache.store("a", None, early), Some(V(1)));
+        assert_eq!(world.cache.store("a", None, early), Known::Current(V(1)));
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
         // The same version from earlier must not make the entry look older than it is.
         world.time.advance_ms(239_998);
-        assert_eq!(world.cache.store("a", Some(V(1)), early), Some(V(1)));
+        assert_eq!(world.cache.store("a", Some(V(1)), early), Known::Current(V(1)));
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
+        // Nor does it bring back what was not found since.
+        world.store("a", None);
+        assert_eq!(world.cache.store("a", Some(V(1)), early), Known::NotFound);
+        assert_eq!(world.look_up("a"), Lookup::NotFound);
+    }
+
+    #[test]
+    fn what_its_source_goes_back_on_is_stale_until_they_agree() {
+        let world = World::new();
+        world.store("a", Some(3));
+        world.time.advance_ms(1);
+        let since = world.now();
+        world.time.advance_ms(1);
+        assert_eq!(world.store("a", Some(1)), Known::Contradicted(V(3)));
+        assert_eq!(world.look_up("a"), Lookup::Stale(V(3)));
+        assert_eq!(world.cache.read_since(&"a", since), Some(Known::Contradicted(V(3))));
+        world.time.advance_ms(1);
+        assert_eq!(world.store("a", Some(3)), Known::Current(V(3)));
+        assert_eq!(world.look_up("a"), Lookup::Fresh(V(3)));
     }
 
     #[test]
@@ -277,6 +359,60 @@ mod tests {
     }
 
     proptest! {
+        /// Names that nobody has, however many, evict nothing that was found, and are bounded themselves.
+        #[test]
+        fn names_that_nobody_has_evict_nothing(names in prop::collection::vec(3_u16.., 0..200)) {
+            let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
+            let now = World::new().now();
+            for key in [1, 2] {
+                cache.store(key, Some(V(1)), now);
+            }
+            for name in &names {
+                prop_assert_eq!(cache.store(*name, None, now), Known::NotFound);
+                prop_assert_eq!(cache.look_up(name, now), Lookup::NotFound);
+            }
+            for key in [1, 2] {
+                prop_assert_eq!(cache.look_up(&key, now), Lookup::Fresh(V(1)));
+            }
+            prop_assert!(lock(&cache.entries).missing.len() <= 3);
+        }
+
+        /// Reads are answered in any order, and their source goes back and forth: what is fresh is what the read said
+        /// that was sent last, and what a read returns as current is fresh.
+        #[test]
+        fn what_is_fresh_is_what_the_last_read_said(
+            reads in prop::collection::vec((0_u64..50, prop::option::weighted(0.8, 0_u64..5)), 1..40),
+        ) {
+            let world = World::new();
+            let start = world.now();
+            world.time.advance_ms(50);
+            let now = world.now();
+            let mut last: Option<(u64, Option<u64>)> = None;
+            for (sent, version) in reads {
+                // Two reads of one moment have no order.
+                if last.is_some_and(|(last, _)| last == sent) {
+                    continue;
+                }
+                if last.is_none_or(|(last, _)| last < sent) {
+                    last = Some((sent, version));
+                }
+                let counts = world.cache.store("a", version.map(V), start.plus(Duration::from_millis(sent)));
+                let said = last.and_then(|(_, version)| version).map(V);
+                match world.cache.look_up(&"a", now) {
+                    Lookup::Fresh(value) => {
+                        prop_assert_eq!(Some(&value), said.as_ref());
+                        prop_assert_eq!(counts, Known::Current(value));
+                    }
+                    Lookup::Stale(value) => prop_assert_eq!(counts, Known::Contradicted(value)),
+                    Lookup::NotFound => {
+                        prop_assert_eq!(said, None);
+                        prop_assert_eq!(counts, Known::NotFound);
+                    }
+                    other => prop_assert!(false, "{:?}", other),
+                }
+            }
+        }
+
         /// Whatever the clocks do, as long as one of them tells the truth between two looks, nothing looks younger
         /// than it is.
         #[test]

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod cell_table;
 pub mod config;
 pub mod dead_letter;
+pub mod deadline;
 pub mod directory;
 pub mod event;
 pub mod fence;

@@ -39,6 +39,9 @@ pub const TENANT_LEASE: Duration = Duration::from_secs(300);
 pub const CELL_LEASE: Duration = Duration::from_secs(10);
 /// How long "no such tenant" is remembered: long enough to blunt a flood, short enough for a tenant just placed.
 pub const NOT_FOUND_LEASE: Duration = Duration::from_secs(2);
+/// Tenants per router environment that are remembered as not placed: apart from [`TENANT_CACHE`], so that a loop over names
+/// evicts no route.
+pub const NOT_FOUND_CACHE: usize = 1_000;
 /// Cached tenants per router environment; about 300 bytes each.
 pub const TENANT_CACHE: usize = 20_000;
 /// Cached cells per router environment.
@@ -50,6 +53,14 @@ pub const LIST_DEFAULT: u8 = 25;
 pub const LIST_MAX: u8 = 100;
 /// Events that one page of a filtered listing looks at; what it finds may be fewer than was asked for.
 pub const LIST_STRETCH: i32 = 500;
+/// Totals in one page, unless its caller asks for another number.
+pub const TOTALS_DEFAULT: u16 = 100;
+/// Most totals in one page: with the longest types some 250 KB, where a function URL answers 6 MB at most
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+pub const TOTALS_MAX: u16 = 1_000;
+/// Largest position in a cursor, in bytes: a sort key, of 1,024 bytes at most, without its prefix
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+pub const MAX_CURSOR: usize = 1_024 - "event#".len();
 
 /// One try of reading the tenant map or the registry: they answer within some milliseconds, or something else serves.
 pub const LOOKUP_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(400);
@@ -58,8 +69,9 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How long a failing dependency (the map, the registry, a cell) is left alone after its first failure; each further
 /// failure doubles it.
 pub const BREAKER_FIRST: Duration = Duration::from_millis(1_000);
-/// Longest that a failing dependency is left alone.
-pub const BREAKER_LONGEST: Duration = Duration::from_secs(30);
+/// Longest that a failing dependency is left alone. A cell that is back serves again within this and one probe, so it is
+/// short; what a dead one costs is one probe per environment in this time, so it is not shorter.
+pub const BREAKER_LONGEST: Duration = Duration::from_secs(5);
 /// One try of one call from the router to a cell: some thirty times what DynamoDB takes.
 pub const CELL_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(350);
 /// One call from the router to a cell, with all its tries. Each environment learns for itself that a cell is slow, and
@@ -71,7 +83,7 @@ pub const CELL_TIMEOUT: Duration = Duration::from_millis(750);
 /// it then, and what was given up before is reset and not delivered later (`aws/transport/connect.rs`).
 pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
 const _: () = assert!(pipeline::ROUTER_TIMEOUT.as_millis() <= LONGEST_WRITE.as_millis());
-/// How long the one request may take that finds out whether a cell is back.
+/// How long the one request may take that finds out whether a cell, the map or the registry is back.
 pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
 /// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would
 /// use up all the time there is.
@@ -123,12 +135,25 @@ pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
 pub const ANSWER_RESERVE: Duration = Duration::from_millis(1_000);
 /// What a `503` asks the caller to wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The same while the tenant's cell is marked down: a state that people set and lift, and that routers learn of within
+/// [`CELL_LEASE`].
+pub const RETRY_AFTER_DOWN: Duration = Duration::from_secs(30);
 
 /// Most actions in one `TransactWriteItems`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 pub const MAX_TRANSACTION: usize = 100;
-/// Tries of one tenant's transaction in the consumer before its messages go back to the queue.
-pub const TRANSACTION_TRIES: u32 = 5;
+/// Most events of one tenant that a consumer processes at once, where no order is kept: a batch of the default size.
+pub const EVENTS_AT_ONCE: usize = 10;
+/// Part of an invocation's time in which a consumer starts no further event, so that it can commit those it started: one
+/// call with all its retries.
+pub const COMMIT_RESERVE: Duration = OPERATION_TIMEOUT;
+/// Most digits of an amount before its decimal point. With [`AMOUNT_DECIMALS`], a transaction's hundred amounts add up
+/// within the 28 digits of a decimal, and 10^14 of them within the 38 digits of a DynamoDB number.
+pub const AMOUNT_INTEGER_DIGITS: usize = 15;
+/// Most digits of an amount behind its decimal point.
+pub const AMOUNT_DECIMALS: usize = 9;
+/// Calls of `PublishBatch` that a producer has under way at once, on a topic that keeps each tenant's order.
+pub const PUBLISH_CALLS: usize = 4;
 /// Entries and bytes of one `PublishBatch` (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
 pub const PUBLISH_BATCH_ENTRIES: usize = 10;
 /// Bytes of one `PublishBatch`, all entries together.
@@ -150,8 +175,14 @@ pub mod pipeline {
     pub const QUEUE_BATCH: usize = 10;
     /// Consumers of one cell at once.
     pub const QUEUE_CONCURRENCY: usize = 10;
-    /// Receives of a message before it goes to the dead-letter queue.
-    pub const MAX_RECEIVES: u32 = 5;
+    /// Tries of an event before the consumer gives it up.
+    pub const MAX_TRIES: u32 = 5;
+    /// Longest that one call of the processor may take.
+    pub const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Receives of a message before the queue itself moves it to the dead-letter queue. A last resort, for what the
+    /// consumer can't count: a function that ends at its start, or that Lambda throttles for hours. The last of ten
+    /// events of a tenant, behind nine that end the process, is received some 40 times before its own tries are over.
+    pub const MAX_RECEIVES: u32 = 50;
     /// Function time-out of the router.
     pub const ROUTER_TIMEOUT: Duration = Duration::from_secs(10);
     /// Function time-out of the producer.

@@ -34,12 +34,20 @@ mutations! {
     LetterDeletedBeforeSent = "letter-deleted-before-sent",
     /// The consumer marks a refused event before its letter is written.
     MarkedBeforeLetter = "marked-before-letter",
+    /// The consumer marks events processed, then applies their effects.
+    MarkedBeforeEffect = "marked-before-effect",
+    /// The consumer takes a transaction that conflicted for one that was committed before.
+    ConflictIsDuplicate = "conflict-is-duplicate",
+    /// The consumer never gives an event up.
+    PoisonRetriedForever = "poison-retried-forever",
     /// The consumer commits events behind one that must come first.
     BlockedIgnored = "blocked-ignored",
     /// Transactions that conflict are retried in step.
     ConflictWithoutJitter = "conflict-without-jitter",
     /// The producer publishes several events of a tenant in one batch of an ordered topic.
     EntryOvertakes = "entry-overtakes",
+    /// The producer does not report what it could not publish.
+    PartialFailureDropped = "partial-failure-dropped",
     /// A slow query of totals opens the breaker of its cell's writes.
     TotalsOpenBreaker = "totals-open-breaker",
 }

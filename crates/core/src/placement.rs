@@ -2,6 +2,9 @@
 //!
 //! In this order a crash in between leaves an open fence that nobody routes to, which a second try finds and accepts;
 //! the other way round it would leave a route into a cell that refuses fenced writes.
+//!
+//! A tenant that was removed and comes back starts above every epoch its fence in the cell was closed or held under, so that
+//! what routers remember of it is older than what the map says.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -10,7 +13,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use crate::aws::AwsFailure;
 use crate::backoff::Backoff;
 use crate::cell_table::{TENANT_ID, number};
-use crate::fence::{self, FenceError, FenceState};
+use crate::fence::{self, FenceError, FenceState, Shard};
 use crate::limits::FENCE_TIMEOUT;
 use crate::tenant_map::TenantMap;
 use crate::{CellId, Epoch, TenantId, TenantRoute};
@@ -19,7 +22,7 @@ use crate::{CellId, Epoch, TenantId, TenantRoute};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placed {
     /// The tenant is new.
-    New,
+    New(TenantRoute),
     /// It already lives somewhere; nothing was changed.
     Already(TenantRoute),
 }
@@ -52,14 +55,15 @@ impl Placement<'_> {
         if let Some(route) = map.read(tenant).await? {
             return Ok(Placed::Already(route));
         }
-        self.write_fence(tenant, cell_table, Epoch::FIRST, FenceState::Open).await?;
+        let epoch = first_epoch(&fence::read(self.client, cell_table, tenant).await?);
+        self.write_fence(tenant, cell_table, epoch, FenceState::Open).await?;
         let entry = self
             .client
             .put_item()
             .table_name(self.map_table)
             .item(TENANT_ID, AttributeValue::S(tenant.as_str().to_owned()))
             .item("cell_id", AttributeValue::S(cell.as_str().to_owned()))
-            .item("epoch", number(Epoch::FIRST.0))
+            .item("epoch", number(epoch.0))
             .item("state", AttributeValue::S("active".to_owned()))
             .item("pinned", AttributeValue::Bool(false))
             .item("updated_at", number(now_ms))
@@ -69,7 +73,7 @@ impl Placement<'_> {
             .send()
             .await;
         let Err(error) = entry else {
-            return Ok(Placed::New);
+            return Ok(Placed::New(TenantRoute { epoch, ..TenantRoute::first(tenant.clone(), cell.clone()) }));
         };
         const WHAT: &str = "write the tenant map";
         if let Some(PutItemError::ConditionalCheckFailedException(lost)) = error.as_service_error() {
@@ -128,5 +132,45 @@ impl Placement<'_> {
                 FenceError::Refused => AwsFailure::unreadable("write the tenant's fence", error.to_string()),
             },
         )
+    }
+}
+
+/// Returns the epoch that a tenant starts with in a cell that has this fence of it.
+///
+/// An open fence without an entry in the map is that of a placement that crashed, or of one that runs beside this one: both
+/// keep its epoch, so that whichever writes the map writes the epoch that the fence lets pass.
+fn first_epoch(fence: &[Shard]) -> Epoch {
+    let Some(last) = fence.iter().map(|shard| shard.epoch).max() else { return Epoch::FIRST };
+    let is_open = |shard: &Shard| shard.epoch == last && shard.state == FenceState::Open.as_str();
+    if fence.iter().all(is_open) { last } else { Epoch(last.0.saturating_add(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fence() -> impl Strategy<Value = Vec<Shard>> {
+        let states = prop::sample::select(vec!["open", "standby", "closed", "unknown"]);
+        let shard = (1_u64..9, states).prop_map(|(epoch, state)| Shard {
+            key: String::new(),
+            epoch: Epoch(epoch),
+            state: state.to_owned(),
+        });
+        prop::collection::vec(shard, 0..9)
+    }
+
+    proptest! {
+        /// Never below an epoch that the fence had, and never at one under which it was closed or held.
+        #[test]
+        fn a_tenant_starts_above_what_its_fence_has_seen(fence in fence()) {
+            let epoch = first_epoch(&fence);
+            prop_assert!(epoch >= Epoch::FIRST);
+            for shard in &fence {
+                let open = shard.state == "open";
+                prop_assert!(shard.epoch < epoch || (shard.epoch == epoch && open), "{:?} {:?}", shard, epoch);
+            }
+        }
     }
 }

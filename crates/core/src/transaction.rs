@@ -32,6 +32,16 @@ pub fn is_transient(reason: &CancellationReason) -> bool {
     )
 }
 
+/// Returns whether a throttle came from the limits of one partition, whatever the table could take. DynamoDB says so in its
+/// text only
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/throttling-key-range-limit-exceeded-mitigation.html>).
+#[must_use]
+pub fn is_hot_partition(error: &SdkError<TransactWriteItemsError>) -> bool {
+    const KEY_RANGE: &[u8] = b"KeyRangeThroughputExceeded";
+    let body = error.raw_response().and_then(|response| response.body().bytes()).unwrap_or_default();
+    body.windows(KEY_RANGE.len()).any(|window| window == KEY_RANGE)
+}
+
 /// Returns the reasons as one line, those that say nothing left out.
 #[must_use]
 pub fn describe(reasons: &[CancellationReason]) -> String {

@@ -3,20 +3,23 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
+use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
+use dynoxide::DynoxideError;
 use futures::FutureExt;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 use crate::context::{Context, lock};
-use crate::dynamodb::DynamoDb;
-use crate::faults::{FaultKind, Faults};
+use crate::disorder;
+use crate::dynamodb::{DynamoDb, Refusal, split_batch};
+use crate::faults::{Entries, FaultKind, Faults};
 use crate::function::{Function, panic_text};
 use crate::mapping::{self, MappingError, MappingHandle, QueueMapping, StreamMapping};
 use crate::network::Network;
@@ -48,6 +51,7 @@ pub struct Builder {
     keep_records: usize,
     wall: Option<SystemTime>,
     network: Option<Arc<dyn Network>>,
+    disorder: disorder::Settings,
 }
 
 impl Builder {
@@ -94,6 +98,30 @@ impl Builder {
         self
     }
 
+    /// How long a `TransactWriteItems` is in flight, drawn from the seed; no time at all unless set. Meanwhile its items are
+    /// locked, those of its condition checks included: what else would write them is refused with a conflict. It decides
+    /// when it commits. A caller that goes away in flight leaves no lock, and a transaction that may commit or not.
+    #[must_use]
+    pub fn transaction_time(mut self, time: RangeInclusive<Duration>) -> Self {
+        self.disorder.transaction_time = time;
+        self
+    }
+
+    /// Whether queues hand out any of their visible messages first, drawn from the seed, and not the oldest; off unless
+    /// set. A FIFO queue keeps the order of each group, and draws the group.
+    #[must_use]
+    pub fn shuffle_queues(mut self, shuffle: bool) -> Self {
+        self.disorder.shuffle_queues = shuffle;
+        self
+    }
+
+    /// How many shards each stream has, at least one; one unless set. Order is kept within a partition key only.
+    #[must_use]
+    pub fn stream_shards(mut self, shards: usize) -> Self {
+        self.disorder.stream_shards = shards.max(1);
+        self
+    }
+
     /// Builds the stack, with nothing in it. The clock starts now: under paused time, build it inside the runtime.
     ///
     /// # Panics
@@ -101,7 +129,7 @@ impl Builder {
     #[allow(clippy::expect_used)]
     pub fn build(self) -> Aws {
         let clock = self.wall.map_or_else(Clock::start, Clock::start_at);
-        let context = Arc::new(Context::new(self.region, self.account, self.seed, clock));
+        let context = Arc::new(Context::new(self.region, self.account, self.seed, clock, self.disorder));
         let dynamodb =
             DynamoDb::new(context.clone(), self.keep_records).expect("a database in memory needs nothing but memory");
         let sqs = Arc::new(Sqs::new(context.clone()));
@@ -120,6 +148,7 @@ impl Aws {
             keep_records: 10_000,
             wall: None,
             network: None,
+            disorder: disorder::Settings::default(),
         }
     }
 
@@ -146,23 +175,24 @@ impl Aws {
         };
         self.count(&call);
         let faults = &self.0.context.faults;
-        let (latency, fault) = faults.decide(call.service.name(), &call.operation, |r| call.mentions(r));
+        let entries = || call.entries();
+        let (latency, fault) = faults.decide(call.service.name(), &call.operation, entries, |r| call.mentions(r));
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         match fault {
-            None => self.guarded(&call, None).await,
+            None => self.guarded(&call, &[]).await,
             Some(FaultKind::Hang) => std::future::pending().await,
             Some(FaultKind::Reset) => response::reset(),
             Some(FaultKind::HangAfterCommit) => {
-                self.guarded(&call, None).await;
+                self.guarded(&call, &[]).await;
                 std::future::pending().await
             }
             Some(FaultKind::ResetAfterCommit) => {
-                self.guarded(&call, None).await;
+                self.guarded(&call, &[]).await;
                 response::reset()
             }
-            Some(FaultKind::PartialFailure { from }) => self.guarded(&call, Some(from)).await,
+            Some(FaultKind::EntriesFail(Entries::At(failing))) => self.guarded(&call, &failing).await,
             Some(error) => response::injected(&self.0.context, &call, &error),
         }
     }
@@ -173,6 +203,12 @@ impl Aws {
     /// If the listener fails.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         crate::server::serve(self.clone(), listener, shutdown).await
+    }
+
+    /// Where the URLs of queues lead that are asked for in process: the endpoint that [`serve`](Self::serve) listens on, for
+    /// example `http://127.0.0.1:4566`. What comes in over HTTP is answered with the host it was sent to.
+    pub fn set_endpoint(&self, url: &str) {
+        self.0.context.set_endpoint(url);
     }
 
     /// The faults of this stack.
@@ -243,8 +279,8 @@ impl Aws {
     }
 
     /// Runs a call; a panic in it is that call's 500 and nothing else.
-    async fn guarded(&self, call: &Call, fail_from: Option<usize>) -> http::Response<Bytes> {
-        match AssertUnwindSafe(self.run(call, fail_from)).catch_unwind().await {
+    async fn guarded(&self, call: &Call, failing: &[usize]) -> http::Response<Bytes> {
+        match AssertUnwindSafe(self.run(call, failing)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
                 let text = panic_text(panic.as_ref());
@@ -255,23 +291,34 @@ impl Aws {
         }
     }
 
-    async fn run(&self, call: &Call, fail_from: Option<usize>) -> http::Response<Bytes> {
-        let Inner { context, dynamodb, sqs, sns, .. } = &*self.0;
+    async fn run(&self, call: &Call, failing: &[usize]) -> http::Response<Bytes> {
+        let Inner { context, sqs, sns, .. } = &*self.0;
         match call.service {
-            Service::DynamoDb | Service::Streams => {
-                match crate::request::dynamodb(dynamodb, &call.operation, &call.body, fail_from) {
+            Service::DynamoDb | Service::Streams => match self.run_dynamodb(call, failing).await {
+                Ok(body) => response::json(context, 200, body),
+                Err(Refusal { status, body }) => response::json(context, status, body),
+            },
+            Service::Sqs => {
+                let endpoint = call.endpoint.as_ref().map_or_else(|| context.endpoint(), |e| e.0.clone());
+                match sqs.call(&call.operation, &call.body, failing, &endpoint).await {
                     Ok(body) => response::json(context, 200, body),
-                    Err((status, body)) => response::json(context, status, body),
+                    Err(error) => response::error(context, call.service, &error),
                 }
             }
-            Service::Sqs => match sqs.call(&call.operation, &call.body, fail_from).await {
-                Ok(body) => response::json(context, 200, body),
-                Err(error) => response::error(context, call.service, &error),
-            },
-            Service::Sns => match sns.call(&call.operation, &call.params, fail_from) {
+            Service::Sns => match sns.call(&call.operation, &call.params, failing) {
                 Ok(body) => response::xml(200, body),
                 Err(error) => response::error(context, call.service, &error),
             },
+        }
+    }
+
+    async fn run_dynamodb(&self, call: &Call, failing: &[usize]) -> Result<String, Refusal> {
+        let (dynamodb, operation) = (&self.0.dynamodb, &call.operation);
+        let body = std::str::from_utf8(&call.body)
+            .map_err(|_| DynoxideError::SerializationException("the body is not UTF-8".into()))?;
+        match split_batch(operation, body, failing).filter(|_| !failing.is_empty()) {
+            None => dynamodb.call(operation, body).await,
+            Some((request, name, unprocessed)) => dynamodb.call_in_part(operation, &request, name, unprocessed).await,
         }
     }
 }

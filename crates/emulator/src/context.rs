@@ -1,4 +1,4 @@
-//! What every service shares: names, time, randomness, faults, observers.
+//! What every service shares: names, time, randomness, faults, disorder, observers, the endpoint.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,6 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use crate::clock::Clock;
+use crate::disorder::{Disorder, Settings};
 use crate::faults::Faults;
 use crate::observe::Observers;
 
@@ -14,17 +15,22 @@ pub(crate) struct Context {
     pub(crate) account: String,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) disorder: Disorder,
     pub(crate) observers: Observers,
     rng: Mutex<StdRng>,
+    endpoint: Mutex<String>,
 }
 
 impl Context {
-    pub(crate) fn new(region: String, account: String, seed: u64, clock: Clock) -> Self {
+    pub(crate) fn new(region: String, account: String, seed: u64, clock: Clock, disorder: Settings) -> Self {
+        let endpoint = Mutex::new(format!("https://sqs.{region}.amazonaws.com"));
         Self {
+            endpoint,
             region,
             account,
             clock,
             faults: Faults::new(seed),
+            disorder: Disorder::new(disorder, seed),
             observers: Observers::new(),
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
         }
@@ -39,6 +45,15 @@ impl Context {
 
     pub(crate) fn random(&self) -> u64 {
         lock(&self.rng).next_u64()
+    }
+
+    /// Where queue URLs lead when a request does not say where it came in.
+    pub(crate) fn endpoint(&self) -> String {
+        lock(&self.endpoint).clone()
+    }
+
+    pub(crate) fn set_endpoint(&self, url: &str) {
+        *lock(&self.endpoint) = url.trim_end_matches('/').to_string();
     }
 
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {

@@ -33,6 +33,8 @@ pub enum FaultKind {
         /// Index of the first entry that fails.
         from: usize,
     },
+    /// The same, for any of the entries.
+    EntriesFail(Entries),
     /// `TransactionCanceledException` with `TransactionConflict` for the first item of a transaction,
     /// `TransactionConflictException` for any other DynamoDB write.
     TransactionConflict,
@@ -47,6 +49,35 @@ pub enum FaultKind {
         /// Message.
         message: String,
     },
+}
+
+/// Which entries of a batch fail.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Entries {
+    /// Those at these places, from 0.
+    At(Vec<usize>),
+    /// Each with this probability (0.0 to 1.0), drawn from the seed for each batch.
+    Each(f64),
+}
+
+impl Entries {
+    pub(crate) fn contains(&self, index: usize) -> bool {
+        matches!(self, Self::At(places) if places.contains(&index))
+    }
+}
+
+impl FaultKind {
+    /// The places of the entries that fail in a batch of so many, ascending; `None` if this kind hits whole calls.
+    fn failing(&self, entries: impl FnOnce() -> usize, rng: &mut StdRng) -> Option<Vec<usize>> {
+        let chosen: &dyn Fn(&mut StdRng, usize) -> bool = match self {
+            Self::PartialFailure { from } => &|_, index| index >= *from,
+            Self::EntriesFail(Entries::At(places)) => &|_, index| places.contains(&index),
+            Self::EntriesFail(Entries::Each(p)) => &|rng, _| rng.random_bool(p.clamp(0.0, 1.0)),
+            _ => return None,
+        };
+        Some((0..entries()).filter(|index| chosen(rng, *index)).collect())
+    }
 }
 
 /// When a fault fires.
@@ -184,16 +215,25 @@ impl Faults {
         self.any.store(false, Ordering::Release);
     }
 
-    /// How often a fault has fired, also after it is gone.
+    /// How often a fault has fired, also after it is gone. A batch none of whose entries failed is no hit.
     pub fn hits(&self, id: FaultId) -> u64 {
         lock(&self.state).hits.get(&id).copied().unwrap_or(0)
     }
 
-    /// What happens to this call: how much latency, then which fault, if any.
+    /// How often each fault ever injected has fired, in the order of their injection.
+    pub fn all_hits(&self) -> Vec<(FaultId, u64)> {
+        let state = lock(&self.state);
+        let hits = |id| (id, state.hits.get(&id).copied().unwrap_or(0));
+        (0..state.next_id).map(FaultId).map(hits).collect()
+    }
+
+    /// What happens to this call: how much latency, then which fault, if any. `entries` counts the entries of a batch, 0 for
+    /// any other call; a fault of entries names those that fail, and passes by a batch where none would.
     pub(crate) fn decide(
         &self,
         service: &str,
         operation: &str,
+        entries: impl Fn() -> usize,
         mentions: impl Fn(&str) -> bool,
     ) -> (Duration, Option<FaultKind>) {
         let mut latency = Duration::ZERO;
@@ -209,6 +249,10 @@ impl Faults {
                 || fault.operation.as_deref().is_some_and(|o| o != operation)
                 || fault.resource.as_deref().is_some_and(|r| !mentions(r))
             {
+                continue;
+            }
+            let failing = fault.kind.failing(&entries, rng);
+            if failing.as_ref().is_some_and(Vec::is_empty) {
                 continue;
             }
             if fault.skip > 0 {
@@ -232,7 +276,8 @@ impl Faults {
             match &fault.kind {
                 FaultKind::Latency(more) => latency += *more,
                 kind => {
-                    fired = Some(kind.clone());
+                    let entries = failing.map(|places| FaultKind::EntriesFail(Entries::At(places)));
+                    fired = Some(entries.unwrap_or_else(|| kind.clone()));
                     break;
                 }
             }
@@ -248,7 +293,7 @@ mod tests {
     use super::*;
 
     fn fire(faults: &Faults, operation: &str) -> Option<FaultKind> {
-        faults.decide("DynamoDB", operation, |r| r == "table-a").1
+        faults.decide("DynamoDB", operation, || 0, |r| r == "table-a").1
     }
 
     #[test]
@@ -270,9 +315,34 @@ mod tests {
         faults.inject(Fault::any("SQS", FaultKind::Latency(ms(5))));
         faults.inject(Fault::any("SQS", FaultKind::Latency(ms(7))));
         faults.inject(Fault::any("SQS", FaultKind::ServerError).times(1));
-        let call = || faults.decide("SQS", "SendMessage", |_| true);
+        let call = || faults.decide("SQS", "SendMessage", || 0, |_| true);
         assert_eq!(call(), (ms(12), Some(FaultKind::ServerError)));
         assert_eq!(call(), (ms(12), None));
+    }
+
+    #[test]
+    fn any_entry_of_a_batch_can_fail_and_a_batch_without_one_is_no_hit() {
+        let faults = Faults::new(1);
+        let call = |entries: usize| faults.decide("SNS", "PublishBatch", || entries, |_| true).1;
+        let at = |places: &[usize]| Some(FaultKind::EntriesFail(Entries::At(places.into())));
+        let middle =
+            faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::At(vec![1]))).times(1));
+        assert_eq!((call(0), call(1), faults.hits(middle)), (None, None, 0));
+        assert_eq!((call(3), call(3), faults.hits(middle)), (at(&[1]), None, 1));
+        let suffix = faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::PartialFailure { from: 2 }));
+        assert_eq!((call(2), call(4)), (None, at(&[2, 3])));
+        assert!(faults.remove(suffix));
+        let each = faults.inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::Each(0.5))));
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            if let Some(FaultKind::EntriesFail(Entries::At(places))) = call(3) {
+                seen.insert(places);
+            }
+        }
+        assert_eq!(seen.len(), 7, "every set of entries but the empty one: {seen:?}");
+        let hits = faults.all_hits();
+        assert_eq!(hits[..2], [(middle, 1), (suffix, 1)]);
+        assert!(hits[2].0 == each && hits[2].1 > 100 && hits[2].1 < 200, "{hits:?}");
     }
 
     #[test]

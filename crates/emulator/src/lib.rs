@@ -1,7 +1,9 @@
 //! DynamoDB, SNS, SQS and Lambda's event source mappings in one process, with AWS's semantics.
 //!
 //! SDK clients talk to it without a socket, everything runs on Tokio's time, randomness comes from a seed, and faults
-//! are scripted an operation. What AWS documents and this crate promises is written down in `tests/contract`.
+//! are scripted an operation. What AWS leaves open (how long a transaction takes and what conflicts with it, the order of a
+//! standard queue, the number of a stream's shards) is drawn from the seed as far as the builder says. What AWS documents
+//! and this crate promises is written down in `tests/contract`.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -30,13 +32,14 @@
 //! # }
 //! ```
 //!
-//! Not emulated: IAM and signatures, capacity and quotas a second, shard splits (a stream has one shard), tumbling
+//! Not emulated: IAM and signatures, capacity and quotas a second, shard splits, conflicts of PartiQL statements, tumbling
 //! windows, subscribers other than queues, tags beyond keeping them, `ReceiveRequestAttemptId`.
 
 mod aws;
 mod client;
 mod clock;
 mod context;
+mod disorder;
 mod dynamodb;
 mod error;
 mod faults;
@@ -45,6 +48,7 @@ mod mapping;
 mod network;
 mod observe;
 mod pattern;
+mod refusal;
 mod request;
 mod response;
 mod server;
@@ -52,7 +56,7 @@ mod sns;
 mod sqs;
 
 pub use aws::{Aws, Builder};
-pub use faults::{Fault, FaultId, FaultKind, Faults};
+pub use faults::{Entries, Fault, FaultId, FaultKind, Faults};
 pub use function::{Function, FunctionError, function_fn};
 pub use mapping::{MappingError, MappingHandle, QueueMapping, StartingPosition, StreamMapping};
 pub use network::{Leg, Network};

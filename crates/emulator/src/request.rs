@@ -1,12 +1,16 @@
 //! Which service and operation a request is for.
 
 use bytes::Bytes;
-use dynoxide::DynoxideError;
 use http::header::CONTENT_TYPE;
 
-use crate::dynamodb::{DynamoDb, split_batch};
+use crate::dynamodb;
+use crate::refusal::refuse;
 use crate::response;
 use crate::sns::Params;
+
+/// Scheme and authority that a request came in on, as far as it came over HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint(pub(crate) String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -34,11 +38,13 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// Form parameters; empty for JSON.
     pub(crate) params: Params,
+    pub(crate) endpoint: Option<Endpoint>,
 }
 
 impl Call {
     pub(crate) fn read(request: http::Request<Bytes>) -> Result<Self, Box<http::Response<Bytes>>> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let endpoint = parts.extensions.remove::<Endpoint>();
         let header = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         if let Some(target) = header("x-amz-target") {
             let (prefix, operation) = target.split_once('.').unwrap_or((target, ""));
@@ -46,20 +52,44 @@ impl Call {
                 "DynamoDB_20120810" => Service::DynamoDb,
                 "DynamoDBStreams_20120810" => Service::Streams,
                 "AmazonSQS" => Service::Sqs,
-                _ => return Err(Box::new(response::unknown_operation())),
+                _ => return Err(Box::new(refuse(&parts, &body))),
             };
-            return Ok(Self { service, operation: operation.to_string(), body, params: Params::parse(&Bytes::new()) });
+            let params = Params::parse(&Bytes::new());
+            return Ok(Self { service, operation: operation.to_string(), body, params, endpoint });
         }
         let form = header(CONTENT_TYPE.as_str()).is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
         if !form {
-            return Err(Box::new(response::not_found()));
+            return Err(Box::new(refuse(&parts, &body)));
         }
         let params = Params::parse(&body);
         let operation = params.get("Action").unwrap_or_default().to_string();
-        if params.get("Version").is_some_and(|v| v != "2010-03-31") {
-            return Err(Box::new(response::query_protocol_unsupported()));
+        match params.get("Version") {
+            None | Some("2010-03-31") => Ok(Self { service: Service::Sns, operation, body, params, endpoint }),
+            Some("2012-11-05") => Err(Box::new(response::query_protocol_unsupported())),
+            Some(_) => Err(Box::new(refuse(&parts, &body))),
         }
-        Ok(Self { service: Service::Sns, operation, body, params })
+    }
+
+    /// How many entries it has, if it is a batch.
+    pub(crate) fn entries(&self) -> usize {
+        #[derive(serde::Deserialize)]
+        struct Batch {
+            #[serde(rename = "Entries")]
+            entries: Vec<serde::de::IgnoredAny>,
+        }
+        match self.service {
+            Service::DynamoDb | Service::Streams => {
+                dynamodb::entries_of_batch(&self.operation, std::str::from_utf8(&self.body).unwrap_or_default())
+            }
+            Service::Sqs if self.operation.ends_with("Batch") => {
+                serde_json::from_slice(&self.body).map_or(0, |batch: Batch| batch.entries.len())
+            }
+            Service::Sns if self.operation == "PublishBatch" => {
+                let id = |n: usize| format!("PublishBatchRequestEntries.member.{n}.Id");
+                (1..).take_while(|n| self.params.get(&id(*n)).is_some()).count()
+            }
+            Service::Sqs | Service::Sns => 0,
+        }
     }
 
     /// Whether the request contains a text.
@@ -83,30 +113,4 @@ pub(crate) fn name(request: &http::Request<Bytes>) -> (&'static str, String) {
             (Service::Sns.name(), params.get("Action").unwrap_or_default().to_string())
         }
     }
-}
-
-/// Runs a DynamoDB call: the answer, or status and body of the error.
-pub(crate) fn dynamodb(
-    dynamodb: &DynamoDb,
-    operation: &str,
-    body: &[u8],
-    fail_from: Option<usize>,
-) -> Result<String, (u16, String)> {
-    let error = |e: DynoxideError| {
-        if e.to_string().starts_with("UnknownOperationException") {
-            return (400, r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_string());
-        }
-        (e.status_code(), e.to_json())
-    };
-    let body = std::str::from_utf8(body)
-        .map_err(|_| error(DynoxideError::SerializationException("the body is not UTF-8".into())))?;
-    let Some((request, name, unprocessed)) = fail_from.and_then(|from| split_batch(operation, body, from)) else {
-        return dynamodb.call(operation, body).map_err(error);
-    };
-    let all_fail = request["RequestItems"].as_object().is_none_or(serde_json::Map::is_empty);
-    let answer =
-        if all_fail { "{}".to_string() } else { dynamodb.call(operation, &request.to_string()).map_err(error)? };
-    let mut answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
-    answer[name] = unprocessed;
-    Ok(answer.to_string())
 }

@@ -15,8 +15,8 @@ use crate::sqs::{error_response_type, query_code};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectionReset;
 
-fn build(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+pub(crate) fn build(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static(content_type));
@@ -84,16 +84,6 @@ pub(crate) fn reset() -> Response<Bytes> {
     let mut response = build(500, "text/plain", String::new());
     response.extensions_mut().insert(ConnectionReset);
     response
-}
-
-pub(crate) fn unknown_operation() -> Response<Bytes> {
-    let body = r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
-    build(400, "application/x-amz-json-1.0", body.into())
-}
-
-pub(crate) fn not_found() -> Response<Bytes> {
-    let body = "no AWS request: neither X-Amz-Target nor form parameters\n";
-    build(404, "text/plain", body.into())
 }
 
 pub(crate) fn query_protocol_unsupported() -> Response<Bytes> {

@@ -1,5 +1,7 @@
 //! The same over HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers end the test")]
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -61,41 +63,89 @@ async fn the_endpoint_serves_all_three_services_and_stops() {
     poll.abort();
 }
 
+/// Serves a stack until the test ends.
+async fn serve(aws: &Aws) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, aws) = (listener.local_addr().unwrap(), aws.clone());
+    tokio::spawn(async move { aws.serve(listener, std::future::pending()).await });
+    address
+}
+
+/// What is answered to these bytes, up to the end of the connection.
+async fn exchange(address: std::net::SocketAddr, bytes: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+fn request(line: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+}
+
 #[tokio::test]
-async fn wrong_requests_are_answered() {
+async fn queue_urls_are_those_of_the_endpoint_that_was_asked() {
     let aws = Aws::builder().build();
-    let request = |target: Option<&str>, content_type: &str, body: &'static [u8]| {
-        let mut request = http::Request::post("/").header("content-type", content_type);
-        if let Some(target) = target {
-            request = request.header("x-amz-target", target);
-        }
-        request.body(bytes::Bytes::from_static(body)).unwrap()
+    let address = serve(&aws).await;
+    let ask = async |host: &str, operation: &str, body: &str| {
+        let headers = format!(
+            "host: {host}\r\nx-amz-target: AmazonSQS.{operation}\r\ncontent-type: application/x-amz-json-1.0\r\n"
+        );
+        exchange(address, &request("POST /", &headers, body)).await
     };
-    let (json, form) = ("application/x-amz-json-1.0", "application/x-www-form-urlencoded");
-    for (target, content_type, body) in [
-        (None, json, &b"{}"[..]),
-        (None, form, b""),
-        (None, form, b"Action=Nonsense&Version=2010-03-31"),
-        (None, form, b"Action=ListQueues&Version=2012-11-05"),
-        (None, form, b"Action=Publish&TopicArn=%ff%fe&Message=x"),
-        (None, form, b"Action=PublishBatch&TopicArn=x"),
-        (Some("AmazonSQS.SendMessage"), json, b"{\"QueueUrl\":1}"),
-        (Some("AmazonSQS.Nonsense"), json, b"{}"),
-        (Some("AmazonSQS."), json, b""),
-        (Some("AmazonSQS"), json, b"[]"),
-        (Some("DynamoDB_20120810.PutItem"), json, b""),
-        (Some("DynamoDB_20120810.PutItem"), json, b"\xff\xfe"),
-        (Some("DynamoDB_20120810.PutItem"), json, b"{\"TableName\":\"t\",\"Item\":[]}"),
-        (Some("DynamoDB_20120810.TransactWriteItems"), json, b"{}"),
-        (Some("DynamoDB_20120810.Nonsense"), json, b"{}"),
-        (Some("DynamoDBStreams_20120810.GetRecords"), json, b"{\"ShardIterator\":\"!\"}"),
-        (Some("DynamoDBStreams_20120810.DescribeStream"), json, b"{\"StreamArn\":\"x\"}"),
-        (Some("Other_20200101.Call"), json, b"{}"),
-    ] {
-        let response = aws.handle(request(target, content_type, body)).await;
-        let text = String::from_utf8_lossy(response.body()).into_owned();
-        let status = response.status();
-        assert!(status.is_client_error(), "{target:?} {body:?}: {text}");
-        assert!(!text.is_empty());
+    let redrive = r#"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:q\",\"maxReceiveCount\":3}"#;
+    let source = format!(r#"{{"QueueName":"source","Attributes":{{"RedrivePolicy":"{redrive}"}}}}"#);
+    let url = format!("http://{address}/000000000000/q");
+    for host in [address.to_string(), "stack.internal:4566".into(), "[::1]:4566".into()] {
+        for (operation, body, queue) in [
+            ("CreateQueue", r#"{"QueueName":"q"}"#, "q"),
+            ("CreateQueue", &source, "source"),
+            ("GetQueueUrl", r#"{"QueueName":"q"}"#, "q"),
+            ("ListQueues", "{}", "q"),
+            ("ListDeadLetterSourceQueues", &format!(r#"{{"QueueUrl":"{url}"}}"#), "source"),
+        ] {
+            let answer = ask(&host, operation, body).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
+            assert!(answer.contains(&format!(r#""http://{host}/000000000000/{queue}""#)), "{operation}: {answer}");
+            assert!(!answer.contains("amazonaws"), "{operation}: {answer}");
+        }
     }
+    // In process there is no host; the stack says where it is served.
+    let sqs = aws_sdk_sqs::Client::new(&aws.sdk_config());
+    let url = async || sqs.get_queue_url().queue_name("q").send().await.unwrap().queue_url.unwrap();
+    assert_eq!(url().await, "https://sqs.us-east-1.amazonaws.com/000000000000/q");
+    aws.set_endpoint("http://127.0.0.1:4566/");
+    assert_eq!(url().await, "http://127.0.0.1:4566/000000000000/q");
+}
+
+#[tokio::test]
+async fn the_endpoint_says_that_it_is_up() {
+    let address = serve(&Aws::builder().build()).await;
+    let get = exchange(address, &request("GET /health", "host: x\r\n", "")).await;
+    assert!(get.starts_with("HTTP/1.1 200"), "{get}");
+    assert!(
+        get.ends_with("{\"services\":[\"dynamodb\",\"dynamodbstreams\",\"sns\",\"sqs\"],\"status\":\"ok\"}\n"),
+        "{get}"
+    );
+    for path in ["/health", "/"] {
+        let head = exchange(address, &request(&format!("HEAD {path}"), "host: x\r\n", "")).await;
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_arrives_is_not_waited_for() {
+    let address = serve(&Aws::builder().build()).await;
+    let asked = tokio::time::Instant::now();
+    let headers = "host: x\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 15\r\n\r\n";
+    let answer = exchange(address, &format!("POST / HTTP/1.1\r\n{headers}{{")).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("connection: close"), "{answer}");
+    assert_eq!(asked.elapsed().as_secs(), 10);
+    // Nor are headers.
+    let answer = exchange(address, "POST / HTTP/1.1\r\nhost: x\r\nx-amz-").await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(asked.elapsed().as_secs(), 40);
 }

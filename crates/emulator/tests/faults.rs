@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, PutRequest, ScalarAttributeType,
-    TransactWriteItem, WriteRequest,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, KeysAndAttributes, Put, PutRequest,
+    ScalarAttributeType, TransactWriteItem, WriteRequest,
 };
 use aws_sdk_sns::types::PublishBatchRequestEntry;
-use cellstack_emulator::{Aws, Fault, FaultKind, Observation};
+use cellstack_emulator::{Aws, Entries, Fault, FaultKind, Observation};
 
 async fn stack() -> (Aws, aws_sdk_dynamodb::Client) {
     let aws = Aws::builder().seed(3).build();
@@ -158,6 +158,31 @@ async fn batches_fail_in_part() {
     assert_eq!(unprocessed["things"].len(), 2);
     assert!(exists(&aws, &client, "a").await);
     assert!(!exists(&aws, &client, "b").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_item_of_a_batch_can_be_left_out() {
+    let (aws, client) = stack().await;
+    let id = |id: &str| std::collections::HashMap::from([("id".to_string(), AttributeValue::S(id.into()))]);
+    let some = FaultKind::EntriesFail(Entries::At(vec![0, 2]));
+    let (writes, reads) = (
+        aws.faults().inject(Fault::new("DynamoDB", "BatchWriteItem", some.clone())),
+        aws.faults().inject(Fault::new("DynamoDB", "BatchGetItem", some)),
+    );
+    let requests = ["a", "b", "c"].map(|name| {
+        let put = PutRequest::builder().set_item(Some(id(name)));
+        WriteRequest::builder().put_request(put.build().unwrap()).build()
+    });
+    let write = client.batch_write_item().request_items("things", requests.to_vec()).send().await.unwrap();
+    let left = &write.unprocessed_items.unwrap()["things"];
+    let left: Vec<_> = left.iter().map(|r| r.put_request().unwrap().item()["id"].as_s().unwrap().as_str()).collect();
+    assert_eq!(left, ["a", "c"]);
+    let keys = KeysAndAttributes::builder().set_keys(Some(["a", "b", "c"].map(id).into())).consistent_read(true);
+    let read = client.batch_get_item().request_items("things", keys.build().unwrap()).send().await.unwrap();
+    assert_eq!(read.responses.unwrap()["things"], [id("b")]);
+    let left = &read.unprocessed_keys.unwrap()["things"];
+    assert_eq!((left.keys(), left.consistent_read()), (&[id("a"), id("c")][..], Some(true)));
+    assert_eq!(aws.faults().all_hits(), [(writes, 1), (reads, 1)]);
 }
 
 #[tokio::test(start_paused = true)]

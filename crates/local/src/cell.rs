@@ -27,6 +27,15 @@ use crate::{Pipeline, Stack};
 /// The stream mapping's filter, as Terraform writes it: new events and nothing else.
 const STREAM_FILTER: &str = r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"sk":{"S":[{"prefix":"event#"}]},"status":{"S":["accepted"]}}}}"#;
 
+/// High-throughput FIFO, as Terraform sets it up: limits and deduplication count per tenant.
+const FIFO_QUEUE: [(QueueAttributeName, &str); 3] = [
+    (QueueAttributeName::FifoQueue, "true"),
+    (QueueAttributeName::DeduplicationScope, "messageGroup"),
+    (QueueAttributeName::FifoThroughputLimit, "perMessageGroupId"),
+];
+/// The same for topics.
+const FIFO_TOPIC: [(&str, &str); 2] = [("FifoTopic", "true"), ("FifoThroughputScope", "MessageGroup")];
+
 impl Stack {
     pub(crate) async fn create_cell<P: Processor>(
         &mut self,
@@ -81,7 +90,9 @@ impl Stack {
             .queue_name(name)
             .attributes(QueueAttributeName::MessageRetentionPeriod, retention.as_secs().to_string());
         if name.ends_with(".fifo") {
-            queue = queue.attributes(QueueAttributeName::FifoQueue, "true");
+            for (attribute, value) in FIFO_QUEUE {
+                queue = queue.attributes(attribute, value);
+            }
         }
         for (attribute, value) in attributes {
             queue = queue.attributes(attribute.clone(), value);
@@ -92,8 +103,10 @@ impl Stack {
 
     async fn create_topic(&self, names: &CellNames) -> Result<()> {
         let sns = self.sns();
-        let fifo =
-            names.events.ends_with(".fifo").then(|| HashMap::from([("FifoTopic".to_owned(), "true".to_owned())]));
+        let fifo = names
+            .events
+            .ends_with(".fifo")
+            .then(|| HashMap::from(FIFO_TOPIC.map(|(k, v)| (k.to_owned(), v.to_owned()))));
         let topic = sns.create_topic().name(&names.events).set_attributes(fifo).send().await.context("create topic")?;
         let redrive = json!({ "deadLetterTargetArn": arn("sqs", &names.topic_dlq) });
         sns.subscribe()
@@ -168,8 +181,10 @@ impl Stack {
         let settings = cellstack_consumer::Settings {
             cell: cell.clone(),
             table: names.table.clone(),
+            queue_url: self.queue_url(&names.events).await?,
             dlq_url: self.queue_url(&names.dlq).await?,
-            max_receives: pipeline.max_receives,
+            max_tries: pipeline.max_tries,
+            event_timeout: pipeline.event_timeout,
         };
         let clients = cellstack_consumer::Clients { dynamodb: self.dynamodb(), sqs: self.sqs() };
         let ambient: Arc<dyn Ambient> = self.ambient.clone();

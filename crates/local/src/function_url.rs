@@ -16,40 +16,68 @@ use cellstack_core::{Ambient, EventId};
 use cellstack_router::{Invocation, Reply, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_http::Body;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::LocalAmbient;
+use crate::activity::Exchange;
 
 /// What AWS takes in one request, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 /// How long a caller may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a caller may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests under way have to end once the URL is to stop.
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 /// Connections a listener that can't accept waits before it tries again (for example when file descriptors ran out).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How many exchanges a slow listener may fall behind.
+const EXCHANGES: usize = 4_096;
 
 /// A router behind a URL.
 #[derive(Clone)]
 pub struct FunctionUrl {
     router: Arc<Router<Arc<LocalAmbient>>>,
     ambient: Arc<LocalAmbient>,
+    exchanges: broadcast::Sender<Exchange>,
 }
 
 impl FunctionUrl {
     /// Puts a router behind a URL.
     #[must_use]
-    pub const fn new(router: Arc<Router<Arc<LocalAmbient>>>, ambient: Arc<LocalAmbient>) -> Self {
-        Self { router, ambient }
+    pub fn new(router: Arc<Router<Arc<LocalAmbient>>>, ambient: Arc<LocalAmbient>) -> Self {
+        Self { router, ambient, exchanges: broadcast::channel(EXCHANGES).0 }
+    }
+
+    /// Requests and their answers from now on.
+    pub(crate) fn exchanges(&self) -> broadcast::Receiver<Exchange> {
+        self.exchanges.subscribe()
     }
 
     /// One request, as AWS would hand it to the function.
     pub async fn request(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
-        self.invoke(&self.invocation(&request, peer).to_string()).await
+        let started = Instant::now();
+        let id = EventId::fresh(&self.ambient).to_string();
+        let event = self.invocation(&request, peer, &id).to_string();
+        // The log lines of a request carry its id and path.
+        let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+        let response = self.invoke(&event).instrument(span).await;
+        if self.exchanges.receiver_count() > 0 {
+            // Fails only when the last listener has just gone.
+            let _ = self.exchanges.send(Exchange::new(&request, &response, started.elapsed()));
+        }
+        response
     }
 
     /// One invocation event, as `events/router/*.json` holds them.
@@ -71,7 +99,7 @@ impl FunctionUrl {
         }
     }
 
-    fn invocation(&self, request: &Request<Bytes>, peer: SocketAddr) -> serde_json::Value {
+    fn invocation(&self, request: &Request<Bytes>, peer: SocketAddr, id: &str) -> serde_json::Value {
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let headers = headers(request.headers());
         let host = headers.get("host").cloned().unwrap_or_else(|| "localhost".to_owned());
@@ -95,7 +123,7 @@ impl FunctionUrl {
                     "sourceIp": peer.ip().to_string(),
                     "userAgent": headers.get("user-agent"),
                 },
-                "requestId": EventId::fresh(&self.ambient).to_string(),
+                "requestId": id,
                 "routeKey": "$default",
                 "stage": "$default",
                 "time": "",
@@ -106,14 +134,17 @@ impl FunctionUrl {
         })
     }
 
-    /// Serves the URL until `shutdown`; requests under way are finished.
+    /// Serves the URL until `shutdown`; requests under way have two seconds to finish.
     ///
     /// # Errors
     /// Never today; kept so that a listener that breaks can be told.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
         let graceful = hyper_util::server::graceful::GracefulShutdown::new();
+        // Dropped on return, with what is open still.
+        let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
+            while connections.try_join_next().is_some() {}
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = &mut shutdown => break,
@@ -123,13 +154,17 @@ impl FunctionUrl {
                 continue;
             };
             let connection = graceful.watch(self.clone().connection(stream, peer));
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "connection");
                 }
             });
         }
-        graceful.shutdown().await;
+        // A listener that is open while nobody accepts would let callers connect and wait in vain.
+        drop(listener);
+        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests under way were cut off");
+        }
         Ok(())
     }
 
@@ -151,14 +186,23 @@ impl FunctionUrl {
 
     async fn collect(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        match Limited::new(body, MAX_PAYLOAD).collect().await {
-            Ok(body) => self.request(Request::from_parts(parts, body.to_bytes()), peer).await,
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+        let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_PAYLOAD).collect());
+        let refused = match collected.await {
+            Ok(Ok(body)) => return self.request(Request::from_parts(parts, body.to_bytes()), peer).await,
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 plain(StatusCode::PAYLOAD_TOO_LARGE, "a function URL takes 6 MB at most")
             }
-            Err(error) => plain(StatusCode::BAD_REQUEST, &format!("the body could not be read: {error}")),
-        }
+            Ok(Err(error)) => plain(StatusCode::BAD_REQUEST, &format!("the body could not be read: {error}")),
+            Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+        };
+        close(refused)
     }
+}
+
+/// What follows a body that was not read to its end is no request.
+fn close(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Names in lower case, values of the same name joined by commas, as AWS does.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use cellstack_core::CellId;
 use cellstack_emulator::{Builder, Function, Network};
 
-use crate::LocalAmbient;
+use crate::{Disorder, LocalAmbient};
 
 /// A function of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,8 +44,8 @@ impl Hooks {
 
     pub(crate) fn aws(&self, mut builder: Builder) -> Builder {
         if let Some(wall) = self.wall {
-            // A simulation's streams are read from their beginning when it is over.
-            builder = builder.wall(wall).keep_stream_records(usize::MAX);
+            // A simulation meets all that AWS may do, and its streams are read from their beginning when it is over.
+            builder = Disorder::ALL.apply(builder.wall(wall).keep_stream_records(usize::MAX));
         }
         match &self.network {
             Some(network) => builder.network(Arc::clone(network)),

@@ -1,10 +1,12 @@
 //! The whole stack in one process: the handlers of the three Lambdas over the embedded AWS services, nothing but Cargo
 //! needed. [`Stack`] is the test double of the project and what `cellstack-local` serves.
 
+pub mod activity;
 mod ambient;
 mod cell;
 pub mod client;
 pub mod demo;
+mod disorder;
 mod function;
 pub mod function_url;
 pub mod fuzz;
@@ -16,5 +18,6 @@ pub mod simulate;
 mod stack;
 
 pub use ambient::LocalAmbient;
+pub use disorder::Disorder;
 pub use names::Ordering;
 pub use stack::{Pipeline, Stack, StackBuilder};

@@ -31,7 +31,11 @@ enum Command {
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
     // Errors are what a simulation and a fuzzer's cases are made of.
-    let level = if matches!(command, Command::Simulate(_) | Command::Fuzz(_)) { "off" } else { "error" };
+    let level = match &command {
+        Command::Simulate(_) | Command::Fuzz(_) => "off",
+        Command::Serve(serve) => serve.log_level(),
+        Command::Demo(_) | Command::Place(_) => "error",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let ended = match command {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Stack;
+use crate::function_url::DRAIN;
 
 /// A stack that is being served.
 pub struct Served {
@@ -32,6 +33,7 @@ impl Served {
         let endpoint = bind(endpoint_port, "--endpoint-port").await?;
         let (stop, _) = watch::channel(false);
         let (url_at, endpoint_at) = (url.local_addr()?, endpoint.local_addr()?);
+        stack.set_endpoint(&format!("http://{endpoint_at}")).await?;
         let servers = vec![tokio::spawn(stack.url().clone().serve(url, stopped(&stop))), {
             let (aws, stopped) = (stack.aws().clone(), stopped(&stop));
             tokio::spawn(async move { aws.serve(endpoint, stopped).await })
@@ -39,17 +41,26 @@ impl Served {
         Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers })
     }
 
-    /// Stops taking requests, finishes those under way, then stops the stack.
+    /// Stops taking requests, then ends what is under way: what is not over within two seconds is cut off.
     ///
     /// # Errors
     /// When a server ended with an error.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(mut self) -> Result<()> {
         self.stop.send_replace(true);
-        for server in self.servers {
-            server.await??;
+        let (stack, servers) = (self.stack, &mut self.servers);
+        let drained = tokio::time::timeout(DRAIN, async {
+            for server in servers {
+                server.await??;
+            }
+            // Dropped in time, it cuts off its functions.
+            stack.stop().await;
+            Ok(())
+        });
+        let ended = drained.await;
+        for server in &self.servers {
+            server.abort();
         }
-        self.stack.stop().await;
-        Ok(())
+        ended.unwrap_or(Ok(()))
     }
 }
 

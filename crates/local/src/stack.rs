@@ -1,31 +1,37 @@
 //! One control plane, one router and some cells over the embedded AWS: what Terraform stamps, in process.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_consumer::{Processor, processor};
 use cellstack_core::cell_table::TENANT_ID;
-use cellstack_core::directory::PARTITION_KEY;
+use cellstack_core::directory::{PARTITION_KEY, partition};
 use cellstack_core::limits::pipeline;
 use cellstack_core::placement::{Placed, Placement};
 use cellstack_core::{Ambient, CellId, TenantId, aws};
 use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::{Router, Settings, TenantSource};
 
-use crate::LocalAmbient;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
 use crate::names::{ACCOUNT, CellNames, Ordering, REGION, registry, tenant_map};
 use crate::process;
+use crate::{Disorder, LocalAmbient};
 
 /// The settings of a cell's pipeline that one may want different on a laptop.
 #[derive(Debug, Clone, Copy)]
 pub struct Pipeline {
     /// How long a message that was not processed stays hidden. Whole seconds.
     pub visibility: Duration,
-    /// Receives of a message before it goes to the dead-letter queue.
+    /// Tries of an event before the consumer gives it up.
+    pub max_tries: u32,
+    /// Longest that one event may take.
+    pub event_timeout: Duration,
+    /// Receives of a message before its queue moves it to the dead-letter queue.
     pub max_receives: u32,
     /// Whether the events of a tenant keep their order.
     pub ordering: Ordering,
@@ -35,12 +41,20 @@ impl Pipeline {
     /// As deployed.
     pub const DEPLOYED: Self = Self {
         visibility: pipeline::VISIBILITY_TIMEOUT,
+        max_tries: pipeline::MAX_TRIES,
+        event_timeout: pipeline::EVENT_TIMEOUT,
         max_receives: pipeline::MAX_RECEIVES,
         ordering: Ordering::None,
     };
     /// For someone who watches: a poison event is in its dead-letter queue within seconds. The local handlers answer
-    /// within milliseconds, so a short visibility timeout hides no work that is still going on.
-    pub const IMPATIENT: Self = Self { visibility: Duration::from_secs(1), max_receives: 3, ordering: Ordering::None };
+    /// within milliseconds, so a short visibility timeout hides no work that is still going on; an event that takes longer
+    /// is cut off, with that reason, before its message comes again.
+    pub const IMPATIENT: Self = Self {
+        visibility: Duration::from_secs(1),
+        event_timeout: Duration::from_secs(1),
+        max_tries: 3,
+        ..Self::DEPLOYED
+    };
 }
 
 /// Builds a [`Stack`].
@@ -50,6 +64,7 @@ pub struct StackBuilder {
     tenants: Vec<(TenantId, CellId)>,
     tenant_source: TenantSource,
     pipeline: Pipeline,
+    disorder: Disorder,
     seed: u64,
     hooks: Hooks,
 }
@@ -83,6 +98,13 @@ impl StackBuilder {
         self
     }
 
+    /// How disorderly the embedded AWS is; not at all unless told otherwise.
+    #[must_use]
+    pub fn disorder(mut self, disorder: Disorder) -> Self {
+        self.disorder = disorder;
+        self
+    }
+
     /// The seed of everything random.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
@@ -111,7 +133,8 @@ impl StackBuilder {
     /// When the embedded AWS refuses a resource.
     pub async fn build_with<P: Processor>(self, processor: impl Fn() -> P) -> Result<Stack> {
         let hooks = self.hooks;
-        let aws = hooks.aws(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed)).build();
+        let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
+        let aws = hooks.aws(aws).build();
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
         let ambient = Arc::new(hooks.ambient(self.seed));
         let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
@@ -151,6 +174,7 @@ impl Stack {
             tenants: Vec::new(),
             tenant_source: TenantSource::Header,
             pipeline: Pipeline::DEPLOYED,
+            disorder: Disorder::NONE,
             seed: 0,
             hooks: Hooks::NONE,
         }
@@ -199,6 +223,31 @@ impl Stack {
     pub async fn queue_url(&self, name: &str) -> Result<String> {
         let answer = self.sqs().get_queue_url().queue_name(name).send().await?;
         answer.queue_url.context("a queue without URL")
+    }
+
+    /// Says where the stack's AWS endpoint listens: the queue URLs in the registry, and those asked for in process, lead
+    /// there from now on. An SDK that takes a queue URL's host for the endpoint would send to AWS otherwise.
+    ///
+    /// # Errors
+    /// When the registry can't be written.
+    pub async fn set_endpoint(&self, url: &str) -> Result<()> {
+        self.aws.set_endpoint(url);
+        let (client, table) = (self.dynamodb(), registry());
+        for cell in &self.cells {
+            let key = [(PARTITION_KEY, partition(cell)), ("sk", "config".to_owned())];
+            let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+            let config = client.get_item().table_name(&table).set_key(Some(HashMap::from(key))).send().await?;
+            let Some(mut config) = config.item else { continue };
+            for (name, value) in
+                config.iter_mut().filter(|(name, _)| name.ends_with("queue_url") || name.ends_with("dlq_url"))
+            {
+                let queue = value.as_s().ok().and_then(|url| url.rsplit('/').next());
+                let queue = queue.with_context(|| format!("{name} of cell {cell} is not a queue's URL"))?;
+                *value = AttributeValue::S(self.queue_url(queue).await?);
+            }
+            client.put_item().table_name(&table).set_item(Some(config)).send().await?;
+        }
+        Ok(())
     }
 
     /// Places a tenant in a cell.

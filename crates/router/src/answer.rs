@@ -1,7 +1,8 @@
 //! What a call answers when nothing went wrong.
 
+use cellstack_core::directory::CellStatus;
 use cellstack_core::event::rfc3339;
-use cellstack_core::{EventId, EventRecord, EventStatus, EventType, TenantId, TenantRoute};
+use cellstack_core::{CellId, EventId, EventRecord, EventStatus, EventType, TenantId, TenantRoute};
 use lambda_http::http::header::{CONTENT_TYPE, LOCATION};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -64,40 +65,61 @@ pub(crate) fn event(record: &EventRecord) -> Result<Response<Body>, Problem> {
     json(StatusCode::OK, &body)
 }
 
-pub(crate) fn list(events: &[Listed], cursor: Option<String>) -> Result<Response<Body>, Problem> {
+/// `missing` are the cells whose events are not among `events`.
+pub(crate) fn list(events: &[Listed], missing: &[&CellId], cursor: Option<String>) -> Result<Response<Body>, Problem> {
     #[derive(Serialize)]
     struct Page<'a> {
         events: Vec<Line<'a>>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        missing_cells: &'a [&'a CellId],
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
     }
     #[derive(Serialize)]
     struct Line<'a> {
-        id: EventId,
-        r#type: &'a EventType,
-        status: EventStatus,
-        accepted_at: String,
+        id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#type: Option<&'a EventType>,
+        status: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        accepted_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         processed_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cell: Option<&'a CellId>,
     }
-    let lines = events.iter().map(|event| Line {
-        id: event.id(),
-        r#type: &event.event_type,
-        status: event.status,
-        accepted_at: rfc3339(event.accepted_at),
-        processed_at: event.processed_at.map(rfc3339),
-        error: event.error.as_deref(),
+    let lines = events.iter().map(|Listed { id, shown, cell }| match shown {
+        Ok(shown) => Line {
+            id,
+            r#type: Some(&shown.event_type),
+            status: shown.status.as_str(),
+            accepted_at: Some(rfc3339(shown.accepted_at)),
+            processed_at: shown.processed_at.map(rfc3339),
+            error: shown.error.as_deref(),
+            cell: cell.as_ref(),
+        },
+        Err(error) => Line {
+            id,
+            r#type: None,
+            status: "unreadable",
+            accepted_at: None,
+            processed_at: None,
+            error: Some(error),
+            cell: cell.as_ref(),
+        },
     });
-    json(StatusCode::OK, &Page { events: lines.collect(), cursor })
+    json(StatusCode::OK, &Page { events: lines.collect(), missing_cells: missing, cursor })
 }
 
-pub(crate) fn totals(tenant: &TenantId, totals: &[Total]) -> Result<Response<Body>, Problem> {
+pub(crate) fn totals(tenant: &TenantId, totals: &[Total], cursor: Option<String>) -> Result<Response<Body>, Problem> {
     #[derive(Serialize)]
     struct Totals<'a> {
         tenant_id: &'a TenantId,
         totals: Vec<Line<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<String>,
     }
     #[derive(Serialize)]
     struct Line<'a> {
@@ -109,11 +131,31 @@ pub(crate) fn totals(tenant: &TenantId, totals: &[Total]) -> Result<Response<Bod
     for Total { event_type, count, sum } in totals {
         lines.push(Line { r#type: event_type, count: raw(count)?, sum: raw(sum)? });
     }
-    json(StatusCode::OK, &Totals { tenant_id: tenant, totals: lines })
+    json(StatusCode::OK, &Totals { tenant_id: tenant, totals: lines, cursor })
 }
 
-pub(crate) fn route(route: &TenantRoute) -> Result<Response<Body>, Problem> {
-    json(StatusCode::OK, route)
+/// What becomes of an event that is sent now.
+#[derive(Serialize)]
+pub(crate) struct NewEvents<'a> {
+    pub(crate) cell_id: &'a CellId,
+    pub(crate) status: EventStatus,
+}
+
+pub(crate) fn route(
+    route: &TenantRoute,
+    cell_status: Option<CellStatus>,
+    new_events: Option<NewEvents<'_>>,
+) -> Result<Response<Body>, Problem> {
+    #[derive(Serialize)]
+    struct Route<'a> {
+        #[serde(flatten)]
+        route: &'a TenantRoute,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cell_status: Option<CellStatus>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        new_events: Option<NewEvents<'a>>,
+    }
+    json(StatusCode::OK, &Route { route, cell_status, new_events })
 }
 
 pub(crate) fn health() -> Result<Response<Body>, Problem> {

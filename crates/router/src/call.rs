@@ -1,8 +1,10 @@
 //! Which call a request makes: method, path and query, nothing else.
 
 use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
 
-use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX};
+use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX, TOTALS_DEFAULT, TOTALS_MAX};
 use cellstack_core::{EventId, EventStatus, TenantId};
 use lambda_http::http::Method;
 
@@ -16,7 +18,7 @@ pub(crate) enum Call {
     PostEvent,
     ListEvents(Listing),
     GetEvent(EventId),
-    Totals,
+    Totals(TotalsPage),
     Route,
     Health,
 }
@@ -26,6 +28,13 @@ pub(crate) enum Call {
 pub(crate) struct Listing {
     pub(crate) filter: Filter,
     pub(crate) limit: u8,
+    pub(crate) cursor: Option<Cursor>,
+}
+
+/// Which totals are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TotalsPage {
+    pub(crate) limit: u16,
     pub(crate) cursor: Option<Cursor>,
 }
 
@@ -43,7 +52,8 @@ impl Call {
             ["v1", "events", id] => {
                 id.parse().map(Self::GetEvent).map_err(|error| Problem::new(Kind::UnknownEvent, format!("{error}.")))
             }
-            ["v1", "totals"] => get(Self::Totals),
+            ["v1", "totals"] if method == Method::GET => query.totals().map(Self::Totals),
+            ["v1", "totals"] => Err(Problem::method_not_allowed("GET, HEAD")),
             ["v1", "route"] => get(Self::Route),
             ["health"] => get(Self::Health),
             _ => Err(Problem::new(
@@ -81,35 +91,49 @@ impl<'a> Query<'a> {
 
     fn listing(&self) -> Result<Listing, Problem> {
         let mut listing = Listing { filter: Filter::default(), limit: LIST_DEFAULT, cursor: None };
-        let mut seen: Vec<&str> = Vec::new();
-        for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
-            if seen.contains(&&**name) {
-                return Err(invalid(format!("Query parameter {} is given twice.", shorten(name))));
-            }
-            seen.push(name);
-            match &**name {
+        self.read("type, status, limit and cursor", |name, value| {
+            match name {
                 "type" => {
                     let event_type =
                         value.parse().map_err(|error| invalid(format!("Query parameter type: {error}.")))?;
                     listing.filter.event_type = Some(event_type);
                 }
                 "status" => listing.filter.status = Some(status(value)?),
-                "limit" => listing.limit = limit(value)?,
-                "cursor" => {
-                    let cursor = Cursor::decode(value);
-                    listing.cursor = Some(cursor.ok_or_else(|| {
-                        invalid("Query parameter cursor must be the cursor of the page before; found another text.")
-                    })?);
-                }
-                other => {
-                    return Err(invalid(format!(
-                        "Query parameter {} is unknown; there are type, status, limit and cursor.",
-                        shorten(other)
-                    )));
-                }
+                "limit" => listing.limit = limit(value, LIST_MAX)?,
+                "cursor" => listing.cursor = Some(cursor(value)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(listing)
+    }
+
+    fn totals(&self) -> Result<TotalsPage, Problem> {
+        let mut page = TotalsPage { limit: TOTALS_DEFAULT, cursor: None };
+        self.read("limit and cursor", |name, value| {
+            match name {
+                "limit" => page.limit = limit(value, TOTALS_MAX)?,
+                "cursor" => page.cursor = Some(cursor(value)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(page)
+    }
+
+    /// Hands each parameter to `take`, which says whether it knows it; `known` names those that it does.
+    fn read(&self, known: &str, mut take: impl FnMut(&str, &str) -> Result<bool, Problem>) -> Result<(), Problem> {
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
+            if seen.contains(&&**name) {
+                return Err(invalid(format!("Query parameter {} is given twice.", shorten(name))));
+            }
+            seen.push(name);
+            if !take(name, value)? {
+                return Err(invalid(format!("Query parameter {} is unknown; there are {known}.", shorten(name))));
             }
         }
-        Ok(listing)
+        Ok(())
     }
 }
 
@@ -118,20 +142,26 @@ fn is_tenant(name: &str) -> bool {
 }
 
 fn status(text: &str) -> Result<EventStatus, Problem> {
-    let all = [EventStatus::Accepted, EventStatus::Processed, EventStatus::Failed, EventStatus::Carried];
+    let all =
+        [EventStatus::Accepted, EventStatus::Held, EventStatus::Processed, EventStatus::Failed, EventStatus::Carried];
     all.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
         let names = all.map(EventStatus::as_str).join(", ");
         invalid(format!("Query parameter status must be one of {names}; found '{}'.", shorten(text)))
     })
 }
 
-fn limit(text: &str) -> Result<u8, Problem> {
+fn limit<N: FromStr + PartialOrd + From<u8> + Display>(text: &str, most: N) -> Result<N, Problem> {
     // `parse` takes a sign, too.
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let limit = text.parse().ok().filter(|limit| digits && (1..=LIST_MAX).contains(limit));
+    let limit = text.parse().ok().filter(|limit: &N| digits && *limit >= N::from(1) && *limit <= most);
     limit.ok_or_else(|| {
-        invalid(format!("Query parameter limit must be a number from 1 to {LIST_MAX}; found '{}'.", shorten(text)))
+        invalid(format!("Query parameter limit must be a number from 1 to {most}; found '{}'.", shorten(text)))
     })
+}
+
+fn cursor(text: &str) -> Result<Cursor, Problem> {
+    Cursor::decode(text)
+        .ok_or_else(|| invalid("Query parameter cursor must be the cursor of the page before; found another text."))
 }
 
 fn invalid(detail: impl Into<String>) -> Problem {
@@ -199,6 +229,20 @@ mod tests {
             "?Limit=2",
         ] {
             assert_eq!(listing(bad), Err(Kind::InvalidRequest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn totals_are_told_how_many_to_show() {
+        let totals = |query: &str| match call(Method::GET, &format!("/v1/totals{query}")) {
+            Ok(Call::Totals(page)) => Ok(page),
+            Ok(other) => panic!("{other:?}"),
+            Err(problem) => Err(problem.kind),
+        };
+        assert_eq!(totals("?tenantid=acme"), Ok(TotalsPage { limit: 100, cursor: None }));
+        assert_eq!(totals("?limit=1000"), Ok(TotalsPage { limit: 1_000, cursor: None }));
+        for bad in ["?limit=1001", "?limit=0", "?limit=99999999", "?type=a", "?cursor=zzz", "?limit=1&limit=1"] {
+            assert_eq!(totals(bad), Err(Kind::InvalidRequest), "{bad}");
         }
     }
 

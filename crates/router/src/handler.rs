@@ -15,6 +15,7 @@ use crate::answer;
 use crate::call::{Call, Query};
 use crate::cell::Cells;
 use crate::clock::Clock;
+use crate::failover::Standby;
 use crate::intake;
 use crate::invocation::{Invocation, Reply};
 use crate::metrics::{Metric, Metrics};
@@ -31,6 +32,7 @@ pub struct Router<A> {
     pub(crate) resolver: Resolver<A>,
     pub(crate) cells: Cells<A>,
     pub(crate) metrics: Metrics,
+    pub(crate) standby: Standby,
     identity: Identity<A>,
     warm_up: bool,
 }
@@ -44,6 +46,7 @@ impl<A: Ambient + Clone> Router<A> {
             resolver: Resolver::new(config, &settings, &clock, metrics.clone()),
             cells: Cells::new(config.clone(), clock.clone(), metrics.clone()),
             identity: Identity::new(settings.tenant_source, ambient),
+            standby: settings.standby,
             warm_up: settings.warm_up,
             clock,
             metrics,
@@ -82,6 +85,7 @@ impl<A: Ambient + Clone> Router<A> {
         };
         let mut response = answer.unwrap_or_else(|problem| {
             self.note(&problem);
+            let problem = if method == Method::POST { problem.of_post() } else { problem };
             problem.into_response(request_id)
         });
         finish(&method, &mut response);
@@ -139,8 +143,8 @@ impl<A: Ambient + Clone> Router<A> {
             }
             Call::ListEvents(listing) => self.list_events(&tenant(query.tenant()?)?, &listing, visit).await,
             Call::GetEvent(id) => self.get_event(&tenant(query.tenant()?)?, id, visit).await,
-            Call::Totals => self.totals(&tenant(query.tenant()?)?, visit).await,
-            Call::Route => answer::route(&self.route(&tenant(query.tenant()?)?, visit).await?.route),
+            Call::Totals(page) => self.totals(&tenant(query.tenant()?)?, &page, visit).await,
+            Call::Route => self.show_route(&tenant(query.tenant()?)?, visit).await,
         }
     }
 }

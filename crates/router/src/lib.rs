@@ -9,6 +9,7 @@ mod clients;
 mod clock;
 mod cursor;
 mod events;
+mod failover;
 mod handler;
 mod intake;
 mod invocation;
@@ -17,10 +18,13 @@ mod metrics;
 mod problem;
 mod rehearsal;
 mod resolve;
+#[cfg(test)]
+mod scripted;
 mod settings;
 mod tenant;
 mod visit;
 
+pub use failover::Standby;
 pub use handler::Router;
 pub use invocation::{Invocation, Reply};
 pub use jwt::JwtSettings;

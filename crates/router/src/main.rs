@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cellstack_core::{Ambient, SystemAmbient, aws, config, telemetry};
+use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
+use cellstack_core::{Ambient, SystemAmbient, aws, config, deadline, telemetry};
 use cellstack_router::{Invocation, Router, Settings};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 
@@ -36,5 +37,5 @@ async fn keep_timers_quiet() {
 
 /// What is left of the invocation's time.
 fn remaining(context: &Context, ambient: &impl Ambient) -> Duration {
-    Duration::from_millis(context.deadline.saturating_sub(ambient.wall_ms()))
+    deadline::remaining(context.deadline, ambient.wall_ms(), ROUTER_TIMEOUT)
 }

@@ -17,7 +17,9 @@ pub(crate) enum Metric {
     FenceRefused,
     /// A cell failed and is left alone for a while.
     BreakerOpened,
-    /// A cell that is marked down was stood in for by another.
+    /// Listings and totals of a cell failed and are left alone for a while; its other calls are not.
+    BulkBreakerOpened,
+    /// A standby took an event of a tenant whose cell is marked down.
     StandbyServed,
 }
 

@@ -1,7 +1,9 @@
 //! What a caller is told when a request fails: `application/problem+json` (RFC 9457).
 
+use std::time::Duration;
+
 use cellstack_core::aws::{AwsFailure, FailureKind};
-use cellstack_core::limits::RETRY_AFTER;
+use cellstack_core::limits::{RETRY_AFTER, RETRY_AFTER_DOWN};
 use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -25,6 +27,7 @@ pub(crate) enum Kind {
     TooManyRequests,
     HeadersTooLarge,
     Unavailable,
+    UnreadableEvent,
     Internal,
 }
 
@@ -62,6 +65,11 @@ impl Kind {
             Self::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The tenant can't be served just now")
             }
+            Self::UnreadableEvent => (
+                "unreadable-event",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "What the cell holds of the event can't be read",
+            ),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The request could not be served"),
         }
     }
@@ -73,16 +81,22 @@ pub(crate) struct Problem {
     pub(crate) kind: Kind,
     detail: String,
     allow: Option<&'static str>,
+    /// What a caller is asked to wait, where that may help.
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allow: None }
+        Self { kind, detail: detail.into(), allow: None, retry_after: None }
+    }
+
+    fn retryable(kind: Kind, reason: impl std::fmt::Display, after: Duration) -> Self {
+        let detail = format!("{reason} Send the same request again after {} s.", after.as_secs());
+        Self { retry_after: Some(after), ..Self::new(kind, detail) }
     }
 
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
-        let detail = format!("This path takes {allow}.");
-        Self { kind: Kind::MethodNotAllowed, detail, allow: Some(allow) }
+        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, format!("This path takes {allow}.")) }
     }
 
     /// The failed call is logged, not told: it names resources.
@@ -91,14 +105,14 @@ impl Problem {
         match failure.kind {
             FailureKind::Unavailable => Self::unavailable(format!("The router could not {} in time.", failure.what)),
             FailureKind::Busy => Self::unavailable(format!("The router could not {}: too busy.", failure.what)),
-            FailureKind::HotPartition => Self::new(
+            FailureKind::HotPartition => Self::retryable(
                 Kind::TooManyRequests,
                 format!(
-                    "The tenant sends or reads faster than its partition allows, so the router could not {}. Send the \
-                     same request again after {} s, and fewer at once; give it an Idempotency-Key to be safe.",
+                    "The tenant sends or reads faster than its partition allows, so the router could not {}. Send fewer \
+                     at once.",
                     failure.what,
-                    RETRY_AFTER.as_secs()
                 ),
+                RETRY_AFTER,
             ),
             FailureKind::Refused => Self::new(
                 Kind::Internal,
@@ -108,11 +122,20 @@ impl Problem {
     }
 
     pub(crate) fn unavailable(reason: impl std::fmt::Display) -> Self {
-        let detail = format!(
-            "{reason} Send the same request again after {} s; give it an Idempotency-Key to be safe.",
-            RETRY_AFTER.as_secs()
-        );
-        Self::new(Kind::Unavailable, detail)
+        Self::retryable(Kind::Unavailable, reason, RETRY_AFTER)
+    }
+
+    /// As [`unavailable`](Self::unavailable), by a state that people set and lift.
+    pub(crate) fn lasting(reason: impl std::fmt::Display) -> Self {
+        Self::retryable(Kind::Unavailable, reason, RETRY_AFTER_DOWN)
+    }
+
+    /// The problem as the caller of a `POST` is told it: the first try may have arrived.
+    pub(crate) fn of_post(mut self) -> Self {
+        if self.retry_after.is_some() {
+            self.detail.push_str(" Give it an Idempotency-Key to be safe.");
+        }
+        self
     }
 
     pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
@@ -138,8 +161,8 @@ impl Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(self.kind, Kind::Unavailable | Kind::TooManyRequests) {
-            headers.insert(RETRY_AFTER_HEADER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        if let Some(after) = self.retry_after {
+            headers.insert(RETRY_AFTER_HEADER, HeaderValue::from(after.as_secs()));
         }
         if self.kind == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

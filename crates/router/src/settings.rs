@@ -3,6 +3,7 @@
 use cellstack_core::config::{ConfigError, optional, var};
 use cellstack_core::snapshot::SnapshotSource;
 
+use crate::failover::Standby;
 use crate::jwt::JwtSettings;
 use crate::tenant::TenantSource;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub tenant_source: TenantSource,
     /// What a router without a cache starts from when the map can't be read.
     pub snapshot: Option<SnapshotSource>,
+    /// What a standby does with the events of tenants whose cell is marked down.
+    pub standby: Standby,
     /// The stack's name, a dimension of the router's metrics; without one none are written.
     pub stack: Option<String>,
     /// Whether the first connection is made before the first request.
@@ -27,7 +30,15 @@ impl Settings {
     /// Settings with defaults for everything but the tables.
     #[must_use]
     pub const fn new(tenant_map_table: String, registry_table: String, tenant_source: TenantSource) -> Self {
-        Self { tenant_map_table, registry_table, tenant_source, snapshot: None, stack: None, warm_up: true }
+        Self {
+            tenant_map_table,
+            registry_table,
+            tenant_source,
+            snapshot: None,
+            standby: Standby::Hold,
+            stack: None,
+            warm_up: true,
+        }
     }
 
     /// Reads them from the environment.
@@ -38,6 +49,7 @@ impl Settings {
     /// | `CELLSTACK_REGISTRY_TABLE` | the name of the registry's table |
     /// | `CELLSTACK_TENANT_SOURCE` | `header`, `body` or `jwt`; with `jwt`, see [`JwtSettings::from_env`] |
     /// | `CELLSTACK_SNAPSHOT` | optional: `s3://bucket/key` or `file:///path` of a snapshot of the map |
+    /// | `CELLSTACK_STANDBY` | optional: `hold` (the default) or `process` |
     /// | `CELLSTACK_STACK` | optional: the stack's name |
     /// | `CELLSTACK_WARM_UP` | optional: `on` (the default) or `off` |
     ///
@@ -59,10 +71,18 @@ impl Settings {
             Some("off") => false,
             Some(other) => return Err(ConfigError::invalid(WARM_UP, SWITCH, other, "it is a switch")),
         };
+        const STANDBY: &str = "CELLSTACK_STANDBY";
+        const STANDBYS: &str = "hold or process";
+        let standby = match optional::<String>(STANDBY, STANDBYS)?.as_deref() {
+            None | Some("hold") => Standby::Hold,
+            Some("process") => Standby::Process,
+            Some(other) => return Err(ConfigError::invalid(STANDBY, STANDBYS, other, "a standby does one of the two")),
+        };
         let map = var("CELLSTACK_TENANT_MAP_TABLE", "the name of the tenant map's table")?;
         let registry = var("CELLSTACK_REGISTRY_TABLE", "the name of the registry's table")?;
         Ok(Self {
             snapshot: optional("CELLSTACK_SNAPSHOT", "s3://bucket/key or file:///path of a snapshot of the map")?,
+            standby,
             stack: optional("CELLSTACK_STACK", "the stack's name")?,
             warm_up,
             ..Self::new(map, registry, tenant_source)

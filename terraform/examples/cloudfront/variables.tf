@@ -12,7 +12,7 @@ variable "prefix" {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip, built for arm64."
+  description = "Directory that holds arm64/manifest.json and the zips beside it, as `make build ARCH=arm64` makes them."
   default     = "../../../target/lambda"
   nullable    = false
 

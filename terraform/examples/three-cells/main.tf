@@ -2,12 +2,12 @@
 # repository, and `terraform apply`. A fourth cell is one more line.
 
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.11"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.100, < 7.0"
+      version = ">= 5.100, < 6.0"
     }
   }
 
@@ -22,7 +22,7 @@ terraform {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip, built for arm64."
+  description = "Directory that holds arm64/manifest.json and the zips beside it, as `make build ARCH=arm64` makes them."
   default     = "../../../target/lambda"
   nullable    = false
 

@@ -5,12 +5,15 @@ module "consumer" {
   description          = "Processes the events of cell ${var.cell_id} from its queue into its table."
   artifact             = var.artifacts.consumer
   architecture         = var.architecture
+  context              = var.context
+  iam                  = var.iam
   memory               = var.functions.consumer.memory
   timeout              = var.functions.consumer.timeout
   reserved_concurrency = var.functions.consumer.reserved_concurrency
   kms_key_arn          = var.kms_key_arn
+  data_keys            = { services = ["dynamodb", "sqs"] }
+  log_group            = local.log_group
   log_level            = var.log_level
-  log_retention_days   = var.log_retention_days
   trusted_principals   = var.local_stack ? [local.root] : []
   tags                 = local.tags
 
@@ -18,14 +21,21 @@ module "consumer" {
     CELLSTACK_CELL_ID = var.cell_id
     CELLSTACK_TABLE   = aws_dynamodb_table.this.name
     CELLSTACK_DLQ_URL = aws_sqs_queue.dlq.url
-    # The last receive is known as such: what fails then is written down with its reason before the queue moves it bare.
-    CELLSTACK_MAX_RECEIVES = var.pipeline.max_receive_count
+    # The consumer deletes what it has done before it tries what might take it down.
+    CELLSTACK_QUEUE_URL = aws_sqs_queue.events.url
+    # It counts tries itself and gives up with a reason; the queue's own count (max_receive_count) is the last resort.
+    CELLSTACK_MAX_TRIES        = var.pipeline.max_tries
+    CELLSTACK_EVENT_TIMEOUT_MS = var.pipeline.event_timeout * 1000
   }
 
   statements = [
     {
-      sid       = "TakeMessages"
-      actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      sid = "TakeMessages"
+      # AWS knows no `sqs:DeleteMessageBatch`: a batch is authorised by `sqs:DeleteMessage`. MiniStack checks the former.
+      actions = concat(
+        ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        var.local_stack ? ["sqs:DeleteMessageBatch"] : [],
+      )
       resources = [local.arns.queue]
     },
     {

@@ -33,7 +33,8 @@ locals {
   }
 
   # High-throughput FIFO: the limits count for each tenant, so that no tenant spends another's. Both settings or neither.
-  # Deduplication by content stays off: every sender names its deduplication id, and two events may well say the same.
+  # Deduplication by content stays off: every sender names its deduplication id, and two events may well say the same. The id
+  # is a hash of tenant and event, so that what counts as a repeat is the same for either scope, here and on a local stack.
   fifo_settings = {
     deduplication_scope   = local.fifo ? "messageGroup" : null
     fifo_throughput_limit = local.fifo ? "perMessageGroupId" : null

@@ -1,18 +1,10 @@
 # One cell: table -> stream -> producer -> topic -> queue -> consumer -> table, and a place for whatever gets stuck.
 # Nothing in here knows of another cell.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
-  name    = "${var.prefix}-cell-${var.cell_id}"
-  account = data.aws_caller_identity.current.account_id
-  region  = data.aws_region.current.id
-  root    = "arn:${data.aws_partition.current.partition}:iam::${local.account}:root"
-  tags    = merge(var.tags, { "cellstack:cell" = var.cell_id })
+  name = "${var.prefix}-cell-${var.cell_id}"
+  root = "arn:${var.context.partition}:iam::${var.context.account}:root"
+  tags = merge(var.tags, { "cellstack:cell" = var.cell_id })
 
   # SNS and SQS want this suffix on FIFO names; functions and operators' tools tell an ordered cell by it.
   fifo   = var.ordering == "tenant"
@@ -37,8 +29,13 @@ locals {
       dlq        = ["sqs", local.names.dlq]
       topic_dlq  = ["sqs", local.names.topic_dlq]
       stream_dlq = ["sqs", local.names.stream_dlq]
-    } : name => join(":", ["arn", data.aws_partition.current.partition, parts[0], local.region, local.account, parts[1]])
+      log_group  = ["logs", "log-group:${local.log_group_name}"]
+    } : name => join(":", ["arn", var.context.partition, parts[0], var.context.region, var.context.account, parts[1]])
   }
+
+  # One log for the cell's two functions: an event's way through the cell can be read in one place.
+  log_group_name = "/aws/lambda/${local.name}"
+  log_group      = { name = aws_cloudwatch_log_group.this.name, arn = local.arns.log_group }
 
   # Six function timeouts and the batching window: Lambda may retry a throttled batch within that time, and a message
   # that reappears earlier is received, hence counted towards the dead-letter queue, while it is still being worked on.
@@ -46,6 +43,14 @@ locals {
     var.pipeline.queue_visibility_timeout,
     6 * var.functions.consumer.timeout + var.pipeline.queue_batching_window,
   )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:Logs are tenant data and kept for a limited time; log_retention_days says how long.
+  name              = local.log_group_name
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = local.tags
 }
 
 # What the cell was made with. A change of `ordering` would replace the topic, the queue and two dead-letter queues with all

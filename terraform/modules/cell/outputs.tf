@@ -1,12 +1,12 @@
 output "resources" {
   description = "What the registry records of this cell. It is known only once both event source mappings stand, so that no router learns of half a cell."
   value = {
-    account        = local.account
+    account        = var.context.account
     dlq_arn        = aws_sqs_queue.dlq.arn
     dlq_url        = aws_sqs_queue.dlq.url
     queue_arn      = aws_sqs_queue.events.arn
     queue_url      = aws_sqs_queue.events.url
-    region         = local.region
+    region         = var.context.region
     stream_dlq_url = aws_sqs_queue.stream_dlq.url
     table          = aws_dynamodb_table.this.name
     table_arn      = aws_dynamodb_table.this.arn
@@ -22,6 +22,11 @@ output "table_arn" {
   value       = local.arns.table
 }
 
+output "alarm" {
+  description = "Name of the alarm that says whether the cell is healthy."
+  value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
+}
+
 output "functions" {
   description = "Producer and consumer: function name, role ARN, the statements of the role's policy and the environment."
   value = {
@@ -32,4 +37,9 @@ output "functions" {
       environment                    = function.environment
     }
   }
+}
+
+output "deletion_protection" {
+  description = "Whether the cell's table refuses to be deleted."
+  value       = aws_dynamodb_table.this.deletion_protection_enabled
 }

@@ -20,12 +20,15 @@ module "producer" {
   description          = "Publishes new events of cell ${var.cell_id} from the table's stream to its topic."
   artifact             = var.artifacts.producer
   architecture         = var.architecture
+  context              = var.context
+  iam                  = var.iam
   memory               = var.functions.producer.memory
   timeout              = var.functions.producer.timeout
   reserved_concurrency = var.functions.producer.reserved_concurrency
   kms_key_arn          = var.kms_key_arn
+  data_keys            = { services = ["dynamodb", "sns", "sqs"] }
+  log_group            = local.log_group
   log_level            = var.log_level
-  log_retention_days   = var.log_retention_days
   trusted_principals   = var.local_stack ? [local.root] : []
   tags                 = local.tags
 
@@ -66,6 +69,15 @@ resource "aws_lambda_event_source_mapping" "stream" {
   bisect_batch_on_function_error = true
   function_response_types        = ["ReportBatchItemFailures"]
   tags                           = local.tags
+
+  # Counts what the mapping reads, which is how the alarm `stopped` knows that it does not. Emulators know no such metrics.
+  dynamic "metrics_config" {
+    for_each = var.local_stack ? [] : [["EventCount"]]
+
+    content {
+      metrics = metrics_config.value
+    }
+  }
 
   destination_config {
     on_failure {

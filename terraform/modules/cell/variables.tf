@@ -1,11 +1,10 @@
+# Rules stand where they are owned: this module checks what is particular to a cell. What all cells of a stack share (functions,
+# pipeline, alarms, keys, log level, tags) is checked once, in the root: a value that is wrong is one error there, not one for
+# each cell.
+
 variable "prefix" {
   type        = string
   description = "First part of every name."
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,22}[a-z0-9]$", var.prefix))
-    error_message = "The prefix has 2 to 24 characters of a-z 0-9 and -, a letter first, no - last."
-  }
 }
 
 variable "cell_id" {
@@ -16,6 +15,18 @@ variable "cell_id" {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.cell_id))
     error_message = "A cell id has 1 to 20 characters of a-z 0-9 and -, a letter first, no - last."
   }
+}
+
+variable "context" {
+  type        = object({ account = string, partition = string, region = string, dns_suffix = string })
+  description = "Where the stack is. Read once, by the root."
+}
+
+variable "iam" {
+  type        = object({ path = string, permissions_boundary = optional(string) })
+  description = "Path and permissions boundary of the roles."
+  default     = { path = "/" }
+  nullable    = false
 }
 
 variable "artifacts" {
@@ -37,11 +48,6 @@ variable "architecture" {
   description = "Instruction set the artifacts were built for: arm64 or x86_64."
   default     = "arm64"
   nullable    = false
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "The architecture is arm64 or x86_64."
-  }
 }
 
 variable "functions" {
@@ -60,14 +66,6 @@ variable "functions" {
   description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of producer and consumer."
   default     = {}
   nullable    = false
-
-  validation {
-    condition = alltrue([
-      for function in [var.functions.producer, var.functions.consumer] :
-      function.timeout >= 3 && function.timeout <= 300 && floor(function.timeout) == function.timeout
-    ])
-    error_message = "Timeouts are whole numbers from 3 to 300 seconds: one AWS call with all its retries takes up to 2.5 s."
-  }
 }
 
 variable "ordering" {
@@ -75,11 +73,6 @@ variable "ordering" {
   description = "none: events of a tenant may overtake each other. tenant: they are processed in the order their table took them; topic, queue and the dead-letter queues behind them become FIFO. A standing cell keeps its ordering."
   default     = "none"
   nullable    = false
-
-  validation {
-    condition     = contains(["none", "tenant"], var.ordering)
-    error_message = "The ordering is none or tenant."
-  }
 }
 
 variable "pipeline" {
@@ -94,131 +87,38 @@ variable "pipeline" {
     queue_maximum_concurrency = optional(number, 10)
     queue_visibility_timeout  = optional(number)
     queue_retention           = optional(number, 345600)
-    max_receive_count         = optional(number, 5)
+    max_tries                 = optional(number, 5)
+    max_receive_count         = optional(number, 50)
+    event_timeout             = optional(number, 10)
     dlq_retention             = optional(number, 1209600)
   })
-  description = "How events move through a cell: batches, retries, retention. Times in seconds. queue_visibility_timeout is 6 x the consumer's timeout + queue_batching_window unless given."
+  description = "How events move through a cell: batches, tries, retention. Times in seconds. queue_visibility_timeout is 6 x the consumer's timeout + queue_batching_window unless given. max_tries: tries of an event before the consumer gives it up; event_timeout: the longest one try may take; max_receive_count: receives before the queue moves a message by itself, for what the consumer can't even count."
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = var.pipeline.stream_batch_size >= 1 && var.pipeline.stream_batch_size <= 10000
-    error_message = "stream_batch_size is 1 to 10000 records."
-  }
-
-  validation {
-    condition     = var.pipeline.stream_batching_window >= 0 && var.pipeline.stream_batching_window <= 300
-    error_message = "stream_batching_window is 0 to 300 seconds."
-  }
-
-  validation {
-    condition     = var.pipeline.stream_parallelization >= 1 && var.pipeline.stream_parallelization <= 10
-    error_message = "stream_parallelization is 1 to 10 batches of a shard at once."
-  }
-
-  validation {
-    condition     = var.pipeline.stream_retries >= 0 && var.pipeline.stream_retries <= 10000
-    error_message = "stream_retries is 0 to 10000; -1, for ever, would let one record hold up its shard for a day."
-  }
-
-  validation {
-    condition     = var.pipeline.stream_record_age >= 60 && var.pipeline.stream_record_age <= 82800
-    error_message = "stream_record_age is 60 to 82800 seconds: the stream itself forgets after 86400."
-  }
-
-  validation {
-    condition = (
-      var.pipeline.queue_batch_size >= 1 && var.pipeline.queue_batch_size <= 10000 &&
-      (var.pipeline.queue_batch_size <= 10 || var.pipeline.queue_batching_window >= 1)
-    )
-    error_message = "queue_batch_size is 1 to 10000 messages; above 10 SQS wants a queue_batching_window of at least 1."
-  }
-
-  validation {
-    condition     = var.pipeline.queue_batching_window >= 0 && var.pipeline.queue_batching_window <= 300
-    error_message = "queue_batching_window is 0 to 300 seconds."
-  }
-
-  validation {
-    condition     = var.pipeline.queue_maximum_concurrency >= 2 && var.pipeline.queue_maximum_concurrency <= 1000
-    error_message = "queue_maximum_concurrency is 2 to 1000."
-  }
-
-  validation {
-    condition = (
-      var.functions.consumer.reserved_concurrency == -1 ||
-      var.functions.consumer.reserved_concurrency >= var.pipeline.queue_maximum_concurrency
-    )
-    error_message = "queue_maximum_concurrency is at most the consumer's reserved concurrency (unless that is -1), else good messages are throttled into the dead-letter queue."
-  }
-
-  validation {
-    condition = var.pipeline.queue_visibility_timeout == null || try(
-      var.pipeline.queue_visibility_timeout >= var.functions.consumer.timeout && var.pipeline.queue_visibility_timeout <= 43200,
-      false,
-    )
-    error_message = "queue_visibility_timeout is at least the consumer's timeout, else Lambda refuses the queue, and at most 43200 seconds."
-  }
-
-  validation {
-    condition = alltrue([
-      for retention in [var.pipeline.queue_retention, var.pipeline.dlq_retention] : retention >= 60 && retention <= 1209600
-    ]) && var.pipeline.dlq_retention >= var.pipeline.queue_retention
-    error_message = "Queues keep messages 60 to 1209600 seconds. dlq_retention is no shorter than queue_retention, since a message keeps its first enqueue time when it moves."
-  }
-
-  validation {
-    condition     = var.pipeline.max_receive_count >= 5 && var.pipeline.max_receive_count <= 1000
-    error_message = "max_receive_count is 5 to 1000: below 5, messages that Lambda merely throttled are given up."
-  }
-
-  validation {
-    condition     = var.ordering == "none" || (var.pipeline.queue_batch_size <= 10 && var.pipeline.queue_batching_window == 0)
-    error_message = "With ordering = tenant, queue_batch_size is at most 10 and queue_batching_window is 0: Lambda takes no more from a FIFO queue, and does not wait."
-  }
-
-  validation {
-    condition     = var.ordering == "none" || var.pipeline.stream_parallelization == 1
-    error_message = "With ordering = tenant, stream_parallelization is 1: parallel batches of a shard keep the order of one item, not of a tenant's items."
-  }
 }
 
 variable "alarms" {
   type = object({
-    iterator_age = optional(number, 900)
-    message_age  = optional(number, 900)
+    iterator_age     = optional(number, 900)
+    message_age      = optional(number, 900)
+    letters_standing = optional(number, 24)
   })
-  description = "Seconds of delay that ring: iterator_age for the stream, message_age for the queue."
+  description = "What rings: seconds of delay of the stream (iterator_age) and of the queue (message_age), and hours that dead letters lie untouched (letters_standing)."
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = alltrue([for age in values(var.alarms) : age >= 60 && age <= 43200])
-    error_message = "Alarm ages are 60 to 43200 seconds: past half a day too little of the stream's 24 hours is left."
-  }
 }
 
 variable "alarm_actions" {
   type        = list(string)
-  description = "ARNs told when an alarm starts and when it ends, as a rule SNS topics."
+  description = "ARNs told when the cell becomes unhealthy and when it is well again, and when dead letters lie too long; as a rule SNS topics."
   default     = []
   nullable    = false
-
-  validation {
-    condition     = alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
-    error_message = "Alarm actions are ARNs."
-  }
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Customer key for everything the cell stores; null uses AWS's own keys."
+  description = "Customer key for everything the cell stores, shared with other cells or its own; null uses AWS's own keys."
   default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "The key is given as the ARN of a KMS key, not as an alias or an id."
-  }
 }
 
 variable "log_level" {
@@ -226,11 +126,6 @@ variable "log_level" {
   description = "Lowest level of the functions' own log lines."
   default     = "INFO"
   nullable    = false
-
-  validation {
-    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
-    error_message = "The log level is TRACE, DEBUG, INFO, WARN or ERROR."
-  }
 }
 
 variable "log_retention_days" {
@@ -238,11 +133,6 @@ variable "log_retention_days" {
   description = "Days the logs are kept."
   default     = 30
   nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
-    error_message = "CloudWatch keeps logs 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
-  }
 }
 
 variable "deletion_protection" {
@@ -264,9 +154,4 @@ variable "tags" {
   description = "Tags of everything this module makes."
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = length(var.tags) <= 45
-    error_message = "AWS takes 50 tags a resource, and Cellstack adds some of its own."
-  }
 }

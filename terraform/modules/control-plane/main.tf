@@ -65,7 +65,24 @@ resource "aws_dynamodb_table_item" "cell" {
       cell_id = { S = each.key }
       tags    = { M = { for name, value in each.value.tags : name => { S = value } } }
     },
-    { for name in ["capacity", "weight", "wave"] : name => { N = tostring(each.value[name]) } },
+    # A cell about to be retired gets no new tenants.
+    { for name in ["capacity", "weight", "wave"] : name => { N = tostring(name == "weight" && contains(var.retire, each.key) ? 0 : each.value[name]) } },
     { for name, value in each.value.resources : name => { S = value } },
   ))
+}
+
+# What stays of a cell when its `config` is gone, which leaves first: no router learns of half a cell, neither while it is made
+# nor while it is taken down. It needs nothing of the cell, so it is written before anything goes.
+resource "aws_dynamodb_table_item" "retired" {
+  for_each = var.retire
+
+  table_name = aws_dynamodb_table.registry.name
+  hash_key   = aws_dynamodb_table.registry.hash_key
+  range_key  = aws_dynamodb_table.registry.range_key
+
+  item = jsonencode({
+    pk      = { S = "cell#${each.key}" }
+    sk      = { S = "retired" }
+    cell_id = { S = each.key }
+  })
 }

@@ -1,17 +1,11 @@
-# One Rust Lambda with all that belongs to it and to nothing else: its role, its log group, its code.
-
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
+# One Rust Lambda with all that belongs to it and to nothing else: its role and its code.
 
 locals {
-  log_group_name = "/aws/lambda/${var.name}"
-  log_group_arn = join(":", [
-    "arn", data.aws_partition.current.partition, "logs", data.aws_region.current.id,
-    data.aws_caller_identity.current.account_id, "log-group", local.log_group_name,
-  ])
+  # A role's name counts for the whole account, a function's for its Region: without the Region in it, a second stack in
+  # another Region would meet the roles of the first. IAM takes 64 characters; a longer name keeps its beginning and gets a
+  # hash in place of the rest.
+  role_name_long = "${var.name}-${var.context.region}"
+  role_name      = length(local.role_name_long) <= 64 ? local.role_name_long : "${substr(local.role_name_long, 0, 55)}-${substr(sha256(local.role_name_long), 0, 8)}"
 
   trust = concat(
     [{
@@ -29,50 +23,70 @@ locals {
   )
 
   statements = concat(
-    [for statement in var.statements : {
-      Sid      = statement.sid
-      Effect   = "Allow"
-      Action   = statement.actions
-      Resource = statement.resources
-    }],
+    [for statement in var.statements : merge(
+      {
+        Sid      = statement.sid
+        Effect   = "Allow"
+        Action   = statement.actions
+        Resource = statement.resources
+      },
+      { for condition in [statement.condition] : "Condition" => condition if length(condition) > 0 },
+    )],
     [{
       Sid    = "OwnLogGroup"
       Effect = "Allow"
       Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
       # Lambda invents the stream's name, so the last part cannot be written out.
-      Resource = ["${local.log_group_arn}:log-stream:*"]
+      Resource = ["${var.log_group.arn}:log-stream:*"]
     }],
-    # DynamoDB, SNS and SQS call KMS as the caller of the request.
-    [for key in compact([var.kms_key_arn]) : {
+    # DynamoDB, SNS and SQS call KMS with the permissions of whoever called them; with the condition the role can't use the
+    # key on its own (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service).
+    [for keys in [distinct(compact(concat([var.kms_key_arn], var.data_keys.arns)))] : {
       Sid      = "CustomerKey"
       Effect   = "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = [key]
-    }],
+      Resource = keys
+      Condition = {
+        StringEquals = {
+          "kms:ViaService" = [
+            for service in sort(distinct(concat(["lambda"], var.data_keys.services))) :
+            "${service}.${var.context.region}.${var.context.dns_suffix}"
+          ]
+        }
+      }
+    } if length(keys) > 0],
   )
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+
+  # Lambda takes a line without a valid `level` and `timestamp` for INFO, and drops what is below this level: set to WARN it
+  # would drop metrics, and with them every alarm on them
+  # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). So above INFO the program does
+  # the choosing, and Lambda lets pass whatever it is given.
+  lambda_log_level = contains(["TRACE", "DEBUG"], var.log_level) ? var.log_level : "INFO"
 }
 
 resource "aws_iam_role" "this" {
-  name        = var.name
-  description = "What ${var.name} may do. Used by this one function."
-  tags        = var.tags
+  name                 = local.role_name
+  path                 = var.iam.path
+  permissions_boundary = var.iam.permissions_boundary
+  description          = "What ${var.name} may do in ${var.context.region}. Used by this one function."
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = local.trust })
 }
 
 resource "aws_iam_role_policy" "this" {
-  name = "calls"
-  role = aws_iam_role.this.name
+  name   = "calls"
+  role   = aws_iam_role.this.name
+  policy = local.policy
 
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
-}
-
-resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:Logs are tenant data and kept for a limited time; log_retention_days says how long.
-  name              = local.log_group_name
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  lifecycle {
+    # IAM counts no white space, and jsonencode writes none.
+    precondition {
+      condition     = length(local.policy) <= 10240
+      error_message = "The policy of ${var.name} has ${length(local.policy)} characters; IAM takes 10,240. Name fewer tables, or let cells share keys."
+    }
+  }
 }
 
 resource "aws_lambda_function" "this" {
@@ -96,7 +110,8 @@ resource "aws_lambda_function" "this" {
   tags                           = var.tags
 
   environment {
-    variables = var.environment
+    # The program's own level, before the one that Lambda tells it of.
+    variables = merge(var.environment, { RUST_LOG = var.log_level })
   }
 
   # Traces of callers are carried on; starting them would need permissions on all resources.
@@ -106,10 +121,11 @@ resource "aws_lambda_function" "this" {
 
   logging_config {
     log_format            = "JSON"
-    application_log_level = var.log_level
-    # Lambda's own START, END and REPORT lines would cost more to store than the events they speak of.
+    application_log_level = local.lambda_log_level
+    # START, END and REPORT of what went well would cost more to store than the events they speak of. Time-outs and crashes
+    # are WARN and ERROR, whatever the functions' own level is.
     system_log_level = "WARN"
-    log_group        = aws_cloudwatch_log_group.this.name
+    log_group        = var.log_group.name
   }
 
   # A first invocation before the policy is attached would fail for want of permission.

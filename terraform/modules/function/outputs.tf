@@ -18,12 +18,17 @@ output "role_arn" {
   value       = aws_iam_role.this.arn
 }
 
+output "role_name" {
+  description = "Name of the function's role."
+  value       = aws_iam_role.this.name
+}
+
 output "statements" {
   description = "The statements of the role's only policy, for reviews and tests."
   value       = local.statements
 }
 
 output "environment" {
-  description = "The function's environment variables, for reviews and tests."
+  description = "The environment variables the function was given, for reviews and tests. RUST_LOG, the log level, comes on top."
   value       = var.environment
 }

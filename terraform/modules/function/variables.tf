@@ -1,6 +1,9 @@
+# Rules stand where they are owned: this module checks what is particular to a function; what a whole stack shares (context,
+# iam, keys, log level, tags) is checked once, in the root.
+
 variable "name" {
   type        = string
-  description = "Name of the function and of its role."
+  description = "Name of the function, and first part of its role's."
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.name))
@@ -16,6 +19,18 @@ variable "description" {
     condition     = length(var.description) <= 256
     error_message = "Lambda takes descriptions of at most 256 characters."
   }
+}
+
+variable "context" {
+  type        = object({ account = string, partition = string, region = string, dns_suffix = string })
+  description = "Where the stack is. Read once, by the root."
+}
+
+variable "iam" {
+  type        = object({ path = string, permissions_boundary = optional(string) })
+  description = "Path and permissions boundary of the role."
+  default     = { path = "/" }
+  nullable    = false
 }
 
 variable "artifact" {
@@ -35,11 +50,6 @@ variable "artifact" {
 variable "architecture" {
   type        = string
   description = "Instruction set the artifact was built for: arm64 or x86_64."
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "The architecture is arm64 or x86_64."
-  }
 }
 
 variable "memory" {
@@ -94,14 +104,23 @@ variable "statements" {
     sid       = string
     actions   = list(string)
     resources = list(string)
+    condition = optional(map(map(list(string))), {})
   }))
-  description = "What the function may do besides writing its log: exact actions on exact ARNs."
+  description = "What the function may do besides writing its log: exact actions on exact ARNs. A resource may end in `*` under a condition on what else must be true of it."
+
+  validation {
+    condition     = alltrue(flatten([for statement in var.statements : [for action in statement.actions : !strcontains(action, "*")]]))
+    error_message = "Actions are named one by one, without wildcards."
+  }
 
   validation {
     condition = alltrue(flatten([
-      for statement in var.statements : [for text in concat(statement.actions, statement.resources) : !strcontains(text, "*")]
+      for statement in var.statements : [
+        for resource in statement.resources :
+        !strcontains(resource, "*") || (length(statement.condition) > 0 && can(regex("^arn:[^*]+[^*:/]\\*$", resource)))
+      ]
     ]))
-    error_message = "Actions and resources are named one by one, without wildcards."
+    error_message = "Resources are named one by one; only under a condition may the name of one end in a wildcard."
   }
 }
 
@@ -119,37 +138,27 @@ variable "trusted_principals" {
 
 variable "kms_key_arn" {
   type        = string
-  description = "Customer key for the log group and the environment; null uses AWS's own keys."
+  description = "Customer key for the environment; null uses AWS's own."
   default     = null
+}
 
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "The key is given as the ARN of a KMS key, not as an alias or an id."
-  }
+variable "data_keys" {
+  type        = object({ arns = optional(list(string), []), services = optional(list(string), []) })
+  description = "Further customer keys that guard what the function reads and writes, and the services through which it may use any of them."
+  default     = {}
+  nullable    = false
+}
+
+variable "log_group" {
+  type        = object({ name = string, arn = string })
+  description = "Where the function logs."
 }
 
 variable "log_level" {
   type        = string
-  description = "Lowest level of the function's own log lines."
+  description = "Lowest level of the function's own log lines. Errors and metrics arrive at each of them."
   default     = "INFO"
   nullable    = false
-
-  validation {
-    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
-    error_message = "The log level is TRACE, DEBUG, INFO, WARN or ERROR."
-  }
-}
-
-variable "log_retention_days" {
-  type        = number
-  description = "Days the log is kept."
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
-    error_message = "CloudWatch keeps logs 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
-  }
 }
 
 variable "tags" {
@@ -157,9 +166,4 @@ variable "tags" {
   description = "Tags of everything this module makes."
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = length(var.tags) <= 45
-    error_message = "AWS takes 50 tags a resource, and Cellstack adds some of its own."
-  }
 }

@@ -1,11 +1,36 @@
 # The one function callers talk to. It reads the map and the registry, and writes the cells it is told of.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
 locals {
-  account_root = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"
+  account_root   = "arn:${var.context.partition}:iam::${var.context.account}:root"
+  log_group_name = "/aws/lambda/${var.prefix}-router"
+
+  # A transaction is authorised by the actions of its items; it has none of its own.
+  cell_actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+  tables_arn   = "arn:${var.context.partition}:dynamodb:${var.context.region}:${var.context.account}:table"
+
+  # One statement however many cells there are: any table that has a cell's name and bears the stack's tag. The name keeps
+  # everything else of the account out, the tag the cells of a stack whose prefix begins as this one's does.
+  cell_statements = concat(
+    [for tables in [var.cell_table_arns] : {
+      sid       = "WriteListedCells"
+      actions   = local.cell_actions
+      resources = tables
+    } if length(tables) > 0],
+    [for access in [var.cell_access] : {
+      sid       = "WriteCells"
+      actions   = local.cell_actions
+      resources = ["${local.tables_arn}/${var.prefix}-cell-*"]
+      condition = { StringEquals = { "aws:ResourceTag/cellstack:stack" = [var.prefix] } }
+    } if access == "tag"],
+  )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:Logs are tenant data and kept for a limited time; log_retention_days says how long.
+  name              = local.log_group_name
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
 }
 
 module "function" {
@@ -19,11 +44,18 @@ module "function" {
   timeout              = var.settings.timeout
   reserved_concurrency = var.settings.reserved_concurrency
   publish              = true
+  context              = var.context
+  iam                  = var.iam
   kms_key_arn          = var.kms_key_arn
+  data_keys            = { arns = var.cell_key_arns, services = ["dynamodb", "s3"] }
   log_level            = var.log_level
-  log_retention_days   = var.log_retention_days
   trusted_principals   = var.local_stack ? [local.account_root] : []
   tags                 = var.tags
+
+  log_group = {
+    name = aws_cloudwatch_log_group.this.name
+    arn  = "arn:${var.context.partition}:logs:${var.context.region}:${var.context.account}:log-group:${local.log_group_name}"
+  }
 
   environment = merge(
     {
@@ -31,6 +63,7 @@ module "function" {
       CELLSTACK_TENANT_MAP_TABLE = var.tenant_map.name
       CELLSTACK_REGISTRY_TABLE   = var.registry.name
       CELLSTACK_TENANT_SOURCE    = var.tenant_source
+      CELLSTACK_STANDBY          = var.standby
     },
     var.jwt == null ? {} : {
       CELLSTACK_JWT_ISSUER       = var.jwt.issuer
@@ -43,22 +76,18 @@ module "function" {
     var.snapshot == null ? {} : { CELLSTACK_SNAPSHOT = "s3://${var.snapshot.bucket}/${var.snapshot.key}" },
   )
 
-  statements = concat([
-    { sid = "ReadTenantMap", actions = ["dynamodb:GetItem"], resources = [var.tenant_map.arn] },
-    { sid = "ReadRegistry", actions = ["dynamodb:Query"], resources = [var.registry.arn] },
-    {
-      sid = "WriteCells"
-      # A transaction is authorised by the actions of its items; it has none of its own.
-      actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-      resources = var.cell_table_arns
-    },
-    ], [
-    for snapshot in var.snapshot[*] : {
+  statements = concat(
+    [
+      { sid = "ReadTenantMap", actions = ["dynamodb:GetItem"], resources = [var.tenant_map.arn] },
+      { sid = "ReadRegistry", actions = ["dynamodb:Query"], resources = [var.registry.arn] },
+    ],
+    local.cell_statements,
+    [for snapshot in var.snapshot[*] : {
       sid       = "ReadSnapshot"
       actions   = ["s3:GetObject"]
-      resources = ["arn:${data.aws_partition.current.partition}:s3:::${snapshot.bucket}/${snapshot.key}"]
-    }
-  ])
+      resources = ["arn:${var.context.partition}:s3:::${snapshot.bucket}/${snapshot.key}"]
+    }],
+  )
 }
 
 # Callers and permissions hang on the alias, so that a version can be put back without touching either.
@@ -74,11 +103,25 @@ resource "aws_lambda_function_url" "this" {
   qualifier          = aws_lambda_alias.live.name
   authorization_type = var.auth_type
   invoke_mode        = "BUFFERED"
+
+  # Lambda answers preflights itself, unsigned as browsers send them, and adds the headers to every answer.
+  dynamic "cors" {
+    for_each = var.cors[*]
+
+    content {
+      allow_origins  = cors.value.allow_origins
+      allow_methods  = cors.value.allow_methods
+      allow_headers  = cors.value.allow_headers
+      expose_headers = cors.value.expose_headers
+      max_age        = cors.value.max_age
+    }
+  }
 }
 
 # An IAM-signed call needs both permissions. `lambda:InvokeFunction` is for named principals only: provider 5 cannot
 # say "through the function URL", and without that condition the grant must not go to everyone.
 resource "aws_lambda_permission" "url" {
+  #checkov:skip=CKV_AWS_301:`*` is taken with an organization id only, and then means that organization's principals.
   for_each = var.auth_type == "AWS_IAM" ? var.invokers : {}
 
   statement_id           = "url-${each.key}"
@@ -86,17 +129,20 @@ resource "aws_lambda_permission" "url" {
   function_name          = module.function.name
   qualifier              = aws_lambda_alias.live.name
   principal              = each.value
+  principal_org_id       = var.org_id
   function_url_auth_type = "AWS_IAM"
 }
 
 resource "aws_lambda_permission" "invoke" {
+  #checkov:skip=CKV_AWS_301:As above.
   for_each = var.auth_type == "AWS_IAM" ? var.invokers : {}
 
-  statement_id  = "invoke-${each.key}"
-  action        = "lambda:InvokeFunction"
-  function_name = module.function.name
-  qualifier     = aws_lambda_alias.live.name
-  principal     = each.value
+  statement_id     = "invoke-${each.key}"
+  action           = "lambda:InvokeFunction"
+  function_name    = module.function.name
+  qualifier        = aws_lambda_alias.live.name
+  principal        = each.value
+  principal_org_id = var.org_id
 }
 
 # Only for a URL that asks for no signature. The condition on the URL's type keeps this from opening an IAM URL.
@@ -136,58 +182,4 @@ resource "aws_cloudformation_stack" "anyone" {
       }
     }
   })
-}
-
-resource "aws_cloudwatch_metric_alarm" "errors" {
-  alarm_name          = "${var.prefix}-router-errors"
-  alarm_description   = "The router answers 5xx: callers must retry. Look at which cell x-cell-id names."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Url5xxCount"
-  statistic           = "Sum"
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  period              = 60
-  evaluation_periods  = 3
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
-  tags                = var.tags
-
-  dimensions = {
-    FunctionName = module.function.name
-  }
-}
-
-# What the router counts itself, in the embedded metric format. A missing count is no count: the router is silent when all
-# is well.
-resource "aws_cloudwatch_metric_alarm" "counted" {
-  for_each = {
-    tenant-mismatch = {
-      metric  = "TenantMismatch"
-      meaning = "Someone claims another tenant's name than the verified one. Look for tenant-mismatch in the router's log: a caller's mistake, or an attempt."
-    }
-    breaker-opened = {
-      metric  = "BreakerOpened"
-      meaning = "A cell fails or is slow, and the router answers for it at once, with 503. The log names the cell."
-    }
-  }
-
-  alarm_name          = "${var.prefix}-router-${each.key}"
-  alarm_description   = each.value.meaning
-  namespace           = "Cellstack"
-  metric_name         = each.value.metric
-  statistic           = "Sum"
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  period              = 60
-  evaluation_periods  = 1
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
-  tags                = var.tags
-
-  dimensions = {
-    service = "router"
-    stack   = var.prefix
-  }
 }

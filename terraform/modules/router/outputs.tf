@@ -27,3 +27,8 @@ output "environment" {
   description = "The router's environment variables, for reviews and tests."
   value       = module.function.environment
 }
+
+output "alarm" {
+  description = "Name of the alarm that says whether the router is healthy."
+  value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
+}

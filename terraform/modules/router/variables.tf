@@ -1,11 +1,9 @@
+# Rules stand where they are owned: this module checks what is particular to the router, and the root passes it on unchecked. What
+# the whole stack shares (prefix, keys, log level, tags) is checked once, in the root.
+
 variable "prefix" {
   type        = string
   description = "First part of every name."
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,22}[a-z0-9]$", var.prefix))
-    error_message = "The prefix has 2 to 24 characters of a-z 0-9 and -, a letter first, no - last."
-  }
 }
 
 variable "artifact" {
@@ -15,11 +13,6 @@ variable "artifact" {
     source_code_hash = string
   })
   description = "The router's zip: its place in S3 and its base64 SHA-256."
-
-  validation {
-    condition     = alltrue([for part in values(var.artifact) : length(part) > 0])
-    error_message = "An artifact needs a bucket, a key and a hash."
-  }
 }
 
 variable "architecture" {
@@ -27,11 +20,25 @@ variable "architecture" {
   description = "Instruction set the artifact was built for: arm64 or x86_64."
   default     = "arm64"
   nullable    = false
+}
 
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "The architecture is arm64 or x86_64."
-  }
+variable "context" {
+  type        = object({ account = string, partition = string, region = string, dns_suffix = string })
+  description = "Where the stack is. Read once, by the root."
+}
+
+variable "iam" {
+  type        = object({ path = string, permissions_boundary = optional(string) })
+  description = "Path and permissions boundary of the role."
+  default     = { path = "/" }
+  nullable    = false
+}
+
+variable "account_concurrency" {
+  type        = number
+  description = "Concurrent executions that the account has in this Region, for the alarm of a router without a reservation."
+  default     = 1000
+  nullable    = false
 }
 
 variable "settings" {
@@ -44,9 +51,11 @@ variable "settings" {
   default     = {}
   nullable    = false
 
+  # A tenant's move waits for a lease and for the longest write there can be before it closes a fence. An invocation is over when
+  # it times out, so this is the longest write; what the move waits for is a constant of the program.
   validation {
-    condition     = var.settings.timeout >= 5 && var.settings.timeout <= 30
-    error_message = "The router's timeout is 5 to 30 seconds: its longest call with all retries takes 2.5 s, and a slow cell must not hold it for long."
+    condition     = var.settings.timeout >= 5 && var.settings.timeout <= 10
+    error_message = "The router's timeout is 5 to 10 seconds. Its longest call with all retries takes 2.5 s; and a tenant's move relies on the longest write to take no more than 10 s: one that ran longer could land in a cell the tenant has left."
   }
 }
 
@@ -150,20 +159,94 @@ variable "registry" {
   }
 }
 
-variable "cell_table_arns" {
-  type        = list(string)
-  description = "ARNs of the cell tables the router may write, and of no others."
+variable "cell_access" {
+  type        = string
+  description = "How the router's role names the cells it may write. tag: every table of this account and Region that has a cell's name and bears the stack's tag, whatever their number. list: the tables in cell_table_arns and no others."
+  default     = "tag"
+  nullable    = false
 
   validation {
-    condition = length(var.cell_table_arns) > 0 && alltrue([
-      for arn in var.cell_table_arns : can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[^/*]+$", arn))
-    ])
-    error_message = "At least one cell table, each as the full ARN of a table."
+    condition     = contains(["tag", "list"], var.cell_access)
+    error_message = "The access to cells is tag or list."
+  }
+}
+
+variable "cell_table_arns" {
+  type        = list(string)
+  description = "ARNs of cell tables the router may write: all of them with cell_access list; with tag those that it does not reach, in other accounts."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = var.cell_access == "tag" || length(var.cell_table_arns) > 0
+    error_message = "With cell_access list at least one cell table is named."
   }
 
   validation {
-    condition     = length(var.cell_table_arns) <= 80
-    error_message = "At most 80 cells a router: the ARNs must fit into the 10,240 characters of a role's inline policies."
+    condition = alltrue([
+      for arn in var.cell_table_arns : can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[^/*]+$", arn))
+    ])
+    error_message = "Cell tables are named one by one, each as the full ARN of a table."
+  }
+}
+
+variable "cell_key_arns" {
+  type        = list(string)
+  description = "Customer keys of cells that have one of their own."
+  default     = []
+  nullable    = false
+}
+
+variable "standby" {
+  type        = string
+  description = "What the standby does with the events of tenants whose cell is marked down. hold: keeps them until they can be carried home. process: processes them itself, without the tenants' state."
+  default     = "hold"
+  nullable    = false
+
+  validation {
+    condition     = contains(["hold", "process"], var.standby)
+    error_message = "standby is hold or process."
+  }
+}
+
+variable "cors" {
+  type = object({
+    allow_origins  = list(string)
+    allow_methods  = optional(list(string), ["GET", "POST"])
+    allow_headers  = optional(list(string), ["authorization", "content-type", "idempotency-key"])
+    expose_headers = optional(list(string), ["location", "retry-after", "x-cell-id", "x-request-id"])
+    max_age        = optional(number, 3600)
+  })
+  description = "Which pages in browsers may call the router: origins, methods, request headers, response headers they may read, and seconds a browser remembers it. null: none."
+  default     = null
+
+  validation {
+    condition = try(
+      length(var.cors.allow_origins) > 0 && alltrue([for origin in var.cors.allow_origins : can(regex("^(\\*|https?://[^/\\s]+)$", origin))]),
+      var.cors == null,
+    )
+    error_message = "cors.allow_origins names at least one origin (https://app.example, without a path), or is [\"*\"]."
+  }
+
+  validation {
+    condition = try(
+      length(var.cors.allow_methods) > 0 && alltrue([for method in var.cors.allow_methods : contains(["GET", "HEAD", "POST"], method)]),
+      var.cors == null,
+    )
+    error_message = "cors.allow_methods are of GET, HEAD and POST, which are all that the router answers. Lambda answers OPTIONS itself."
+  }
+
+  validation {
+    condition = try(
+      alltrue([for header in concat(var.cors.allow_headers, var.cors.expose_headers) : can(regex("^[a-z0-9-]+$", header))]),
+      var.cors == null,
+    )
+    error_message = "cors.allow_headers and cors.expose_headers are names of headers in small letters."
+  }
+
+  validation {
+    condition     = try(var.cors.max_age >= 0 && var.cors.max_age <= 86400, var.cors == null)
+    error_message = "cors.max_age is 0 to 86400 seconds."
   }
 }
 
@@ -198,16 +281,28 @@ variable "auth_type" {
 
 variable "invokers" {
   type        = map(string)
-  description = "Who may call the URL: a short name for each, and its IAM ARN or account id."
+  description = "Who may call the URL: a short name for each, and its IAM ARN or account id, or `*` for everybody of org_id."
   default     = {}
   nullable    = false
 
   validation {
     condition = alltrue([
       for name, principal in var.invokers :
-      can(regex("^[a-zA-Z0-9-]{1,80}$", name)) && can(regex("^(arn:[a-z-]+:iam::[0-9]{12}:[^*]+|[0-9]{12})$", principal))
+      can(regex("^[a-zA-Z0-9-]{1,80}$", name)) && can(regex("^(arn:[a-z-]+:iam::[0-9]{12}:[^*]+|[0-9]{12})$", principal)) ||
+      (principal == "*" && var.org_id != null)
     ])
-    error_message = "Invokers are IAM ARNs or 12-digit account ids, without wildcards, under names of A-Z a-z 0-9 and -."
+    error_message = "Invokers are IAM ARNs or 12-digit account ids, without wildcards, under names of A-Z a-z 0-9 and -. `*` is taken with an organization's id (router_org_id) only."
+  }
+}
+
+variable "org_id" {
+  type        = string
+  description = "Id of the AWS organization that every invoker has to belong to; null asks for none."
+  default     = null
+
+  validation {
+    condition     = var.org_id == null || can(regex("^o-[a-z0-9]{10,32}$", var.org_id))
+    error_message = "An organization's id is o- and 10 to 32 characters of a-z 0-9."
   }
 }
 
@@ -215,11 +310,6 @@ variable "kms_key_arn" {
   type        = string
   description = "Customer key for the log group and the environment, and the one the tables use; null uses AWS's own keys."
   default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "The key is given as the ARN of a KMS key, not as an alias or an id."
-  }
 }
 
 variable "log_level" {
@@ -227,11 +317,6 @@ variable "log_level" {
   description = "Lowest level of the router's own log lines."
   default     = "INFO"
   nullable    = false
-
-  validation {
-    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
-    error_message = "The log level is TRACE, DEBUG, INFO, WARN or ERROR."
-  }
 }
 
 variable "log_retention_days" {
@@ -239,11 +324,6 @@ variable "log_retention_days" {
   description = "Days the log is kept."
   default     = 30
   nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
-    error_message = "CloudWatch keeps logs 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
-  }
 }
 
 variable "alarm_actions" {
@@ -251,11 +331,6 @@ variable "alarm_actions" {
   description = "ARNs told when an alarm starts and when it ends, as a rule SNS topics."
   default     = []
   nullable    = false
-
-  validation {
-    condition     = alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
-    error_message = "Alarm actions are ARNs."
-  }
 }
 
 variable "local_stack" {
@@ -270,9 +345,4 @@ variable "tags" {
   description = "Tags of everything this module makes."
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = length(var.tags) <= 45
-    error_message = "AWS takes 50 tags a resource, and Cellstack adds some of its own."
-  }
 }

@@ -23,9 +23,10 @@ pub(crate) fn zips(repository: &Path) -> Vec<Zip> {
     let settings = SETTINGS.iter().filter_map(|file| changed(&repository.join(file)));
     let sources = SOURCES.iter().filter_map(|directory| newest(&repository.join(directory)));
     let sources = settings.chain(sources).max();
-    FUNCTIONS
-        .map(|function| Zip { function, mb: size(&repository.join("target/lambda").join(function), sources) })
-        .into()
+    // Lambda's name of this machine's architecture.
+    let architecture = std::env::consts::ARCH.replace("aarch64", "arm64");
+    let built = repository.join("target/lambda").join(architecture);
+    FUNCTIONS.map(|function| Zip { function, mb: size(&built.join(function), sources) }).into()
 }
 
 fn size(directory: &Path, sources: Option<SystemTime>) -> Probed<f64> {

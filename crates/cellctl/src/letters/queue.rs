@@ -11,7 +11,7 @@ use cellstack_core::dead_letter::Place;
 
 use super::{Filter, Found};
 use crate::cells::Cell;
-use crate::estate::Estate;
+use crate::estate::{Estate, Stop};
 
 /// All places, in the order in which an event passes them.
 pub(crate) const PLACES: [Place; 3] = [Place::Stream, Place::Topic, Place::Queue];
@@ -44,6 +44,7 @@ impl Size {
 pub(crate) struct DeadLetterQueue {
     client: Client,
     url: String,
+    stop: Stop,
     pub(crate) cell: CellId,
     pub(crate) place: Place,
 }
@@ -57,6 +58,7 @@ pub(crate) fn queues(estate: &Estate, cells: &[Cell], filter: &Filter) -> Vec<De
             .map(|place| DeadLetterQueue {
                 client: estate.sqs.clone(),
                 url: cell.dead_letters(place).to_owned(),
+                stop: estate.stop().clone(),
                 cell: cell.id.clone(),
                 place,
             })
@@ -74,6 +76,11 @@ impl DeadLetterQueue {
     /// Whether letters of one tenant come in order, ten at once at most, and none while one of them is in hand.
     pub(crate) fn is_fifo(&self) -> bool {
         self.url.ends_with(".fifo")
+    }
+
+    /// Whether somebody wants the run to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_wished()
     }
 
     /// What SQS says of its size.

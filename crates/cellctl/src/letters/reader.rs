@@ -6,6 +6,9 @@ use cellstack_core::aws::AwsFailure;
 
 use super::{DeadLetterQueue, Found, Size};
 
+/// Letters that come again before a reader takes it that all of them have: a queue may hand one out twice by mistake.
+const ENOUGH: usize = 100;
+
 /// Why a reader has nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -13,16 +16,23 @@ pub(crate) enum End {
     Empty,
     /// It held as many letters as it may.
     Bound,
+    /// Letters came back and no new ones among them: what can be had was had.
+    Round,
+    /// Somebody wants it to end.
+    Stopped,
 }
 
-/// Hands out each letter of a queue once. What it handed out stays hidden from others until it is deleted or the reader
-/// is closed, so that no letter comes twice. A standard queue hides 120,000 messages at most.
+/// Hands out each letter of a queue once. What it handed out is hidden from others until it is deleted or the reader is
+/// closed. Letters come back after [`HOLD`](super::HOLD), though, and a queue of some thousand takes longer than that to
+/// read: they are hidden again, and known by their message ids. A standard queue hides 120,000 messages at most.
 pub(crate) struct Reader<'a> {
     queue: &'a DeadLetterQueue,
     before: Size,
     bound: usize,
     ready: VecDeque<Found>,
     seen: usize,
+    /// Letters that came again since the last new one.
+    repeats: usize,
     /// Letters in hand: message id to latest receipt.
     held: HashMap<String, String>,
     deleted: HashSet<String>,
@@ -38,6 +48,7 @@ impl<'a> Reader<'a> {
             bound,
             ready: VecDeque::new(),
             seen: 0,
+            repeats: 0,
             held: HashMap::new(),
             deleted: HashSet::new(),
             end: None,
@@ -54,6 +65,9 @@ impl<'a> Reader<'a> {
                 }
                 self.seen += 1;
                 return Ok(Some(found));
+            }
+            if self.end.is_none() && self.queue.is_stopped() {
+                self.end = Some(End::Stopped);
             }
             if self.end.is_some() {
                 return Ok(None);
@@ -79,8 +93,16 @@ impl<'a> Reader<'a> {
                     // A queue may hand out what was deleted, rarely: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>.
                     self.queue.delete(&found.receipt).await?;
                 } else if self.held.insert(found.message_id.clone(), found.receipt.clone()).is_none() {
+                    self.repeats = 0;
                     self.ready.push_back(found);
+                } else {
+                    self.repeats += 1;
                 }
+            }
+            // Letters come back as long as this goes on, so the queue need never look empty. Once as many came again as
+            // are in hand, with no new one among them, there is none left.
+            if self.repeats >= self.held.len().max(ENOUGH) {
+                self.end = Some(End::Round);
             }
         }
     }
@@ -113,7 +135,7 @@ impl<'a> Reader<'a> {
     /// Why there may be letters it did not hand out; `None` when it saw all.
     pub(crate) fn unseen(&self) -> Option<String> {
         let about = self.before;
-        if self.end != Some(End::Empty) {
+        if !matches!(self.end, Some(End::Empty | End::Round)) {
             Some(format!("stopped after {} of about {}", self.seen, about.total()))
         } else if about.hidden > 0 {
             Some(format!("{} in other hands just now (another reader, or a run that was killed)", about.hidden))

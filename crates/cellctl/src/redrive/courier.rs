@@ -8,6 +8,7 @@ use cellstack_core::cell_table::{key, number};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::OPERATION_TIMEOUT;
+use cellstack_core::message::deduplication_id;
 use cellstack_core::transaction::{cancellation, is_refused};
 use cellstack_core::{Epoch, EventRecord, EventStatus, Message};
 
@@ -20,8 +21,8 @@ pub(super) enum Held {
     Nothing,
     Record {
         record: Box<EventRecord>,
-        /// For which redrive it was set back last.
-        reopened: u32,
+        /// The redrive it was prepared for last.
+        redrives: u32,
     },
     Unreadable(String),
 }
@@ -40,50 +41,63 @@ pub(super) async fn look(estate: &Estate, table: &str, subject: &Subject) -> Res
     Ok(match answer.item {
         None => Held::Nothing,
         Some(item) => {
-            let reopened = item.get(REDRIVES).and_then(|count| count.as_n().ok()).and_then(|count| count.parse().ok());
+            let redrives = item.get(REDRIVES).and_then(|count| count.as_n().ok()).and_then(|count| count.parse().ok());
             match serde_dynamo::from_item(item) {
-                Ok(record) => Held::Record { record: Box::new(record), reopened: reopened.unwrap_or_default() },
+                Ok(record) => Held::Record { record: Box::new(record), redrives: redrives.unwrap_or_default() },
                 Err(error) => Held::Unreadable(error.to_string()),
             }
         }
     })
 }
 
-/// How setting an event back ended.
+/// How preparing an event ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reopened {
-    /// It is `accepted` again.
+pub(super) enum Prepared {
+    /// It is `accepted`, and its message may be sent.
     Yes,
-    /// It is not `failed` any more: look again.
+    /// It has another status by now: look again.
     Changed,
     /// The fence does not let it.
     Fenced,
 }
 
-/// Sets a `failed` event back to `accepted`. The fence is checked in the same transaction: a move that has copied the
-/// event as `failed` must not find it changed behind its back. The item says for which redrive it was set back.
-pub(super) async fn reopen(
+/// Where an event is changed, and under which fence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) epoch: Epoch,
+    pub(super) fence: FenceState,
+}
+
+/// The attribute in which a consumer counts its tries of an event.
+const TRIES: &str = "tries";
+
+/// Makes an event ready to be sent: `accepted`, with no tries used up, and with the number of the redrive on its item. The
+/// fence is checked in the same transaction: a move that has copied the event must not find it changed behind its back.
+pub(super) async fn prepare(
     estate: &Estate,
-    cell: &Cell,
-    epoch: Epoch,
+    ground: Ground<'_>,
     subject: &Subject,
-    redrives: u32,
-) -> Result<Reopened, AwsFailure> {
-    const WHAT: &str = "set an event back to accepted";
+    status: EventStatus,
+    redrive: u32,
+) -> Result<Prepared, AwsFailure> {
+    const WHAT: &str = "prepare an event";
     let unbuilt = |error: aws_sdk_dynamodb::error::BuildError| AwsFailure::unreadable(WHAT, error.to_string());
-    let fence = fence::check(&cell.table, &subject.tenant, subject.event, epoch, FenceState::Open).map_err(unbuilt)?;
-    let status = |status: EventStatus| AttributeValue::S(status.as_str().to_owned());
+    let Ground { cell, epoch, fence } = ground;
+    let fence = fence::check(&cell.table, &subject.tenant, subject.event, epoch, fence).map_err(unbuilt)?;
+    let text = |status: EventStatus| AttributeValue::S(status.as_str().to_owned());
     let event = Update::builder()
         .table_name(&cell.table)
         .set_key(Some(key(&subject.tenant, EventKey(subject.event).to_string())))
-        .update_expression("SET #status = :accepted, #redrives = :redrives REMOVE #error")
-        .condition_expression("#status = :failed")
+        .update_expression("SET #status = :accepted, #redrives = :redrive REMOVE #error, #tries")
+        .condition_expression("#status = :status")
         .expression_attribute_names("#status", "status")
         .expression_attribute_names("#error", "error")
-        .expression_attribute_values(":accepted", status(EventStatus::Accepted))
         .expression_attribute_names("#redrives", REDRIVES)
-        .expression_attribute_values(":redrives", number(redrives.into()))
-        .expression_attribute_values(":failed", status(EventStatus::Failed))
+        .expression_attribute_names("#tries", TRIES)
+        .expression_attribute_values(":accepted", text(EventStatus::Accepted))
+        .expression_attribute_values(":status", text(status))
+        .expression_attribute_values(":redrive", number(redrive.into()))
         .build()
         .map_err(unbuilt)?;
     let actions = vec![
@@ -93,10 +107,10 @@ pub(super) async fn reopen(
     let mut backoff = Backoff::within(OPERATION_TIMEOUT);
     loop {
         let sent = estate.dynamodb.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
-        let Err(error) = sent else { return Ok(Reopened::Yes) };
+        let Err(error) = sent else { return Ok(Prepared::Yes) };
         match cancellation(&error) {
-            Some([fence, ..]) if is_refused(fence) => return Ok(Reopened::Fenced),
-            Some([_, event]) if is_refused(event) => return Ok(Reopened::Changed),
+            Some([fence, ..]) if is_refused(fence) => return Ok(Prepared::Fenced),
+            Some([_, event]) if is_refused(event) => return Ok(Prepared::Changed),
             // A conflict or a throttle: neither says anything of the event.
             Some(_) if backoff.pause().await => {}
             _ => return Err(AwsFailure::of(WHAT, error)),
@@ -125,7 +139,7 @@ pub(super) async fn send(estate: &Estate, cell: &Cell, message: &Message, redriv
         // a run that is run again.
         request = request
             .message_group_id(message.tenant.as_str())
-            .message_deduplication_id(format!("{}-{redrives}", message.id));
+            .message_deduplication_id(format!("{}-{redrives}", deduplication_id(&message.tenant, message.id)));
     }
     request.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))
 }

@@ -6,15 +6,15 @@ use cellstack_core::{CellId, EventStatus, RouteState, TenantRoute};
 
 use crate::cells::Cell;
 
-/// What the cell that owns the tenant says of the event.
+/// What the cell that has the event, or should have it, says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ItemState {
     /// It holds it.
     Held {
         /// Where the event is in its life.
         status: EventStatus,
-        /// For which redrive it was set back last; 0 if it never was.
-        reopened: u32,
+        /// The redrive it was prepared for last; 0 if it never was.
+        redrives: u32,
     },
     /// It holds something that this program can't read.
     Unreadable(String),
@@ -30,10 +30,13 @@ pub(crate) enum ItemState {
 pub(crate) enum Action {
     /// Nothing is left to do for the event: delete the letter.
     Settle(EventStatus),
-    /// Send the event's message.
-    Send,
-    /// Set the event back to `accepted`, then send its message.
-    ReopenAndSend,
+    /// Prepare the event, then send its message.
+    Send {
+        /// The status it must still have.
+        status: EventStatus,
+        /// Which of its redrives this is, from 1.
+        redrive: u32,
+    },
     /// Leave the letter where it is.
     Leave(Left),
 }
@@ -41,8 +44,8 @@ pub(crate) enum Action {
 /// What a letter says that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// How often its event was redriven before it was written.
-    pub(crate) redrives: u32,
+    /// How often its event was redriven before it was written; `None` for a stream mapping's note, which can't say it.
+    pub(crate) redrives: Option<u32>,
     /// Whether a consumer wrote it of a refused event not long ago, and so may not have marked the event yet.
     pub(crate) fresh_refusal: bool,
 }
@@ -64,6 +67,8 @@ pub(crate) enum Left {
     StillIn(CellId),
     /// The cell its tenant lives in does not hold the event.
     NotHeld(CellId),
+    /// The tenant's standby, which may hold the event, must not be sent to.
+    StandbyDown(CellId),
     /// The cell holds the event as a standby, until the tenant's own cell is up again.
     OnHold(CellId),
     /// The event's item can't be read.
@@ -94,7 +99,12 @@ impl fmt::Display for Left {
             Self::CellDown(cell) => write!(f, "its tenant's cell {cell} must not be sent to"),
             Self::StillIn(cell) => write!(f, "its tenant moved, its event is still in cell {cell}"),
             Self::NotHeld(cell) => write!(f, "its tenant's cell {cell} does not hold the event"),
-            Self::OnHold(cell) => write!(f, "cell {cell} holds its event as a standby"),
+            Self::StandbyDown(cell) => {
+                write!(f, "its tenant's standby {cell}, which may hold its event, must not be sent to")
+            }
+            Self::OnHold(cell) => {
+                write!(f, "cell {cell} holds its event as a standby: nothing to do until it is carried home")
+            }
             Self::Unreadable(_) => f.write_str("its event's item can't be read"),
             Self::AttemptCap(redrives) => write!(f, "it was redriven {redrives} times (--max-attempts)"),
             Self::BeingMarked => f.write_str("its event was refused just now and is not marked failed yet"),
@@ -118,43 +128,50 @@ impl Left {
     }
 }
 
-/// The cell to send to, by the tenant's entry in the map and the registry's record of the cell it names.
-pub(crate) fn destination(route: Option<TenantRoute>, cell: Option<Cell>) -> Result<(TenantRoute, Cell), Left> {
+/// The route of a tenant that may be sent to.
+pub(crate) fn route(route: Option<TenantRoute>) -> Result<TenantRoute, Left> {
     let route = route.ok_or(Left::UnknownTenant)?;
-    if route.state != RouteState::Active {
-        return Err(Left::Changing(route.state));
-    }
-    let cell = cell.ok_or_else(|| Left::UnknownCell(route.cell_id.clone()))?;
-    if !cell.status.serves() {
-        return Err(Left::CellDown(cell.id));
-    }
-    Ok((route, cell))
+    if route.state == RouteState::Active { Ok(route) } else { Err(Left::Changing(route.state)) }
 }
 
-/// What to do about an event whose tenant lives in `cell`.
+/// A tenant's cell, by the registry's record of it, if it may be sent to.
+pub(crate) fn usable(id: &CellId, cell: Option<Cell>) -> Result<Cell, Left> {
+    let cell = cell.ok_or_else(|| Left::UnknownCell(id.clone()))?;
+    if cell.status.serves() { Ok(cell) } else { Err(Left::CellDown(cell.id)) }
+}
+
+/// What to do about an event that `cell` has, or should have.
 pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts: u32) -> Action {
-    let action = match item {
-        ItemState::Held { status: status @ (EventStatus::Processed | EventStatus::Carried), .. } => {
-            return Action::Settle(status);
-        }
-        // A consumer writes the letter first and marks the event after. What is sent in between finds a failed event,
-        // counts as done, and has no letter any more. An event that a killed run has set back looks the same, but for
-        // the redrive it was set back for.
-        ItemState::Held { status: EventStatus::Accepted, reopened }
-            if claim.fresh_refusal && reopened <= claim.redrives =>
-        {
-            return Action::Leave(Left::BeingMarked);
-        }
-        ItemState::Held { status: EventStatus::Failed, .. } => Action::ReopenAndSend,
-        ItemState::Held { status: EventStatus::Accepted, .. } => Action::Send,
+    let (status, on_item) = match item {
+        ItemState::Held { status, redrives } => (status, redrives),
         ItemState::Unreadable(detail) => return Action::Leave(Left::Unreadable(detail)),
-        ItemState::Held { status: EventStatus::Held, .. } => return Action::Leave(Left::OnHold(cell.clone())),
         ItemState::Absent { elsewhere: Some(other) } => return Action::Leave(Left::StillIn(other)),
         ItemState::Absent { elsewhere: None } => return Action::Leave(Left::NotHeld(cell.clone())),
     };
+    let redrive = match status {
+        EventStatus::Processed | EventStatus::Carried => return Action::Settle(status),
+        EventStatus::Held => return Action::Leave(Left::OnHold(cell.clone())),
+        // A consumer writes the letter first and marks the event after. What is sent in between finds a failed event,
+        // counts as done, and has no letter any more. An event that a killed run has prepared looks the same, but for
+        // the redrive it was prepared for.
+        EventStatus::Accepted if claim.fresh_refusal && on_item <= claim.redrives.unwrap_or_default() => {
+            return Action::Leave(Left::BeingMarked);
+        }
+        EventStatus::Accepted => next(on_item, claim.redrives),
+        // It has failed since it was prepared: that redrive is used up.
+        EventStatus::Failed => on_item.max(claim.redrives.unwrap_or_default()) + 1,
+    };
     // The cap bounds what is sent. A letter that needs no sending is settled however often it came.
-    let redrives = claim.redrives;
-    if redrives >= max_attempts { Action::Leave(Left::AttemptCap(redrives)) } else { action }
+    if redrive > max_attempts { Action::Leave(Left::AttemptCap(redrive - 1)) } else { Action::Send { status, redrive } }
+}
+
+/// The redrive to come of an event that is still `accepted`.
+///
+/// A run that was killed between preparing an event and deleting its letter has left its number on the item. Run again it
+/// takes the same number, so that a FIFO queue counts the two messages as one. A note has no count of its own: there the
+/// item alone says how often it was tried, killed runs included.
+fn next(on_item: u32, claimed: Option<u32>) -> u32 {
+    claimed.map_or(on_item + 1, |redrives| on_item.max(redrives + 1))
 }
 
 #[cfg(test)]
@@ -168,7 +185,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn route(state: RouteState) -> Option<TenantRoute> {
+    fn entry(state: RouteState) -> Option<TenantRoute> {
         let (tenant_id, cell_id) = ("acme".parse().unwrap(), id("beta"));
         Some(TenantRoute { tenant_id, cell_id, epoch: Epoch(2), state, standby_cell_id: None })
     }
@@ -182,26 +199,25 @@ mod tests {
     #[test]
     fn a_letter_goes_to_the_current_owner_while_that_may_be_sent_to() {
         for status in [CellStatus::Active, CellStatus::Full, CellStatus::Draining] {
-            let (route, cell) = destination(route(RouteState::Active), cell(status)).unwrap();
-            assert_eq!((route.epoch, cell.id), (Epoch(2), id("beta")));
+            assert_eq!(usable(&id("beta"), cell(status)).unwrap().id, id("beta"));
         }
-        let left = |route, cell| destination(route, cell).unwrap_err();
-        assert_eq!(left(None, None), Left::UnknownTenant);
+        assert_eq!(route(entry(RouteState::Active)).unwrap().epoch, Epoch(2));
+        assert_eq!(route(None).unwrap_err(), Left::UnknownTenant);
         for state in [RouteState::Moving, RouteState::Fenced] {
-            assert_eq!(left(route(state), cell(CellStatus::Active)), Left::Changing(state));
+            assert_eq!(route(entry(state)).unwrap_err(), Left::Changing(state));
         }
-        assert_eq!(left(route(RouteState::Active), None), Left::UnknownCell(id("beta")));
-        for status in [CellStatus::Down, CellStatus::Retired] {
-            assert_eq!(left(route(RouteState::Active), cell(status)), Left::CellDown(id("beta")));
+        assert_eq!(usable(&id("beta"), None).unwrap_err(), Left::UnknownCell(id("beta")));
+        for status in [CellStatus::Down, CellStatus::Recovering, CellStatus::Retired] {
+            assert_eq!(usable(&id("beta"), cell(status)).unwrap_err(), Left::CellDown(id("beta")));
         }
     }
 
     const fn held(status: EventStatus) -> ItemState {
-        ItemState::Held { status, reopened: 0 }
+        ItemState::Held { status, redrives: 0 }
     }
 
     fn decided(item: ItemState, redrives: u32) -> Action {
-        decide(&id("beta"), item, Claim { redrives, fresh_refusal: false }, 3)
+        decide(&id("beta"), item, Claim { redrives: Some(redrives), fresh_refusal: false }, 3)
     }
 
     #[test]
@@ -211,8 +227,9 @@ mod tests {
                 assert_eq!(decided(held(status), redrives), Action::Settle(status));
             }
         }
-        assert_eq!(decided(held(EventStatus::Accepted), 0), Action::Send);
-        assert_eq!(decided(held(EventStatus::Failed), 2), Action::ReopenAndSend);
+        for (status, redrives) in [(EventStatus::Accepted, 0), (EventStatus::Failed, 2)] {
+            assert_eq!(decided(held(status), redrives), Action::Send { status, redrive: redrives + 1 });
+        }
         let leave = |item| match decided(item, 0) {
             Action::Leave(left) => left,
             action => panic!("{action:?}"),
@@ -220,6 +237,7 @@ mod tests {
         assert_eq!(leave(ItemState::Absent { elsewhere: None }), Left::NotHeld(id("beta")));
         assert_eq!(leave(ItemState::Absent { elsewhere: Some(id("alpha")) }), Left::StillIn(id("alpha")));
         assert_eq!(leave(ItemState::Unreadable("x".into())), Left::Unreadable("x".into()));
+        assert_eq!(leave(held(EventStatus::Held)), Left::OnHold(id("beta")));
     }
 
     #[test]
@@ -232,15 +250,44 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_is_not_marked_yet_waits_and_one_that_a_killed_run_has_set_back_does_not() {
-        let decided = |status, reopened, fresh_refusal| {
-            decide(&id("beta"), ItemState::Held { status, reopened }, Claim { redrives: 1, fresh_refusal }, 3)
+    fn redrives_of_an_event_that_only_a_note_knows_are_counted_on_its_item() {
+        let decided = |redrives| {
+            let item = ItemState::Held { status: EventStatus::Accepted, redrives };
+            decide(&id("beta"), item, Claim { redrives: None, fresh_refusal: false }, 3)
         };
-        for reopened in [0, 1] {
-            assert_eq!(decided(EventStatus::Accepted, reopened, true), Action::Leave(Left::BeingMarked));
-            assert_eq!(decided(EventStatus::Accepted, reopened, false), Action::Send);
+        for redrives in 0..3 {
+            assert_eq!(decided(redrives), Action::Send { status: EventStatus::Accepted, redrive: redrives + 1 });
         }
-        assert_eq!(decided(EventStatus::Accepted, 2, true), Action::Send);
-        assert_eq!(decided(EventStatus::Failed, 1, true), Action::ReopenAndSend);
+        assert_eq!(decided(3), Action::Leave(Left::AttemptCap(3)));
+    }
+
+    #[test]
+    fn a_run_that_is_run_again_takes_the_number_that_the_killed_one_took() {
+        let decided = |status, redrives| {
+            decide(
+                &id("beta"),
+                ItemState::Held { status, redrives },
+                Claim { redrives: Some(1), fresh_refusal: false },
+                9,
+            )
+        };
+        let (accepted, failed) = (EventStatus::Accepted, EventStatus::Failed);
+        assert_eq!(decided(accepted, 2), Action::Send { status: accepted, redrive: 2 }, "prepared, and not sent");
+        assert_eq!(decided(failed, 2), Action::Send { status: failed, redrive: 3 }, "sent, and failed since");
+        assert_eq!(decided(accepted, 0), Action::Send { status: accepted, redrive: 2 });
+    }
+
+    #[test]
+    fn a_refusal_that_is_not_marked_yet_waits_and_one_that_a_killed_run_has_prepared_does_not() {
+        let decided = |status, redrives, fresh_refusal| {
+            let claim = Claim { redrives: Some(1), fresh_refusal };
+            decide(&id("beta"), ItemState::Held { status, redrives }, claim, 3)
+        };
+        for redrives in [0, 1] {
+            assert_eq!(decided(EventStatus::Accepted, redrives, true), Action::Leave(Left::BeingMarked));
+            assert!(matches!(decided(EventStatus::Accepted, redrives, false), Action::Send { .. }));
+        }
+        assert!(matches!(decided(EventStatus::Accepted, 2, true), Action::Send { .. }));
+        assert!(matches!(decided(EventStatus::Failed, 1, true), Action::Send { .. }));
     }
 }

@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use cellstack_core::aws::AwsFailure;
 use cellstack_core::dead_letter::Reason;
 use cellstack_core::event::rfc3339;
+use cellstack_core::fence::FenceState;
 use cellstack_core::limits::CELL_LEASE;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::tenant_map::TenantMap;
-use cellstack_core::{CellId, EventId, EventRecord, TenantId};
+use cellstack_core::{CellId, EventId, EventRecord, TenantId, TenantRoute};
 use tokio::time::Instant;
 
 use super::compose::compose;
-use super::courier::{Held, Reopened, look, reopen, send};
-use super::decide::{Action, Claim, ItemState, Left, decide, destination};
+use super::courier::{Ground, Held, Prepared, look, prepare, send};
+use super::decide::{Action, Claim, ItemState, Left, decide, route, usable};
 use super::pace::Pace;
 use super::report::Outcome;
 use super::{Rate, Report, Row};
@@ -147,7 +149,10 @@ impl<'a> Redrive<'a> {
             return Ok(Outcome::Left(Left::NamesNoEvent));
         };
         let fresh_refusal = found.letter.reason == Reason::Refused && self.is_fresh(&found.letter.at);
-        let claim = Claim { redrives: found.redrives, fresh_refusal };
+        let claim = Claim { redrives: Some(found.redrives), fresh_refusal };
+        if is_planted(Mutation::LetterDeletedBeforeSent) {
+            reader.delete(found).await?;
+        }
         let outcome = self.event(subject, &found.cell, claim).await?;
         if !matches!(outcome, Outcome::Left(_)) && !self.limits.dry_run {
             reader.delete(found).await?;
@@ -161,11 +166,11 @@ impl<'a> Redrive<'a> {
         at > rfc3339(self.estate.ambient.wall_ms().saturating_sub(LONGEST_INVOCATION_MS)).as_str()
     }
 
-    /// Brings one event on its way, of which something lies in cell `home`.
+    /// Brings one event on its way, of which something lies in cell `lies_in`.
     pub(super) async fn event(
         &mut self,
         subject: &Subject,
-        home: &CellId,
+        lies_in: &CellId,
         claim: Claim,
     ) -> Result<Outcome, AwsFailure> {
         let name = (subject.tenant.clone(), subject.event);
@@ -173,38 +178,33 @@ impl<'a> Redrive<'a> {
             return Ok(Outcome::Left(Left::SentBefore));
         }
         for _ in 0..MAX_LOOKS {
-            let route = self.map.read(&subject.tenant).await?;
-            let cell = match &route {
-                Some(route) => self.cell(&route.cell_id).await?,
-                None => None,
-            };
-            let (route, cell) = match destination(route, cell) {
-                Ok(destination) => destination,
+            let route = match route(self.map.read(&subject.tenant).await?) {
+                Ok(route) => route,
                 Err(left) => return Ok(Outcome::Left(left)),
             };
-            let (item, record) = self.item(subject, &cell, home).await?;
-            let action = decide(&cell.id, item, claim, self.limits.max_attempts);
-            let record = match (&action, record) {
-                (Action::Settle(status), _) => return Ok(Outcome::Settled(*status)),
-                (Action::Leave(left), _) => return Ok(Outcome::Left(left.clone())),
-                (_, None) => continue,
-                (_, Some(record)) => record,
+            let Located { cell, fence, item, record } = match self.locate(subject, &route, lies_in).await? {
+                Ok(located) => located,
+                Err(left) => return Ok(Outcome::Left(left)),
             };
-            let redrives = claim.redrives + 1;
-            let message = match compose(*record, &cell.id, route.epoch, redrives) {
+            let (status, redrive) = match decide(&cell.id, item, claim, self.limits.max_attempts) {
+                Action::Settle(status) => return Ok(Outcome::Settled(status)),
+                Action::Leave(left) => return Ok(Outcome::Left(left)),
+                Action::Send { status, redrive } => (status, redrive),
+            };
+            let Some(record) = record else { continue };
+            let message = match compose(*record, &cell.id, route.epoch, redrive) {
                 Ok(message) => message,
                 Err(error) => return Ok(Outcome::Left(Left::Unreadable(error.to_string()))),
             };
             if !self.limits.dry_run {
                 self.pace.turn().await;
-                if action == Action::ReopenAndSend {
-                    match reopen(self.estate, &cell, route.epoch, subject, redrives).await? {
-                        Reopened::Yes => {}
-                        Reopened::Changed => continue,
-                        Reopened::Fenced => return Ok(Outcome::Left(Left::Fenced(cell.id))),
-                    }
+                let ground = Ground { cell: &cell, epoch: route.epoch, fence };
+                match prepare(self.estate, ground, subject, status, redrive).await? {
+                    Prepared::Yes => {}
+                    Prepared::Changed => continue,
+                    Prepared::Fenced => return Ok(Outcome::Left(Left::Fenced(cell.id))),
                 }
-                send(self.estate, &cell, &message, redrives).await?;
+                send(self.estate, &cell, &message, redrive).await?;
             }
             self.sent.insert(name);
             return Ok(Outcome::Sent(cell.id));
@@ -212,26 +212,44 @@ impl<'a> Redrive<'a> {
         Ok(Outcome::Left(Left::Failed("its event changed at every look".to_owned())))
     }
 
-    async fn item(
+    /// Finds an event: in its tenant's cell, else in the tenant's standby, which holds it, or processes it where the
+    /// stack is told so. What neither has may have stayed behind where the letter lies.
+    async fn locate(
         &mut self,
         subject: &Subject,
-        cell: &Cell,
-        home: &CellId,
-    ) -> Result<(ItemState, Option<Box<EventRecord>>), AwsFailure> {
-        Ok(match look(self.estate, &cell.table, subject).await? {
-            Held::Record { record, reopened } => (ItemState::Held { status: record.status, reopened }, Some(record)),
-            Held::Unreadable(detail) => (ItemState::Unreadable(detail), None),
-            Held::Nothing => {
-                let mut elsewhere = None;
-                if cell.id != *home
-                    && let Some(other) = self.cell(home).await?
-                    && !matches!(look(self.estate, &other.table, subject).await?, Held::Nothing)
-                {
-                    elsewhere = Some(other.id);
+        route: &TenantRoute,
+        lies_in: &CellId,
+    ) -> Result<Result<Located, Left>, AwsFailure> {
+        let home = usable(&route.cell_id, self.cell(&route.cell_id).await?);
+        if let Ok(home) = &home
+            && let Some(located) = Located::of(home, FenceState::Open, look(self.estate, &home.table, subject).await?)
+        {
+            return Ok(Ok(located));
+        }
+        let mut standby_left = None;
+        if let Some(id) = &route.standby_cell_id {
+            match usable(id, self.cell(id).await?) {
+                Ok(standby) => {
+                    let held = look(self.estate, &standby.table, subject).await?;
+                    if let Some(located) = Located::of(&standby, FenceState::Standby, held) {
+                        return Ok(Ok(located));
+                    }
                 }
-                (ItemState::Absent { elsewhere }, None)
+                Err(_) => standby_left = Some(Left::StandbyDown(id.clone())),
             }
-        })
+        }
+        let home = match (home, standby_left) {
+            (Ok(home), None) => home,
+            (Err(left), _) | (_, Some(left)) => return Ok(Err(left)),
+        };
+        let mut elsewhere = None;
+        if home.id != *lies_in
+            && let Some(other) = self.cell(lies_in).await?
+            && !matches!(look(self.estate, &other.table, subject).await?, Held::Nothing)
+        {
+            elsewhere = Some(other.id);
+        }
+        Ok(Ok(Located { cell: home, fence: FenceState::Open, item: ItemState::Absent { elsewhere }, record: None }))
     }
 
     /// A cell's record, as old as a router's may be.
@@ -245,5 +263,24 @@ impl<'a> Redrive<'a> {
         let cell = one(self.estate, id).await?;
         self.cells.insert(id.clone(), (read, cell.clone()));
         Ok(cell)
+    }
+}
+
+/// Where an event is, and under which fence it may be changed there.
+struct Located {
+    cell: Cell,
+    fence: FenceState,
+    item: ItemState,
+    record: Option<Box<EventRecord>>,
+}
+
+impl Located {
+    fn of(cell: &Cell, fence: FenceState, held: Held) -> Option<Self> {
+        let (item, record) = match held {
+            Held::Nothing => return None,
+            Held::Record { record, redrives } => (ItemState::Held { status: record.status, redrives }, Some(record)),
+            Held::Unreadable(detail) => (ItemState::Unreadable(detail), None),
+        };
+        Some(Self { cell: cell.clone(), fence, item, record })
     }
 }

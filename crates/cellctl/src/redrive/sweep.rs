@@ -39,7 +39,7 @@ impl Redrive<'_> {
         }
         for note in notes {
             let window = Window::of(&note.letter.original);
-            let claim = Claim { redrives: note.redrives, fresh_refusal: false };
+            let claim = Claim { redrives: None, fresh_refusal: false };
             let (mut sent, mut left) = (0, 0);
             for event in open.iter().filter(|event| window.contains(event.accepted_at)) {
                 if self.is_over() {
@@ -98,7 +98,9 @@ impl Redrive<'_> {
             .items()
             .send();
         let mut open = Vec::new();
-        while let Some(item) = items.next().await {
+        while !self.is_over()
+            && let Some(item) = items.next().await
+        {
             let item = item.map_err(|error| AwsFailure::of(WHAT, error))?;
             let item: Item =
                 serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;

@@ -1,7 +1,10 @@
 //! `ls` and `show`.
 
+use std::time::Duration;
+
 use cellstack_cellctl::Ending;
 use cellstack_core::dead_letter::Reason;
+use cellstack_emulator::{Fault, FaultKind};
 
 use crate::world::World;
 
@@ -58,6 +61,43 @@ async fn ls_says_when_it_could_not_see_all() {
     assert!(ran.data.contains("11"), "{}", ran.data);
 }
 
+/// A queue of two thousand letters, each look at which takes a second: longer than letters stay hidden.
+async fn long_queue() -> World {
+    let world = World::new().await;
+    for at in 0..2_000 {
+        world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
+    }
+    let slow = FaultKind::Latency(Duration::from_secs(1));
+    world.stack.aws().faults().inject(Fault::new("SQS", "ReceiveMessage", slow).on(DLQ));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn ls_ends_although_letters_come_back_while_it_reads() {
+    let world = long_queue().await;
+    let ls = world.cellctl("dlq ls --cell alpha");
+    let ran = tokio::time::timeout(Duration::from_secs(3_600), ls).await.expect("it ends");
+    let ran = ran.ended(Ending::Done);
+    assert!(ran.data.contains("2000"), "{}", ran.data);
+    assert!(world.all_visible(DLQ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ls_ends_when_somebody_stops_it() {
+    let world = long_queue().await;
+    let estate = world.estate();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        estate.stop().now();
+    };
+    let ls = crate::ran::Ran::of("dlq ls --cell alpha", &estate);
+    let both = futures::future::join(ls, stop);
+    let (ran, ()) = tokio::time::timeout(Duration::from_secs(3_600), both).await.expect("it ends");
+    let ran = ran.ended(Ending::LeftSome);
+    assert!(ran.talk.contains("not all was seen: stopped after 1"), "{}", ran.talk);
+    assert!(world.all_visible(DLQ));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_is_not_registered_is_named_with_those_that_are() {
     let world = World::new().await;
@@ -86,6 +126,6 @@ async fn show_prints_whole_letters_and_filters_them() {
     assert!(ran.data.contains(&id) && ran.data.contains("acme") && !ran.data.contains("amount"), "{}", ran.data);
 
     let ran = world.cellctl("dlq show --cell alpha --limit 1").await.ended(Ending::LeftSome);
-    assert!(ran.talk.contains("there are more than 1 letter: raise --limit"), "{}", ran.talk);
+    assert!(ran.talk.contains("there are more than the 1 letter shown: raise --limit"), "{}", ran.talk);
     assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 2);
 }

@@ -5,7 +5,7 @@ use cellstack_core::Epoch;
 use cellstack_core::backoff::Backoff;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::FENCE_TIMEOUT;
-use cellstack_local::names::{CellNames, registry};
+use cellstack_local::names::{CellNames, registry, tenant_map};
 
 use crate::world::{World, cell, text};
 
@@ -77,4 +77,59 @@ async fn nothing_is_sent_to_a_cell_that_is_down() {
     let ran = world.redrive("").await.ended(Ending::LeftSome);
     assert!(ran.data.contains("its tenant's cell alpha must not be sent to"), "{}", ran.data);
     assert_eq!(world.dead("alpha").len(), 1);
+}
+
+/// Beta stands by for acme, whose cell alpha is marked like this; beta has the event, with this status.
+async fn stand_by(world: &World, id: &str, status: &str, alpha: &str) {
+    let table = CellNames::of(&cell("beta")).table;
+    let key = format!("event#{id}");
+    let mut item = world.item("alpha", "acme", &key).await.unwrap();
+    // As a copy, so that beta's own stream does not publish it; held events it does not publish either.
+    item.insert("status".to_owned(), text(if status == "held" { status } else { "failed" }));
+    world.stack.dynamodb().put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
+    world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "status", text(status)).await;
+    let own = CellNames::of(&cell("alpha")).table;
+    let delete = world.stack.dynamodb().delete_item().table_name(own);
+    delete.key("tenant_id", text("acme")).key("sk", text(&key)).send().await.unwrap();
+    let (client, acme) = (world.stack.dynamodb(), "acme".parse().unwrap());
+    let backoff = Backoff::within(FENCE_TIMEOUT);
+    fence::open(&client, &table, &acme, Epoch(1), FenceState::Standby, backoff).await.unwrap();
+    world.set(&tenant_map(), &[("tenant_id", "acme")], "standby_cell_id", text("beta")).await;
+    world.set(&registry(), &[("pk", "cell#alpha"), ("sk", "state")], "status", text(alpha)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_standby_could_not_process_is_redriven_there() {
+    for (status, alpha) in [("failed", "down"), ("accepted", "down"), ("failed", "active")] {
+        let world = World::new().await;
+        let id = world.poison("acme", 5).await;
+        world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
+        stand_by(&world, &id, status, alpha).await;
+        // The letter of an accepted event is one that does not say "refused": that would be just being marked.
+        let url = world.stack.queue_url("cellstack-cell-alpha-events-dlq").await.unwrap();
+        world.stack.sqs().purge_queue().queue_url(url).send().await.unwrap();
+        let message = world.message("beta", "acme", &id).await;
+        world.put("cellstack-cell-beta-events-dlq", &message).await;
+        world.mend();
+        let ran = world.redrive("").await.ended(Ending::Done);
+        assert!(ran.data.contains("to cell beta"), "{status}, {alpha}: {}", ran.data);
+        world.processed("beta", "acme", &id).await;
+        assert!(world.dead("beta").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_standby_holds_waits_until_it_is_carried_home() {
+    for alpha in ["down", "recovering", "active"] {
+        let world = World::new().await;
+        let id = world.poison("acme", 5).await;
+        world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
+        stand_by(&world, &id, "held", alpha).await;
+        world.mend();
+        let ran = world.redrive("").await.ended(Ending::LeftSome);
+        assert!(ran.data.contains("cell beta holds its event as a standby"), "{alpha}: {}", ran.data);
+        assert!(ran.data.contains("nothing to do until it is carried home"), "{alpha}: {}", ran.data);
+        assert_eq!(world.status("beta", "acme", &id).await, "held");
+        assert_eq!(world.dead("alpha").len(), 1);
+    }
 }

@@ -38,6 +38,36 @@ async fn purge_deletes_what_the_filter_names_and_prints_it_whole() {
     assert!(ran.data.contains("deleted") && world.dead("alpha").is_empty(), "{}", ran.data);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_matches_nothing_says_so_and_ends_3() {
+    let world = World::new().await;
+    world.write_letter(DLQ, Reason::NotHeld, "one").await;
+    for line in ["--because refused", "--because refused --dry-run", "--cell beta"] {
+        let line = format!("dlq purge --reason test --operator test --yes {line}");
+        let ran = world.cellctl(&line).await.ended(Ending::LeftSome);
+        assert!(ran.talk.contains("no letter matches: "), "{}", ran.talk);
+    }
+    assert_eq!(world.dead("alpha").len(), 1);
+    let all = "dlq purge --all --reason test --operator test --yes";
+    world.cellctl(all).await.ended(Ending::Done);
+    world.cellctl(all).await.ended(Ending::Done);
+    assert!(world.dead("alpha").is_empty());
+}
+
+#[test]
+fn purge_wants_a_filter_or_all() {
+    let parsed = |more: &str| {
+        let line = format!("cellctl dlq purge --reason x --operator me --yes {more}");
+        Cli::try_parse_from(line.split_whitespace()).map(drop).map_err(|error| error.kind())
+    };
+    assert_eq!(parsed(""), Err(ErrorKind::MissingRequiredArgument));
+    assert_eq!(parsed("--max 1"), Err(ErrorKind::MissingRequiredArgument));
+    assert_eq!(parsed("--all --cell alpha"), Err(ErrorKind::ArgumentConflict));
+    for more in ["--all", "--cell alpha", "--tenant acme", "--because refused", "--place queue"] {
+        assert_eq!(parsed(more), Ok(()), "{more}");
+    }
+}
+
 #[test]
 fn destructive_verbs_want_a_reason_and_purge_wants_a_yes() {
     let refused = |line: &str| {
@@ -46,8 +76,8 @@ fn destructive_verbs_want_a_reason_and_purge_wants_a_yes() {
         error.to_string()
     };
     assert!(refused("cellctl dlq redrive --operator me").contains("--reason <TEXT>"));
-    assert!(refused("cellctl dlq purge --operator me --yes").contains("--reason <TEXT>"));
-    assert!(refused("cellctl dlq purge --operator me --reason x").contains("--yes"));
+    assert!(refused("cellctl dlq purge --all --operator me --yes").contains("--reason <TEXT>"));
+    assert!(refused("cellctl dlq purge --all --operator me --reason x").contains("--yes"));
     assert!(Cli::try_parse_from(["cellctl", "dlq", "purge", "--operator", "me", "--reason", " ", "--yes"]).is_err());
     assert!(Cli::try_parse_from(["cellctl", "dlq", "redrive", "--operator=me", "--reason=x", "--rate=0"]).is_err());
 }

@@ -218,7 +218,7 @@ async fn a_dry_run_changes_nothing_and_says_the_same() {
     let sends = world.stack.aws().calls("SQS", "SendMessage");
     let ran = world.redrive("--dry-run").await.ended(Ending::Done);
     assert!(ran.talk.starts_with("2 would be sent"), "{}", ran.talk);
-    let purge = world.cellctl("dlq purge --reason test --operator test --dry-run").await.ended(Ending::Done);
+    let purge = world.cellctl("dlq purge --all --reason test --operator test --dry-run").await.ended(Ending::Done);
     assert!(purge.talk.starts_with("2 letters would be deleted"), "{}", purge.talk);
     assert_eq!(state().await, before);
     assert_eq!(world.stack.aws().calls("SQS", "SendMessage"), sends);

@@ -81,3 +81,41 @@ async fn a_record_that_this_build_can_read_is_sent_from_its_item() {
     world.processed("alpha", "acme", &id).await;
     assert!(world.bodies(DLQ).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_only_notes_know_is_not_redriven_for_ever() {
+    let world = World::new().await;
+    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    let id = world.post("acme", "fine", 1).await;
+    tokio::time::sleep(STREAM_RECORD_AGE).await;
+    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
+    world.stack.aws().faults().remove(fault);
+    let note = world.bodies(DLQ).remove(0);
+    // The event never arrives, so that it is still accepted when the next note is swept.
+    let lost = world.stack.aws().faults().inject(Fault::new("Lambda", "Invoke", FaultKind::Throttle));
+    for _ in 0..2 {
+        let ran = world.redrive("--place stream --max-attempts 2").await.ended(Ending::Done);
+        assert!(ran.talk.starts_with("1 sent"), "{}", ran.talk);
+        world.put(DLQ, &note).await;
+    }
+    let ran = world.redrive("--place stream --max-attempts 2").await.ended(Ending::LeftSome);
+    assert!(ran.data.contains("it was redriven 2 times (--max-attempts)"), "{}", ran.data);
+    assert_eq!(world.bodies(DLQ).len(), 1);
+    world.stack.aws().faults().remove(lost);
+    world.redrive("--place stream --max-attempts 9").await.ended(Ending::Done);
+    world.processed("alpha", "acme", &id).await;
+    assert_eq!(world.sum("alpha", "acme").await, (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redrive_gives_an_event_all_its_tries_again() {
+    let world = World::new().await;
+    let id = world.undelivered(4).await;
+    let key = format!("event#{id}");
+    let table = cellstack_local::names::CellNames::of(&crate::world::cell("alpha")).table;
+    let tries = aws_sdk_dynamodb::types::AttributeValue::N("4".to_owned());
+    world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "tries", tries).await;
+    world.redrive("").await.ended(Ending::Done);
+    world.processed("alpha", "acme", &id).await;
+    assert!(!world.item("alpha", "acme", &key).await.unwrap().contains_key("tries"));
+}

@@ -46,9 +46,15 @@ impl AwsFailure {
             SdkError::ConstructionFailure(_) => FailureKind::Refused,
             _ => FailureKind::Unavailable,
         };
-        let detail = match (error.code(), error.message()) {
-            (Some(code), Some(message)) => format!("{code}: {message}"),
-            (Some(code), None) => code.to_owned(),
+        let detail = match (error.code(), error.message(), &error) {
+            (Some(code), Some(message), _) => format!("{code}: {message}"),
+            (Some(code), None, _) => code.to_owned(),
+            // AWS names every error: this answer is someone else's, and its looks tell whose.
+            (None, _, SdkError::ServiceError(service)) => {
+                let raw = service.raw();
+                let media = raw.headers().get("content-type").unwrap_or("no content type");
+                format!("HTTP {}, {media}", raw.status().as_u16())
+            }
             _ => chain(&error),
         };
         Self { what, kind, code: error.code().map(ToOwned::to_owned), detail }

@@ -61,8 +61,9 @@ fn canceled<'a>(codes: impl Iterator<Item = &'a str>) -> String {
     .to_string()
 }
 
-/// Splits a batch request: what is still asked for, and what comes back unprocessed under its name.
-pub(crate) fn split_batch(operation: &str, body: &str, from: usize) -> Option<(Value, &'static str, Value)> {
+/// Splits a batch request: what is still asked for, and what comes back unprocessed under its name. `failing` are indices
+/// over all tables, ascending.
+pub(crate) fn split_batch(operation: &str, body: &str, failing: &[usize]) -> Option<(Value, &'static str, Value)> {
     let unprocessed_name = match operation {
         "BatchWriteItem" => "UnprocessedItems",
         "BatchGetItem" => "UnprocessedKeys",
@@ -73,29 +74,38 @@ pub(crate) fn split_batch(operation: &str, body: &str, from: usize) -> Option<(V
     let mut unprocessed = serde_json::Map::new();
     let mut index = 0;
     for (table, entries) in tables.iter_mut() {
-        let mut rest = entries.clone();
-        let list = |v: &mut Value| {
-            let list = if v.is_array() { v } else { &mut v["Keys"] };
-            std::mem::take(list.as_array_mut().unwrap_or(&mut Vec::new()))
-        };
-        let all = list(&mut rest);
-        list(entries);
-        let keep = from.saturating_sub(index).min(all.len());
-        index += all.len();
-        let (kept, left) = all.split_at(keep);
-        let put = |v: &mut Value, items: &[Value]| {
-            let list = if v.is_array() { v } else { &mut v["Keys"] };
-            *list = Value::Array(items.to_vec());
-        };
-        put(entries, kept);
+        let (mut kept, mut left) = (Vec::new(), Vec::new());
+        for entry in list_of(entries).as_array_mut().map(std::mem::take).unwrap_or_default() {
+            let side = if failing.binary_search(&index).is_ok() { &mut left } else { &mut kept };
+            side.push(entry);
+            index += 1;
+        }
         if !left.is_empty() {
-            put(&mut rest, left);
+            // With what a read of this table asks for besides its keys.
+            let mut rest = entries.clone();
+            *list_of(&mut rest) = Value::Array(left);
             unprocessed.insert(table.clone(), rest);
         }
+        *list_of(entries) = Value::Array(kept);
     }
-    tables.retain(|_, entries| {
-        let list = if entries.is_array() { &*entries } else { &entries["Keys"] };
-        list.as_array().is_some_and(|list| !list.is_empty())
-    });
+    tables.retain(|_, entries| list_of(entries).as_array().is_some_and(|list| !list.is_empty()));
     Some((request, unprocessed_name, Value::Object(unprocessed)))
+}
+
+/// How many entries a batch request has.
+pub(crate) fn entries_of_batch(operation: &str, body: &str) -> usize {
+    if !matches!(operation, "BatchWriteItem" | "BatchGetItem") {
+        return 0;
+    }
+    let mut request: Value = serde_json::from_str(body).unwrap_or_default();
+    let tables = request["RequestItems"].as_object_mut();
+    tables.into_iter().flatten().map(|(_, entries)| list_of(entries).as_array().map_or(0, Vec::len)).sum()
+}
+
+/// The writes of a table, or the keys of a read of it.
+fn list_of(entries: &mut Value) -> &mut Value {
+    if !entries.is_object() && !entries.is_array() {
+        *entries = json!([]);
+    }
+    if entries.is_array() { entries } else { &mut entries["Keys"] }
 }

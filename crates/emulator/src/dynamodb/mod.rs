@@ -5,13 +5,16 @@
 //! lets a write wake the mappings of its table.
 
 mod canonical;
+mod conflict;
 mod fault;
+mod keys;
 mod ops;
 mod store;
 pub(crate) mod streams;
 mod streams_api;
 mod tokens;
+mod transaction;
 
-pub(crate) use fault::{apply as apply_fault, split_batch};
-pub(crate) use store::DynamoDb;
+pub(crate) use fault::{apply as apply_fault, entries_of_batch, split_batch};
+pub(crate) use store::{DynamoDb, Refusal};
 pub(crate) use streams::{Record, Shard};

@@ -23,6 +23,32 @@ pub(super) fn writes(operation: &str) -> bool {
     )
 }
 
+/// Whether an operation is one of those emulated.
+pub(super) fn is_known(operation: &str) -> bool {
+    matches!(
+        operation,
+        "GetItem"
+            | "Query"
+            | "Scan"
+            | "BatchGetItem"
+            | "TransactGetItems"
+            | "CreateTable"
+            | "DeleteTable"
+            | "DescribeTable"
+            | "UpdateTable"
+            | "ListTables"
+            | "UpdateTimeToLive"
+            | "DescribeTimeToLive"
+            | "TagResource"
+            | "UntagResource"
+            | "ListTagsOfResource"
+            | "ListStreams"
+            | "DescribeStream"
+            | "GetShardIterator"
+            | "GetRecords"
+    ) || writes(operation)
+}
+
 /// Whether an answer can hold ARNs, in which dynoxide's region has to be replaced.
 pub(super) fn answers_with_arns(operation: &str) -> bool {
     matches!(
@@ -62,7 +88,7 @@ pub(super) fn run(storage: &Storage, vectors: &VectorIndexLifecycle, operation: 
         "BatchExecuteStatement" => run!(batch_execute_statement),
         "ExecuteTransaction" => run!(execute_transaction),
         "ListStreams" => run!(list_streams),
-        _ => Err(DynoxideError::SerializationException(format!("UnknownOperationException: {operation}"))),
+        _ => Err(DynoxideError::ValidationException(format!("{operation} is not emulated"))),
     }
 }
 

@@ -6,10 +6,14 @@ use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
 use dynoxide::storage::Storage;
 use dynoxide::{DynoxideError, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::conflict::{Meeting, meet};
+use super::keys::{KeyNames, key_names};
 use super::ops;
-use super::streams::{Change, Shard, Shards};
+use super::streams::{Change, Shard, Stream, Streams};
 use super::tokens::{Seen, Tokened, Tokens};
+use super::transaction::Locks;
 use crate::context::{Context, lock};
 
 /// What dynoxide writes in every ARN.
@@ -24,14 +28,36 @@ pub(crate) struct DynamoDb {
     arn_prefix: String,
     /// Records a mapping has passed are dropped beyond this many.
     keep_records: usize,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 pub(super) struct State {
     pub(super) storage: Storage,
+    pub(super) key_names: KeyNames,
+    pub(super) locks: Locks,
     vectors: VectorIndexLifecycle,
     tokens: Tokens,
-    shards: Shards,
+    streams: Streams,
+}
+
+impl State {
+    /// Whether a token came before within its time, with whatever request.
+    pub(super) fn is_remembered(&mut self, token: &str, request: &Tokened<'_>, now: u64) -> bool {
+        !matches!(self.tokens.look_up(token, request.hash(), now), Seen::Never)
+    }
+}
+
+/// Status and body of an error.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl From<DynoxideError> for Refusal {
+    fn from(error: DynoxideError) -> Self {
+        Self { status: error.status_code(), body: error.to_json() }
+    }
 }
 
 impl DynamoDb {
@@ -43,21 +69,68 @@ impl DynamoDb {
             keep_records,
             state: Mutex::new(State {
                 storage,
+                key_names: KeyNames::default(),
+                locks: Locks::default(),
                 vectors: VectorIndexLifecycle::new(),
                 tokens: Tokens::default(),
-                shards: Shards::new(),
+                streams: Streams::new(),
             }),
         })
     }
 
-    /// Runs one operation; the answer is the JSON body.
-    pub(crate) fn call(&self, operation: &str, body: &str) -> Result<String> {
+    /// Runs one operation; the answer is the JSON body. A transaction takes its time, all else none.
+    pub(crate) async fn call(&self, operation: &str, body: &str) -> std::result::Result<String, Refusal> {
+        if operation == "TransactWriteItems"
+            && let Some(time) = self.context.disorder.transaction_time()
+        {
+            return self.transact_for(body, time).await;
+        }
         let mut state = lock(&self.state);
+        if state.locks.is_empty() {
+            return self.run_now(&mut state, operation, body);
+        }
+        match meet(&mut state, operation, body) {
+            Meeting::Clear => self.run_now(&mut state, operation, body),
+            Meeting::Refused(status, body) => Err(Refusal { status, body }),
+            Meeting::InPart(request, name, unprocessed) => {
+                let rest = request.to_string();
+                let answer = if is_empty(&request) { "{}".into() } else { self.run_now(&mut state, operation, &rest)? };
+                Ok(with_unprocessed(&answer, name, unprocessed))
+            }
+        }
+    }
+
+    /// Runs what is left of a batch, and answers the rest as unprocessed.
+    pub(crate) async fn call_in_part(
+        &self,
+        operation: &str,
+        request: &Value,
+        name: &'static str,
+        unprocessed: Value,
+    ) -> std::result::Result<String, Refusal> {
+        let answer = if is_empty(request) { "{}".into() } else { self.call(operation, &request.to_string()).await? };
+        Ok(with_unprocessed(&answer, name, unprocessed))
+    }
+
+    /// Runs one operation at once, whatever is locked.
+    pub(super) fn run_now(
+        &self,
+        state: &mut State,
+        operation: &str,
+        body: &str,
+    ) -> std::result::Result<String, Refusal> {
+        if !ops::is_known(operation) {
+            return Err(Refusal { status: 400, body: crate::refusal::unknown_dynamodb(operation) });
+        }
+        self.run(state, operation, body).map_err(Refusal::from)
+    }
+
+    fn run(&self, state: &mut State, operation: &str, body: &str) -> Result<String> {
         let answer = match operation {
-            "TransactWriteItems" => self.transact(&mut state, body),
-            "DescribeStream" => self.describe_stream(&mut state, body),
-            "GetShardIterator" => self.get_shard_iterator(&mut state, body),
-            "GetRecords" => self.get_records(&mut state, body),
+            "TransactWriteItems" => self.transact(state, body),
+            "DescribeStream" => self.describe_stream(state, body),
+            "GetShardIterator" => self.get_shard_iterator(state, body),
+            "GetRecords" => self.get_records(state, body),
             _ => {
                 // Tables whose stream is described under our ARN are asked for under it, too.
                 let asks_with_arn = operation.ends_with("Resource");
@@ -66,7 +139,7 @@ impl DynamoDb {
             }
         };
         if ops::writes(operation) {
-            self.drain(&mut state)?;
+            self.drain(state)?;
         }
         // A table that goes, or whose stream is switched, ends the stream it had.
         let ends_stream =
@@ -78,8 +151,9 @@ impl DynamoDb {
                 name: String,
             }
             let table: Table = ops::read(body)?;
-            if let Some(shard) = state.shards.remove(&table.name) {
-                shard.close();
+            state.key_names.forget(&table.name);
+            if let Some(stream) = state.streams.remove(&table.name) {
+                stream.close();
             }
         }
         if ops::answers_with_arns(operation) {
@@ -97,9 +171,9 @@ impl DynamoDb {
     }
 
     /// The stream of a table, by the table's name or the stream's ARN.
-    pub(crate) fn shard(&self, table: &str) -> Result<Arc<Shard>> {
+    pub(crate) fn stream(&self, table: &str) -> Result<Arc<Stream>> {
         let name = table.split('/').nth(1).unwrap_or(table);
-        self.shard_of(&mut lock(&self.state), name)
+        self.stream_of(&mut lock(&self.state), name)
     }
 
     fn transact(&self, state: &mut State, body: &str) -> Result<String> {
@@ -150,11 +224,12 @@ impl DynamoDb {
             if is_no_change(&change) {
                 continue;
             }
-            let shard = self.shard_of(state, &change.table)?;
+            let stream = self.stream_of(state, &change.table)?;
+            let shard = stream.shard_for(&change.keys);
             let event_id = format!("{:016x}{:016x}", self.context.random(), self.context.random());
             shard.append(&change, &event_id, now, self.keep_records);
-            if !woken.iter().any(|w| Arc::ptr_eq(w, &shard)) {
-                woken.push(shard);
+            if !woken.iter().any(|w| Arc::ptr_eq(w, shard)) {
+                woken.push(shard.clone());
             }
         }
         for shard in woken {
@@ -163,9 +238,9 @@ impl DynamoDb {
         Ok(())
     }
 
-    pub(super) fn shard_of(&self, state: &mut State, table: &str) -> Result<Arc<Shard>> {
-        if let Some(shard) = state.shards.get(table) {
-            return Ok(shard.clone());
+    pub(super) fn stream_of(&self, state: &mut State, table: &str) -> Result<Arc<Stream>> {
+        if let Some(stream) = state.streams.get(table) {
+            return Ok(stream.clone());
         }
         let meta = state
             .storage
@@ -173,16 +248,38 @@ impl DynamoDb {
             .filter(|meta| meta.stream_enabled)
             .ok_or_else(|| not_found(table))?;
         let label = meta.stream_label.unwrap_or_default();
-        let shard = Arc::new(Shard::new(
+        let partition_key = key_names(state, table)?.and_then(|names| names.first()).cloned().unwrap_or_default();
+        let stream = Arc::new(Stream::new(
             table,
-            format!("{}table/{table}/stream/{label}", self.arn_prefix),
-            meta.stream_view_type.unwrap_or_else(|| "NEW_AND_OLD_IMAGES".into()),
-            self.context.region.clone(),
+            &format!("{}table/{table}/stream/{label}", self.arn_prefix),
+            &meta.stream_view_type.unwrap_or_else(|| "NEW_AND_OLD_IMAGES".into()),
+            &self.context.region,
+            partition_key,
+            self.context.disorder.settings.stream_shards,
             self.context.clock.ms(),
         ));
-        state.shards.insert(table.to_string(), shard.clone());
-        Ok(shard)
+        state.streams.insert(table.to_string(), stream.clone());
+        Ok(stream)
     }
+}
+
+/// Whether nothing is left of a batch.
+fn is_empty(batch: &Value) -> bool {
+    batch["RequestItems"].as_object().is_none_or(serde_json::Map::is_empty)
+}
+
+/// An answer to part of a batch, with what was not done added to what it names already.
+fn with_unprocessed(answer: &str, name: &str, unprocessed: Value) -> String {
+    let mut answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let Value::Object(more) = unprocessed else { return answer.to_string() };
+    for (table, entries) in more {
+        let known = &mut answer[name][table];
+        match (known.as_array_mut(), entries) {
+            (Some(known), Value::Array(entries)) => known.extend(entries),
+            (_, entries) => *known = entries,
+        }
+    }
+    answer.to_string()
 }
 
 /// A write that leaves an item as it was makes no stream record on AWS; the engine records it.

@@ -1,4 +1,4 @@
-//! Stream records of a table, newest last, one shard a table.
+//! Stream records of a table, newest last in each of its shards.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>
 
@@ -69,11 +69,72 @@ pub(super) struct Change {
 }
 
 /// The stream of one table.
+pub(crate) struct Stream {
+    pub(crate) table: Arc<str>,
+    partition_key: String,
+    /// Never empty, ordered by their ids.
+    pub(crate) shards: Vec<Arc<Shard>>,
+}
+
+impl Stream {
+    pub(super) fn new(
+        table: &str,
+        arn: &str,
+        view_type: &str,
+        region: &str,
+        partition_key: String,
+        shards: usize,
+        now: u64,
+    ) -> Self {
+        // Grows with time, so that a table made again under the same name does not reissue numbers.
+        let last = Arc::new(AtomicU64::new(now * 1000));
+        let table: Arc<str> = table.into();
+        let shard = |number| Shard {
+            number,
+            table: table.clone(),
+            stream_arn: arn.into(),
+            view_type: view_type.into(),
+            region: region.into(),
+            last: last.clone(),
+            log: Mutex::default(),
+            changed: Notify::new(),
+        };
+        let shards = (0..shards.max(1)).map(|number| Arc::new(shard(number))).collect();
+        Self { table, partition_key, shards }
+    }
+
+    /// The shard of a change: all items with the same partition key share one, which keeps their order.
+    pub(super) fn shard_for(&self, keys: &str) -> &Arc<Shard> {
+        if let [only] = &*self.shards {
+            return only;
+        }
+        let keys: serde_json::Value = serde_json::from_str(keys).unwrap_or_default();
+        let hash = canonical_hash(&keys[&self.partition_key].to_string());
+        &self.shards[(hash % self.shards.len() as u64) as usize]
+    }
+
+    /// Sequence number of the newest record.
+    pub(crate) fn last(&self) -> u64 {
+        self.shards[0].last()
+    }
+
+    pub(super) fn close(&self) {
+        for shard in &self.shards {
+            shard.close();
+        }
+    }
+}
+
+/// One shard of a table's stream.
 pub(crate) struct Shard {
+    number: usize,
     pub(crate) table: Arc<str>,
     pub(crate) stream_arn: Arc<str>,
-    pub(crate) view_type: String,
+    view_type: String,
     region: String,
+    /// Sequence number of the stream's newest record, or where the next one continues. Shared by its shards, so that no
+    /// number comes twice.
+    last: Arc<AtomicU64>,
     log: Mutex<Log>,
     /// Tells readers of new records, or that the table is gone.
     pub(crate) changed: Notify,
@@ -88,40 +149,22 @@ impl std::fmt::Debug for Shard {
 #[derive(Default)]
 struct Log {
     records: VecDeque<Arc<Record>>,
-    /// Sequence of the newest record, or where the next one continues.
-    last: u64,
     closed: bool,
     /// How far each mapping has come; those of dropped mappings go.
     readers: Vec<Weak<AtomicU64>>,
 }
 
 impl Shard {
-    pub(crate) fn new(table: &str, stream_arn: String, view_type: String, region: String, now: u64) -> Self {
-        let log = Log {
-            // Grows with time, so that a table made again under the same name does not reissue numbers.
-            last: now * 1000,
-            ..Log::default()
-        };
-        Self {
-            table: table.into(),
-            stream_arn: stream_arn.into(),
-            view_type,
-            region,
-            log: Mutex::new(log),
-            changed: Notify::new(),
-        }
-    }
-
     pub(crate) fn id(&self) -> String {
         // AWS: shardId-<20 digits>-<8 hex digits>.
-        format!("shardId-00000001763600000000-{:08x}", canonical_hash(&self.stream_arn) as u32)
+        let time = 1_763_600_000_000 + self.number;
+        format!("shardId-{time:020}-{:08x}", canonical_hash(&self.stream_arn) as u32)
     }
 
     /// Appends under the lock of the store, so that the order here is the order of the writes.
     pub(super) fn append(&self, change: &Change, event_id: &str, now: u64, keep: usize) {
         let mut log = lock(&self.log);
-        log.last += 1;
-        let sequence = log.last;
+        let sequence = self.last.fetch_add(1, Ordering::AcqRel) + 1;
         let size = change.keys.len()
             + change.new_image.as_ref().map_or(0, String::len)
             + change.old_image.as_ref().map_or(0, String::len);
@@ -177,8 +220,9 @@ impl Shard {
         (log.records.len() - log.records.partition_point(|r| r.sequence <= position)) as u64
     }
 
+    /// Sequence number of the stream's newest record.
     pub(crate) fn last(&self) -> u64 {
-        lock(&self.log).last
+        self.last.load(Ordering::Acquire)
     }
 
     pub(crate) fn first(&self) -> Option<u64> {
@@ -197,7 +241,7 @@ impl Shard {
         position
     }
 
-    pub(super) fn close(&self) {
+    fn close(&self) {
         lock(&self.log).closed = true;
         self.changed.notify_waiters();
     }
@@ -223,4 +267,4 @@ impl Log {
 }
 
 /// The streams of all tables, by table name.
-pub(super) type Shards = HashMap<String, Arc<Shard>>;
+pub(super) type Streams = HashMap<String, Arc<Stream>>;

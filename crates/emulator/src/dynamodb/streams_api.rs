@@ -17,19 +17,33 @@ impl DynamoDb {
         struct Request {
             #[serde(rename = "StreamArn")]
             stream_arn: String,
+            #[serde(rename = "Limit", default)]
+            limit: Option<usize>,
+            #[serde(rename = "ExclusiveStartShardId", default)]
+            after: Option<String>,
         }
         let request: Request = ops::read(body)?;
-        let shard = self.shard_of(state, table_of(&request.stream_arn)?)?;
-        shard.expire(self.context.clock.ms());
+        let stream = self.stream_of(state, table_of(&request.stream_arn)?)?;
         let described = ops::ready(dynoxide::actions::describe_stream::execute(&state.storage, ops::read(body)?))?;
         let mut answer = serde_json::to_value(&described).map_err(internal)?;
         let description = &mut answer["StreamDescription"];
-        let start = shard.first().unwrap_or_else(|| shard.last() + 1);
-        description["Shards"] = serde_json::json!([{
-            "ShardId": shard.id(),
-            "SequenceNumberRange": { "StartingSequenceNumber": sequence_number(start) },
-        }]);
-        let schema = state.storage.get_table_metadata(&shard.table)?;
+        let limit = request.limit.unwrap_or(100).clamp(1, 100);
+        let rest: Vec<_> =
+            stream.shards.iter().filter(|s| request.after.as_ref().is_none_or(|id| s.id() > *id)).collect();
+        let now = self.context.clock.ms();
+        let shards = rest.iter().take(limit).map(|shard| {
+            shard.expire(now);
+            let start = shard.first().unwrap_or_else(|| shard.last() + 1);
+            serde_json::json!({
+                "ShardId": shard.id(),
+                "SequenceNumberRange": { "StartingSequenceNumber": sequence_number(start) },
+            })
+        });
+        description["Shards"] = shards.collect();
+        if rest.len() > limit {
+            description["LastEvaluatedShardId"] = rest[limit - 1].id().into();
+        }
+        let schema = state.storage.get_table_metadata(&stream.table)?;
         if let Some(schema) = schema.and_then(|m| serde_json::from_str(&m.key_schema).ok()) {
             let schema: serde_json::Value = schema;
             description["KeySchema"] = schema;
@@ -50,10 +64,9 @@ impl DynamoDb {
             sequence_number: Option<String>,
         }
         let request: Request = ops::read(body)?;
-        let shard = self.shard_of(state, table_of(&request.stream_arn)?)?;
-        if request.shard_id != shard.id() {
-            return Err(not_found(&request.shard_id));
-        }
+        let stream = self.stream_of(state, table_of(&request.stream_arn)?)?;
+        let found = stream.shards.iter().enumerate().find(|(_, shard)| shard.id() == request.shard_id);
+        let (number, shard) = found.ok_or_else(|| not_found(&request.shard_id))?;
         let named = || {
             let text = request.sequence_number.as_deref().unwrap_or_default();
             parse_sequence_number(text)
@@ -72,7 +85,7 @@ impl DynamoDb {
                 )));
             }
         };
-        let iterator = STANDARD.encode(format!("{after}|{}", shard.table));
+        let iterator = STANDARD.encode(format!("{after}|{number}|{}", shard.table));
         Ok(serde_json::json!({ "ShardIterator": iterator }).to_string())
     }
 
@@ -88,9 +101,12 @@ impl DynamoDb {
         let invalid = || DynoxideError::ValidationException("Invalid ShardIterator".into());
         let decoded = STANDARD.decode(&request.iterator).map_err(|_| invalid())?;
         let decoded = String::from_utf8(decoded).map_err(|_| invalid())?;
-        let (after, table) = decoded.split_once('|').ok_or_else(invalid)?;
+        let mut parts = decoded.splitn(3, '|');
+        let mut part = || parts.next().ok_or_else(invalid);
+        let (after, number, table) = (part()?, part()?, part()?);
         let after: u64 = after.parse().map_err(|_| invalid())?;
-        let shard = self.shard_of(state, table)?;
+        let stream = self.stream_of(state, table)?;
+        let shard = number.parse().ok().and_then(|number: usize| stream.shards.get(number)).ok_or_else(invalid)?;
         shard.expire(self.context.clock.ms());
         let limit = request.limit.unwrap_or(1000).clamp(1, 1000);
         let records = shard.read(after, limit).unwrap_or_default();
@@ -99,7 +115,7 @@ impl DynamoDb {
         Ok(format!(
             r#"{{"Records":[{}],"NextShardIterator":"{}"}}"#,
             records.join(","),
-            STANDARD.encode(format!("{next}|{table}"))
+            STANDARD.encode(format!("{next}|{number}|{table}"))
         ))
     }
 }

@@ -21,14 +21,14 @@ enum State {
 pub struct MappingHandle {
     state: watch::Sender<State>,
     tasks: Vec<JoinHandle<()>>,
-    positions: Vec<Arc<AtomicU64>>,
-    shard: Option<Arc<Shard>>,
+    /// How far each lane has come in its shard; the lanes of a shard stand together.
+    positions: Vec<(Arc<Shard>, Arc<AtomicU64>)>,
 }
 
 impl MappingHandle {
     pub(super) fn new() -> (Self, Control) {
         let (sender, receiver) = watch::channel(State::Enabled);
-        let handle = Self { state: sender, tasks: Vec::new(), positions: Vec::new(), shard: None };
+        let handle = Self { state: sender, tasks: Vec::new(), positions: Vec::new() };
         (handle, Control(receiver))
     }
 
@@ -37,14 +37,16 @@ impl MappingHandle {
     }
 
     pub(super) fn add_position(&mut self, shard: &Arc<Shard>, position: Arc<AtomicU64>) {
-        self.positions.push(position);
-        self.shard.get_or_insert_with(|| Arc::clone(shard));
+        self.positions.push((Arc::clone(shard), position));
     }
 
     /// How many records of its stream a mapping is not done with yet; 0 for a queue.
     pub fn lag(&self) -> u64 {
-        let done = self.positions.iter().map(|p| p.load(Ordering::Acquire)).min();
-        done.zip(self.shard.as_ref()).map_or(0, |(done, shard)| shard.after(done))
+        let of_shard = |lanes: &[(Arc<Shard>, Arc<AtomicU64>)]| {
+            let done = lanes.iter().map(|(_, position)| position.load(Ordering::Acquire)).min();
+            done.map_or(0, |done| lanes[0].0.after(done))
+        };
+        self.positions.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(a, b)).map(of_shard).sum()
     }
 
     /// Stops polling once the invocations under way have ended (as `Enabled = false` does). The checkpoint stays.
@@ -58,9 +60,15 @@ impl MappingHandle {
     }
 
     /// How far a stream mapping has come: everything up to this sequence number is done with. `None` for a queue.
+    ///
+    /// Of several shards it is the one furthest behind, so that whoever begins there gets some records of the others again.
     pub fn checkpoint(&self) -> Option<String> {
-        let all = self.positions.iter().map(|p| p.load(Ordering::Acquire));
-        all.min().map(sequence_number)
+        // A shard without further records holds nobody back, however long ago its last one was written.
+        let position = |(shard, position): &(Arc<Shard>, Arc<AtomicU64>)| match position.load(Ordering::Acquire) {
+            done if self.positions.len() > 1 && shard.after(done) == 0 => shard.last().max(done),
+            done => done,
+        };
+        self.positions.iter().map(position).min().map(sequence_number)
     }
 
     /// Stops for good, after the invocations under way have ended.

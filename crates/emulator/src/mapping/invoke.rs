@@ -31,7 +31,7 @@ pub(super) async fn invoke(
     let failed = |error: String| {
         context.observers.tell(|| Observation::Failed { function: name.clone(), error: error.into() });
     };
-    let (latency, fault) = context.faults.decide("Lambda", "Invoke", |r| name.contains(r));
+    let (latency, fault) = context.faults.decide("Lambda", "Invoke", || 0, |r| name.contains(r));
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }

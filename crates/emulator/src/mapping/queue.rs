@@ -127,7 +127,7 @@ impl Worker {
 
     async fn poll(&self, max: usize, wait: Duration) -> Vec<Received> {
         let mentions = |r: &str| self.queue_arn.contains(r);
-        let (latency, fault) = self.context.faults.decide("SQS", "ReceiveMessage", mentions);
+        let (latency, fault) = self.context.faults.decide("SQS", "ReceiveMessage", || 0, mentions);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
@@ -190,13 +190,16 @@ impl Worker {
 
     async fn delete(&self, mut receipts: Vec<(u64, u64)>) {
         let mentions = |r: &str| self.queue_arn.contains(r);
-        let (latency, fault) = self.context.faults.decide("SQS", "DeleteMessage", mentions);
+        let (latency, fault) = self.context.faults.decide("SQS", "DeleteMessage", || receipts.len(), mentions);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         match fault {
             None | Some(FaultKind::HangAfterCommit | FaultKind::ResetAfterCommit) => {}
-            Some(FaultKind::PartialFailure { from }) => receipts.truncate(from),
+            Some(FaultKind::EntriesFail(entries)) => {
+                let mut index = 0..;
+                receipts.retain(|_| index.next().is_some_and(|index| !entries.contains(index)));
+            }
             // Not deleted: they come again, though the function is done with them.
             Some(_) => return,
         }

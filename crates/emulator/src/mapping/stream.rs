@@ -22,7 +22,8 @@ const READ: usize = 1000;
 /// Pause after a read that failed.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
-/// One of the lanes a parallelization factor makes of a shard: the records of an item are all in one of them.
+/// One of the lanes a parallelization factor makes of a shard: the records of an item are all in one of them. Each has one
+/// batch under way at most, and waits for no other.
 pub(super) struct Lane {
     pub(super) context: Arc<Context>,
     pub(super) sqs: Arc<Sqs>,
@@ -44,7 +45,7 @@ pub(crate) fn start(
     function: Arc<dyn Function>,
 ) -> Result<MappingHandle, MappingError> {
     mapping.check()?;
-    let shard = dynamodb.shard(&mapping.table).map_err(|e| MappingError::NoStream(e.to_string()))?;
+    let stream = dynamodb.stream(&mapping.table).map_err(|e| MappingError::NoStream(e.to_string()))?;
     let filters: Vec<_> = mapping
         .filters
         .iter()
@@ -52,27 +53,29 @@ pub(crate) fn start(
         .collect::<Result<_, _>>()?;
     let start = match &mapping.starting_position {
         StartingPosition::TrimHorizon => 0,
-        StartingPosition::Latest => shard.last(),
+        StartingPosition::Latest => stream.last(),
         StartingPosition::After(number) => parse_sequence_number(number)
             .ok_or_else(|| MappingError::NoStream(format!("no sequence number: {number}")))?,
     };
     let (mapping, filters) = (Arc::new(mapping), Arc::new(filters));
     let (mut handle, control) = MappingHandle::new();
-    for number in 0..u64::from(mapping.parallelization_factor) {
-        let checkpoint = shard.add_reader(start);
-        handle.add_position(&shard, checkpoint.clone());
-        let lane = Lane {
-            context: context.clone(),
-            sqs: sqs.clone(),
-            shard: shard.clone(),
-            name: mapping.function.as_str().into(),
-            mapping: mapping.clone(),
-            function: function.clone(),
-            filters: filters.clone(),
-            number,
-            checkpoint,
-        };
-        handle.add(tokio::spawn(lane.run(control.clone())));
+    for shard in &stream.shards {
+        for number in 0..u64::from(mapping.parallelization_factor) {
+            let checkpoint = shard.add_reader(start);
+            handle.add_position(shard, checkpoint.clone());
+            let lane = Lane {
+                context: context.clone(),
+                sqs: sqs.clone(),
+                shard: shard.clone(),
+                name: mapping.function.as_str().into(),
+                mapping: mapping.clone(),
+                function: function.clone(),
+                filters: filters.clone(),
+                number,
+                checkpoint,
+            };
+            handle.add(tokio::spawn(lane.run(control.clone())));
+        }
     }
     Ok(handle)
 }
@@ -134,7 +137,7 @@ impl Lane {
             return Some(false);
         }
         let mentions = |r: &str| self.shard.stream_arn.contains(r);
-        let (latency, fault) = self.context.faults.decide("DynamoDBStreams", "GetRecords", mentions);
+        let (latency, fault) = self.context.faults.decide("DynamoDBStreams", "GetRecords", || 0, mentions);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }

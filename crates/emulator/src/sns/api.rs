@@ -13,16 +13,11 @@ use crate::error::ApiError;
 const PAGE: usize = 100;
 
 impl Sns {
-    /// Runs one operation. Batch entries from `fail_from` on fail by injection.
-    pub(crate) fn call(
-        self: &Arc<Self>,
-        action: &str,
-        params: &Params,
-        fail_from: Option<usize>,
-    ) -> Result<String, ApiError> {
+    /// Runs one operation. Batch entries at `failing` fail by injection.
+    pub(crate) fn call(self: &Arc<Self>, action: &str, params: &Params, failing: &[usize]) -> Result<String, ApiError> {
         let xml = match action {
             "Publish" => self.publish(params),
-            "PublishBatch" => self.publish_batch(params, fail_from),
+            "PublishBatch" => self.publish_batch(params, failing),
             "CreateTopic" => self.create_topic(params),
             "DeleteTopic" => {
                 let arn = params.need("TopicArn")?;
@@ -33,7 +28,9 @@ impl Sns {
             "GetTopicAttributes" => self.get_topic_attributes(params),
             "SetTopicAttributes" => self.with(params.need("TopicArn")?, |topic| {
                 let value = params.get("AttributeValue").unwrap_or_default();
-                topic.attributes.insert(params.need("AttributeName")?.into(), value.into());
+                let set = BTreeMap::from([(params.need("AttributeName")?.to_string(), value.to_string())]);
+                check_attributes(&set)?;
+                topic.attributes.extend(set);
                 Ok(Xml::new())
             }),
             "Subscribe" => self.subscribe(params),
@@ -61,10 +58,7 @@ impl Sns {
                 Ok(Xml::new())
             }
             "TagResource" | "UntagResource" | "ListTagsForResource" => self.tags(action, params),
-            _ => Err(ApiError::sender(
-                "InvalidAction",
-                format!("The action {action} is not valid for this web service."),
-            )),
+            _ => Err(ApiError::sender("InvalidAction", crate::refusal::says(&format!("SNS {action}")))),
         };
         Ok(xml?.answer(action, &self.context.uuid()))
     }
@@ -73,6 +67,7 @@ impl Sns {
         let name = params.need("Name")?;
         let base = name.strip_suffix(".fifo").unwrap_or(name);
         let attributes: BTreeMap<_, _> = params.map("Attributes").into_iter().collect();
+        check_attributes(&attributes)?;
         let fifo = attributes.get("FifoTopic").is_some_and(|v| v == "true");
         let well_formed = !base.is_empty()
             && name.len() <= 256
@@ -195,6 +190,24 @@ impl Sns {
             Ok(xml)
         })
     }
+}
+
+/// Values of the attributes that have an effect here.
+///
+/// <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>
+fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    let allowed: &[(&str, &[&str])] = &[
+        ("FifoTopic", &["true", "false"]),
+        ("ContentBasedDeduplication", &["true", "false"]),
+        ("FifoThroughputScope", &["Topic", "MessageGroup"]),
+    ];
+    for (name, values) in allowed {
+        if attributes.get(*name).is_some_and(|value| !values.contains(&value.as_str())) {
+            let message = format!("Invalid parameter: Attributes Reason: {name}: must be one of {}", values.join(", "));
+            return Err(ApiError::sender("InvalidParameter", message));
+        }
+    }
+    Ok(())
 }
 
 fn tags_of(params: &Params) -> HashMap<String, String> {

@@ -1,13 +1,14 @@
 //! From a topic to a queue: now, again, or to the subscription's dead-letter queue.
 
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::envelope::envelope;
 use super::publish::Accepted;
 use super::subscription::Subscription;
 use super::topic::Sns;
-use crate::error::ApiError;
+use crate::context::lock;
 use crate::faults::FaultKind;
 use crate::sqs::{Attributes, Send, name_of_arn};
 
@@ -16,20 +17,52 @@ use crate::sqs::{Attributes, Send, name_of_arn};
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html>
 const MAX_RAW_ATTRIBUTES: usize = 10;
 
-/// How a try went.
-enum Outcome {
-    Delivered,
-    /// The queue's fault: tried again.
-    Later,
-    /// Nobody will ever be able to deliver it: these go to the dead-letter queue.
-    Never(Vec<Send>),
+/// What waits behind a delivery that is tried again, by subscription and message group of a FIFO topic: none of a group
+/// overtakes another.
+///
+/// <https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-ordering.html>
+#[derive(Default)]
+pub(super) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Send>>>);
+
+/// ARN of the subscription, and the group.
+type LaneKey = (Arc<str>, String);
+
+/// A delivery that is not over after its first try.
+struct Unfinished {
+    sends: Vec<Send>,
+    tries: u32,
+    /// What is injected into the try to come, already drawn.
+    injected: Option<(Duration, Option<FaultKind>)>,
 }
 
 impl Sns {
     /// Delivers to one subscriber. Returns at once; retries and injected latency go on in the background.
     pub(super) fn deliver(self: &Arc<Self>, subscription: &Arc<Subscription>, messages: &[Accepted]) {
-        let mut sends = Vec::with_capacity(messages.len());
-        let mut refused = Vec::new();
+        let (sends, refused) = self.prepare(subscription, messages);
+        self.give_up(subscription, refused, 1, "more than 10 attributes under raw delivery");
+        if messages.iter().any(|message| message.published.sequence_number.is_none()) {
+            if let Some(unfinished) = self.begin(subscription, sends) {
+                let (sns, subscription) = (self.clone(), subscription.clone());
+                tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
+            }
+            return;
+        }
+        let mut groups: Vec<(String, Vec<Send>)> = Vec::new();
+        for send in sends {
+            let group = send.group.clone().unwrap_or_default();
+            match groups.iter_mut().find(|(name, _)| *name == group) {
+                Some((_, sends)) => sends.push(send),
+                None => groups.push((group, vec![send])),
+            }
+        }
+        for (group, sends) in groups {
+            self.deliver_in_order(subscription, group, sends);
+        }
+    }
+
+    /// The messages as the queue gets them, and those that no queue takes.
+    fn prepare(&self, subscription: &Subscription, messages: &[Accepted]) -> (Vec<Send>, Vec<Send>) {
+        let (mut sends, mut refused) = (Vec::with_capacity(messages.len()), Vec::new());
         let now = self.context.clock.ms();
         for message in messages {
             let publication = &message.publication;
@@ -56,85 +89,127 @@ impl Sns {
                 sends.push(send);
             }
         }
-        self.give_up(subscription, refused, 1, "more than 10 attributes under raw delivery");
-        if sends.is_empty() {
-            return;
-        }
-        let mentions = |r: &str| subscription.endpoint.contains(r) || subscription.arn.contains(r);
-        let (latency, fault) = self.context.faults.decide("SQS", "SendMessage", mentions);
-        if latency.is_zero() {
-            match self.attempt(subscription, &sends, fault.as_ref()) {
-                Outcome::Delivered => return,
-                Outcome::Never(refused) => {
-                    return self.give_up(subscription, refused, 1, "refused by the queue");
-                }
-                Outcome::Later => {}
-            }
-        }
-        let (sns, subscription) = (self.clone(), subscription.clone());
-        tokio::spawn(async move { sns.keep_trying(&subscription, sends, latency, fault).await });
+        (sends, refused)
     }
 
-    async fn keep_trying(
+    /// Delivers messages of one group, behind those of the group that are not delivered yet.
+    fn deliver_in_order(self: &Arc<Self>, subscription: &Arc<Subscription>, group: String, sends: Vec<Send>) {
+        let key = (subscription.arn.clone(), group);
+        let mut lanes = lock(&self.lanes.0);
+        if let Some(waiting) = lanes.get_mut(&key) {
+            waiting.extend(sends);
+            return;
+        }
+        let Some(mut unfinished) = self.begin(subscription, sends) else { return };
+        lanes.insert(key.clone(), VecDeque::new());
+        drop(lanes);
+        let (sns, subscription) = (self.clone(), subscription.clone());
+        tokio::spawn(async move {
+            loop {
+                sns.finish(&subscription, unfinished).await;
+                unfinished = match sns.begin_next(&subscription, &key) {
+                    Some(next) => next,
+                    None => return,
+                };
+            }
+        });
+    }
+
+    /// Delivers what waits in a lane; the lane is gone when nothing is left.
+    fn begin_next(&self, subscription: &Subscription, key: &LaneKey) -> Option<Unfinished> {
+        let mut lanes = lock(&self.lanes.0);
+        let waiting: Vec<Send> = lanes.get_mut(key).map(std::mem::take).unwrap_or_default().into();
+        let unfinished = self.begin(subscription, waiting);
+        if unfinished.is_none() {
+            lanes.remove(key);
+        }
+        unfinished
+    }
+
+    /// The first try; what is left after it, if anything.
+    fn begin(&self, subscription: &Subscription, sends: Vec<Send>) -> Option<Unfinished> {
+        if sends.is_empty() {
+            return None;
+        }
+        let (latency, fault) = self.draw(subscription, sends.len());
+        let unfinished = if latency.is_zero() {
+            let sends = self.attempt(subscription, sends, fault.as_ref(), 1);
+            Unfinished { sends, tries: 1, injected: None }
+        } else {
+            Unfinished { sends, tries: 0, injected: Some((latency, fault)) }
+        };
+        (!unfinished.sends.is_empty()).then_some(unfinished)
+    }
+
+    /// Tries until all is delivered or given up.
+    async fn finish(&self, subscription: &Subscription, unfinished: Unfinished) {
+        let Unfinished { mut sends, mut tries, mut injected } = unfinished;
+        while !sends.is_empty() {
+            let (latency, fault) = match injected.take() {
+                Some(drawn) => drawn,
+                None => {
+                    let Some(pause) = pause_before_retry(tries) else {
+                        return self.give_up(subscription, sends, tries, "retries exhausted");
+                    };
+                    tokio::time::sleep(pause).await;
+                    self.draw(subscription, sends.len())
+                }
+            };
+            tokio::time::sleep(latency).await;
+            tries += 1;
+            sends = self.attempt(subscription, sends, fault.as_ref(), tries);
+        }
+    }
+
+    /// What is injected into the next try.
+    fn draw(&self, subscription: &Subscription, entries: usize) -> (Duration, Option<FaultKind>) {
+        let mentions = |r: &str| subscription.endpoint.contains(r) || subscription.arn.contains(r);
+        self.context.faults.decide("SQS", "SendMessage", || entries, mentions)
+    }
+
+    /// One try. What the queue refuses is given up: nobody will ever be able to deliver it. Returns what is to be tried
+    /// again, in its order.
+    fn attempt(
         &self,
         subscription: &Subscription,
         sends: Vec<Send>,
-        latency: Duration,
-        first_fault: Option<FaultKind>,
-    ) {
-        let mut tries = 1;
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
-            match self.attempt(subscription, &sends, first_fault.as_ref()) {
-                Outcome::Delivered => return,
-                Outcome::Never(refused) => {
-                    return self.give_up(subscription, refused, tries, "refused by the queue");
-                }
-                Outcome::Later => {}
-            }
-        }
-        while let Some(pause) = pause_before_retry(tries) {
-            tokio::time::sleep(pause).await;
-            tries += 1;
-            let mentions = |r: &str| subscription.endpoint.contains(r) || subscription.arn.contains(r);
-            let (latency, fault) = self.context.faults.decide("SQS", "SendMessage", mentions);
-            tokio::time::sleep(latency).await;
-            match self.attempt(subscription, &sends, fault.as_ref()) {
-                Outcome::Delivered => return,
-                Outcome::Never(refused) => {
-                    return self.give_up(subscription, refused, tries, "refused by the queue");
-                }
-                Outcome::Later => {}
-            }
-        }
-        self.give_up(subscription, sends, tries, "retries exhausted");
-    }
-
-    fn attempt(&self, subscription: &Subscription, sends: &[Send], fault: Option<&FaultKind>) -> Outcome {
-        match fault {
-            None => {}
+        fault: Option<&FaultKind>,
+        tries: u32,
+    ) -> Vec<Send> {
+        let (now, later) = match fault {
+            None => (sends, Vec::new()),
             Some(FaultKind::HangAfterCommit | FaultKind::ResetAfterCommit) => {
                 // The topic cannot know that the queue has them, and delivers again.
-                let _ = self.send(subscription, sends);
-                return Outcome::Later;
+                let _ = self.send(subscription, &sends);
+                return sends;
             }
-            Some(FaultKind::Error { status, .. }) if *status < 500 => return Outcome::Never(sends.to_vec()),
-            Some(_) => return Outcome::Later,
-        }
-        match self.send(subscription, sends) {
-            Ok(refused) if refused.is_empty() => Outcome::Delivered,
-            Ok(refused) => Outcome::Never(refused),
-            Err(_) => Outcome::Never(sends.to_vec()),
-        }
+            Some(FaultKind::EntriesFail(entries)) => {
+                let ordered = subscription.endpoint.ends_with(".fifo");
+                let (mut now, mut later) = (Vec::new(), Vec::new());
+                for (index, send) in sends.into_iter().enumerate() {
+                    // Of a group, what comes after one that failed is not sent before it.
+                    let waits = entries.contains(index) || (ordered && !later.is_empty());
+                    if waits { &mut later } else { &mut now }.push(send);
+                }
+                (now, later)
+            }
+            Some(FaultKind::Error { status, .. }) if *status < 500 => {
+                self.give_up(subscription, sends, tries, "refused by the queue");
+                return Vec::new();
+            }
+            Some(_) => return sends,
+        };
+        let refused = self.send(subscription, &now);
+        self.give_up(subscription, refused, tries, "refused by the queue");
+        later
     }
 
-    /// The messages the queue refused; an error if there is no such queue.
-    fn send(&self, subscription: &Subscription, sends: &[Send]) -> Result<Vec<Send>, ApiError> {
-        let queue = name_of_arn(&subscription.endpoint)
-            .ok_or_else(|| ApiError::sender("InvalidParameter", "the endpoint is no queue"))?;
-        let results = self.sqs.send(queue, sends.to_vec())?;
+    /// The messages the queue refused; all of them if there is no such queue.
+    fn send(&self, subscription: &Subscription, sends: &[Send]) -> Vec<Send> {
+        let queue = name_of_arn(&subscription.endpoint).unwrap_or_default();
+        let Ok(results) = self.sqs.send(queue, sends.to_vec()) else { return sends.to_vec() };
         let refused = sends.iter().zip(results).filter(|(_, result)| result.is_err());
-        Ok(refused.map(|(send, _)| send.clone()).collect())
+        refused.map(|(send, _)| send.clone()).collect()
     }
 
     fn give_up(&self, subscription: &Subscription, sends: Vec<Send>, tries: u32, reason: &'static str) {

@@ -118,7 +118,7 @@ impl Sns {
         Ok(xml)
     }
 
-    pub(super) fn publish_batch(self: &Arc<Self>, params: &Params, fail_from: Option<usize>) -> Result<Xml, ApiError> {
+    pub(super) fn publish_batch(self: &Arc<Self>, params: &Params, failing: &[usize]) -> Result<Xml, ApiError> {
         let arn = params.need("TopicArn")?;
         let prefix = |n: usize| format!("PublishBatchRequestEntries.member.{n}.");
         let ids: Vec<&str> = (1..).map_while(|n| params.get(&format!("{}Id", prefix(n)))).collect();
@@ -132,7 +132,7 @@ impl Sns {
                 "The length of all the messages put together is more than the limit.",
             ));
         }
-        for entry in entries.iter_mut().skip(fail_from.unwrap_or(usize::MAX)) {
+        for (_, entry) in entries.iter_mut().enumerate().filter(|(i, _)| failing.contains(i)) {
             *entry = Err(ApiError::new(500, "InternalError", "injected failure of this entry"));
         }
         let results = self.with(arn, |topic| {
@@ -215,6 +215,8 @@ impl Sns {
             digest.iter().map(|b| format!("{b:02x}")).collect()
         });
         publication.deduplication = Some(id.clone());
+        let scope = publication.group.as_deref().filter(|_| topic.deduplicates_by_group()).unwrap_or_default();
+        let id = format!("{scope}\n{id}");
         if let Some(first) = topic.seen.get(&id) {
             return (publication, first.clone(), false);
         }

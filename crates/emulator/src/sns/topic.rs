@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use super::deliver::Lanes;
 use super::publish::Published;
 use super::subscription::Subscription;
 use crate::context::{Context, lock};
@@ -14,6 +15,7 @@ pub(crate) struct Sns {
     pub(super) context: Arc<Context>,
     pub(super) sqs: Arc<Sqs>,
     pub(super) topics: Mutex<BTreeMap<String, Topic>>,
+    pub(super) lanes: Lanes,
 }
 
 pub(super) struct Topic {
@@ -43,6 +45,13 @@ impl Topic {
         }
     }
 
+    /// Whether a deduplication id counts within its message group only.
+    ///
+    /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+    pub(super) fn deduplicates_by_group(&self) -> bool {
+        self.attributes.get("FifoThroughputScope").is_some_and(|v| v == "MessageGroup")
+    }
+
     pub(super) fn deduplicates_by_content(&self) -> bool {
         self.attributes.get("ContentBasedDeduplication").is_some_and(|v| v == "true")
     }
@@ -50,7 +59,7 @@ impl Topic {
 
 impl Sns {
     pub(crate) fn new(context: Arc<Context>, sqs: Arc<Sqs>) -> Self {
-        Self { context, sqs, topics: Mutex::default() }
+        Self { context, sqs, topics: Mutex::default(), lanes: Lanes::default() }
     }
 
     /// Runs `f` on the topic of an ARN.

@@ -15,30 +15,29 @@ use crate::error::ApiError;
 const MAX_BATCH_BYTES: usize = 1_048_576;
 
 impl Sqs {
-    /// Runs one operation. Batch entries from `fail_from` on fail by injection.
+    /// Runs one operation. Batch entries at `failing` fail by injection; queue URLs begin with `endpoint`.
     pub(crate) async fn call(
         self: &Arc<Self>,
         operation: &str,
         body: &[u8],
-        fail_from: Option<usize>,
+        failing: &[usize],
+        endpoint: &str,
     ) -> Result<String, ApiError> {
         match operation {
             "SendMessage" => self.send_message(read(body)?),
-            "SendMessageBatch" => self.send_batch(read(body)?, fail_from),
+            "SendMessageBatch" => self.send_batch(read(body)?, failing),
             "ReceiveMessage" => self.receive_message(read(body)?).await,
             "DeleteMessage" => self.delete_message(&read(body)?),
-            "DeleteMessageBatch" => {
-                batch(read(body)?, fail_from, |url, entry: &ByReceipt| self.delete_entry(url, entry))
-            }
+            "DeleteMessageBatch" => batch(read(body)?, failing, |url, entry: &ByReceipt| self.delete_entry(url, entry)),
             "ChangeMessageVisibility" => {
                 let request: ByReceipt = read(body)?;
                 self.change_entry(&request.queue_url, &request)?;
                 Ok("{}".into())
             }
             "ChangeMessageVisibilityBatch" => {
-                batch(read(body)?, fail_from, |url, entry: &ByReceipt| self.change_entry(url, entry))
+                batch(read(body)?, failing, |url, entry: &ByReceipt| self.change_entry(url, entry))
             }
-            _ => self.control(operation, body).map(|v| v.to_string()),
+            _ => self.control(operation, body, endpoint).map(|v| v.to_string()),
         }
     }
 
@@ -49,10 +48,10 @@ impl Sqs {
         Ok(sent_json(&sent).to_string())
     }
 
-    fn send_batch(&self, request: Batch<SendMessage<'_>>, fail_from: Option<usize>) -> Result<String, ApiError> {
+    fn send_batch(&self, request: Batch<SendMessage<'_>>, failing: &[usize]) -> Result<String, ApiError> {
         check_batch(request.entries.iter().map(|e| e.id.as_str()))?;
-        let mut ids: Vec<String> = request.entries.iter().map(|e| e.id.clone()).collect();
-        let mut sends: Vec<_> = request.entries.into_iter().map(SendMessage::into_send).collect();
+        let ids: Vec<String> = request.entries.iter().map(|e| e.id.clone()).collect();
+        let sends: Vec<_> = request.entries.into_iter().map(SendMessage::into_send).collect();
         let total: usize = sends.iter().map(|s| size(&s.body, &s.attributes)).sum();
         if total > MAX_BATCH_BYTES {
             return Err(ApiError::sender(
@@ -60,22 +59,20 @@ impl Sqs {
                 format!("Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {total} bytes."),
             ));
         }
-        let keep = fail_from.unwrap_or(usize::MAX).min(sends.len());
-        sends.truncate(keep);
-        let injected = ids.split_off(keep);
-        let results = self.send(name(&request.queue_url), sends)?;
+        let kept = sends.into_iter().enumerate().filter(|(i, _)| !failing.contains(i)).map(|(_, send)| send);
+        let mut results = self.send(name(&request.queue_url), kept.collect())?.into_iter();
         let (mut ok, mut failed) = (Vec::new(), Vec::new());
-        for (id, result) in ids.into_iter().zip(results) {
-            match result {
+        for (i, id) in ids.iter().enumerate() {
+            let sent = if failing.contains(&i) { None } else { results.next() };
+            match sent.unwrap_or_else(|| Err(injected_error())) {
                 Ok(sent) => {
                     let mut entry = sent_json(&sent);
                     entry["Id"] = json!(id);
                     ok.push(entry);
                 }
-                Err(error) => failed.push(failed_json(&id, &error)),
+                Err(error) => failed.push(failed_json(id, &error)),
             }
         }
-        failed.extend(injected.iter().map(|id| failed_json(id, &injected_error())));
         Ok(json!({ "Successful": ok, "Failed": failed }).to_string())
     }
 

@@ -57,17 +57,13 @@ pub(super) fn check_batch<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Re
 /// Runs each entry by itself.
 pub(super) fn batch(
     request: Batch<ByReceipt>,
-    fail_from: Option<usize>,
+    failing: &[usize],
     mut each: impl FnMut(&str, &ByReceipt) -> Result<(), ApiError>,
 ) -> Result<String, ApiError> {
     check_batch(request.entries.iter().map(|e| e.id.as_str()))?;
     let (mut ok, mut failed) = (Vec::new(), Vec::new());
     for (i, entry) in request.entries.iter().enumerate() {
-        let result = if fail_from.is_some_and(|from| i >= from) {
-            Err(injected_error())
-        } else {
-            each(&request.queue_url, entry)
-        };
+        let result = if failing.contains(&i) { Err(injected_error()) } else { each(&request.queue_url, entry) };
         match result {
             Ok(()) => ok.push(json!({ "Id": entry.id })),
             // The queue is missing: the request fails, not its entries.

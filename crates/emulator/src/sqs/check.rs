@@ -51,9 +51,10 @@ impl Queue {
     }
 }
 
-/// Which characters a body may hold.
+/// Which characters a body, and the string of an attribute, may hold.
 ///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html>
 fn check_content(body: &str) -> Result<(), ApiError> {
     let allowed =
         |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
@@ -94,6 +95,7 @@ fn check_attributes(attributes: &Attributes) -> Result<(), ApiError> {
                 "The message (user) attribute '{name}' must contain a non-empty message attribute value."
             ));
         }
+        check_content(value.string.as_deref().unwrap_or_default())?;
         let lower = name.to_ascii_lowercase();
         let well_formed = !name.is_empty()
             && name.len() <= 256

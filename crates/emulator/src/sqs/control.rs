@@ -14,24 +14,25 @@ use crate::error::ApiError;
 const PURGE_PAUSE_MS: u64 = 60_000;
 
 impl Sqs {
-    pub(super) fn control(self: &Arc<Self>, operation: &str, body: &[u8]) -> Result<Value, ApiError> {
+    pub(super) fn control(self: &Arc<Self>, operation: &str, body: &[u8], endpoint: &str) -> Result<Value, ApiError> {
+        let url = |name: &str| self.url(endpoint, name);
         match operation {
             "CreateQueue" => {
                 let request: CreateQueue = read(body)?;
-                let url = self.create(&request.queue_name, &request.attributes, request.tags)?;
-                Ok(json!({ "QueueUrl": url }))
+                self.create(&request.queue_name, &request.attributes, request.tags)?;
+                Ok(json!({ "QueueUrl": url(&request.queue_name) }))
             }
             "GetQueueUrl" => {
                 let request: CreateQueue = read(body)?;
                 self.with(&request.queue_name, |_, _| Ok(()))?;
-                Ok(json!({ "QueueUrl": self.url(&request.queue_name) }))
+                Ok(json!({ "QueueUrl": url(&request.queue_name) }))
             }
             "DeleteQueue" => {
                 let request: OfQueue = read(body)?;
                 self.delete_queue(name(&request.queue_url))?;
                 Ok(json!({}))
             }
-            "ListQueues" => Ok(self.list_queues(&read(body)?)),
+            "ListQueues" => Ok(self.list_queues(&read(body)?, endpoint)),
             "GetQueueAttributes" => self.get_attributes(&read(body)?),
             "SetQueueAttributes" => self.set_attributes(&read(body)?),
             "PurgeQueue" => self.purge(&read(body)?),
@@ -43,7 +44,7 @@ impl Sqs {
                     let redrive = q.attributes.redrive.as_ref();
                     redrive.is_some_and(|r| *r.target_arn == *arn)
                 });
-                let mut urls: Vec<_> = sources.map(|q| self.url(&q.name)).collect();
+                let mut urls: Vec<_> = sources.map(|q| url(&q.name)).collect();
                 urls.sort();
                 Ok(json!({ "queueUrls": urls }))
             }
@@ -71,14 +72,11 @@ impl Sqs {
                 let request: MoveRequest = read(body)?;
                 Ok(self.list_moves(&request.source_arn.unwrap_or_default(), request.max_results.unwrap_or(1)))
             }
-            _ => Err(ApiError::sender(
-                "UnsupportedOperation",
-                format!("The action {operation} is not valid for this endpoint."),
-            )),
+            _ => Err(ApiError::sender("UnsupportedOperation", crate::refusal::says(&format!("SQS {operation}")))),
         }
     }
 
-    fn list_queues(&self, request: &ListQueues) -> Value {
+    fn list_queues(&self, request: &ListQueues, endpoint: &str) -> Value {
         let prefix = request.queue_name_prefix.as_deref().unwrap_or_default();
         let state = lock(&self.state);
         let mut names: Vec<_> = state.queues.keys().filter(|n| n.starts_with(prefix)).cloned().collect();
@@ -89,7 +87,7 @@ impl Sqs {
         let max = request.max_results.unwrap_or(1000);
         let more = names.len() > max;
         names.truncate(max);
-        let urls: Vec<_> = names.iter().map(|n| self.url(n)).collect();
+        let urls: Vec<_> = names.iter().map(|n| self.url(endpoint, n)).collect();
         let mut answer = json!({ "QueueUrls": urls });
         if more && request.max_results.is_some() {
             answer["NextToken"] = json!(names.last());

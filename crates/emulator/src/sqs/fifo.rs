@@ -5,7 +5,11 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use rand::Rng;
+use rand::rngs::StdRng;
+
 use super::message::Sent;
+use super::queue::CHOICE;
 
 /// A message with a deduplication id seen within this time is accepted and not delivered again.
 const DEDUPLICATION_MS: u64 = 5 * 60 * 1000;
@@ -58,10 +62,13 @@ impl Groups {
         self.relist(group);
     }
 
-    /// The messages to receive next: as many of one group as possible, in order.
-    pub(super) fn next(&self, max: usize) -> Vec<u64> {
+    /// The messages to receive next: as many of one group as possible, in order. Which group is drawn, if `order` is there.
+    pub(super) fn next(&self, max: usize, order: Option<&mut StdRng>) -> Vec<u64> {
+        let open = self.open.len().min(CHOICE);
+        let chosen = order.filter(|_| open > 1).map_or(0, |rng| rng.random_range(0..open));
         self.open
-            .first()
+            .iter()
+            .nth(chosen)
             .and_then(|(_, group)| self.groups.get(group))
             .map(|g| g.slots.iter().copied().take(max).collect())
             .unwrap_or_default()

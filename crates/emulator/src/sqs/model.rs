@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 use super::attributes::QueueAttributes;
 use super::message::Send;
@@ -38,9 +40,9 @@ struct Held {
     until: u64,
 }
 
-fn run(fifo: bool, steps: Vec<Step>) -> Result<(), TestCaseError> {
+fn run(fifo: bool, seed: Option<u64>, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let attributes = QueueAttributes { fifo, ..QueueAttributes::default() };
-    let mut queue = Queue::new("q", "arn".into(), attributes, 0);
+    let mut queue = Queue::new("q", "arn".into(), attributes, seed.map(StdRng::seed_from_u64), 0);
     let (mut now, mut sent) = (1_000u64, 0u64);
     let mut alive: HashMap<String, u8> = HashMap::new();
     let mut held: Vec<Held> = Vec::new();
@@ -119,12 +121,12 @@ fn fifo_ready(fifo: bool, alive: &HashMap<String, u8>, held: &[Held], ready: usi
 
 proptest! {
     #[test]
-    fn a_standard_queue_keeps_its_messages(steps in steps()) {
-        run(false, steps)?;
+    fn a_standard_queue_keeps_its_messages(seed: Option<u64>, steps in steps()) {
+        run(false, seed, steps)?;
     }
 
     #[test]
-    fn a_fifo_queue_keeps_its_messages_and_their_order(steps in steps()) {
-        run(true, steps)?;
+    fn a_fifo_queue_keeps_its_messages_and_their_order(seed: Option<u64>, steps in steps()) {
+        run(true, seed, steps)?;
     }
 }

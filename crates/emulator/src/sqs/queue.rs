@@ -1,8 +1,13 @@
 //! One queue: what is ready, what is delayed or in flight, what expires.
+//!
+//! A standard queue may hand out any of its visible messages first, a FIFO queue those of any group:
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html>
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
@@ -17,6 +22,9 @@ use crate::error::ApiError;
 const MAX_VISIBILITY_MS: u64 = 12 * 60 * 60 * 1000;
 /// Most messages in flight at once.
 const MAX_IN_FLIGHT: usize = 120_000;
+/// Visible messages that a shuffled queue chooses from, the oldest of all: a receive costs no more in a long backlog, and
+/// no message waits for ever.
+pub(super) const CHOICE: usize = 256;
 
 pub(super) struct Queue {
     pub(super) name: Arc<str>,
@@ -38,6 +46,8 @@ pub(super) struct Queue {
     in_flight: usize,
     groups: Groups,
     deduplication: Deduplication,
+    /// What the order of a shuffled queue is drawn from.
+    order: Option<StdRng>,
 }
 
 /// How many messages stand where.
@@ -49,7 +59,7 @@ pub(super) struct Counts {
 }
 
 impl Queue {
-    pub(super) fn new(name: &str, arn: String, attributes: QueueAttributes, now: u64) -> Self {
+    pub(super) fn new(name: &str, arn: String, attributes: QueueAttributes, order: Option<StdRng>, now: u64) -> Self {
         Self {
             name: name.into(),
             arn: arn.into(),
@@ -69,6 +79,7 @@ impl Queue {
             in_flight: 0,
             groups: Groups::default(),
             deduplication: Deduplication::default(),
+            order,
         }
     }
 
@@ -288,8 +299,15 @@ impl Queue {
         self.remove(slot)
     }
 
-    fn next_ready(&self, max: usize) -> Vec<u64> {
-        if self.attributes.fifo { self.groups.next(max) } else { self.ready.iter().copied().take(max).collect() }
+    fn next_ready(&mut self, max: usize) -> Vec<u64> {
+        if self.attributes.fifo {
+            return self.groups.next(max, self.order.as_mut());
+        }
+        let Some(order) = &mut self.order else {
+            return self.ready.iter().copied().take(max).collect();
+        };
+        let mut choice: Vec<u64> = self.ready.iter().copied().take(CHOICE).collect();
+        choice.partial_shuffle(order, max).0.to_vec()
     }
 
     fn make_ready(&mut self, slot: u64) {

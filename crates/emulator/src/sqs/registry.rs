@@ -48,8 +48,10 @@ impl Sqs {
         Self { context, state: Mutex::default() }
     }
 
-    pub(crate) fn url(&self, name: &str) -> String {
-        format!("https://sqs.{}.amazonaws.com/{}/{name}", self.context.region, self.context.account)
+    /// URL of a queue behind an endpoint. Some SDKs send what is for a queue to the host of its URL, so that it must be
+    /// the host that was asked for it.
+    pub(super) fn url(&self, endpoint: &str, name: &str) -> String {
+        format!("{endpoint}/{}/{name}", self.context.account)
     }
 
     /// Creates a queue, or finds it there with the same attributes.
@@ -58,7 +60,7 @@ impl Sqs {
         name: &str,
         attributes: &HashMap<String, String>,
         tags: HashMap<String, String>,
-    ) -> Result<String, ApiError> {
+    ) -> Result<(), ApiError> {
         let base = name.strip_suffix(".fifo").unwrap_or(name);
         let well_formed =
             !base.is_empty() && name.len() <= 80 && base.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
@@ -74,7 +76,7 @@ impl Sqs {
             let have = existing.attributes.list();
             let same = attributes.iter().all(|(k, v)| have.get(k) == Some(v));
             return if same {
-                Ok(self.url(name))
+                Ok(())
             } else {
                 Err(ApiError::sender(
                     "QueueNameExists",
@@ -98,11 +100,12 @@ impl Sqs {
                 "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.",
             ));
         }
-        let mut queue = Queue::new(name, self.context.arn("sqs", name), set, now);
+        let order = self.context.disorder.queue_order();
+        let mut queue = Queue::new(name, self.context.arn("sqs", name), set, order, now);
         queue.tags = tags;
         state.deleted.remove(name);
         state.queues.insert(name.to_string(), queue);
-        Ok(self.url(name))
+        Ok(())
     }
 
     pub(super) fn delete_queue(&self, name: &str) -> Result<(), ApiError> {

@@ -27,6 +27,9 @@ const PACE: Duration = Duration::from_millis(150);
 /// Starts the stack on free ports, sends every sample request and follows its event from hop to hop; one of them is
 /// poison and ends in the dead-letter queue of its cell. Exit 0 only if each ended where its sample says it must.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  cellstack-local demo
+  cellstack-local demo --events events/router")]
 pub(crate) struct Demo {
     /// Directory of the sample requests
     #[arg(long, value_name = "DIR", default_value = "events/router")]
@@ -56,7 +59,8 @@ impl Demo {
     }
 }
 
-/// One line an event, moving.
+/// One line per event, moving. A line fits a terminal of 80 columns: a sign for each hop, and the last one's name, which
+/// gives way to the ending.
 struct LiveView {
     lines: MultiProgress,
     bars: HashMap<EventId, ProgressBar>,
@@ -64,7 +68,10 @@ struct LiveView {
 
 impl LiveView {
     fn new() -> Self {
-        Self { lines: MultiProgress::new(), bars: HashMap::new() }
+        let lines = MultiProgress::new();
+        let hops = Hop::ALL.map(|hop| hop.to_string()).join(", ");
+        let _ = lines.println(format!("Each ● is a hop: {hops}."));
+        Self { lines, bars: HashMap::new() }
     }
 
     fn finish(&self) {
@@ -80,15 +87,16 @@ impl Watcher for LiveView {
             let bar = self.bars.entry(event).or_insert_with(|| {
                 let bar = self.lines.add(ProgressBar::new(Hop::ALL.len() as u64));
                 // The template is a constant; the default style would show the same in another shape.
-                let style = ProgressStyle::with_template("{prefix:39} {spinner:.cyan} {wide_msg}");
+                let style = ProgressStyle::with_template("{prefix} {spinner:.cyan} {wide_msg}");
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 bar.enable_steady_tick(Duration::from_millis(80));
                 bar
             });
-            bar.set_prefix(format!("{:22} {} → {}", row.name, row.tenant, row.cell.as_deref().unwrap_or("?")));
+            let way = format!("{} → {}", row.tenant, row.cell.as_deref().unwrap_or("?"));
+            bar.set_prefix(format!("{:22} {way:16}", row.name));
         } else {
             let problem = row.answer.problem.as_deref().unwrap_or("ok");
-            let _ = self.lines.println(format!("{:39}   {} {problem}", row.name, row.answer.status));
+            let _ = self.lines.println(format!("{:22} {:16}   {} {problem}", row.name, row.tenant, row.answer.status));
         }
     }
 
@@ -96,23 +104,16 @@ impl Watcher for LiveView {
         let Some(bar) = row.answer.event.and_then(|event| self.bars.get(&event)) else {
             return;
         };
-        let hops: Vec<String> = Hop::ALL
+        let hops: String = Hop::ALL
             .iter()
-            .map(|hop| {
-                if journey.has_reached(*hop) {
-                    format!("\x1b[32m● {hop}\x1b[0m")
-                } else {
-                    format!("\x1b[2m○ {hop}\x1b[0m")
-                }
-            })
+            .map(|hop| if journey.has_reached(*hop) { "\x1b[32m●\x1b[0m" } else { "\x1b[2m○\x1b[0m" })
             .collect();
-        let mut message = hops.join(" → ");
         if let (Some(ending), Some(took)) = (journey.ending(), journey.took()) {
             let color = if ending == Ending::Processed { 32 } else { 31 };
-            message.push_str(&format!("  \x1b[1;{color}m{ending}\x1b[0m {} ms", took.as_millis()));
-            bar.finish_with_message(message);
+            bar.finish_with_message(format!("{hops} \x1b[1;{color}m{ending}\x1b[0m {} ms", took.as_millis()));
         } else {
-            bar.set_message(message);
+            let last = Hop::ALL.into_iter().rev().find(|hop| journey.has_reached(*hop));
+            bar.set_message(format!("{hops} {}", last.map_or_else(String::new, |hop| hop.to_string())));
         }
     }
 }
@@ -149,7 +150,7 @@ impl Watcher for PlainView {
 fn show(report: &Report) -> ExitCode {
     print(outcomes(report));
     print("");
-    print(dead_letters(report));
+    dead_letters(report);
     if report.mismatches.is_empty() {
         print(format_args!("\nAll {} samples ended where they must.", report.rows.len()));
         return ExitCode::SUCCESS;
@@ -168,7 +169,7 @@ fn table(header: &[&str]) -> Table {
 }
 
 fn outcomes(report: &Report) -> Table {
-    let mut table = table(&["sample", "tenant", "cell", "event", "status", "ms"]);
+    let mut table = table(&["sample", "tenant", "cell", "outcome", "ms"]);
     for row in &report.rows {
         let journey = row.answer.event.and_then(|event| report.journeys.get(&event));
         let repeat = row.expect.same_event_as.is_some();
@@ -186,7 +187,6 @@ fn outcomes(report: &Report) -> Table {
             Cell::new(&row.name),
             Cell::new(&row.tenant),
             Cell::new(row.cell.as_deref().unwrap_or("-")),
-            Cell::new(row.answer.event.map_or_else(|| "-".to_owned(), |event| event.to_string())),
             Cell::new(status).fg(color),
             Cell::new(format!("{:.1}", took.as_secs_f64() * 1e3)).set_alignment(CellAlignment::Right),
         ]);
@@ -194,14 +194,15 @@ fn outcomes(report: &Report) -> Table {
     table
 }
 
-fn dead_letters(report: &Report) -> Table {
-    let mut table = table(&["dead-letter queue", "event", "reason", "tries", "detail"]);
-    if report.dead_letters.is_empty() {
-        table.add_row(["all of them", "-", "-", "-", "empty"]);
+fn dead_letters(report: &Report) {
+    match report.dead_letters.len() {
+        0 => print("No dead letters."),
+        1 => print("1 dead letter:"),
+        count => print(format_args!("{count} dead letters:")),
     }
     for (queue, letter) in &report.dead_letters {
-        let event = letter.event.map_or_else(|| "-".to_owned(), |event| event.to_string());
-        table.add_row([queue, &event, letter.reason.as_str(), &letter.attempts.to_string(), &letter.detail]);
+        let tries = if letter.attempts == 1 { "1 try".to_owned() } else { format!("{} tries", letter.attempts) };
+        print(format_args!("  {queue}: {} after {tries}", letter.reason));
+        print(format_args!("  {}", letter.detail));
     }
-    table
 }

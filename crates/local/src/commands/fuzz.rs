@@ -19,6 +19,9 @@ use super::print;
 /// take those with nothing wrong, and whatever it takes must be an event that can be published. Exit 1 on a finding, which
 /// is shown with its case number and the smallest payload that has it.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  cellstack-local fuzz --bodies 2000
+  cellstack-local fuzz --seed 7 --from 2000 --bodies 1000")]
 pub(crate) struct FuzzCommand {
     /// Requests
     #[arg(long, default_value_t = 100_000)]
@@ -29,9 +32,17 @@ pub(crate) struct FuzzCommand {
     /// Number of the first request, rounded down to a whole block of 1,000
     #[arg(long, value_name = "CASE", default_value_t = 0)]
     from: u64,
-    /// Threads
-    #[arg(long, default_value_t = 2)]
+    /// Threads, 256 at most
+    #[arg(long, default_value_t = 2, value_parser = threads)]
     threads: usize,
+}
+
+/// Each thread has a stack and a router of its own.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=256) => Ok(threads),
+        _ => Err("expected 1 to 256".to_owned()),
+    }
 }
 
 impl FuzzCommand {

@@ -1,12 +1,15 @@
 //! `cellstack-local place`
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use aws_sdk_dynamodb::Client;
+use cellstack_cellctl::Destination;
 use cellstack_core::directory::Directory;
 use cellstack_core::placement::{Placed, Placement};
-use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, TenantRoute, aws};
+use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, aws};
 use clap::Args;
 
 use super::print;
@@ -16,6 +19,10 @@ use super::print;
 /// Each tenant's fence first, then its entry in the tenant map. Safe to run again: a tenant that is placed already
 /// stays where it is. Region, credentials and endpoint come from the environment, as for the AWS CLI.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1    # with `make serve`
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  cellstack-local place umbrella=alpha hooli=beta+gamma")]
 pub(crate) struct Place {
     /// What the names of the stack's resources begin with
     #[arg(long, default_value = "cellstack")]
@@ -42,28 +49,37 @@ impl FromStr for Wish {
         let (cell, standby) = cells.split_once('+').map_or((cells, None), |(cell, standby)| (cell, Some(standby)));
         let id = |text: &str| text.parse::<CellId>().map_err(|error| error.to_string());
         let tenant = tenant.parse().map_err(|error: cellstack_core::InvalidId| error.to_string())?;
-        Ok(Self { tenant, cell: id(cell)?, standby: standby.map(id).transpose()? })
+        let (cell, standby) = (id(cell)?, standby.map(id).transpose()?);
+        if standby.as_ref() == Some(&cell) {
+            return Err(format!("the standby must be another cell than the tenant's own, which is {cell}"));
+        }
+        Ok(Self { tenant, cell, standby })
     }
 }
 
 impl Place {
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let client = aws_sdk_dynamodb::Client::new(&aws::config().await);
-        let directory = Directory::new(client.clone(), format!("{}-registry", self.prefix));
+        let config = aws::config().await;
+        let unusable = |diagnosis| anyhow!("no stack can be reached from this environment\n{diagnosis}");
+        let destination = Destination::of(&config, &self.prefix).await.map_err(unusable)?;
+        let placed = self.place(aws_sdk_dynamodb::Client::new(&config)).await;
+        placed.map_err(|error| match destination.explain(&error) {
+            Some(diagnosis) => anyhow!("{error:#}\n{diagnosis}"),
+            None => error,
+        })
+    }
+
+    async fn place(&self, client: Client) -> Result<ExitCode> {
+        let tables = self.tables(&Directory::new(client.clone(), format!("{}-registry", self.prefix))).await?;
         let map_table = format!("{}-tenant-map", self.prefix);
         let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local place" };
         let mut code = ExitCode::SUCCESS;
         let now_ms = SystemAmbient::new().wall_ms();
-        let table = async |cell: &CellId| {
-            let record = directory.read(cell).await?;
-            let record = record.with_context(|| format!("cell {cell} is not in the registry {}-registry", self.prefix));
-            record.map(|record| record.table)
-        };
         for Wish { tenant, cell, standby } in &self.placements {
-            let route = match placement.place(tenant, cell, &table(cell).await?, now_ms).await? {
-                Placed::New => {
+            let route = match placement.place(tenant, cell, &tables[cell], now_ms).await? {
+                Placed::New(route) => {
                     print(format_args!("{tenant} placed in {cell}"));
-                    TenantRoute::first(tenant.clone(), cell.clone())
+                    route
                 }
                 Placed::Already(route) if route.cell_id == *cell => {
                     print(format_args!("{tenant} is in {cell}"));
@@ -76,10 +92,39 @@ impl Place {
                 }
             };
             if let Some(standby) = standby {
-                placement.appoint_standby(&route, standby, &table(standby).await?, now_ms).await?;
+                placement.appoint_standby(&route, standby, &tables[standby], now_ms).await?;
                 print(format_args!("{tenant} has {standby} as its standby"));
             }
         }
         Ok(code)
+    }
+
+    /// Returns the table of each cell that is named: all of them, before the first tenant is placed.
+    async fn tables(&self, directory: &Directory) -> Result<HashMap<CellId, String>> {
+        let mut tables = HashMap::new();
+        for cell in self.placements.iter().flat_map(|wish| std::iter::once(&wish.cell).chain(&wish.standby)) {
+            if !tables.contains_key(cell) {
+                let record = directory.read(cell).await?;
+                let record = record.with_context(|| {
+                    format!("cell {cell} is not in the registry {}-registry; no tenant was placed", self.prefix)
+                })?;
+                tables.insert(cell.clone(), record.table);
+            }
+        }
+        Ok(tables)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standby_is_another_cell() {
+        let wish: Wish = "acme=alpha+beta".parse().unwrap();
+        assert_eq!((wish.cell.as_str(), wish.standby.unwrap().as_str()), ("alpha", "beta"));
+        let refused = "acme=alpha+alpha".parse::<Wish>().unwrap_err();
+        assert_eq!(refused, "the standby must be another cell than the tenant's own, which is alpha");
+        assert!("acme".parse::<Wish>().unwrap_err().starts_with("expected TENANT=CELL"));
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use cellstack_local::simulate::{
-    CONCURRENCY, CutOff, Plant, Wake, black_swan, control_plane_cut, draw, each_seed, one_cell_down,
+    CONCURRENCY, CutOff, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw, each_seed, marked_down,
+    one_cell_down, recovery,
 };
 
 use super::print;
@@ -15,6 +17,10 @@ const LINE: u64 = 10;
 /// What the callers of the other cells may notice: at least this share served, at most so many times slower.
 const SERVED: f64 = 0.999;
 const SLOWER: f64 = 1.2;
+/// A busy tenant's fence is closed within this time.
+const CLOSED_IN: Duration = Duration::from_secs(2);
+/// A cell that is well again serves within this time.
+const SERVES_IN: Duration = Duration::from_secs(6);
 /// Violations of one seed that are shown.
 const VIOLATIONS: usize = 5;
 
@@ -80,15 +86,99 @@ pub(super) fn one_cell_down_scenario(cells: usize, tenants: usize) -> Result<Exi
     let before = phases.first().map(|noticed| noticed.others_p99).unwrap_or_default();
     let unharmed =
         phases.iter().all(|noticed| noticed.others_served >= SERVED && noticed.others_p99 <= before.mul_f64(SLOWER));
-    Ok(if unharmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(exit(unharmed))
 }
 
-pub(super) fn control_plane_cut_scenario(seeds: &[u64], threads: usize, plant: Option<Plant>) -> Result<ExitCode> {
+fn exit(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.0} ms", time.as_secs_f64() * 1e3)
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+pub(super) fn busy_tenant_scenario(mutation: Option<Mutation>) -> Result<ExitCode> {
+    let busy = busy_tenant(1, mutation)?;
+    let accepted = share(busy.accepted, busy.writes);
+    let in_bursts = share(busy.accepted_in_bursts, busy.in_bursts);
+    for (figure, value) in [
+        ("writes of one tenant in 60 s, all of them fenced", busy.writes.to_string()),
+        ("  accepted at the first try", format!("{:.3} %", accepted * 100.0)),
+        ("  of bursts of 20 on one shard of the fence", format!("{:.3} %", in_bursts * 100.0)),
+        ("  transactions per write", format!("{:.3}", busy.transactions)),
+        ("  p99 of an accepted write", ms(busy.p99)),
+        ("  the longest", ms(busy.longest)),
+        ("closing the fence meanwhile took", ms(busy.closed_in)),
+    ] {
+        print(format_args!("{figure:<56} {value:>12}"));
+    }
+    Ok(exit(accepted >= SERVED && in_bursts >= SERVED && busy.closed_in <= CLOSED_IN))
+}
+
+pub(super) fn marked_down_scenario(cells: usize, tenants: usize) -> Result<ExitCode> {
+    let marked = marked_down(cells.max(2), tenants)?;
+    print(format_args!(
+        "{:<11} {:>8} {:>10} {:>9} {:>18} {:>14}",
+        "one cell", "events", "accepted", "repeats", "answered the same", "others served"
+    ));
+    let mut holds = true;
+    for phase in &marked.phases {
+        let (accepted, same) = (share(phase.accepted, phase.events), share(phase.same, phase.repeats));
+        let others = share(phase.others_accepted, phase.others);
+        print(format_args!(
+            "{:<11} {:>8} {:>8.2} % {:>9} {:>16.2} % {:>12.3} %",
+            phase.name,
+            phase.events,
+            accepted * 100.0,
+            phase.repeats,
+            same * 100.0,
+            others * 100.0
+        ));
+        holds &= others >= SERVED && (phase.name == "failing" || accepted >= SERVED && phase.same == phase.repeats);
+    }
+    for (figure, value) in [
+        ("events that standbys hold", marked.held),
+        ("  listed as held, with their cell", marked.listed),
+        ("repeats of events that the cell has as well", marked.held_twice),
+        ("events that standbys processed", marked.processed_by_standbys),
+        ("acknowledged events that are not found", marked.lost),
+    ] {
+        print(format_args!("{figure:<56} {value:>12}"));
+    }
+    holds &= marked.held > 0 && marked.listed == marked.held && marked.processed_by_standbys == 0 && marked.lost == 0;
+    Ok(exit(holds))
+}
+
+pub(super) fn recovery_scenario(cells: usize, tenants: usize) -> Result<ExitCode> {
+    let recovered = recovery(cells.max(2), tenants, CONCURRENCY)?;
+    for (figure, value) in [
+        ("requests to the cell while it failed, 60 s", recovered.requests.to_string()),
+        ("calls that reached it", recovered.calls.to_string()),
+        ("environments of the router", recovered.environments.to_string()),
+        ("others served all along", format!("{:.3} %", recovered.others_served * 100.0)),
+        ("the last request not served, after it was well", ms(recovered.served_after)),
+        ("served after that", format!("{:.3} %", recovered.served * 100.0)),
+    ] {
+        print(format_args!("{figure:<56} {value:>12}"));
+    }
+    let is_bounded = recovered.calls <= recovered.bound();
+    Ok(exit(is_bounded && recovered.served_after <= SERVES_IN && recovered.others_served >= SERVED))
+}
+
+pub(super) fn control_plane_cut_scenario(
+    seeds: &[u64],
+    threads: usize,
+    mutation: Option<Mutation>,
+) -> Result<ExitCode> {
     let (mut all, mut played, mut violated) = (CutOff::default(), 0, None);
     each_seed(
         seeds,
         threads,
-        |seed| control_plane_cut(seed, plant, false),
+        |seed| control_plane_cut(seed, mutation, false),
         |one| {
             played += 1;
             add(&mut all, &one);
@@ -99,7 +189,7 @@ pub(super) fn control_plane_cut_scenario(seeds: &[u64], threads: usize, plant: O
         },
     )?;
     all.cold.sort_unstable();
-    let share = |part: usize, whole: usize| format!("{:.3} %", part as f64 * 100.0 / whole.max(1) as f64);
+    let share = |part: usize, whole: usize| format!("{:.3} %", share(part, whole) * 100.0);
     let p99 = all.cold.get(all.cold.len() * 99 / 100).copied().unwrap_or_default();
     for (figure, value) in [
         ("seeds", played.to_string()),

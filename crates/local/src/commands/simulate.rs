@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use cellstack_local::simulate::{
-    AwaitPoint, Coverage, Mishap, Outcome, Plant, Setup, add_up, await_points, excerpt, run_all, shrink,
+    AwaitPoint, Checks, Coverage, Fault, Hits, INVARIANTS, Mutation, Outcome, Setup, add_up, await_points, excerpt,
+    run_all, shrink,
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,10 +19,14 @@ use super::record::Record;
 /// Run the stack in virtual time, with faults drawn from seeds, and check the invariants
 ///
 /// The real router, producer, consumer and redrive run over the embedded AWS while services throttle, hang and lose answers,
-/// messages come twice and out of order, processes are killed at their await points and cells go down. When all has
-/// come to rest, nothing accepted may be lost and nothing done twice. A seed decides all of it: the same seed runs the
-/// same way again. Exit 1 on a violation, or where 100 seeds or more leave an await point without a kill.
+/// messages come twice and out of order, processes are killed at their await points, cells go down or are marked down,
+/// tenants move, events hang or abort their process, and operators redrive. When all has come to rest, nothing accepted may
+/// be lost and nothing done twice. A seed decides all of it: the same seed runs the same way again. Exit 1 on a violation,
+/// where 100 seeds or more leave an await point without a kill, or where 200 or more leave a fault that never struck.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  cellstack-local simulate --seeds 1..3 --events 40
+  cellstack-local simulate --scenario one-cell-down --tenants 20")]
 pub(crate) struct Simulate {
     /// The seeds to run: one, or FIRST..LAST, both included
     #[arg(long, value_name = "SEEDS", default_value = "1..200", value_parser = seeds)]
@@ -29,15 +34,15 @@ pub(crate) struct Simulate {
     /// Events that callers want accepted, a seed
     #[arg(long, default_value_t = 200)]
     events: usize,
-    /// Cells [default: 3; black-swan 8; one-cell-down 4]
+    /// Cells [default: 3; black-swan 8; one-cell-down, marked-down and recovery 4]
     #[arg(long)]
     cells: Option<usize>,
-    /// Tenants [default: 12; black-swan 1000; one-cell-down 200]
+    /// Tenants [default: 12; black-swan 1000; one-cell-down, marked-down and recovery 200]
     #[arg(long)]
     tenants: Option<usize>,
     /// What may go wrong, separated by commas; everything unless said otherwise
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    faults: Option<Vec<Mishap>>,
+    faults: Option<Vec<Fault>>,
     /// Threads; each runs one seed at a time
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -48,9 +53,12 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
     /// Plant a bug, to see it found
-    #[arg(long, value_name = "BUG", hide = true)]
-    plant: Option<Plant>,
-    /// Play one scenario instead
+    #[arg(long, value_name = "BUG")]
+    mutation: Option<Mutation>,
+    /// Go on after a seed that breaks an invariant, and say of each such seed what it breaks
+    #[arg(long)]
+    keep_going: bool,
+    /// Run one scenario instead
     #[arg(long, value_enum)]
     scenario: Option<Scenario>,
     /// Draw the scenario's picture (black-swan)
@@ -64,6 +72,12 @@ enum Scenario {
     BlackSwan,
     /// One cell down, then slow, for 60 simulated seconds: what the others' callers notice
     OneCellDown,
+    /// The tenant map gone, one tenant with 100 writes/s, all of them fenced; and then its fence is closed
+    BusyTenant,
+    /// One cell fails, is marked down for ten simulated minutes, recovers: its tenants' standbys hold their events
+    MarkedDown,
+    /// One cell fails for 60 simulated seconds: how soon it serves again, and what it had to bear
+    Recovery,
     /// Tenant map and registry cut off for ten simulated minutes, under each of the seeds: who is still served, and how
     ControlPlaneCut,
 }
@@ -84,6 +98,8 @@ fn seeds(text: &str) -> Result<Seeds, String> {
 
 /// Seeds from which on every await point must have been killed at.
 const ENOUGH: usize = 100;
+/// Seeds from which on every fault must have struck.
+const ENOUGH_FOR_FAULTS: usize = 200;
 
 impl Simulate {
     pub(crate) fn run(self) -> Result<ExitCode> {
@@ -95,8 +111,15 @@ impl Simulate {
             Some(Scenario::OneCellDown) => {
                 super::scenario::one_cell_down_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
             }
+            Some(Scenario::BusyTenant) => super::scenario::busy_tenant_scenario(self.mutation),
+            Some(Scenario::MarkedDown) => {
+                super::scenario::marked_down_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
+            }
+            Some(Scenario::Recovery) => {
+                super::scenario::recovery_scenario(self.cells.unwrap_or(4), self.tenants.unwrap_or(200))
+            }
             Some(Scenario::ControlPlaneCut) => {
-                super::scenario::control_plane_cut_scenario(&self.seeds.0, self.threads, self.plant)
+                super::scenario::control_plane_cut_scenario(&self.seeds.0, self.threads, self.mutation)
             }
             None => self.run_seeds(),
         }
@@ -107,8 +130,8 @@ impl Simulate {
             events: self.events,
             cells: self.cells.unwrap_or(3).max(1),
             tenants: self.tenants.unwrap_or(12).max(1),
-            faults: self.faults.unwrap_or_else(|| Mishap::ALL.to_vec()),
-            plant: self.plant,
+            faults: self.faults.unwrap_or_else(|| Fault::ALL.to_vec()),
+            mutation: self.mutation,
             ..Setup::new(0)
         };
         let points = await_points(&like)?;
@@ -117,7 +140,12 @@ impl Simulate {
         let mut sum = Sum::default();
         run_all(&like, &self.seeds.0, &points, self.threads, |outcome| {
             bar.inc(1);
-            sum.add(outcome)
+            if self.keep_going {
+                for violation in &outcome.violations {
+                    bar.suspend(|| print(format_args!("seed {}: {violation}", outcome.seed)));
+                }
+            }
+            sum.add(outcome) || self.keep_going
         })?;
         bar.finish_and_clear();
         let took = started.elapsed();
@@ -127,7 +155,14 @@ impl Simulate {
             Record::write_all(&sum.records, path)?;
         }
         show_coverage(&points, &sum.coverage);
+        show_hits(&sum.hits);
         print(sum.summary(took));
+        if sum.violated.is_none() {
+            show_invariants(&sum.checks, sum.records.len());
+        }
+        if self.keep_going && sum.violated.is_some() {
+            return Ok(ExitCode::FAILURE);
+        }
         if let Some(seed) = sum.violated {
             show_violation(&Setup { seed, ..like }, &points)?;
             return Ok(ExitCode::FAILURE);
@@ -140,7 +175,13 @@ impl Simulate {
             }
         }
         let missed = points.iter().any(|point| sum.coverage.get(point).is_none_or(|visits| visits.killed == 0));
-        Ok(if missed && self.seeds.0.len() >= ENOUGH { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        let dead = sum.hits.dead(&like.faults);
+        if !dead.is_empty() {
+            print(format_args!("never struck: {}", dead.join(", ")));
+        }
+        let failed =
+            missed && self.seeds.0.len() >= ENOUGH || !dead.is_empty() && self.seeds.0.len() >= ENOUGH_FOR_FAULTS;
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
@@ -149,9 +190,12 @@ impl Simulate {
 struct Sum {
     records: Vec<Record>,
     coverage: Coverage,
+    hits: Hits,
+    checks: Checks,
     accepted: usize,
     processed: usize,
     dead: usize,
+    held: usize,
     gave_up: usize,
     simulated: Duration,
     violated: Option<u64>,
@@ -161,9 +205,14 @@ impl Sum {
     /// Adds an outcome; whether to go on.
     fn add(&mut self, outcome: Outcome) -> bool {
         add_up(&mut self.coverage, &outcome.coverage);
+        self.hits.extend(&outcome.hits);
+        for (invariant, times) in &outcome.checks {
+            *self.checks.entry(invariant).or_default() += times;
+        }
         self.accepted += outcome.accepted;
         self.processed += outcome.processed;
         self.dead += outcome.dead;
+        self.held += outcome.held;
         self.gave_up += outcome.gave_up;
         self.simulated += outcome.took;
         self.records.push(Record::of(&outcome));
@@ -176,11 +225,13 @@ impl Sum {
     fn summary(&self, took: Duration) -> String {
         let seconds = took.as_secs_f64();
         format!(
-            "{} seeds: {} events accepted = {} processed + {} dead-lettered ({} of them by a stream mapping)\n\
+            "{} seeds: {} events accepted = {} processed + {} held by standbys + {} dead-lettered; {} were given up by a \
+             stream mapping on their way\n\
              {:.0} s for {:.1} simulated hours, {:.0} events/s",
             self.records.len(),
             self.accepted,
             self.processed,
+            self.held,
             self.dead,
             self.gave_up,
             seconds,
@@ -212,6 +263,27 @@ fn show_coverage(points: &[AwaitPoint], coverage: &Coverage) {
         missed += usize::from(visits.killed == 0);
     }
     print(format_args!("killed at {} of {} await points", points.len() - missed, points.len()));
+}
+
+/// Each fault, how often it was planned and how often it struck.
+fn show_hits(hits: &Hits) {
+    let mut last = None;
+    for (fault, what, count) in hits.rows() {
+        if last.is_none() {
+            print(format_args!("{:<16} {:<40} {:>8} {:>9}", "fault", "", "planned", "struck"));
+        }
+        let name = if last == Some(fault) { "" } else { fault.as_str() };
+        print(format_args!("{name:<16} {what:<40} {:>8} {:>9}", count.planned, count.hit));
+        last = Some(fault);
+    }
+}
+
+fn show_invariants(checks: &Checks, seeds: usize) {
+    print(format_args!("\nevery invariant held in {seeds} seeds:"));
+    for (name, what) in INVARIANTS {
+        let times = checks.get(name).copied().unwrap_or_default();
+        print(format_args!("  {name:<10} {what:<88} {times:>9} checks"));
+    }
 }
 
 fn show_violation(found: &Setup, points: &[AwaitPoint]) -> Result<()> {

@@ -7,8 +7,8 @@ use cellstack_core::{EventId, TenantId};
 use hyper::{Request, Response};
 use serde_json::Value;
 
-use crate::simulate::check::Acknowledged;
-use crate::simulate::workload::{Naming, Order};
+use crate::simulate::oracle::Acknowledged;
+use crate::simulate::workload::{Look, Naming, Order};
 use crate::simulate::world::World;
 
 /// Tries before a caller gives up.
@@ -32,9 +32,10 @@ impl Caller<'_> {
                 let into = self.world.trace.elapsed().as_millis() as u64 % RUSH.as_millis() as u64;
                 tokio::time::sleep(RUSH - Duration::from_millis(into)).await;
             }
-            let Some(id) = self.send(&order).await else { continue };
+            let begun = self.world.trace.elapsed();
+            let Some(id) = self.send(&order, order.request(self.tenant.as_str())).await else { continue };
             if order.again {
-                let again = self.send(&order).await;
+                let again = self.send(&order, order.repeated(self.tenant.as_str())).await;
                 if again.is_some_and(|again| again != id) && order.naming != Naming::None {
                     self.wrong(format!("'{}' was sent twice and answered with {id} and {again:?}", order.name));
                 }
@@ -42,35 +43,45 @@ impl Caller<'_> {
             if order.clash && order.naming != Naming::None {
                 let status =
                     self.request(order.clashing(self.tenant.as_str())).await.map(|answer| answer.status().as_u16());
-                if status.is_some_and(|status| status < 500 && status != 409 && !(status == 202 && self.moves())) {
-                    self.wrong(format!("'{}' with another body got {status:?}", order.name));
-                }
+                let elsewhere = status == Some(202) && (self.moves() || self.marked_since(begun));
+                self.expect(status.is_none_or(|status| status >= 500 || status == 409) || elsewhere, || {
+                    format!("'{}' with another body got {status:?}", order.name)
+                });
             }
-            if order.look {
-                self.look(id).await;
+            if let Some(look) = order.look {
+                self.look(look, id).await;
             }
         }
     }
 
     /// Sends an event until it is accepted; its id then.
-    async fn send(self, order: &Order) -> Option<EventId> {
+    async fn send(self, order: &Order, request: Request<Bytes>) -> Option<EventId> {
         for attempt in 0..TRIES {
             if attempt > 0 {
                 tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
             }
-            let answer = self.request(order.request(self.tenant.as_str())).await;
+            let answer = self.request(request.clone()).await;
             let status = answer.as_ref().map(|answer| answer.status().as_u16());
             let told = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             self.world.trace.note(format_args!("{} of {} gets {told}", order.name, self.tenant));
-            if attempt == 0 && status != Some(202) {
-                self.world.seen.borrow_mut().unserved.push((self.cell, told));
+            if attempt == 0 {
+                let mut seen = self.world.seen.borrow_mut();
+                *seen.sent.entry(self.cell).or_default() += 1;
+                if status.is_none_or(|status| status >= 500) {
+                    seen.unserved.push((self.cell, told));
+                }
             }
             match (status, answer) {
                 (Some(202), Some(answer)) => return self.accepted(order, &answer),
-                // What the caller can't know: whether the event was written.
+                // The caller can't know whether the event was written.
                 (None | Some(500..), _) => {}
-                (Some(status), _) => {
-                    self.wrong(format!("'{}' of {} got {status}", order.name, self.tenant));
+                (Some(400), _) if order.may_be_refused() => {
+                    self.world.seen.borrow_mut().refused.push((self.tenant.to_string(), order.name.clone()));
+                    return None;
+                }
+                (Some(status), answer) => {
+                    let body = answer.map(|answer| String::from_utf8_lossy(answer.body()).into_owned());
+                    self.wrong(format!("'{}' of {} got {status}: {body:?}", order.name, self.tenant));
                     return None;
                 }
             }
@@ -95,16 +106,21 @@ impl Caller<'_> {
     }
 
     /// An event that was accepted is there to be seen, whatever has become of it.
-    async fn look(self, id: EventId) {
-        for path in [format!("/v1/events/{id}"), "/v1/totals".to_owned(), "/v1/route".to_owned()] {
-            let request = Request::get(&path).header("x-tenant-id", self.tenant.as_str()).body(Bytes::new());
+    async fn look(self, look: Look, id: EventId) {
+        let path = match look {
+            Look::Event => format!("/v1/events/{id}"),
+            Look::Totals => "/v1/totals".to_owned(),
+            Look::List => "/v1/events?limit=50".to_owned(),
+        };
+        for path in [&path, "/v1/route"] {
+            let request = Request::get(path).header("x-tenant-id", self.tenant.as_str()).body(Bytes::new());
             let Some(answer) = self.request(request.unwrap_or_default()).await else { continue };
             let status = answer.status().as_u16();
             self.world.trace.note(format_args!("{path} of {} gets {status}", self.tenant));
-            let left_behind = status == 404 && self.moves() && path.starts_with("/v1/events");
-            if status != 200 && status < 500 && !left_behind {
-                self.wrong(format!("GET {path} of {} got {status}", self.tenant));
-            }
+            let left_behind = status == 404 && self.moves() && look == Look::Event;
+            self.expect(status == 200 || status >= 500 || left_behind, || {
+                format!("GET {path} of {} got {status}", self.tenant)
+            });
         }
     }
 
@@ -113,14 +129,29 @@ impl Caller<'_> {
         self.world.mover.tenure(self.tenant).is_none_or(|tenure| !tenure.stays())
     }
 
+    /// Whether the tenant's cell was marked between two requests, so that one may have gone to the standby and the other
+    /// not: these two know nothing of each other until what the standby holds is carried home.
+    fn marked_since(self, begun: Duration) -> bool {
+        self.world.marker.changed(self.cell, begun, self.world.trace.elapsed())
+    }
+
     /// The answer, if there is one.
     async fn request(self, request: Request<Bytes>) -> Option<Response<Bytes>> {
-        match self.world.front.request(self.tenant.as_str(), request).await {
-            Ok(answer) => Some(answer),
+        match self.world.routers.request(self.tenant.as_str(), request).await {
+            Ok(answer) => {
+                self.world.seen.borrow_mut().answers += 1;
+                Some(answer)
+            }
             Err(killed) => {
-                self.world.trace.note(format_args!("a router is killed at await point {}", killed.0));
+                self.world.trace.note(format_args!("a router was {killed}"));
                 None
             }
+        }
+    }
+
+    fn expect(self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong(otherwise());
         }
     }
 

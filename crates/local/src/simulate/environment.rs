@@ -14,14 +14,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::SdkConfig;
 use bytes::Bytes;
 use cellstack_core::Ambient;
-use cellstack_router::{Router, Settings, TenantSource};
+use cellstack_router::{Router, Settings, Standby, TenantSource};
 use hyper::{Request, Response};
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::function_url::FunctionUrl;
 use crate::names::{registry, tenant_map};
-use crate::simulate::plant::Plant;
+use crate::simulate::mutation::Mutation;
 use crate::simulate::wire::Wire;
 use crate::{LocalAmbient, Stack};
 
@@ -32,28 +32,43 @@ const JUMPS: f64 = 0.05;
 /// How far it jumps at most, in milliseconds.
 const FAR: i64 = 6 * 3_600_000;
 
+/// What environments are made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Make {
+    pub(crate) seed: u64,
+    pub(crate) mutation: Option<Mutation>,
+    pub(crate) standby: Standby,
+}
+
+impl Make {
+    /// Standbys hold.
+    pub(crate) const fn of(seed: u64, mutation: Option<Mutation>) -> Self {
+        Self { seed, mutation, standby: Standby::Hold }
+    }
+}
+
 /// Makes environments.
 pub(crate) struct Maker {
     config: SdkConfig,
     clock: Arc<LocalAmbient>,
-    seed: u64,
-    plant: Option<Plant>,
+    make: Make,
 }
 
 impl Maker {
-    pub(crate) fn new(stack: &Stack, seed: u64, plant: Option<Plant>) -> Self {
-        Self { config: stack.config.clone(), clock: Arc::clone(&stack.ambient), seed, plant }
+    pub(crate) fn new(stack: &Stack, make: Make) -> Self {
+        Self { config: stack.config.clone(), clock: Arc::clone(&stack.ambient), make }
     }
 
     /// A cold environment.
     pub(crate) fn start(&self, number: usize) -> Environment {
         let wall: SystemTime = UNIX_EPOCH + Duration::from_millis(self.clock.wall_ms());
-        let clocks = Arc::new(LocalAmbient::at(self.seed ^ (number as u64 + 1) << 32, wall));
-        if self.plant == Some(Plant::MonotonicLease) {
+        let Make { seed, mutation, standby } = self.make;
+        let clocks = Arc::new(LocalAmbient::at(seed ^ (number as u64 + 1) << 32, wall));
+        if mutation == Some(Mutation::MonotonicLease) {
             clocks.stop_both();
         }
-        let wire = Wire::new(format!("router {number}"), self.plant == Some(Plant::Unfenced));
-        let settings = Settings::new(tenant_map(), registry(), TenantSource::Header);
+        let wire = Wire::new(format!("router {number}"), mutation == Some(Mutation::UnfencedWrite));
+        let settings = Settings { standby, ..Settings::new(tenant_map(), registry(), TenantSource::Header) };
         let router = Router::new(&wire.tap(&self.config), settings, Arc::clone(&clocks));
         Environment {
             url: FunctionUrl::new(Arc::new(router), Arc::clone(&clocks)),
@@ -64,7 +79,7 @@ impl Maker {
     }
 }
 
-/// See the module.
+/// An environment of the router's function.
 pub(crate) struct Environment {
     url: FunctionUrl,
     clocks: Arc<LocalAmbient>,

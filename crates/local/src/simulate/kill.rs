@@ -1,4 +1,5 @@
-//! Kills a process at an await point: the k-th time a handler's future returns `Pending`, it is dropped there.
+//! Kills a process at an await point: the k-th time a handler's future returns `Pending`, it is dropped there. So is a
+//! process whose processor aborts it; one whose processor blocks its thread is not polled any more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::hooks::Role;
 use crate::simulate::network;
+use crate::simulate::processor::{Fatal, take_fatal};
 
 /// An await point: a function, and the how-many-eth time one invocation of it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +87,7 @@ impl Kills {
 
     /// Runs an invocation until it ends (`Ok`) or is killed (`Err`).
     pub(crate) fn guard<F: Future>(&self, role: Role, invocation: F) -> Guarded<F> {
-        Guarded { kills: self.clone(), role, waits: 0, invocation: Some(Box::pin(invocation)) }
+        Guarded { kills: self.clone(), role, waits: 0, is_blocked: false, invocation: Some(Box::pin(invocation)) }
     }
 
     /// Notes that an invocation waits at a point; whether it is to die there.
@@ -114,13 +116,28 @@ impl Kills {
 
 /// The process is gone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Killed(pub(crate) AwaitPoint);
+pub(crate) enum Killed {
+    /// Killed while it waited.
+    At(AwaitPoint),
+    /// It aborted itself.
+    Aborted,
+}
+
+impl fmt::Display for Killed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(point) => write!(f, "killed at await point {point}"),
+            Self::Aborted => f.write_str("aborted"),
+        }
+    }
+}
 
 /// See [`Kills::guard`].
 pub(crate) struct Guarded<F> {
     kills: Kills,
     role: Role,
     waits: usize,
+    is_blocked: bool,
     invocation: Option<Pin<Box<F>>>,
 }
 
@@ -129,12 +146,24 @@ impl<F: Future> Future for Guarded<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(invocation) = &mut this.invocation else {
+        let Some(invocation) = this.invocation.as_mut().filter(|_| !this.is_blocked) else {
             return Poll::Pending;
         };
         network::forget();
+        take_fatal();
         if let Poll::Ready(output) = invocation.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
+        }
+        match take_fatal() {
+            Some(Fatal::Abort) => {
+                this.invocation = None;
+                return Poll::Ready(Err(Killed::Aborted));
+            }
+            Some(Fatal::Block) => {
+                this.is_blocked = true;
+                return Poll::Pending;
+            }
+            None => {}
         }
         this.waits += 1;
         let point = AwaitPoint { role: this.role, number: this.waits };
@@ -144,6 +173,6 @@ impl<F: Future> Future for Guarded<F> {
         // All it holds goes with it, as when a process dies. A call that was on its way has no effect, one whose answer
         // was on its way has had it.
         this.invocation = None;
-        Poll::Ready(Err(Killed(point)))
+        Poll::Ready(Err(Killed::At(point)))
     }
 }

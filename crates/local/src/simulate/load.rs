@@ -16,9 +16,10 @@ use tokio::time::Instant;
 use crate::Stack;
 use crate::hooks::Hooks;
 use crate::names::CellNames;
-use crate::simulate::front::{Front, Manner};
+use crate::simulate::environment::Make;
 use crate::simulate::kill::Kills;
 use crate::simulate::network::Way;
+use crate::simulate::router_pool::{Manner, RouterPool};
 use crate::simulate::trace::Trace;
 use crate::simulate::world::BEGINNING;
 
@@ -61,7 +62,7 @@ pub(crate) struct Sent {
 pub(crate) struct Loaded {
     pub(crate) load: Load,
     stack: Stack,
-    front: Front,
+    pub(crate) routers: RouterPool,
     start: Instant,
     in_flight: Cell<usize>,
 }
@@ -96,8 +97,9 @@ impl Load {
         let mut stack = builder.build().await?;
         // What becomes of an event once it is accepted changes nothing for those who send.
         stack.mappings.clear();
-        let front = Front::new(Manner::Steady, &stack, (self.seed, None), Kills::default(), Trace::new(false));
-        Ok(Loaded { load: self, stack, front, start: Instant::now(), in_flight: Cell::new(0) })
+        let routers =
+            RouterPool::new(Manner::Steady, &stack, Make::of(self.seed, None), Kills::default(), Trace::new(false));
+        Ok(Loaded { load: self, stack, routers, start: Instant::now(), in_flight: Cell::new(0) })
     }
 
     /// The cell a tenant lives in.
@@ -159,7 +161,7 @@ impl Loaded {
                 .header("x-tenant-id", name(tenant))
                 .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
             // Boxed, since there are as many of these as there will be requests.
-            let answer = Box::pin(self.front.request(&name(tenant), request.unwrap_or_default())).await;
+            let answer = Box::pin(self.routers.request(&name(tenant), request.unwrap_or_default())).await;
             served = answer.is_ok_and(|answer| answer.status() == 202);
             self.in_flight.set(self.in_flight.get() - 1);
         }
@@ -176,6 +178,11 @@ impl Loaded {
     pub(crate) fn slow_down(&self, cell: usize, by: Duration) -> Vec<FaultId> {
         let names = CellNames::of(&self.stack.cells()[cell]);
         self.inject([Fault::any("DynamoDB", FaultKind::Latency(by)).on(&names.table)])
+    }
+
+    /// How often faults struck so far.
+    pub(crate) fn hits(&self, faults: &[FaultId]) -> u64 {
+        faults.iter().map(|fault| self.stack.aws().faults().hits(*fault)).sum()
     }
 
     fn inject(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<FaultId> {

@@ -12,8 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::backoff::Backoff;
 use cellstack_core::cell_table::number;
 use cellstack_core::fence::{self, FenceError, FenceState};
-use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
-use cellstack_core::limits::{FENCE_TIMEOUT, TENANT_LEASE};
+use cellstack_core::limits::{FENCE_TIMEOUT, LONGEST_WRITE, TENANT_LEASE};
 use cellstack_core::{CellId, Epoch, TenantId};
 use tokio::time::Instant;
 
@@ -24,11 +23,18 @@ use crate::simulate::trace::Trace;
 /// Pause before a step that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Where a tenant is placed: its cell and its standby.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) cell: usize,
+    pub(crate) standby: Option<usize>,
+}
+
 /// Whose a tenant is and was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tenure {
-    /// Its cell under each epoch, the first epoch first.
-    pub(crate) cells: Vec<usize>,
+    /// Its place under each epoch, the first epoch first.
+    pub(crate) places: Vec<Place>,
     /// Whether a cell takes its events: not between the closing of one fence and the flip to the next.
     pub(crate) served: bool,
     /// Whether a move of it has begun.
@@ -37,21 +43,25 @@ pub(crate) struct Tenure {
 
 impl Tenure {
     pub(crate) const fn epoch(&self) -> u64 {
-        self.cells.len() as u64
+        self.places.len() as u64
     }
 
     pub(crate) fn cell(&self) -> usize {
-        self.cells.last().copied().unwrap_or_default()
+        self.places.last().map(|place| place.cell).unwrap_or_default()
     }
 
-    /// The cell that owned it under an epoch.
-    pub(crate) fn owner(&self, epoch: u64) -> Option<usize> {
-        usize::try_from(epoch).ok()?.checked_sub(1).and_then(|at| self.cells.get(at).copied())
+    pub(crate) fn standby(&self) -> Option<usize> {
+        self.places.last().and_then(|place| place.standby)
+    }
+
+    /// Its place under an epoch.
+    pub(crate) fn place(&self, epoch: u64) -> Option<Place> {
+        usize::try_from(epoch).ok()?.checked_sub(1).and_then(|at| self.places.get(at).copied())
     }
 
     /// Whether it was never moved, and is not being moved.
     pub(crate) const fn stays(&self) -> bool {
-        self.cells.len() == 1 && !self.moving
+        self.places.len() == 1 && !self.moving
     }
 }
 
@@ -66,9 +76,9 @@ pub(crate) struct Mover {
 
 impl Mover {
     /// Knows where each tenant was placed.
-    pub(crate) fn new(stack: &Stack, homes: BTreeMap<TenantId, usize>, trace: Trace, hasty: bool) -> Self {
-        let placed = |cell| Tenure { cells: vec![cell], served: true, moving: false };
-        let tenures = homes.into_iter().map(|(tenant, cell)| (tenant, placed(cell))).collect();
+    pub(crate) fn new(stack: &Stack, places: BTreeMap<TenantId, Place>, trace: Trace, hasty: bool) -> Self {
+        let placed = |place| Tenure { places: vec![place], served: true, moving: false };
+        let tenures = places.into_iter().map(|(tenant, place)| (tenant, placed(place))).collect();
         let (client, cells) = (stack.dynamodb(), stack.cells().to_vec());
         Self { client, cells, trace, hasty, tenures: RefCell::new(tenures) }
     }
@@ -81,6 +91,11 @@ impl Mover {
         self.tenures.borrow().iter().map(|(tenant, tenure)| (tenant.to_string(), tenure.clone())).collect()
     }
 
+    /// Moves that are done.
+    pub(crate) fn moved(&self) -> u64 {
+        self.tenures.borrow().values().map(|tenure| tenure.epoch() - 1).sum()
+    }
+
     /// Moves a tenant, unless it is being moved or lives there. Goes on until it is done, whatever fails.
     pub(crate) async fn move_tenant(&self, tenant: &TenantId, to: usize) {
         let Some(was) = self.tenure(tenant).filter(|was| !was.moving && was.cell() != to) else { return };
@@ -89,22 +104,30 @@ impl Mover {
         self.trace.note(format_args!("{tenant} moves from cell {from} to {to}"));
         self.map(tenant, "moving", "active", was.epoch()).await;
         if !self.hasty {
-            // Whoever read the map before writes by what it said for a lease, and a write may be as long under way as its
-            // function runs.
-            tokio::time::sleep(TENANT_LEASE + ROUTER_TIMEOUT).await;
+            // A router that read the map before writes by what it said for a lease, and a write may be under way after that.
+            tokio::time::sleep(TENANT_LEASE + LONGEST_WRITE).await;
         }
         self.change(tenant, |tenure| tenure.served = false);
         self.close(tenant, from, was.epoch()).await;
+        if let Some(standby) = was.standby() {
+            self.close(tenant, standby, was.epoch()).await;
+        }
         self.trace.note(format_args!("the fence of {tenant} in cell {from} is closed"));
         // Some movers say so in the map, some crash before they could.
         if was.epoch() % 2 == 1 {
             self.map(tenant, "fenced", "moving", was.epoch()).await;
         }
-        self.open(tenant, to, next).await;
-        self.flip(tenant, to, next).await;
-        self.trace.note(format_args!("{tenant} is at home in cell {to}"));
+        // A standby that becomes the tenant's cell changes places with it.
+        let standby = was.standby().map(|standby| if standby == to { from } else { standby });
+        let place = Place { cell: to, standby };
+        self.open(tenant, to, next, FenceState::Open).await;
+        if let Some(standby) = standby {
+            self.open(tenant, standby, next, FenceState::Standby).await;
+        }
+        self.flip(tenant, place, next).await;
+        self.trace.note(format_args!("{tenant} is at home in cell {to}, its standby is {standby:?}"));
         self.change(tenant, |tenure| {
-            tenure.cells.push(to);
+            tenure.places.push(place);
             (tenure.served, tenure.moving) = (true, false);
         });
     }
@@ -133,20 +156,23 @@ impl Mover {
         fenced(|| fence::close(&self.client, &table, tenant, Epoch(epoch), Instant::now() + FENCE_TIMEOUT)).await;
     }
 
-    async fn open(&self, tenant: &TenantId, cell: usize, epoch: Epoch) {
+    async fn open(&self, tenant: &TenantId, cell: usize, epoch: Epoch, state: FenceState) {
         let table = self.table(cell);
         let within = || Backoff::within(FENCE_TIMEOUT);
-        fenced(|| fence::open(&self.client, &table, tenant, epoch, FenceState::Open, within())).await;
+        fenced(|| fence::open(&self.client, &table, tenant, epoch, state, within())).await;
     }
 
-    async fn flip(&self, tenant: &TenantId, cell: usize, epoch: Epoch) {
+    async fn flip(&self, tenant: &TenantId, place: Place, epoch: Epoch) {
+        let standby =
+            place.standby.map_or_else(|| AttributeValue::Null(true), |standby| text(self.cells[standby].as_str()));
         let update = self.client.update_item().table_name(tenant_map()).key("tenant_id", text(tenant.as_str()));
         let update = update
-            .update_expression("SET cell_id = :cell, #epoch = :next, #state = :active")
+            .update_expression("SET cell_id = :cell, standby_cell_id = :standby, #epoch = :next, #state = :active")
             .condition_expression("#epoch = :epoch")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_values(":cell", text(self.cells[cell].as_str()))
+            .expression_attribute_values(":cell", text(self.cells[place.cell].as_str()))
+            .expression_attribute_values(":standby", standby)
             .expression_attribute_values(":next", number(epoch.0))
             .expression_attribute_values(":epoch", number(epoch.0 - 1))
             .expression_attribute_values(":active", text("active"));

@@ -1,34 +1,181 @@
 //! The processor of this build, and events that give it trouble.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cellstack_consumer::{Effects, ProcessError, Processor};
-use cellstack_core::{EventId, Message};
+use cellstack_core::{EventId, Message, TenantId};
+use serde::Deserialize;
 
-/// Puts events' moods in front of a processor.
-pub(crate) struct Moody<P> {
-    inner: P,
-    tried: Mutex<BTreeSet<EventId>>,
+macro_rules! moods {
+    ($($(#[doc = $doc:literal])+ $mood:ident = $name:literal,)+) => {
+        /// How an event fares in the processor.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Mood {
+            $($(#[doc = $doc])+ $mood,)+
+        }
+
+        impl Mood {
+            const ALL: &[Self] = &[$(Self::$mood),+];
+
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$mood => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl<P> Moody<P> {
-    pub(crate) const fn new(inner: P) -> Self {
-        Self { inner, tried: Mutex::new(BTreeSet::new()) }
+moods! {
+    /// Nothing is wrong with it.
+    Good = "good",
+    /// It can never be processed.
+    Poison = "poison",
+    /// The processor refuses it until it is mended.
+    Broken = "broken",
+    /// The processor panics until it is mended.
+    Panic = "panic",
+    /// The first try fails.
+    Flaky = "flaky",
+    /// It takes up to some seconds.
+    Slow = "slow",
+    /// The processor never comes back, until it is mended.
+    Hang = "hang",
+    /// The processor blocks its thread until the function is killed for it; until it is mended.
+    Block = "block",
+    /// The processor aborts the process until it is mended.
+    Abort = "abort",
+}
+
+impl Mood {
+    /// Whether nothing but a fault of a service may keep it from being processed.
+    pub(crate) const fn is_healthy(self) -> bool {
+        matches!(self, Self::Good | Self::Flaky | Self::Slow)
+    }
+
+    /// Whether it fails until the processor is mended.
+    pub(crate) const fn is_mendable(self) -> bool {
+        matches!(self, Self::Broken | Self::Panic | Self::Hang | Self::Block | Self::Abort)
+    }
+
+    /// Whether the processor, or the table behind it, refuses it.
+    pub(crate) const fn is_refused(self) -> bool {
+        matches!(self, Self::Poison | Self::Broken)
     }
 }
 
-impl<P: Processor> Processor for Moody<P> {
+impl fmt::Display for Mood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Mood {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|mood| mood.as_str() == text).copied();
+        found.ok_or_else(|| format!("'{text}' is not a mood"))
+    }
+}
+
+/// How a processor ends the invocation that it runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fatal {
+    /// The process is gone.
+    Abort,
+    /// The thread does nothing else any more.
+    Block,
+}
+
+thread_local! {
+    static FATAL: Cell<Option<Fatal>> = const { Cell::new(None) };
+}
+
+/// What the invocation that was polled last on this thread has done to itself.
+pub(crate) fn take_fatal() -> Option<Fatal> {
+    FATAL.take()
+}
+
+/// What the processors of a run share. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Moods(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    mended: AtomicBool,
+    tried: Mutex<BTreeSet<(TenantId, EventId)>>,
+    met: Mutex<BTreeMap<Mood, u64>>,
+}
+
+impl Moods {
+    /// From now on nothing fails that can ever be processed.
+    pub(crate) fn mend(&self) {
+        self.0.mended.store(true, Ordering::Relaxed);
+    }
+
+    /// How often events of each mood did what they are known for.
+    pub(crate) fn met(&self) -> BTreeMap<Mood, u64> {
+        lock(&self.0.met).clone()
+    }
+
+    fn meet(&self, mood: Mood) {
+        *lock(&self.0.met).entry(mood).or_default() += 1;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts events' moods in front of a processor.
+pub(crate) struct FlakyProcessor<P> {
+    inner: P,
+    moods: Moods,
+}
+
+impl<P> FlakyProcessor<P> {
+    pub(crate) const fn new(inner: P, moods: Moods) -> Self {
+        Self { inner, moods }
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Data {
+    #[serde(default)]
+    mood: String,
+    #[serde(default)]
+    takes_ms: u64,
+}
+
+impl<P: Processor> Processor for FlakyProcessor<P> {
     async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
-        let data = event.data.as_deref().unwrap_or_default();
-        if data.contains(r#""mood":"panic""#) {
-            // Unwinds like any panic, without a word on standard error.
-            std::panic::resume_unwind(Box::new("the processor was told to panic"));
+        let data: Data = serde_json::from_str(event.data.as_deref().unwrap_or_default()).unwrap_or_default();
+        let mood = data.mood.parse().unwrap_or(Mood::Good);
+        let mended = self.moods.0.mended.load(Ordering::Relaxed);
+        let first = mood == Mood::Flaky && lock(&self.moods.0.tried).insert((event.tenant.clone(), event.id));
+        if matches!(mood, Mood::Poison | Mood::Slow) || first || !mended && mood.is_mendable() {
+            self.moods.meet(mood);
         }
-        if data.contains(r#""mood":"flaky""#)
-            && self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert(event.id)
-        {
-            return Err(ProcessError::Retryable("the first try fails".to_owned()));
+        match mood {
+            Mood::Slow => tokio::time::sleep(Duration::from_millis(data.takes_ms)).await,
+            Mood::Flaky if first => return Err(ProcessError::Retryable("the first try fails".to_owned())),
+            _ if mended => {}
+            Mood::Broken => return Err(ProcessError::Permanent("the processor is broken".to_owned())),
+            // Unwinds like any panic, without a word on standard error.
+            Mood::Panic => std::panic::resume_unwind(Box::new("the processor was told to panic")),
+            Mood::Hang => std::future::pending().await,
+            Mood::Block | Mood::Abort => {
+                FATAL.set(Some(if mood == Mood::Abort { Fatal::Abort } else { Fatal::Block }));
+                std::future::pending().await
+            }
+            Mood::Good | Mood::Poison | Mood::Flaky => {}
         }
         self.inner.process(event).await
     }

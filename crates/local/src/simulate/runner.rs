@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use anyhow::Result;
 
 use crate::simulate::kill::{AwaitPoint, Coverage};
-use crate::simulate::{Mishap, Outcome, Setup, run};
+use crate::simulate::{Fault, Outcome, Setup, run};
 
 /// Runs that the await points are counted in; one of four keeps order.
 const PROBES: u64 = 4;
@@ -19,14 +19,14 @@ const PROBES: u64 = 4;
 /// When a stack can't be built.
 pub fn await_points(like: &Setup) -> Result<Vec<AwaitPoint>> {
     let mut points: BTreeMap<AwaitPoint, u64> = BTreeMap::new();
-    if !like.faults.contains(&Mishap::Kill) {
+    if !like.faults.contains(&Fault::Kill) {
         return Ok(Vec::new());
     }
     for seed in 0..PROBES {
-        let poison = like.faults.iter().copied().filter(|mishap| *mishap == Mishap::Poison).collect();
+        let poison = like.faults.iter().copied().filter(|fault| *fault == Fault::Poison).collect();
         // A redrive brings many events at once, and invocations that no fault can meet.
         let probe =
-            Setup { seed, faults: poison, without: BTreeSet::new(), redrive: false, plant: None, ..like.clone() };
+            Setup { seed, faults: poison, without: BTreeSet::new(), redrive: false, mutation: None, ..like.clone() };
         for point in run(&probe, &[], false)?.coverage.into_keys() {
             *points.entry(point).or_default() += 1;
         }
@@ -49,26 +49,26 @@ pub fn run_all(
     each_seed(seeds, threads, |seed| run(&Setup { seed, ..like.clone() }, points, false), done)
 }
 
-/// Plays something with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
+/// Runs something with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
 ///
 /// # Errors
-/// The first that `play` returns.
+/// The first that `run` returns.
 pub fn each_seed<T: Send>(
     seeds: &[u64],
     threads: usize,
-    play: impl Fn(u64) -> Result<T> + Sync,
+    run: impl Fn(u64) -> Result<T> + Sync,
     mut done: impl FnMut(T) -> bool,
 ) -> Result<()> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, outcomes) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, seeds.len().max(1)) {
-            let (sender, next, stop, play) = (sender.clone(), &next, &stop, &play);
+            let (sender, next, stop, run) = (sender.clone(), &next, &stop, &run);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed)
                     && let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    if sender.send(play(*seed)).is_err() {
+                    if sender.send(run(*seed)).is_err() {
                         return;
                     }
                 }

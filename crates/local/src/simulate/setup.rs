@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cellstack_router::Standby;
+
 use crate::names::Ordering;
-use crate::simulate::faults::Mishap;
-use crate::simulate::plant::Plant;
+use crate::simulate::fault::Fault;
+use crate::simulate::mutation::Mutation;
 
 /// One run. Equal setups run equally, event by event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +21,13 @@ pub struct Setup {
     /// Tenants, dealt to the cells in turn.
     pub tenants: usize,
     /// What may go wrong.
-    pub faults: Vec<Mishap>,
+    pub faults: Vec<Fault>,
     /// What of the plan is left out, by its place in it: how a violation's run is made shorter.
     pub without: BTreeSet<usize>,
-    /// Whether what lies among the dead letters is redriven when the faults are over.
+    /// Whether the processor is mended and what lies among the dead letters is redriven when the faults are over.
     pub redrive: bool,
     /// A bug to plant, for those who want to see it found.
-    pub plant: Option<Plant>,
+    pub mutation: Option<Mutation>,
 }
 
 impl Setup {
@@ -37,16 +39,29 @@ impl Setup {
             events: 200,
             cells: 3,
             tenants: 12,
-            faults: Mishap::ALL.to_vec(),
+            faults: Fault::ALL.to_vec(),
             without: BTreeSet::new(),
             redrive: true,
-            plant: None,
+            mutation: None,
         }
     }
 
     /// A seed in four has cells that keep the order of a tenant's events.
     pub(crate) const fn ordering(&self) -> Ordering {
         if self.seed % 4 == 3 { Ordering::Tenant } else { Ordering::None }
+    }
+
+    /// The standby of a tenant's first cell: two tenants in three have one.
+    pub(crate) const fn standby(&self, tenant: usize) -> Option<usize> {
+        if self.cells < 2 || tenant % 3 == 2 {
+            return None;
+        }
+        Some((tenant + 1 + tenant / self.cells % (self.cells - 1)) % self.cells)
+    }
+
+    /// A seed in eight has standbys that process what they take.
+    pub(crate) const fn standbys(&self) -> Standby {
+        if self.seed % 8 == 5 { Standby::Process } else { Standby::Hold }
     }
 
     /// How long callers send events: for some seeds longer than a route's lease lasts.

@@ -1,6 +1,6 @@
-//! What a run puts around a stack: latencies, processes that can be killed, planted bugs, and somebody who watches.
+//! What a run puts around a stack: latencies, processes that can be killed, and somebody who watches.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -11,24 +11,17 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::Stack;
 use crate::hooks::{Hooks, Role};
-use crate::simulate::Setup;
 use crate::simulate::kill::Kills;
 use crate::simulate::network::Way;
 use crate::simulate::trace::Trace;
 use crate::simulate::world::BEGINNING;
 
-pub(crate) fn hooks(setup: &Setup, kills: &Kills, config: &Arc<OnceLock<aws_config::SdkConfig>>) -> Hooks {
-    let (kills, config, plant) = (kills.clone(), Arc::clone(config), setup.plant);
+pub(crate) fn hooks(seed: u64, kills: &Kills) -> Hooks {
+    let kills = kills.clone();
     Hooks {
         wall: Some(SystemTime::UNIX_EPOCH + BEGINNING),
-        network: Some(Arc::new(Way::new(setup.seed))),
-        wrap: Some(Arc::new(move |cell, role, function| {
-            let function = match plant {
-                Some(plant) => plant.plant(cell, role, function, &config),
-                None => function,
-            };
-            Arc::new(Mortal { kills: kills.clone(), role, function })
-        })),
+        network: Some(Arc::new(Way::new(seed))),
+        wrap: Some(Arc::new(move |_, role, function| Arc::new(Mortal { kills: kills.clone(), role, function }))),
     }
 }
 
@@ -44,7 +37,7 @@ impl Function for Mortal {
         async move {
             match self.kills.guard(self.role, self.function.invoke(payload)).await {
                 Ok(answer) => answer,
-                Err(killed) => Err(FunctionError::Crashed(format!("killed at await point {}", killed.0))),
+                Err(killed) => Err(FunctionError::Crashed(killed.to_string())),
             }
         }
         .boxed()

@@ -1,6 +1,6 @@
 //! What happened in a run, in order: a hash of all of it, and the last lines in words.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,29 +12,35 @@ use tokio::time::Instant;
 /// Lines that are kept of a run that is to be shown.
 const KEPT: usize = 4_000;
 
-/// See the module. Clones are the same trace.
+/// What happened in a run. Clones are the same trace.
 #[derive(Debug, Clone)]
-pub(crate) struct Trace(Arc<Mutex<State>>);
+pub(crate) struct Trace(Arc<Mutex<Record>>);
+
+/// An event of a tenant: two tenants may have events of the same id.
+pub(crate) type Subject = (String, EventId);
 
 #[derive(Debug)]
-struct State {
+struct Record {
     start: Instant,
     hash: u64,
     lines: Option<VecDeque<String>>,
     line: String,
     /// Which event stands where on a table's stream: the note of a batch given up names positions only.
-    streamed: BTreeMap<(Arc<str>, u128), EventId>,
+    streamed: BTreeMap<(Arc<str>, u128), Subject>,
+    /// Topics and the events they took.
+    published: BTreeSet<(String, Subject)>,
 }
 
 impl Trace {
     /// Starts now. Lines are kept on request only: most runs need the hash alone.
     pub(crate) fn new(keep_lines: bool) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(Record {
             start: Instant::now(),
             hash: 0xcbf2_9ce4_8422_2325,
             lines: keep_lines.then(VecDeque::new),
             line: String::new(),
             streamed: BTreeMap::new(),
+            published: BTreeSet::new(),
         })))
     }
 
@@ -60,17 +66,22 @@ impl Trace {
     }
 
     /// The events of a table's stream from one position to another.
-    pub(crate) fn streamed(&self, table: &str, first: u128, last: u128) -> Vec<EventId> {
+    pub(crate) fn streamed(&self, table: &str, first: u128, last: u128) -> Vec<Subject> {
         let range = (Arc::from(table), first)..=(Arc::from(table), last);
-        self.lock().streamed.range(range).map(|(_, id)| *id).collect()
+        self.lock().streamed.range(range).map(|(_, subject)| subject.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Whether a topic took an event.
+    pub(crate) fn was_published(&self, topic: &str, subject: &Subject) -> bool {
+        self.lock().published.contains(&(topic.to_owned(), subject.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Record {
     fn note(&mut self, what: std::fmt::Arguments<'_>) {
         let ms = self.start.elapsed().as_millis();
         self.line.clear();
@@ -92,14 +103,17 @@ impl State {
         match observation {
             Observation::StreamBatch { function, table, records } => {
                 for record in records.iter() {
-                    if let Some((sequence, id)) = position(record) {
-                        self.streamed.insert((Arc::clone(table), sequence), id);
+                    if let Some((sequence, subject)) = position(record) {
+                        self.streamed.insert((Arc::clone(table), sequence), subject);
                     }
                 }
                 self.note(format_args!("{function} gets {} records", records.len()));
             }
             Observation::Published { topic, message_id, body } => {
                 let (topic, event) = (topic.rsplit(':').next().unwrap_or_default(), event_of(body));
+                if let (Some(tenant), Ok(id)) = (tenant_of(body), event.parse()) {
+                    self.published.insert((topic.to_owned(), (tenant.to_owned(), id)));
+                }
                 self.note(format_args!("{topic} takes {event} as {message_id}"));
             }
             Observation::Enqueued { queue, message_id, body } => {
@@ -133,12 +147,20 @@ fn event_of(body: &str) -> &str {
     after("\"event\":\"").or_else(|| after("\"id\":\"")).unwrap_or("something")
 }
 
+/// The tenant that a message is of.
+fn tenant_of(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once("\"tenantid\":\"")?;
+    rest.split('"').next()
+}
+
 /// Position and event of a stream record.
-fn position(record: &str) -> Option<(u128, EventId)> {
+fn position(record: &str) -> Option<(u128, Subject)> {
     let after = |name: &str, length: usize| {
         let at = record.find(name)? + name.len();
         record.get(at..at + length)
     };
     let sequence = after("\"SequenceNumber\":\"", 21)?.parse().ok()?;
-    Some((sequence, after("\"event#", 36)?.parse().ok()?))
+    let (_, tenant) = record.split_once("\"tenant_id\":{\"S\":\"")?;
+    let tenant = tenant.split('"').next()?.to_owned();
+    Some((sequence, (tenant, after("\"event#", 36)?.parse().ok()?)))
 }

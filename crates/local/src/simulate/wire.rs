@@ -40,9 +40,9 @@ impl Writes {
     }
 }
 
-/// See the module. Clones are the same wire.
+/// The wire between an environment and AWS. Clones are the same wire.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire(Arc<Mutex<State>>);
+pub(crate) struct Wire(Arc<Mutex<Knowledge>>);
 
 /// An answer of the map.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Read {
 }
 
 #[derive(Debug)]
-struct State {
+struct Knowledge {
     name: String,
     /// The last answer about each tenant.
     read: BTreeMap<String, Read>,
@@ -74,7 +74,7 @@ struct State {
 impl Wire {
     pub(crate) fn new(name: String, unfence: bool) -> Self {
         let writes = Writes::default();
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(Knowledge {
             name,
             read: BTreeMap::new(),
             begun: (Instant::now(), None),
@@ -107,12 +107,12 @@ impl Wire {
         std::mem::take(&mut self.lock().writes)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Knowledge> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Knowledge {
     fn sends(&mut self, operation: &str, request: &Value) {
         match operation {
             "TransactWriteItems" => self.writes.fenced += 1,

@@ -1,29 +1,33 @@
 //! One run: a stack, callers, faults, and the rest that follows.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_consumer::processor;
-use cellstack_core::{CellId, EventStatus, TenantId};
+use cellstack_core::mutation as code;
+use cellstack_core::placement::Placement;
+use cellstack_core::{Ambient as _, CellId, EventStatus, TenantId, TenantRoute};
 use futures::StreamExt;
-use futures::future::join3;
+use futures::future::join5;
 use futures::stream::FuturesUnordered;
 
-use crate::names::{CellNames, Ordering};
+use crate::names::{CellNames, Ordering, tenant_map};
 use crate::simulate::callers::Caller;
-use crate::simulate::census::Census;
-use crate::simulate::check::{Rest, Seen, Violation};
-use crate::simulate::front::{Front, Manner};
+use crate::simulate::environment::Make;
+use crate::simulate::final_state::FinalState;
+use crate::simulate::hits::Hits;
+use crate::simulate::journal::Journal;
 use crate::simulate::kill::{AwaitPoint, Coverage, Kills};
-use crate::simulate::ledger::below_the_fence;
-use crate::simulate::mover::Mover;
-use crate::simulate::plan::{Action, Plan};
-use crate::simulate::plant::Plant;
-use crate::simulate::processor::Moody;
-use crate::simulate::redrive::redrive;
+use crate::simulate::marker::Marker;
+use crate::simulate::mover::{Mover, Place};
+use crate::simulate::mutation::{Mutation, Planted};
+use crate::simulate::operators::{Redrives, Report, redrive_all};
+use crate::simulate::oracle::{Checks, Evidence, Findings, Seen, Violation};
+use crate::simulate::plan::Plan;
+use crate::simulate::processor::{FlakyProcessor, Moods};
+use crate::simulate::router_pool::{Manner, RouterPool};
+use crate::simulate::strikes::Injected;
 use crate::simulate::surroundings::{hooks, watch};
 use crate::simulate::trace::Trace;
 use crate::simulate::{Setup, workload};
@@ -31,11 +35,6 @@ use crate::{Pipeline, Stack};
 
 /// When every run begins: the wall clock is part of what a seed decides.
 pub(crate) const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
-/// How long backlogs may take to drain once the faults are over.
-const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
-/// How long nothing may stand anywhere before all is taken to be at rest: a delivery may be late by this much.
-const QUIET: Duration = Duration::from_secs(480);
-const GLANCE: Duration = Duration::from_secs(40);
 
 /// What came of a run.
 #[derive(Debug, Clone)]
@@ -50,7 +49,9 @@ pub struct Outcome {
     pub processed: usize,
     /// Of these, failed or lying among the dead letters, and not processed.
     pub dead: usize,
-    /// Of these, given up by a stream mapping.
+    /// Of these, held by a standby.
+    pub held: usize,
+    /// Events that a stream mapping gave up.
     pub gave_up: usize,
     /// Virtual time it took.
     pub took: Duration,
@@ -58,6 +59,10 @@ pub struct Outcome {
     pub plan: Vec<String>,
     /// How many things the seed planned, those left out included.
     pub drawn: usize,
+    /// How often each fault was planned and struck.
+    pub hits: Hits,
+    /// How often each invariant was checked.
+    pub checks: Checks,
     /// What does not hold.
     pub violations: Vec<Violation>,
     /// Where invocations waited and were killed.
@@ -71,183 +76,169 @@ pub struct Outcome {
 /// # Errors
 /// When the stack can't be built or read.
 pub fn run(setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
-    // Where the SDK takes the jitter of its retries from.
+    // The SDK takes the jitter of its retries from there.
     fastrand::seed(setup.seed);
+    let _planted = Planted::plant(setup.mutation);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(World::run(setup, points, keep_lines))
+    runtime.block_on(async {
+        let plan = Plan::draw(setup, &World::cells(setup)?, points);
+        let world = World::build(setup, keep_lines).await?;
+        world.run(setup, &plan).await
+    })
 }
 
 pub(crate) struct World {
-    pub(crate) front: Front,
+    pub(crate) routers: RouterPool,
     pub(crate) mover: Mover,
+    pub(crate) marker: Marker,
     pub(crate) trace: Trace,
     pub(crate) seen: RefCell<Seen>,
-    stack: Stack,
-    ordering: Ordering,
-    kills: Kills,
+    pub(crate) stack: Stack,
+    pub(crate) tenants: Vec<TenantId>,
+    pub(crate) ordering: Ordering,
+    pub(crate) moods: Moods,
+    pub(crate) kills: Kills,
+    pub(crate) injected: RefCell<Vec<Injected>>,
+    pub(crate) redrives: Redrives,
 }
 
 impl World {
-    async fn run(setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
-        let cells: Vec<CellId> = (1..=setup.cells).map(|n| format!("c{n:02}").parse()).collect::<Result<_, _>>()?;
+    fn cells(setup: &Setup) -> Result<Vec<CellId>> {
+        Ok((1..=setup.cells).map(|n| format!("c{n:02}").parse()).collect::<Result<_, _>>()?)
+    }
+
+    async fn build(setup: &Setup, keep_lines: bool) -> Result<Self> {
+        let cells = Self::cells(setup)?;
         let tenants: Vec<TenantId> =
             (1..=setup.tenants).map(|n| format!("t{n:04}").parse()).collect::<Result<_, _>>()?;
-        let home = |tenant: usize| tenant % cells.len();
-        let plan = Plan::draw(setup, &cells, points);
-        let (poison, poison_tenant) = plan.poison();
-        let orders = workload::draw(setup, poison, poison_tenant);
-        let trace = Trace::new(keep_lines);
-        let kills = Kills::default();
+        let (trace, kills, moods) = (Trace::new(keep_lines), Kills::default(), Moods::default());
+        let places: Vec<Place> =
+            (0..setup.tenants).map(|at| Place { cell: at % setup.cells, standby: setup.standby(at) }).collect();
 
-        let config = Arc::new(OnceLock::new());
-        let mut pipeline = Pipeline { ordering: setup.ordering(), ..Pipeline::DEPLOYED };
-        if setup.plant == Some(Plant::RetryForever) {
-            // As often as a queue can be told.
-            pipeline.max_receives = 1_000;
-        }
-        let mut builder = Stack::builder().seed(setup.seed).pipeline(pipeline).hooks(hooks(setup, &kills, &config));
+        let mut builder = Stack::builder().seed(setup.seed).pipeline(pipeline(setup)).hooks(hooks(setup.seed, &kills));
         for cell in &cells {
             builder = builder.cell(cell.clone());
         }
-        for (at, tenant) in tenants.iter().enumerate() {
-            builder = builder.tenant(tenant.clone(), cells[home(at)].clone());
+        for (tenant, place) in tenants.iter().zip(&places) {
+            builder = builder.tenant(tenant.clone(), cells[place.cell].clone());
         }
-        let stack = builder.build_with(|| Moody::new(processor())).await?;
-        let _ = config.set(stack.config.clone());
-        let watch = watch(&stack, &trace);
-        let front = Front::new(Manner::Restless, &stack, (setup.seed, setup.plant), kills.clone(), trace.clone());
-        let homes: BTreeMap<_, _> = tenants.iter().enumerate().map(|(at, tenant)| (tenant.clone(), home(at))).collect();
-        let mover = Mover::new(&stack, homes, trace.clone(), setup.plant == Some(Plant::HastyMove));
-        let world = Self { front, mover, trace, seen: RefCell::default(), stack, ordering: setup.ordering(), kills };
+        let stack = builder.build_with(|| FlakyProcessor::new(processor(), moods.clone())).await?;
+        for (tenant, place) in tenants.iter().zip(&places) {
+            appoint_standby(&stack, tenant, *place).await?;
+        }
+        let make = Make { seed: setup.seed, mutation: setup.mutation, standby: setup.standbys() };
+        let routers = RouterPool::new(Manner::Restless, &stack, make, kills.clone(), trace.clone());
+        let places = tenants.iter().cloned().zip(places).collect();
+        let mover = Mover::new(&stack, places, trace.clone(), setup.mutation == Some(Mutation::HastyMove));
+        Ok(Self {
+            routers,
+            mover,
+            marker: Marker::default(),
+            trace,
+            seen: RefCell::default(),
+            stack,
+            tenants,
+            ordering: setup.ordering(),
+            moods,
+            kills,
+            injected: RefCell::default(),
+            redrives: Redrives::default(),
+        })
+    }
 
-        let callers = orders.into_iter().enumerate().map(|(at, orders)| {
-            let caller = Caller { world: &world, cell: home(at), tenant: &tenants[at] };
+    async fn run(&self, setup: &Setup, plan: &Plan) -> Result<Outcome> {
+        let watch = watch(&self.stack, &self.trace);
+        let orders = workload::draw(setup, plan.trouble());
+        let callers = orders.into_iter().zip(&self.tenants).enumerate().map(|(at, (orders, tenant))| {
+            let caller = Caller { world: self, cell: at % setup.cells, tenant };
             async move { caller.send_all(orders).await }
         });
         // Not `join_all`, which polls all for the sake of one: each poll of a handler has to be a wait of its own.
         let callers = callers.collect::<FuturesUnordered<_>>().collect::<()>();
-        join3(callers, world.go_wrong(&plan), world.move_tenants(&plan, &tenants)).await;
-        let mut restless = world.come_to_rest().await;
-        // What a planted bug leaves is to be found, not redriven.
-        if restless.is_none() && setup.redrive && setup.plant.is_none() {
-            redrive(&world.stack, setup.seed, &world.trace).await?;
-            restless = world.come_to_rest().await;
+        let (moves, marks, redrives) = (self.move_tenants(plan), self.mark_cells(plan), self.operate(plan));
+        join5(callers, self.go_wrong(plan), moves, marks, redrives).await;
+
+        let mut findings = Findings::default();
+        let mut restless = self.come_to_rest().await;
+        let (mut state, mut journal) = self.look(setup, plan, restless.as_deref(), None, &mut findings).await?;
+        if restless.is_none() && setup.redrive {
+            self.moods.mend();
+            let rest = async || drop(self.come_to_rest().await);
+            let report = redrive_all(&self.stack, setup.seed, &self.trace, rest).await?;
+            restless = self.come_to_rest().await;
+            (state, journal) = self.look(setup, plan, restless.as_deref(), Some(&report), &mut findings).await?;
         }
-        let census = Census::take(&world.stack, world.ordering, &world.trace).await?;
-        census.note(&world.trace);
         // The last observations are the watcher's to note before the hash is taken.
         tokio::time::sleep(Duration::from_millis(1)).await;
         watch.abort();
-
-        let (below, _) = below_the_fence(&world.stack).await?;
-        let unfenced = [below, world.front.writes().wrong].concat();
-        let (tenures, unfenced) = (&world.mover.tenures(), &unfenced);
-        let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
-        let (seen, only) = (&world.seen.borrow(), plan.only);
-        let rest = Rest { census: &census, seen, tenures, unfenced, cells: &cells, only, restless };
-        let violations = rest.violations();
-        Ok(outcome(setup, &world, &plan, &census, violations))
+        Ok(self.outcome(setup, plan, &state, self.hits(plan, &journal), findings))
     }
 
-    /// Injects what is planned, each for its time, then ends all of it.
-    async fn go_wrong(&self, plan: &Plan) {
-        let mut ends = BTreeSet::new();
-        let mut planned = plan.planned.iter().peekable();
-        loop {
-            let begins = planned.peek().map(|planned| planned.from);
-            let ending = ends.first().map(|(at, _)| *at);
-            let Some(next) = [begins, ending].into_iter().flatten().min() else { break };
-            tokio::time::sleep(next.saturating_sub(self.trace.elapsed())).await;
-            if ending == Some(next) {
-                if let Some((_, (id, what))) = ends.pop_first() {
-                    self.stack.aws().faults().remove(id);
-                    self.trace.note(format_args!("over: {what}"));
-                }
-            } else if let Some(planned) = planned.next() {
-                self.trace.note(format_args!("now: {planned}"));
-                match &planned.action {
-                    Action::Inject(injection) => {
-                        for fault in &injection.faults {
-                            let id = self.stack.aws().faults().inject(fault.clone());
-                            ends.insert((planned.until(), (id, planned.mishap)));
-                        }
-                    }
-                    Action::Kill(armed) => self.kills.arm(*armed),
-                    Action::Move(_) | Action::Poison { .. } => {}
-                }
-            }
-        }
-        self.stack.aws().faults().clear();
+    /// Has the oracle look at what there is.
+    async fn look(
+        &self,
+        setup: &Setup,
+        plan: &Plan,
+        restless: Option<&str>,
+        redriven: Option<&Report>,
+        findings: &mut Findings,
+    ) -> Result<(FinalState, Journal)> {
+        let state = FinalState::take(&self.stack, self.ordering, &self.trace).await?;
+        state.note(&self.trace);
+        let journal = Journal::read(&self.stack, setup.standbys()).await?;
+        let cells: Vec<String> = self.stack.cells().iter().map(ToString::to_string).collect();
+        let evidence = Evidence {
+            setup,
+            state: &state,
+            journal: &journal,
+            trace: &self.trace,
+            seen: &self.seen.borrow(),
+            tenures: &self.mover.tenures(),
+            unfenced: &self.routers.writes().wrong,
+            cells: &cells,
+            excuses: &self.excuses(setup, plan),
+            restless,
+            redriven,
+        };
+        evidence.judge(findings);
+        Ok((state, journal))
     }
 
-    /// Moves tenants as planned, all the way, even where faults hold it up.
-    async fn move_tenants(&self, plan: &Plan, tenants: &[TenantId]) {
-        let moves = FuturesUnordered::new();
-        for planned in &plan.planned {
-            let Action::Move(moving) = &planned.action else { continue };
-            for (tenant, to) in moving {
-                moves.push(async {
-                    tokio::time::sleep(planned.from.saturating_sub(self.trace.elapsed())).await;
-                    self.mover.move_tenant(&tenants[*tenant], *to).await;
-                });
-            }
+    fn outcome(&self, setup: &Setup, plan: &Plan, state: &FinalState, hits: Hits, findings: Findings) -> Outcome {
+        Outcome {
+            seed: setup.seed,
+            hash: self.trace.hash(),
+            accepted: state.events.len(),
+            processed: state.count(EventStatus::Processed),
+            dead: state.dead(),
+            held: state.count(EventStatus::Held),
+            gave_up: state.gave_up.len(),
+            took: self.trace.elapsed(),
+            plan: plan.planned.iter().map(ToString::to_string).collect(),
+            drawn: plan.drawn,
+            hits,
+            checks: findings.checks,
+            violations: findings.violations,
+            coverage: self.kills.coverage(),
+            lines: self.trace.lines(),
         }
-        moves.collect::<()>().await;
-    }
-
-    /// Waits until nothing is on its way any more; what is, if that takes too long.
-    async fn come_to_rest(&self) -> Option<String> {
-        self.kills.disarm();
-        self.trace.note(format_args!("faults are over"));
-        let (begun, mut quiet_since) = (self.trace.elapsed(), self.trace.elapsed());
-        loop {
-            tokio::time::sleep(GLANCE).await;
-            let now = self.trace.elapsed();
-            let Some(busy) = self.busy() else {
-                if now - quiet_since >= QUIET {
-                    return None;
-                }
-                continue;
-            };
-            quiet_since = now;
-            if now - begun > PATIENCE {
-                return Some(format!("{busy} {} minutes after the faults were over", PATIENCE.as_secs() / 60));
-            }
-        }
-    }
-
-    fn busy(&self) -> Option<String> {
-        for mapping in &self.stack.mappings {
-            if mapping.lag() > 0 {
-                return Some(format!("a stream mapping is {} records behind", mapping.lag()));
-            }
-        }
-        self.stack.cells().iter().find_map(|cell| {
-            let queue = CellNames::ordered(cell, self.ordering).events;
-            let left = self.stack.aws().peek_queue(&queue).len();
-            (left > 0).then(|| format!("{left} messages are in {queue}"))
-        })
     }
 }
 
-fn outcome(setup: &Setup, world: &World, plan: &Plan, census: &Census, violations: Vec<Violation>) -> Outcome {
-    let processed = census.count(EventStatus::Processed);
-    let dead = census.events.iter().filter(|((_, id, _), event)| {
-        event.record.status != EventStatus::Processed
-            && (event.record.status == EventStatus::Failed || census.letters.contains_key(id))
-    });
-    Outcome {
-        seed: setup.seed,
-        hash: world.trace.hash(),
-        accepted: census.events.len(),
-        processed,
-        dead: dead.count(),
-        gave_up: census.gave_up.len(),
-        took: world.trace.elapsed(),
-        plan: plan.planned.iter().map(ToString::to_string).collect(),
-        drawn: plan.drawn,
-        violations,
-        coverage: world.kills.coverage(),
-        lines: world.trace.lines(),
-    }
+fn pipeline(setup: &Setup) -> Pipeline {
+    let forever = setup.mutation == Some(Mutation::Code(code::Mutation::PoisonRetriedForever));
+    // As often as a queue can be told, where nothing else gives an event up.
+    let max_receives = if forever { 1_000 } else { Pipeline::DEPLOYED.max_receives };
+    Pipeline { ordering: setup.ordering(), max_receives, ..Pipeline::DEPLOYED }
+}
+
+/// Has a cell stand by for a tenant.
+pub(crate) async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Place) -> Result<()> {
+    let Some(standby) = place.standby else { return Ok(()) };
+    let (client, map_table) = (stack.dynamodb(), tenant_map());
+    let placement = Placement { client: &client, map_table: &map_table, operator: "simulate" };
+    let (home, standby) = (&stack.cells()[place.cell], &stack.cells()[standby]);
+    let route = TenantRoute::first(tenant.clone(), home.clone());
+    placement.appoint_standby(&route, standby, &CellNames::of(standby).table, stack.ambient.wall_ms()).await?;
+    Ok(())
 }

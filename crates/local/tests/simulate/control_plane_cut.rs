@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cellstack_local::simulate::{CutOff, Plant, control_plane_cut, each_seed};
+use cellstack_local::simulate::{CutOff, Mutation, control_plane_cut, each_seed};
 
-/// Seeds a bug may take.
+/// Seeds a mutation may take.
 const SEEDS: u64 = 50;
 
 #[test]
@@ -42,26 +42,26 @@ fn a_seed_runs_the_same_way_again() {
     assert_ne!(first.hash, control_plane_cut(4, None, false).unwrap().hash);
 }
 
-/// The first run that shows a bug as `shows` says.
-fn find(plant: Plant, shows: impl Fn(&CutOff) -> bool) {
-    let found = (1..=SEEDS).map(|seed| control_plane_cut(seed, Some(plant), false).unwrap()).find(|one| shows(one));
-    let found = found.unwrap_or_else(|| panic!("{plant} was not found"));
+/// The first run that shows a mutation as `shows` says.
+fn find(mutation: Mutation, shows: impl Fn(&CutOff) -> bool) {
+    let found = (1..=SEEDS).map(|seed| control_plane_cut(seed, Some(mutation), false).unwrap()).find(|one| shows(one));
+    let found = found.unwrap_or_else(|| panic!("{mutation} was not found"));
     assert!(!found.violations.is_empty());
 }
 
 #[test]
 fn a_lease_that_a_freeze_makes_longer_is_found() {
-    find(Plant::MonotonicLease, |one| one.plain_past_lease > 0);
-    find(Plant::MonotonicLease, |one| one.below_fence > 0);
+    find(Mutation::MonotonicLease, |one| one.plain_past_lease > 0);
+    find(Mutation::MonotonicLease, |one| one.below_fence > 0);
 }
 
 #[test]
 fn a_router_that_does_not_look_at_the_fence_is_found() {
-    find(Plant::Unfenced, |one| one.plain_past_lease > 0);
-    find(Plant::Unfenced, |one| one.below_fence > 0);
+    find(Mutation::UnfencedWrite, |one| one.plain_past_lease > 0);
+    find(Mutation::UnfencedWrite, |one| one.below_fence > 0);
 }
 
 #[test]
 fn a_mover_that_does_not_wait_for_the_leases_is_found() {
-    find(Plant::HastyMove, |one| one.below_fence > 0);
+    find(Mutation::HastyMove, |one| one.below_fence > 0);
 }

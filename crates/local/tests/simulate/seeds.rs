@@ -1,8 +1,8 @@
 //! Seeds, with everything that can go wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cellstack_local::simulate::{Coverage, Mishap, Setup, add_up, await_points, run, run_all};
+use cellstack_local::simulate::{Coverage, Fault, Hits, INVARIANTS, Setup, add_up, await_points, run, run_all};
 
 fn small() -> Setup {
     Setup { events: 60, ..Setup::new(0) }
@@ -12,11 +12,16 @@ fn small() -> Setup {
 fn every_invariant_holds_and_every_await_point_is_killed_at() {
     let (like, seeds) = (Setup { events: 150, ..small() }, (1..=32).collect::<Vec<_>>());
     let points = await_points(&like).unwrap();
-    let (mut coverage, mut events) = (Coverage::new(), 0);
+    let (mut coverage, mut events, mut hits, mut checks) = (Coverage::new(), 0, Hits::default(), BTreeMap::new());
     run_all(&like, &seeds, &points, 2, |outcome| {
         assert_eq!(outcome.violations, [], "seed {}: {:#?}", outcome.seed, outcome.plan);
-        assert_eq!(outcome.accepted, outcome.processed + outcome.dead, "seed {}", outcome.seed);
+        let accounted = outcome.processed + outcome.dead + outcome.held;
+        assert_eq!(outcome.accepted, accounted, "seed {}", outcome.seed);
         add_up(&mut coverage, &outcome.coverage);
+        hits.extend(&outcome.hits);
+        for (invariant, times) in outcome.checks {
+            *checks.entry(invariant).or_insert(0) += times;
+        }
         events += outcome.accepted;
         true
     })
@@ -26,6 +31,10 @@ fn every_invariant_holds_and_every_await_point_is_killed_at() {
     assert_eq!(functions, BTreeSet::from(["consumer", "producer", "router"]));
     let missed: Vec<_> = points.iter().filter(|point| coverage[point].killed == 0).map(ToString::to_string).collect();
     assert!(missed.is_empty(), "nobody was killed at {missed:?}");
+    assert_eq!(hits.dead(Fault::ALL), [""; 0], "every kind of fault strikes");
+    for (invariant, what) in INVARIANTS {
+        assert!(checks.get(invariant).is_some_and(|times| *times > 0), "nobody checked {invariant}: {what}");
+    }
 }
 
 #[test]
@@ -54,8 +63,8 @@ fn nothing_goes_wrong_where_nothing_is_to_go_wrong() {
 
 #[test]
 fn each_kind_of_fault_has_a_name_that_is_read_back() {
-    for mishap in Mishap::ALL {
-        assert_eq!(mishap.as_str().parse(), Ok(*mishap));
+    for fault in Fault::ALL {
+        assert_eq!(fault.as_str().parse(), Ok(*fault));
     }
-    assert!("flood".parse::<Mishap>().unwrap_err().contains("throttle, error"));
+    assert!("flood".parse::<Fault>().unwrap_err().contains("throttle, error"));
 }

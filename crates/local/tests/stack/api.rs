@@ -29,6 +29,8 @@ async fn an_event_is_accepted_and_shown() {
     assert_eq!(world.total("acme", "order.placed").await, (1, 42.0));
     let route = world.get("acme", "/v1/route").await.json();
     assert_eq!((&route["cell_id"], &route["epoch"], &route["state"]), (&"alpha".into(), &1.into(), &"active".into()));
+    assert_eq!(route["cell_status"], "active");
+    assert_eq!(route["new_events"], serde_json::json!({ "cell_id": "alpha", "status": "accepted" }));
     assert_eq!(world.get("globex", &format!("/v1/events/{id}")).await.problem(), "unknown-event");
 }
 

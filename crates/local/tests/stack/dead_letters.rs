@@ -79,7 +79,7 @@ async fn what_may_pass_comes_again_until_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_never_passes_is_given_up_after_its_last_receive_with_the_last_reason() {
+async fn what_never_passes_is_given_up_after_its_last_try_with_the_last_reason() {
     for (event_type, expected) in [("never", "as told"), ("panics", "the processor panicked: as told")] {
         let world = World::with(Told::new).await;
         let id = world.post("acme", typed(event_type)).await.id();
@@ -190,18 +190,18 @@ async fn a_record_that_cannot_be_read_is_quarantined_whole_and_its_shard_moves_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_stops_before_the_deadline_and_what_is_undone_comes_again() {
+async fn an_event_that_hangs_is_cut_off_and_given_up_with_that_reason() {
     // As deployed: a message is not delivered again while a function may still work on it.
-    let stack = builder().pipeline(Pipeline { max_receives: 3, ..Pipeline::DEPLOYED }).build_with(Told::new).await;
+    let stack = builder().pipeline(Pipeline { max_tries: 3, ..Pipeline::DEPLOYED }).build_with(Told::new).await;
     let world = World { stack: stack.unwrap() };
     world.post("acme", typed("hangs")).await.id();
     world.stack.place(&"hooli".parse().unwrap(), &"alpha".parse().unwrap()).await.unwrap();
     let fine = world.post("hooli", typed("fine")).await.id();
     world.processed("hooli", &fine).await;
-    // The hanging event is reported, not lost: it is tried as often as any and then moved by the queue itself.
     assert!(world.letters("alpha").is_empty());
     tokio::time::sleep(4 * Pipeline::DEPLOYED.visibility).await;
     let letters = world.letters("alpha");
-    assert_eq!((letters.len(), letters[0].reason), (1, Reason::RetriesExhausted));
+    assert_eq!((letters.len(), letters[0].reason, letters[0].attempts), (1, Reason::RetriesExhausted, 3));
     assert_eq!(letters[0].tenant.as_ref().unwrap().as_str(), "acme");
+    assert!(letters[0].detail.contains("no answer within 10s"), "{}", letters[0].detail);
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
-use cellstack_core::limits::{ANSWER_RESERVE, CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT, PROBE_TIMEOUT, TENANT_LEASE};
+use cellstack_core::limits::{
+    ANSWER_RESERVE, BREAKER_LONGEST, CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT, MAX_ATTEMPTS, PROBE_TIMEOUT, TENANT_LEASE,
+};
 use cellstack_emulator::{Fault, FaultKind};
+use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::environment::Environment;
@@ -73,10 +76,51 @@ async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
     }
     assert!(waited[0] <= CELL_TIMEOUT + Duration::from_millis(50), "{waited:?}");
     assert!(waited[1..].iter().all(|took| *took <= PROBE_TIMEOUT + Duration::from_millis(10)), "{waited:?}");
-    assert!(waited.len() <= 8, "{waited:?}");
+    assert!(waited.len() <= 15, "{waited:?}");
 
     world.stack.aws().faults().remove(hang);
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    tokio::time::sleep(BREAKER_LONGEST).await;
     assert_eq!(environment.post("acme", ORDER).await.status, 202);
     assert_eq!(environment.post("acme", ORDER).await.status, 202);
+}
+
+/// Several environments, since each finds out for itself.
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_recovers_is_served_again_within_seconds_and_hardly_asked_before() {
+    const ENVIRONMENTS: u64 = 5;
+    for kind in [FaultKind::Hang, FaultKind::ServerError, FaultKind::Reset] {
+        let world = World::new().await;
+        let environments: Vec<_> = (0..ENVIRONMENTS).map(|_| Environment::of(&world)).collect();
+        for environment in &environments {
+            environment.post("acme", ORDER).await.id();
+        }
+        // Until they are processed: a consumer's calls are not a router's.
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let fails = world.stack.aws().faults().inject(Fault::any("DynamoDB", kind.clone()).on("cellstack-cell-alpha"));
+        let back = Instant::now() + Duration::from_secs(60);
+        let callers = environments.iter().zip(1..).map(async |(environment, n)| {
+            tokio::time::sleep(Duration::from_millis(37 * n)).await;
+            while Instant::now() < back {
+                assert_eq!(environment.post("acme", ORDER).await.status, 503);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
+        join_all(callers).await;
+        // What closes a breaker, three doublings, and then one in each longest pause; each with its retries.
+        let probes = 4 + 60 / BREAKER_LONGEST.as_secs();
+        let hits = world.stack.aws().faults().hits(fails);
+        assert!(hits <= ENVIRONMENTS * probes * u64::from(MAX_ATTEMPTS), "{kind:?}: {hits}");
+
+        world.stack.aws().faults().remove(fails);
+        let recovered = Instant::now();
+        let callers = environments.iter().map(async |environment| {
+            while environment.post("acme", ORDER).await.status != 202 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            recovered.elapsed()
+        });
+        for took in join_all(callers).await {
+            assert!(took <= Duration::from_secs(6), "{kind:?}: {took:?}");
+        }
+    }
 }

@@ -151,6 +151,10 @@ async fn a_cell_that_is_marked_down_is_not_sent_to() {
     world.set("cellstack-registry", &[("pk", "cell#alpha"), ("sk", "state")], "status", text("down")).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let refused = world.post("acme", ORDER).await;
-    assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"));
+    assert_eq!((refused.status, refused.problem().as_str(), refused.header("retry-after")), (503, "unavailable", "30"));
+    assert!(refused.body.contains("Idempotency-Key"), "{}", refused.body);
+    let unread = world.get("acme", "/v1/totals").await;
+    assert_eq!((unread.status, unread.header("retry-after")), (503, "30"), "{}", unread.body);
+    assert!(!unread.body.contains("Idempotency-Key"), "a read is no event: {}", unread.body);
     assert_eq!(world.post("globex", ORDER).await.status, 202);
 }

@@ -1,5 +1,7 @@
 //! `GET /v1/events`: pages, filters, and cursors that are used where they don't belong.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use crate::world::World;
 
 const PLACED: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
@@ -96,4 +98,44 @@ async fn a_cursor_is_good_for_its_own_listing_only() {
         assert_eq!((answer.status, answer.problem().as_str()), (400, "invalid-request"), "{tenant} {query}");
     }
     assert_eq!(get("umbrella", String::new()).await.problem(), "unknown-tenant");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_can_not_be_read_is_shown_as_such_and_the_rest_is_listed() {
+    let world = World::new().await;
+    let mut good = Vec::new();
+    for _ in 0..3 {
+        good.push(world.post("acme", PLACED).await.id());
+    }
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let damaged = "01930000-0000-7000-8000-000000000001";
+    // One by hand without what makes it an event, one under a key that is no id, both as old as can be.
+    for (id, attributes) in [(damaged, 1), ("0-by-hand", 2)] {
+        let item = [("tenant_id", text("acme")), ("sk", text(&format!("event#{id}")))];
+        let more = [("status", text("accepted")), ("type", text("order.placed"))];
+        let put = world.stack.dynamodb().put_item().table_name("cellstack-cell-alpha");
+        let all = item.into_iter().chain(more.into_iter().take(attributes));
+        let all = all.map(|(name, value)| (name.to_owned(), value)).collect();
+        put.set_item(Some(all)).send().await.unwrap();
+    }
+    good.sort_unstable();
+    good.reverse();
+    let everything = [&good[..], &[damaged.to_owned(), "0-by-hand".to_owned()]].concat();
+    for limit in [1, 2, 100] {
+        assert_eq!(all(&world, &format!("limit={limit}")).await, everything, "limit {limit}");
+    }
+    let body = world.get("acme", "/v1/events").await.json();
+    for at in [3, 4] {
+        let event = &body["events"][at];
+        assert_eq!(event["status"], "unreadable", "{event}");
+        assert!(event["error"].as_str().is_some_and(|error| error.len() > 10), "{event}");
+        assert!(event.get("type").is_none(), "{event}");
+    }
+
+    let event = world.get("acme", &format!("/v1/events/{damaged}")).await;
+    assert_eq!((event.status, event.problem().as_str()), (500, "unreadable-event"), "{}", event.body);
+    // Nor is it overwritten by an event of its name.
+    let repeat = world.post_named("acme", Some(damaged), PLACED).await;
+    assert_eq!((repeat.status, repeat.problem().as_str()), (500, "unreadable-event"), "{}", repeat.body);
+    assert_eq!(world.post("acme", PLACED).await.status, 202, "the cell is not left alone for it");
 }

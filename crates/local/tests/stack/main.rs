@@ -3,18 +3,25 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
 mod api;
+mod bench;
+mod busy;
 mod batch;
 mod dead_letters;
 mod deadline;
 mod environment;
 mod faults;
 mod fence;
+mod held;
 mod lease;
 mod listing;
+mod moved;
+mod mutations;
 mod ordering;
 mod pipeline;
 mod samples;
 mod snapshot;
 mod standby;
+mod suspects;
 mod text;
+mod totals;
 mod world;

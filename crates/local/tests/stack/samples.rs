@@ -8,6 +8,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_consumer::{Consumer, processor};
 use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
+use cellstack_core::limits::pipeline;
 use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemAmbient};
 use cellstack_emulator::Observation;
 use cellstack_local::demo::{Journey, Row, Sample, Watcher, run};
@@ -84,7 +85,7 @@ async fn producer_samples() {
     let producer = Producer::new(clients, settings, SystemAmbient::new());
     for (name, event, expect) in read::<StreamEvent, Expect>("producer") {
         let mut seen = world.stack.aws().observe();
-        let response = producer.handle(event).await;
+        let response = producer.handle(event, pipeline::PRODUCER_TIMEOUT).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
         let (mut published, mut quarantined) = (BTreeSet::new(), Vec::new());
         while let Ok(observation) = seen.try_recv() {
@@ -129,8 +130,10 @@ async fn consumer_samples() {
         let settings = cellstack_consumer::Settings {
             cell: "alpha".parse().unwrap(),
             table: TABLE.to_owned(),
+            queue_url: world.stack.queue_url("cellstack-cell-alpha-events").await.unwrap(),
             dlq_url: world.stack.queue_url("cellstack-cell-alpha-events-dlq").await.unwrap(),
-            max_receives: 5,
+            max_tries: pipeline::MAX_TRIES,
+            event_timeout: pipeline::EVENT_TIMEOUT,
         };
         let clients = cellstack_consumer::Clients { dynamodb: client.clone(), sqs: world.stack.sqs() };
         let consumer = Consumer::new(clients, settings, processor(), SystemAmbient::new());

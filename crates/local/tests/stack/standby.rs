@@ -7,45 +7,52 @@ use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::placement::Placement;
 use cellstack_core::tenant_map::TenantMap;
 use cellstack_emulator::{Fault, FaultKind};
+use cellstack_router::Standby;
 
 use crate::environment::Environment;
 use crate::world::{Answer, World};
 
-const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
+pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
 const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
 
 /// Beta stands by for acme, which is at home in alpha.
-async fn stand_by() -> (World, Environment) {
+pub(crate) async fn stand_by() -> (World, Environment) {
+    let world = appointed().await;
+    let environment = Environment::of(&world);
+    (world, environment)
+}
+
+async fn appointed() -> World {
     let world = World::new().await;
     let client = world.stack.dynamodb();
     let map = TenantMap::new(client.clone(), MAP.to_owned());
     let route = map.read(&"acme".parse().unwrap()).await.unwrap().unwrap();
     let placement = Placement { client: &client, map_table: MAP, operator: "test" };
     placement.appoint_standby(&route, &"beta".parse().unwrap(), "cellstack-cell-beta", 1).await.unwrap();
-    let environment = Environment::of(&world);
-    (world, environment)
+    world
 }
 
 /// Marks alpha, and waits until every router knows.
-async fn mark(world: &World, status: &str) {
+pub(crate) async fn mark(world: &World, status: &str) {
     let state = [("pk", "cell#alpha"), ("sk", "state")];
     world.set("cellstack-registry", &state, "status", AttributeValue::S(status.to_owned())).await;
     world.set("cellstack-registry", &state, "down_at", AttributeValue::N("1".to_owned())).await;
     tokio::time::sleep(CELL_LEASE).await;
 }
 
-fn unavailable(answer: &Answer) {
+pub(crate) fn unavailable(answer: &Answer) {
     assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{}", answer.body);
 }
 
-async fn events(world: &World, cell: &str) -> usize {
+pub(crate) async fn events(world: &World, cell: &str) -> usize {
     world.items(cell).await.iter().filter(|item| item.starts_with("event#")).count()
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_cell_is_marked_down_its_standby_takes_new_events_and_both_are_read_after() {
-    let (world, environment) = stand_by().await;
+async fn a_standby_that_processes_does_so_while_the_cell_is_marked_down_and_both_are_read_after() {
+    let world = appointed().await;
+    let environment = Environment::with(&world, |settings| settings.standby = Standby::Process);
     let before = environment.post("acme", ORDER).await;
     assert_eq!(before.header("x-cell-id"), "alpha");
     let before = before.id();
@@ -63,7 +70,10 @@ async fn while_a_cell_is_marked_down_its_standby_takes_new_events_and_both_are_r
     unavailable(&environment.get("acme", &path(&before)).await);
     unavailable(&environment.get("acme", NOBODYS).await);
     unavailable(&environment.get("acme", "/v1/totals").await);
-    unavailable(&environment.get("acme", "/v1/events").await);
+    let list = environment.get("acme", "/v1/events").await.json();
+    assert_eq!((&list["events"][0]["cell"], &list["missing_cells"][0]), (&"beta".into(), &"alpha".into()));
+    let route = environment.get("acme", "/v1/route").await.json();
+    assert_eq!((&route["new_events"]["cell_id"], &route["new_events"]["status"]), (&"beta".into(), &"accepted".into()));
 
     mark(&world, "active").await;
     let after = environment.post("acme", ORDER).await;

@@ -5,11 +5,11 @@ use cellstack_core::aws::AwsFailure;
 use cellstack_core::cell_table::{Item, SORT_KEY, key};
 use cellstack_core::event::EventKey;
 use cellstack_core::limits::LIST_STRETCH;
-use cellstack_core::{Ambient, EventId, EventStatus, EventType, TenantId};
+use cellstack_core::{Ambient, CellId, EventId, EventStatus, EventType, TenantId};
 use serde::Deserialize;
 
-use super::Cell;
-use super::read::{READ, record};
+use super::read::READ;
+use super::{Cell, Extent};
 use crate::problem::Problem;
 
 /// Which events are wanted.
@@ -19,10 +19,20 @@ pub(crate) struct Filter {
     pub(crate) status: Option<EventStatus>,
 }
 
+/// An event in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The text of its key: an event's id, if nobody has tampered with it.
+    pub(crate) id: String,
+    /// What a listing says of it, or why its item can't be read.
+    pub(crate) shown: Result<Shown, String>,
+    /// The cell that holds it, where that is not the tenant's own.
+    pub(crate) cell: Option<CellId>,
+}
+
 /// What a listing says of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Listed {
-    sk: EventKey,
+pub(crate) struct Shown {
     #[serde(rename = "type")]
     pub(crate) event_type: EventType,
     pub(crate) status: EventStatus,
@@ -34,8 +44,15 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    pub(crate) const fn id(&self) -> EventId {
-        self.sk.0
+    /// Reads an item. One that is damaged is that event's own trouble, and the rest of its page is listed.
+    fn of(item: Item) -> Option<Self> {
+        let id = id_of(&item)?;
+        let shown = match id.parse::<EventId>() {
+            // The error may quote what it found, however long.
+            Ok(_) => serde_dynamo::from_item(item).map_err(|error| error.to_string().chars().take(200).collect()),
+            Err(error) => Err(error.to_string()),
+        };
+        Some(Self { id, shown, cell: None })
     }
 }
 
@@ -44,7 +61,7 @@ impl Listed {
 pub(crate) struct Page {
     pub(crate) events: Vec<Listed>,
     /// Where the next stretch begins, if there may be more: before this id.
-    pub(crate) next: Option<EventId>,
+    pub(crate) next: Option<String>,
 }
 
 /// What of an item a listing shows. The data stays where it is.
@@ -57,13 +74,13 @@ impl<A: Ambient> Cell<A> {
         &self,
         tenant: &TenantId,
         filter: &Filter,
-        before: Option<EventId>,
+        before: Option<&str>,
         limit: u8,
     ) -> Result<Page, Problem> {
-        self.call(READ, async {
+        self.call(Extent::Bulk, READ, async {
             let filtered = *filter != Filter::default();
             let mut query = self
-                .client
+                .bulk_client()
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
@@ -73,7 +90,7 @@ impl<A: Ambient> Cell<A> {
                 .expression_attribute_names("#type", "type")
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_names("#error", "error")
-                .set_exclusive_start_key(before.map(|id| key(tenant, EventKey(id).to_string())))
+                .set_exclusive_start_key(before.map(|id| key(tenant, format!("{}{id}", EventKey::PREFIX))))
                 .scan_index_forward(false)
                 .consistent_read(true)
                 .limit(if filtered { LIST_STRETCH } else { i32::from(limit) });
@@ -90,9 +107,8 @@ impl<A: Ambient> Cell<A> {
                 query = query.filter_expression(wanted.join(" AND "));
             }
             let answer = query.send().await.map_err(|error| AwsFailure::of(READ, error))?;
-            let events =
-                answer.items.unwrap_or_default().into_iter().map(record).collect::<Result<Vec<Listed>, _>>()?;
-            let next = answer.last_evaluated_key.as_ref().map(last).transpose()?;
+            let events = answer.items.unwrap_or_default().into_iter().filter_map(Listed::of).collect();
+            let next = answer.last_evaluated_key.as_ref().and_then(id_of);
             Ok(Page { events, next }.cut(limit))
         })
         .await
@@ -104,31 +120,40 @@ impl Page {
     fn cut(mut self, limit: u8) -> Self {
         if self.events.len() > usize::from(limit) {
             self.events.truncate(usize::from(limit));
-            self.next = self.events.last().map(Listed::id);
+            self.next = self.events.last().map(|event| event.id.clone());
         }
         self
     }
 
-    /// The pages of two cells as one: no event beyond the nearer end of what either has looked at.
+    /// The same, of a cell that is not the tenant's own.
+    pub(crate) fn held_by(mut self, cell: &CellId) -> Self {
+        for event in &mut self.events {
+            event.cell = Some(cell.clone());
+        }
+        self
+    }
+
+    /// The pages of two cells as one: no event beyond the nearer end of what either has looked at. Of an event that both
+    /// hold, what this one says.
     pub(crate) fn merge(mut self, other: Self, limit: u8) -> Self {
         let next = match (self.next, other.next) {
             (Some(this), Some(other)) => Some(this.max(other)),
             (this, other) => this.or(other),
         };
         self.events.extend(other.events);
-        self.events.sort_unstable_by_key(|event| std::cmp::Reverse(event.id()));
-        self.events.dedup_by_key(|event| event.id());
-        if let Some(next) = next {
-            self.events.retain(|event| event.id() >= next);
+        // Stable, so that of two this page's stays first.
+        self.events.sort_by(|a, b| b.id.cmp(&a.id));
+        self.events.dedup_by(|later, first| later.id == first.id);
+        if let Some(next) = &next {
+            self.events.retain(|event| event.id >= *next);
         }
         Self { events: self.events, next }.cut(limit)
     }
 }
 
-fn last(key: &Item) -> Result<EventId, AwsFailure> {
-    let key = key.get(SORT_KEY).and_then(|key| key.as_s().ok());
-    let key = key.and_then(|key| EventKey::try_from(key.clone()).ok());
-    key.map(|key| key.0).ok_or_else(|| AwsFailure::unreadable(READ, "a page that ends at no event".to_owned()))
+/// The id in a key; the key condition lets no other keys pass.
+fn id_of(item: &Item) -> Option<String> {
+    Some(item.get(SORT_KEY)?.as_s().ok()?.strip_prefix(EventKey::PREFIX)?.to_owned())
 }
 
 #[cfg(test)]
@@ -138,10 +163,9 @@ mod tests {
     use super::*;
 
     fn listed(id: u128) -> Listed {
-        let id = format!("event#{}", uuid(id));
-        let sk = EventKey::try_from(id).unwrap();
         let (event_type, status) = ("t".parse().unwrap(), EventStatus::Accepted);
-        Listed { sk, event_type, status, accepted_at: 0, processed_at: None, error: None }
+        let shown = Shown { event_type, status, accepted_at: 0, processed_at: None, error: None };
+        Listed { id: uuid(id), shown: Ok(shown), cell: None }
     }
 
     fn uuid(n: u128) -> String {
@@ -150,15 +174,44 @@ mod tests {
     }
 
     /// A cell that holds `ids`, as a query would answer that looks at `stretch` of them and keeps the even ones.
-    fn page(ids: &[u128], before: Option<EventId>, limit: u8, stretch: usize) -> Page {
+    fn page(ids: &[u128], before: Option<&str>, limit: u8, stretch: usize) -> Page {
         let mut ids = ids.to_vec();
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        ids.retain(|id| before.is_none_or(|before| listed(*id).id() < before));
+        ids.retain(|id| before.is_none_or(|before| *uuid(*id) < *before));
         let more = ids.len() >= stretch;
         ids.truncate(stretch);
-        let next = ids.last().map(|id| listed(*id).id()).filter(|_| more);
+        let next = ids.last().map(|id| uuid(*id)).filter(|_| more);
         let events = ids.into_iter().filter(|id| id % 2 == 0).map(listed).collect();
         Page { events, next }.cut(limit)
+    }
+
+    #[test]
+    fn an_item_that_can_not_be_read_is_listed_as_what_it_is() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let item = |pairs: &[(&str, AttributeValue)]| -> Item {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        };
+        let sk = ("sk", text("event#01930000-0000-7000-8000-000000000001"));
+        let number = |n: &str| AttributeValue::N(n.to_owned());
+        let good = [sk.clone(), ("type", text("t")), ("status", text("held")), ("accepted_at", number("1"))];
+        assert_eq!(Listed::of(item(&good)).unwrap().shown.unwrap().status, EventStatus::Held);
+        for damaged in [
+            item(&good[..1]),
+            item(&[sk.clone(), good[2].clone(), good[3].clone()]),
+            item(&[sk.clone(), good[1].clone(), ("status", text("sideways")), good[3].clone()]),
+            item(&[sk.clone(), good[1].clone(), good[2].clone(), ("accepted_at", text("now"))]),
+            item(&[("sk", text("event#7")), good[1].clone(), good[2].clone(), good[3].clone()]),
+        ] {
+            assert!(Listed::of(damaged.clone()).unwrap().shown.is_err(), "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn of_an_event_that_both_cells_hold_the_tenants_own_is_listed() {
+        let own = Page { events: vec![listed(2)], next: None };
+        let other = Page { events: vec![listed(2), listed(1)], next: None }.held_by(&"beta".parse().unwrap());
+        let cells: Vec<_> = own.merge(other, 9).events.into_iter().map(|event| event.cell.is_some()).collect();
+        assert_eq!(cells, [false, true]);
     }
 
     proptest! {
@@ -171,11 +224,12 @@ mod tests {
             stretch in 1_usize..20,
         ) {
             let (one, other): (Vec<u128>, Vec<u128>) = ids.iter().partition(|id| (split >> (**id % 64)) & 1 == 0);
-            let (mut before, mut seen) = (None, Vec::new());
+            let (mut before, mut seen) = (None::<String>, Vec::new());
             for _ in 0..=ids.len() {
-                let page = page(&one, before, limit, stretch).merge(page(&other, before, limit, stretch), limit);
+                let at = before.as_deref();
+                let page = page(&one, at, limit, stretch).merge(page(&other, at, limit, stretch), limit);
                 prop_assert!(page.events.len() <= usize::from(limit));
-                seen.extend(page.events.iter().map(|event| event.id().to_string()));
+                seen.extend(page.events.iter().map(|event| event.id.clone()));
                 before = page.next;
                 if before.is_none() {
                     break;

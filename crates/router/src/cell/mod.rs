@@ -2,20 +2,22 @@
 
 mod list;
 mod read;
+mod totals;
 mod write;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 use cellstack_core::aws::{AwsFailure, FailureKind};
 use cellstack_core::limits::{CELL_ATTEMPT_TIMEOUT, CELL_CACHE, CELL_TIMEOUT, PROBE_TIMEOUT};
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Ambient, CellId};
 
-pub(crate) use self::list::{Filter, Listed};
-pub(crate) use self::read::Total;
+pub(crate) use self::list::{Filter, Listed, Page};
+pub(crate) use self::totals::Total;
 pub(crate) use self::write::{Guard, Written};
 use crate::breaker::{Breaker, Pass};
 use crate::clients;
@@ -23,24 +25,61 @@ use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 use crate::problem::Problem;
 
-/// A cell's table, a client of its own and a breaker.
+/// What a call reads or writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// One event.
+    Event,
+    /// A stretch of a partition. It may be slow for what it reads and says little of the cell, so it has a breaker and a quota
+    /// of retries of its own.
+    Bulk,
+}
+
+/// A cell's table, with clients and breakers of its own.
 pub(crate) struct Cell<A> {
     id: CellId,
     table: String,
     client: Client,
+    bulk_client: OnceLock<Client>,
     breaker: Breaker,
+    bulk_breaker: Breaker,
+    config: Arc<SdkConfig>,
     clock: Clock<A>,
     metrics: Metrics,
 }
 
 impl<A: Ambient> Cell<A> {
+    fn new(id: CellId, table: String, config: Arc<SdkConfig>, clock: Clock<A>, metrics: Metrics) -> Self {
+        Self {
+            client: client(&config, id.as_str()),
+            bulk_client: OnceLock::new(),
+            breaker: Breaker::default(),
+            bulk_breaker: Breaker::default(),
+            id,
+            table,
+            config,
+            clock,
+            metrics,
+        }
+    }
+
+    /// The client of bulk reads, made when the first one comes.
+    fn bulk_client(&self) -> &Client {
+        self.bulk_client.get_or_init(|| client(&self.config, &format!("{}/bulk", self.id)))
+    }
+
     /// Makes a call to the cell, unless it is left alone because it failed.
     async fn call<T>(
         &self,
+        extent: Extent,
         what: &'static str,
         call: impl Future<Output = Result<T, AwsFailure>>,
     ) -> Result<T, Problem> {
-        let pass = self.breaker.admit(self.clock.now()).map_err(|_| left_alone())?;
+        let (breaker, opened) = match extent {
+            Extent::Bulk if !is_planted(Mutation::TotalsOpenBreaker) => (&self.bulk_breaker, Metric::BulkBreakerOpened),
+            Extent::Event | Extent::Bulk => (&self.breaker, Metric::BreakerOpened),
+        };
+        let pass = breaker.admit(self.clock.now()).map_err(|_| left_alone())?;
         let answer = match pass {
             Pass::Normal => call.await,
             // What it asked for may have happened all the same: the answer says so, as for any time-out.
@@ -50,12 +89,16 @@ impl<A: Ambient> Cell<A> {
             },
         };
         let gone = answer.as_ref().is_err_and(|failure| failure.kind == FailureKind::Unavailable);
-        if self.breaker.note(self.clock.now(), !gone) {
-            tracing::warn!(cell = %self.id, "the cell fails and is left alone for a while");
-            self.metrics.count(Metric::BreakerOpened);
+        if breaker.note(self.clock.now(), !gone) {
+            tracing::warn!(cell = %self.id, ?extent, "the cell fails and is left alone for a while");
+            self.metrics.count(opened);
         }
         answer.map_err(|failure| Problem::of_aws(&failure))
     }
+}
+
+fn client(config: &SdkConfig, name: &str) -> Client {
+    clients::dynamodb(config, name.to_owned(), CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT)
 }
 
 fn left_alone() -> Problem {
@@ -64,7 +107,7 @@ fn left_alone() -> Problem {
 
 /// The cells that were met so far.
 pub(crate) struct Cells<A> {
-    config: SdkConfig,
+    config: Arc<SdkConfig>,
     clock: Clock<A>,
     metrics: Metrics,
     known: Mutex<HashMap<CellId, Arc<Cell<A>>>>,
@@ -72,7 +115,7 @@ pub(crate) struct Cells<A> {
 
 impl<A: Ambient + Clone> Cells<A> {
     pub(crate) fn new(config: SdkConfig, clock: Clock<A>, metrics: Metrics) -> Self {
-        Self { config, clock, metrics, known: Mutex::default() }
+        Self { config: Arc::new(config), clock, metrics, known: Mutex::default() }
     }
 
     pub(crate) fn get(&self, id: &CellId, table: &str) -> Arc<Cell<A>> {
@@ -83,14 +126,9 @@ impl<A: Ambient + Clone> Cells<A> {
         if known.len() >= CELL_CACHE {
             known.clear();
         }
-        let cell = Arc::new(Cell {
-            id: id.clone(),
-            table: table.to_owned(),
-            client: clients::dynamodb(&self.config, id.as_str(), CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT),
-            breaker: Breaker::default(),
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-        });
+        let config = Arc::clone(&self.config);
+        let cell = Cell::new(id.clone(), table.to_owned(), config, self.clock.clone(), self.metrics.clone());
+        let cell = Arc::new(cell);
         known.insert(id.clone(), Arc::clone(&cell));
         cell
     }

@@ -7,6 +7,7 @@
 //! | near the end of its lease | the cache's, while it is read again beside the request |
 //! | stale | read first; the cache's, as stale, if that fails |
 //! | not | read first; the snapshot's, as stale, if that fails and it has it |
+//! | with a later epoch than the map, which was read since | the cache's, as stale |
 //!
 //! Of several requests that want the same tenant or cell read, one reads. A table that can't be read is left alone for a
 //! while (its [`Breaker`]), so that an outage costs a request a time-out now and then, not each one.
@@ -17,7 +18,7 @@ mod source;
 use std::sync::Arc;
 
 use cellstack_core::directory::CellRecord;
-use cellstack_core::lease::Lookup;
+use cellstack_core::lease::{Known, Lookup};
 use cellstack_core::{Ambient, CellId, TenantId, TenantRoute};
 
 use self::source::{Snapshots, Source};
@@ -33,7 +34,7 @@ pub(crate) enum RouteSource {
     Cache,
     /// The tenant map, read just now.
     Map,
-    /// The cache past its lease or a snapshot, because the map can't be read.
+    /// The cache past its lease or a snapshot, because the map can't be read or has gone back to an earlier epoch.
     Stale,
 }
 
@@ -90,7 +91,7 @@ impl<A: Ambient + Clone> Resolver<A> {
             Lookup::Unknown => None,
         };
         let unread = match self.tenants.read(tenant, None).await {
-            Ok(answer) => return found(tenant, answer),
+            Ok(known) => return self.found(tenant, known),
             Err(unread) => unread,
         };
         let stale = match stale {
@@ -105,8 +106,20 @@ impl<A: Ambient + Clone> Resolver<A> {
 
     /// The tenant's route as the map has it from now on.
     pub(crate) async fn refresh(&self, tenant: &TenantId) -> Result<Resolved, Problem> {
-        let answer = self.tenants.read(tenant, Some(self.tenants.now())).await;
-        found(tenant, answer.map_err(|unread| unread.problem())?)
+        let known = self.tenants.read(tenant, Some(self.tenants.now())).await;
+        self.found(tenant, known.map_err(|unread| unread.problem())?)
+    }
+
+    fn found(&self, tenant: &TenantId, known: Known<TenantRoute>) -> Result<Resolved, Problem> {
+        match known {
+            Known::Current(route) => Ok(Resolved { route, source: RouteSource::Map }),
+            Known::Contradicted(route) => {
+                tracing::warn!(%tenant, epoch = %route.epoch, "the map has gone back to an earlier epoch");
+                self.metrics.count(Metric::StaleServed);
+                Ok(Resolved { route, source: RouteSource::Stale })
+            }
+            Known::NotFound => Err(unknown_tenant(tenant)),
+        }
     }
 
     /// What is known of a cell.
@@ -122,7 +135,8 @@ impl<A: Ambient + Clone> Resolver<A> {
             Lookup::Unknown => None,
         };
         let unread = match self.cells.read(cell, None).await {
-            Ok(answer) => return answer.ok_or_else(|| not_registered(cell)),
+            Ok(Known::Current(record) | Known::Contradicted(record)) => return Ok(record),
+            Ok(Known::NotFound) => return Err(not_registered(cell)),
             Err(unread) => unread,
         };
         let stale = match stale {
@@ -138,15 +152,18 @@ impl<A: Ambient + Clone> Resolver<A> {
         }
     }
 
+    /// Reads a cell's record from the registry, if that can be read, so that [`cell`](Self::cell) knows what it says from now
+    /// on.
+    pub(crate) async fn refresh_cell(&self, cell: &CellId) {
+        if let Err(unread) = self.cells.read(cell, Some(self.cells.now())).await {
+            tracing::warn!(%cell, %unread, "going on with what is known of the cell");
+        }
+    }
+
     async fn snapshot(&self, tenant: &TenantId) -> Option<TenantRoute> {
         let route = self.snapshots.get().await?.tenant(tenant).cloned()?;
         Some(self.tenants.take_in(tenant.clone(), route))
     }
-}
-
-fn found(tenant: &TenantId, answer: Option<TenantRoute>) -> Result<Resolved, Problem> {
-    let route = answer.ok_or_else(|| unknown_tenant(tenant))?;
-    Ok(Resolved { route, source: RouteSource::Map })
 }
 
 fn unknown_tenant(tenant: &TenantId) -> Problem {
@@ -158,3 +175,6 @@ fn not_registered(cell: &CellId) -> Problem {
     tracing::error!(%cell, "the map names a cell that is not registered");
     Problem::unavailable("The tenant's cell is not registered.")
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use cellstack_core::aws::{AwsFailure, FailureKind};
 use cellstack_core::directory::{CellRecord, Directory};
-use cellstack_core::lease::{LeaseCache, LeaseTime, Lookup, Versioned};
+use cellstack_core::lease::{Known, LeaseCache, LeaseTime, Lookup, Versioned};
 use cellstack_core::limits::{
-    CELL_CACHE, CELL_LEASE, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT, NOT_FOUND_LEASE, SNAPSHOT_LEASE, TENANT_CACHE,
-    TENANT_LEASE,
+    CELL_CACHE, CELL_LEASE, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT, NOT_FOUND_CACHE, NOT_FOUND_LEASE, PROBE_TIMEOUT,
+    SNAPSHOT_LEASE, TENANT_CACHE, TENANT_LEASE,
 };
 use cellstack_core::snapshot::{Snapshot, SnapshotSource};
 use cellstack_core::tenant_map::TenantMap;
@@ -19,7 +19,7 @@ use cellstack_core::{Ambient, CellId, TenantId, TenantRoute};
 use tokio::sync::Mutex;
 
 use super::flight::{Flights, Turn};
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Pass};
 use crate::clients;
 use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
@@ -89,7 +89,7 @@ pub(super) struct Source<K: Key, A> {
 
 impl<A: Ambient> Source<TenantId, A> {
     pub(super) fn tenants(config: &SdkConfig, table: &str, clock: Clock<A>, metrics: Metrics) -> Self {
-        let cache = LeaseCache::new(TENANT_CACHE, TENANT_LEASE, NOT_FOUND_LEASE);
+        let cache = LeaseCache::new(TENANT_CACHE, TENANT_LEASE, NOT_FOUND_CACHE, NOT_FOUND_LEASE);
         Self::new(TenantMap::new(lookups(config, "tenant-map"), table.to_owned()), cache, clock, metrics)
     }
 
@@ -103,7 +103,7 @@ impl<A: Ambient> Source<TenantId, A> {
 
 impl<A: Ambient> Source<CellId, A> {
     pub(super) fn cells(config: &SdkConfig, table: &str, clock: Clock<A>, metrics: Metrics) -> Self {
-        let cache = LeaseCache::new(CELL_CACHE, CELL_LEASE, NOT_FOUND_LEASE);
+        let cache = LeaseCache::new(CELL_CACHE, CELL_LEASE, CELL_CACHE, NOT_FOUND_LEASE);
         Self::new(Directory::new(lookups(config, "registry"), table.to_owned()), cache, clock, metrics)
     }
 }
@@ -130,17 +130,24 @@ impl<K: Key, A: Ambient> Source<K, A> {
         self.cache.take_in(key, value)
     }
 
-    /// Reads `key`, unless another request has just done so: since `since`, where it is given, else within the lease.
-    pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Option<K::Value>, Unread> {
+    /// Notes an answer that a test makes up.
+    #[cfg(test)]
+    pub(super) fn note(&self, key: K, answer: Option<K::Value>) {
+        self.cache.store(key, answer, self.now());
+    }
+
+    /// Reads `key`, unless another request has just done so: since `since`, where it is given; else since this one asked, or
+    /// within the lease.
+    pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Known<K::Value>, Unread> {
+        let asked = since.unwrap_or_else(|| self.now());
         let turn = self.flights.turn(key).await;
-        if let Some(since) = since {
-            if let Some(answer) = self.cache.read_since(key, since) {
-                return Ok(answer);
-            }
-        } else {
+        if let Some(known) = self.cache.read_since(key, asked) {
+            return Ok(known);
+        }
+        if since.is_none() {
             match self.look_up(key) {
-                Lookup::Fresh(value) | Lookup::Ageing(value) => return Ok(Some(value)),
-                Lookup::NotFound => return Ok(None),
+                Lookup::Fresh(value) | Lookup::Ageing(value) => return Ok(Known::Current(value)),
+                Lookup::NotFound => return Ok(Known::NotFound),
                 Lookup::Stale(_) | Lookup::Unknown => {}
             }
         }
@@ -160,10 +167,15 @@ impl<K: Key, A: Ambient> Source<K, A> {
         });
     }
 
-    async fn ask(&self, key: &K, _turn: &Turn<'_, K>) -> Result<Option<K::Value>, Unread> {
+    async fn ask(&self, key: &K, _turn: &Turn<'_, K>) -> Result<Known<K::Value>, Unread> {
         let sent = self.now();
-        self.breaker.admit(sent).map_err(|_| Unread::LeftAlone)?;
-        let answer = key.read(&self.table).await;
+        let answer = match self.breaker.admit(sent).map_err(|_| Unread::LeftAlone)? {
+            Pass::Normal => key.read(&self.table).await,
+            Pass::Probe => match tokio::time::timeout(PROBE_TIMEOUT, key.read(&self.table)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(AwsFailure::late("read where the tenant lives")),
+            },
+        };
         // What answers is not left alone, whatever it answers: one tenant's broken entry must not close the map to all.
         let gone = |failure: &AwsFailure| matches!(failure.kind, FailureKind::Unavailable | FailureKind::Busy);
         let gone = answer.as_ref().is_err_and(gone);

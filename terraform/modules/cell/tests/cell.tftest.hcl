@@ -1,17 +1,5 @@
 mock_provider "aws" {
   override_during = plan
-
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "111122223333" }
-  }
-
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-
-  mock_data "aws_region" {
-    defaults = { id = "eu-west-1" }
-  }
 }
 
 override_resource {
@@ -36,6 +24,7 @@ override_resource {
   override_during = plan
   values = {
     arn = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events"
+    url = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events"
   }
 }
 
@@ -78,6 +67,12 @@ override_resource {
 variables {
   prefix  = "cellstack"
   cell_id = "alpha"
+  context = {
+    account    = "111122223333"
+    partition  = "aws"
+    dns_suffix = "amazonaws.com"
+    region     = "eu-west-1"
+  }
   artifacts = {
     producer = { bucket = "code", key = "producer.zip", source_code_hash = "p=" }
     consumer = { bucket = "code", key = "consumer.zip", source_code_hash = "c=" }
@@ -106,6 +101,24 @@ run "table_has_a_stream_and_is_protected" {
       aws_dynamodb_table.this.server_side_encryption[0].enabled && one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at"
     )
     error_message = "The table is protected from deletion, recoverable, encrypted, and forgets by expires_at."
+  }
+}
+
+run "both_functions_log_into_the_cells_group" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/cellstack-cell-alpha" && aws_cloudwatch_log_group.this.retention_in_days == 30
+    error_message = "An event's way can be read in one place, which forgets."
+  }
+
+  assert {
+    condition = alltrue([
+      for function in output.functions : [for statement in function.statements : statement.Resource if statement.Sid == "OwnLogGroup"] == [
+        ["arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/cellstack-cell-alpha:log-stream:*"]
+      ]
+    ])
+    error_message = "And in no other group."
   }
 }
 
@@ -214,9 +227,9 @@ run "every_dead_end_has_a_queue" {
   assert {
     condition = jsondecode(aws_sqs_queue.events.redrive_policy) == {
       deadLetterTargetArn = "arn:aws:sqs:eu-west-1:111122223333:cellstack-cell-alpha-events-dlq"
-      maxReceiveCount     = 5
+      maxReceiveCount     = 50
     }
-    error_message = "The queue gives up after five receives, into its own DLQ."
+    error_message = "The queue is the last resort: the consumer gives up an event after five tries, with a reason."
   }
 
   assert {
@@ -258,31 +271,140 @@ run "every_dead_end_has_a_queue" {
   }
 }
 
-run "every_dead_end_has_an_alarm" {
+run "new_letters_ring_and_old_ones_do_not" {
   command = plan
 
   assert {
-    condition = toset([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.dimensions.QueueName]) == toset([
-      "cellstack-cell-alpha-events-dlq", "cellstack-cell-alpha-topic-dlq", "cellstack-cell-alpha-stream-dlq",
+    condition = one([for query in aws_cloudwatch_metric_alarm.this["letters"].metric_query : query.expression if query.return_data == true]) == format(
+      "MAX([%s])", join(", ", [for queue in ["dlq", "stream", "topic"] : "DIFF(FILL(FILL(SUM([lie_${queue}, fly_${queue}]), REPEAT), 0))"])
+    )
+    error_message = "What rings is that the number of letters rises, in any of the three queues; one that is only looked at is in flight, and counted."
+  }
+
+  assert {
+    condition = toset([
+      for query in aws_cloudwatch_metric_alarm.this["letters"].metric_query : "${one(query.metric).metric_name} ${one(query.metric).dimensions.QueueName}" if query.expression == null
+      ]) == toset(flatten([
+        for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"] : [
+          for queue in ["events-dlq", "topic-dlq", "stream-dlq"] : "${metric} cellstack-cell-alpha-${queue}"
+        ]
+    ]))
+    error_message = "Each dead-letter queue is watched. A queue's move is not counted as sent."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["letters"].datapoints_to_alarm == 1 && aws_cloudwatch_metric_alarm.this["letters"].evaluation_periods == 15
+    error_message = "A letter that is counted late rings still, and the alarm ends by itself after a quarter of an hour."
+  }
+}
+
+run "letters_that_lie_are_reminded_of" {
+  command = plan
+
+  variables {
+    alarms = { letters_standing = 48 }
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["letters-standing"].datapoints_to_alarm == 48 &&
+      aws_cloudwatch_metric_alarm.this["letters-standing"].evaluation_periods == 48 && alltrue([
+        for query in aws_cloudwatch_metric_alarm.this["letters-standing"].metric_query :
+        one(query.metric).period == 3600 && one(query.metric).stat == "Minimum" if query.expression == null
+      ])
+    )
+    error_message = "Two days on end not one hour without a letter."
+  }
+}
+
+run "lateness_is_an_age" {
+  command = plan
+
+  assert {
+    condition = one([for query in aws_cloudwatch_metric_alarm.this["late"].metric_query : query.expression if query.return_data == true]) == (
+      "MAX([stream / 900000, queue / 900])"
+    )
+    error_message = "Stream and queue ring after 15 minutes, each by itself (the stream's age is in milliseconds)."
+  }
+
+  assert {
+    condition = {
+      for query in aws_cloudwatch_metric_alarm.this["late"].metric_query : query.id => [one(query.metric).metric_name, one(query.metric).dimensions] if query.expression == null
+      } == {
+      stream = ["IteratorAge", tomap({ FunctionName = "cellstack-cell-alpha-producer" })]
+      queue  = ["ApproximateAgeOfOldestMessage", tomap({ QueueName = "cellstack-cell-alpha-events" })]
+    }
+    error_message = "The ages are the producer's and the queue's."
+  }
+}
+
+# A mapping that is off has no age: no data, and an alarm on its age alone stays silent until the stream has dropped everything.
+run "a_stopped_mapping_is_seen_by_writes_that_nobody_reads" {
+  command = plan
+
+  assert {
+    condition = one([for query in aws_cloudwatch_metric_alarm.this["stopped"].metric_query : query.expression if query.return_data == true]) == (
+      "IF(writes > 0 AND SUM([reads, writes * 0]) == 0, 1, 0)"
+    )
+    error_message = "No reads is what a stopped mapping shows: there are no data points to fill in."
+  }
+
+  assert {
+    condition = {
+      for query in aws_cloudwatch_metric_alarm.this["stopped"].metric_query : query.id => [one(query.metric).metric_name, one(keys(one(query.metric).dimensions))] if query.expression == null
+      } == {
+      writes = ["ConsumedWriteCapacityUnits", "TableName"]
+      reads  = ["PolledEventCount", "EventSourceMappingUUID"]
+    }
+    error_message = "Writes of the table, reads of its mapping."
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.stream.metrics_config).metrics == toset(["EventCount"])
+    error_message = "Without this the mapping counts nothing, and the alarm would always ring."
+  }
+}
+
+run "failing_and_throttled_functions_ring" {
+  command = plan
+
+  assert {
+    condition = toset([
+      for query in aws_cloudwatch_metric_alarm.this["failing"].metric_query : "${one(query.metric).metric_name} ${one(query.metric).dimensions.FunctionName}" if query.expression == null
+      ]) == toset([
+      "Errors cellstack-cell-alpha-producer", "Throttles cellstack-cell-alpha-producer",
+      "Errors cellstack-cell-alpha-consumer", "Throttles cellstack-cell-alpha-consumer",
     ])
-    error_message = "Each dead-letter queue is watched."
+    error_message = "Both functions, both ways."
+  }
+}
+
+run "a_cell_speaks_with_one_voice" {
+  command = plan
+
+  variables {
+    alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+  }
+
+  assert {
+    condition = aws_cloudwatch_composite_alarm.unhealthy.alarm_rule == join(" OR ", [
+      for name in ["failing", "late", "letters", "stopped"] : "ALARM(\"cellstack-cell-alpha-${name}\")"
+    ])
+    error_message = "The cell is unhealthy if any of them is on."
   }
 
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.iterator_age.dimensions.FunctionName == "cellstack-cell-alpha-producer" &&
-      aws_cloudwatch_metric_alarm.iterator_age.metric_name == "IteratorAge" &&
-      aws_cloudwatch_metric_alarm.iterator_age.threshold == 900000
+      aws_cloudwatch_composite_alarm.unhealthy.alarm_actions == toset(var.alarm_actions) &&
+      aws_cloudwatch_composite_alarm.unhealthy.ok_actions == toset(var.alarm_actions) &&
+      [for name, alarm in aws_cloudwatch_metric_alarm.this : name if try(length(alarm.alarm_actions), 0) > 0] == ["letters-standing"]
     )
-    error_message = "A stream that falls behind rings after 15 minutes (the metric counts milliseconds)."
+    error_message = "People hear of a sick cell once, and of letters that nobody looks after."
   }
 
   assert {
-    condition = (
-      aws_cloudwatch_metric_alarm.message_age.dimensions.QueueName == "cellstack-cell-alpha-events" &&
-      aws_cloudwatch_metric_alarm.message_age.threshold == 900
-    )
-    error_message = "A queue that falls behind rings after 15 minutes."
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" if alarm.alarm_name != "cellstack-cell-alpha-letters-standing"])
+    error_message = "A cell without traffic is a healthy one."
   }
 }
 
@@ -394,7 +516,7 @@ run "functions_know_where_they_give_up" {
   command = plan
 
   variables {
-    pipeline = { max_receive_count = 7 }
+    pipeline = { max_tries = 7, event_timeout = 2.5 }
   }
 
   assert {
@@ -408,12 +530,14 @@ run "functions_know_where_they_give_up" {
 
   assert {
     condition = output.functions.consumer.environment == tomap({
-      CELLSTACK_CELL_ID      = "alpha"
-      CELLSTACK_TABLE        = "cellstack-cell-alpha"
-      CELLSTACK_DLQ_URL      = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
-      CELLSTACK_MAX_RECEIVES = "7"
+      CELLSTACK_CELL_ID          = "alpha"
+      CELLSTACK_TABLE            = "cellstack-cell-alpha"
+      CELLSTACK_DLQ_URL          = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
+      CELLSTACK_QUEUE_URL        = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events"
+      CELLSTACK_MAX_TRIES        = "7"
+      CELLSTACK_EVENT_TIMEOUT_MS = "2500"
     })
-    error_message = "The consumer gives up into the cell's events-dlq, and knows when the queue would."
+    error_message = "The consumer deletes from the cell's queue, gives up into its events-dlq, and knows when and how long it tries."
   }
 
   # Sends by role need no word in the queue's policy, and nothing in there may refuse them.
@@ -478,6 +602,23 @@ run "a_customer_key_replaces_every_aws_key" {
     ])
     error_message = "Both functions may use the key: to read what is encrypted, and to send to topic and dead-letter queues."
   }
+
+  assert {
+    condition = {
+      for name, function in output.functions : name => [
+        for statement in function.statements : statement.Condition.StringEquals["kms:ViaService"] if statement.Sid == "CustomerKey"
+      ]
+      } == {
+      producer = [[for service in ["dynamodb", "lambda", "sns", "sqs"] : "${service}.eu-west-1.amazonaws.com"]]
+      consumer = [[for service in ["dynamodb", "lambda", "sqs"] : "${service}.eu-west-1.amazonaws.com"]]
+    }
+    error_message = "Through the services each works with, and in no other way."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    error_message = "The log too."
+  }
 }
 
 run "an_emulator_gets_what_it_needs_and_only_it" {
@@ -496,14 +637,16 @@ run "an_emulator_gets_what_it_needs_and_only_it" {
     condition     = contains(flatten(output.functions.producer.statements[*].Action), "sns:PublishBatch")
     error_message = "MiniStack authorises a batch by its own name."
   }
-}
 
-run "refuses_a_bad_prefix" {
-  command = plan
-  variables {
-    prefix = "cellstack-"
+  assert {
+    condition     = contains(flatten(output.functions.consumer.statements[*].Action), "sqs:DeleteMessageBatch")
+    error_message = "A batch of deletions as well."
   }
-  expect_failures = [var.prefix]
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.stream.metrics_config) == 0
+    error_message = "It counts nothing of a mapping."
+  }
 }
 
 run "refuses_a_long_cell_id" {
@@ -521,172 +664,4 @@ run "refuses_a_missing_artifact" {
   }
   # The consumer's zip is looked up by its name, which fails as well; the variable says it in words.
   expect_failures = [var.artifacts]
-}
-
-run "refuses_an_unknown_architecture" {
-  command = plan
-  variables {
-    architecture = "x86"
-  }
-  expect_failures = [var.architecture]
-}
-
-run "refuses_a_timeout_below_its_own_calls" {
-  command = plan
-  variables {
-    functions = { producer = { timeout = 2 } }
-  }
-  expect_failures = [var.functions]
-}
-
-run "refuses_an_empty_stream_batch" {
-  command = plan
-  variables {
-    pipeline = { stream_batch_size = 0 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_a_long_stream_window" {
-  command = plan
-  variables {
-    pipeline = { stream_batching_window = 301 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_too_much_parallelization" {
-  command = plan
-  variables {
-    pipeline = { stream_parallelization = 11 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_endless_stream_retries" {
-  command = plan
-  variables {
-    pipeline = { stream_retries = -1 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_a_record_age_past_the_stream" {
-  command = plan
-  variables {
-    pipeline = { stream_record_age = 86400 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_big_queue_batches_without_window" {
-  command = plan
-  variables {
-    pipeline = { queue_batch_size = 11 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_a_long_queue_window" {
-  command = plan
-  variables {
-    pipeline = { queue_batching_window = 301 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_a_queue_concurrency_of_one" {
-  command = plan
-  variables {
-    pipeline = { queue_maximum_concurrency = 1 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_more_concurrency_than_is_reserved" {
-  command = plan
-  variables {
-    pipeline = { queue_maximum_concurrency = 21 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "takes_any_concurrency_from_the_shared_pool" {
-  command = plan
-  variables {
-    pipeline  = { queue_maximum_concurrency = 21 }
-    functions = { consumer = { reserved_concurrency = -1 } }
-  }
-}
-
-run "refuses_a_visibility_below_the_consumers_timeout" {
-  command = plan
-  variables {
-    pipeline = { queue_visibility_timeout = 29 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_dead_letters_that_die_before_the_queue" {
-  command = plan
-  variables {
-    pipeline = { dlq_retention = 3600 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_giving_up_early" {
-  command = plan
-  variables {
-    pipeline = { max_receive_count = 4 }
-  }
-  expect_failures = [var.pipeline]
-}
-
-run "refuses_alarms_that_ring_too_late" {
-  command = plan
-  variables {
-    alarms = { iterator_age = 80000 }
-  }
-  expect_failures = [var.alarms]
-}
-
-run "refuses_alarm_actions_that_are_no_arns" {
-  command = plan
-  variables {
-    alarm_actions = ["ops@example.com"]
-  }
-  expect_failures = [var.alarm_actions]
-}
-
-run "refuses_a_key_alias" {
-  command = plan
-  variables {
-    kms_key_arn = "alias/mine"
-  }
-  expect_failures = [var.kms_key_arn]
-}
-
-run "refuses_an_unknown_log_level" {
-  command = plan
-  variables {
-    log_level = "LOUD"
-  }
-  expect_failures = [var.log_level]
-}
-
-run "refuses_odd_log_retention" {
-  command = plan
-  variables {
-    log_retention_days = 31
-  }
-  expect_failures = [var.log_retention_days]
-}
-
-run "refuses_too_many_tags" {
-  command = plan
-  variables {
-    tags = { for n in range(46) : "tag${n}" => "x" }
-  }
-  expect_failures = [var.tags]
 }

@@ -111,42 +111,26 @@ run "deletion_protection_can_be_lifted" {
   }
 }
 
-run "refuses_a_bad_prefix" {
+run "a_cell_about_to_go_gets_no_new_tenants_and_is_marked" {
   command = plan
-  variables {
-    prefix = "Cell_stack"
-  }
-  expect_failures = [var.prefix]
-}
 
-run "refuses_a_bad_cell_id" {
-  command = plan
   variables {
-    cells = { "Alpha" = var.cells.alpha }
+    retire = ["alpha", "gone"]
   }
-  expect_failures = [var.cells]
-}
 
-run "refuses_half_a_capacity" {
-  command = plan
-  variables {
-    cells = { alpha = merge(var.cells.alpha, { capacity = 0.5 }) }
+  assert {
+    condition = (
+      jsondecode(aws_dynamodb_table_item.cell["alpha"].item).weight == { N = "0" } &&
+      jsondecode(aws_dynamodb_table_item.cell["alpha"].item).capacity == { N = "1000" }
+    )
+    error_message = "Placement goes by weight."
   }
-  expect_failures = [var.cells]
-}
 
-run "refuses_a_key_alias" {
-  command = plan
-  variables {
-    kms_key_arn = "alias/mine"
+  assert {
+    condition = { for id, item in aws_dynamodb_table_item.retired : id => jsondecode(item.item) } == {
+      alpha = { pk = { S = "cell#alpha" }, sk = { S = "retired" }, cell_id = { S = "alpha" } }
+      gone  = { pk = { S = "cell#gone" }, sk = { S = "retired" }, cell_id = { S = "gone" } }
+    }
+    error_message = "The mark stays when the cell is gone, and its keys are no config's, which readers go by."
   }
-  expect_failures = [var.kms_key_arn]
-}
-
-run "refuses_too_many_tags" {
-  command = plan
-  variables {
-    tags = { for n in range(46) : "tag${n}" => "x" }
-  }
-  expect_failures = [var.tags]
 }

@@ -1,22 +1,20 @@
 mock_provider "aws" {
   override_during = plan
-
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "111122223333" }
-  }
-
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-
-  mock_data "aws_region" {
-    defaults = { id = "eu-west-1" }
-  }
 }
 
 variables {
   name        = "cellstack-cell-alpha-producer"
   description = "Publishes."
+  context = {
+    account    = "111122223333"
+    partition  = "aws"
+    dns_suffix = "amazonaws.com"
+    region     = "eu-west-1"
+  }
+  log_group = {
+    name = "/aws/lambda/cellstack-cell-alpha"
+    arn  = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/cellstack-cell-alpha"
+  }
   artifact = {
     bucket           = "code"
     key              = "cellstack/producer/abc.zip"
@@ -53,11 +51,129 @@ run "runs_a_bootstrap_from_s3" {
   assert {
     condition = (
       aws_lambda_function.this.logging_config[0].log_format == "JSON" &&
-      aws_lambda_function.this.logging_config[0].application_log_level == "INFO" &&
-      aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/cellstack-cell-alpha-producer" &&
-      aws_cloudwatch_log_group.this.retention_in_days == 30
+      aws_lambda_function.this.logging_config[0].log_group == "/aws/lambda/cellstack-cell-alpha"
     )
-    error_message = "It logs JSON into its own group, which forgets."
+    error_message = "It logs JSON into the group it is given."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables == tomap({ CELLSTACK_CELL_ID = "alpha", RUST_LOG = "INFO" })
+    error_message = "It gets its settings, and the level it logs at."
+  }
+}
+
+# Lambda takes a line without a valid level and timestamp for INFO: a metric, for one.
+run "errors_and_metrics_arrive_at_trace" {
+  command = plan
+  variables {
+    log_level = "TRACE"
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "TRACE" && aws_lambda_function.this.logging_config[0].application_log_level == "TRACE"
+    error_message = "Below INFO Lambda has to let pass what the program says."
+  }
+}
+
+run "errors_and_metrics_arrive_at_debug" {
+  command = plan
+  variables {
+    log_level = "DEBUG"
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "DEBUG" && aws_lambda_function.this.logging_config[0].application_log_level == "DEBUG"
+    error_message = "Below INFO Lambda has to let pass what the program says."
+  }
+}
+
+run "errors_and_metrics_arrive_at_info" {
+  command = plan
+  variables {
+    log_level = "INFO"
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "INFO" && aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
+    error_message = "Metrics are INFO to Lambda."
+  }
+}
+
+run "errors_and_metrics_arrive_at_warn" {
+  command = plan
+  variables {
+    log_level = "WARN"
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "WARN" && aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
+    error_message = "The program drops what is below WARN; Lambda would drop the metrics."
+  }
+}
+
+run "errors_and_metrics_arrive_at_error" {
+  command = plan
+  variables {
+    log_level = "ERROR"
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "ERROR" && aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
+    error_message = "The program drops what is below ERROR; Lambda would drop the metrics."
+  }
+  assert {
+    condition     = aws_lambda_function.this.logging_config[0].system_log_level == "WARN"
+    error_message = "Lambda's own word of time-outs and crashes does not hang on the program's level."
+  }
+}
+
+run "a_role_belongs_to_a_region" {
+  command = plan
+
+  assert {
+    condition     = aws_iam_role.this.name == "cellstack-cell-alpha-producer-eu-west-1" && aws_iam_role.this.path == "/" && aws_iam_role.this.permissions_boundary == null
+    error_message = "A second stack in another Region has roles of other names."
+  }
+}
+
+run "the_longest_name_in_the_longest_region_fits" {
+  command = plan
+
+  variables {
+    name    = "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-producer"
+    context = merge(var.context, { region = "ap-southeast-1" })
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this.name) == 64 && startswith(aws_iam_role.this.name, "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-pro")
+    error_message = "IAM takes 64 characters."
+  }
+
+  assert {
+    condition     = !endswith(aws_iam_role.this.name, "ap-southeast-1") && can(regex("-[0-9a-f]{8}$", aws_iam_role.this.name))
+    error_message = "A hash of the whole name tells such names apart."
+  }
+}
+
+run "names_that_differ_at_their_end_stay_different" {
+  command = plan
+
+  variables {
+    name    = "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-producer"
+    context = merge(var.context, { region = "ap-southeast-2" })
+  }
+
+  assert {
+    condition     = aws_iam_role.this.name != run.the_longest_name_in_the_longest_region_fits.role_name
+    error_message = "Two Regions, two roles."
+  }
+}
+
+run "a_role_keeps_to_the_rules_of_its_account" {
+  command = plan
+
+  variables {
+    iam = { path = "/cellstack/", permissions_boundary = "arn:aws:iam::111122223333:policy/boundary" }
+  }
+
+  assert {
+    condition     = aws_iam_role.this.path == "/cellstack/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
+    error_message = "Path and boundary are the role's."
   }
 }
 
@@ -73,11 +189,11 @@ run "may_do_what_it_is_told_and_write_its_log" {
       {
         Sid = "OwnLogGroup", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"],
         Resource = [
-          "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/cellstack-cell-alpha-producer:log-stream:*"
+          "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/cellstack-cell-alpha:log-stream:*"
         ]
       },
     ]
-    error_message = "The role's policy holds the given statements and the function's own log group, nothing else."
+    error_message = "The role's policy holds the given statements and the function's log group, nothing else."
   }
 
   assert {
@@ -88,23 +204,58 @@ run "may_do_what_it_is_told_and_write_its_log" {
   }
 }
 
-run "a_customer_key_comes_with_the_right_to_use_it" {
+run "customer_keys_serve_through_services_only" {
   command = plan
 
   variables {
     kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234"
+    data_keys = {
+      arns     = ["arn:aws:kms:eu-west-1:111122223333:key/5678", "arn:aws:kms:eu-west-1:111122223333:key/1234"]
+      services = ["sqs", "dynamodb"]
+    }
   }
 
   assert {
-    condition = contains(jsondecode(aws_iam_role_policy.this.policy).Statement[*].Resource, [
-      "arn:aws:kms:eu-west-1:111122223333:key/1234"
-    ])
-    error_message = "The role may use the key."
+    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement if statement.Sid == "CustomerKey"] == [{
+      Sid       = "CustomerKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = ["arn:aws:kms:eu-west-1:111122223333:key/1234", "arn:aws:kms:eu-west-1:111122223333:key/5678"]
+      Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-west-1.amazonaws.com", "lambda.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"] } }
+    }]
+    error_message = "The role uses the keys through the services it works with, and in no other way."
   }
 
   assert {
-    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn && aws_lambda_function.this.kms_key_arn == var.kms_key_arn
-    error_message = "Log group and environment are encrypted with the key."
+    condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn
+    error_message = "The environment is encrypted with the key."
+  }
+}
+
+run "no_customer_key_no_permission" {
+  command = plan
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this.policy, "kms:")
+    error_message = "AWS's own keys need none."
+  }
+}
+
+run "a_condition_may_stand_in_for_a_list" {
+  command = plan
+
+  variables {
+    statements = [{
+      sid       = "Tagged"
+      actions   = ["dynamodb:PutItem"]
+      resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-*"]
+      condition = { StringEquals = { "aws:ResourceTag/cellstack:stack" = ["cellstack"] } }
+    }]
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.this.policy).Statement[0].Condition == {
+      StringEquals = { "aws:ResourceTag/cellstack:stack" = ["cellstack"] }
+    }
+    error_message = "The condition reaches the policy."
   }
 }
 
@@ -143,14 +294,6 @@ run "refuses_an_artifact_without_hash" {
     artifact = { bucket = "code", key = "k", source_code_hash = "" }
   }
   expect_failures = [var.artifact]
-}
-
-run "refuses_an_unknown_architecture" {
-  command = plan
-  variables {
-    architecture = "riscv64"
-  }
-  expect_failures = [var.architecture]
 }
 
 run "refuses_too_little_memory" {
@@ -201,6 +344,39 @@ run "refuses_wildcard_resources" {
   expect_failures = [var.statements]
 }
 
+run "refuses_a_wildcard_name_without_a_condition" {
+  command = plan
+  variables {
+    statements = [{ sid = "Any", actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:eu-west-1:111122223333:cellstack-*"] }]
+  }
+  expect_failures = [var.statements]
+}
+
+run "refuses_any_resource_even_under_a_condition" {
+  command = plan
+  variables {
+    statements = [{
+      sid       = "Any"
+      actions   = ["dynamodb:PutItem"]
+      resources = ["arn:aws:dynamodb:eu-west-1:111122223333:table/*"]
+      condition = { StringEquals = { "aws:ResourceTag/cellstack:stack" = ["cellstack"] } }
+    }]
+  }
+  expect_failures = [var.statements]
+}
+
+run "refuses_a_policy_over_its_limit" {
+  command = plan
+  variables {
+    statements = [{
+      sid       = "Many"
+      actions   = ["dynamodb:PutItem"]
+      resources = [for n in range(200) : "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-${n}"]
+    }]
+  }
+  expect_failures = [aws_iam_role_policy.this]
+}
+
 run "refuses_a_principal_that_is_no_arn" {
   command = plan
   variables {
@@ -209,34 +385,3 @@ run "refuses_a_principal_that_is_no_arn" {
   expect_failures = [var.trusted_principals]
 }
 
-run "refuses_a_key_alias" {
-  command = plan
-  variables {
-    kms_key_arn = "alias/mine"
-  }
-  expect_failures = [var.kms_key_arn]
-}
-
-run "refuses_an_unknown_log_level" {
-  command = plan
-  variables {
-    log_level = "LOUD"
-  }
-  expect_failures = [var.log_level]
-}
-
-run "refuses_logs_kept_for_ever" {
-  command = plan
-  variables {
-    log_retention_days = 0
-  }
-  expect_failures = [var.log_retention_days]
-}
-
-run "refuses_too_many_tags" {
-  command = plan
-  variables {
-    tags = { for n in range(46) : "tag${n}" => "x" }
-  }
-  expect_failures = [var.tags]
-}

@@ -21,6 +21,9 @@ use crate::letters::{DeadLetterQueue, Filter, Reader, Size, queues};
 /// Looks at every letter and gives it back: letters are hidden from others for the seconds this takes, and SQS counts
 /// one more receive of each. Where it could not see all it says so; beside the count stands SQS's own, approximate one.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl dlq ls
+  cellctl dlq ls --cell beta --output json")]
 pub(super) struct Ls {
     /// Only these cells; all of them unless given
     #[arg(long, value_name = "ID", value_delimiter = ',')]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::CellId;
 use cellstack_core::dead_letter::{Place, Reason};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::{Scope, sizes};
@@ -22,10 +22,21 @@ use crate::operator::Operator;
 /// An event whose letter is deleted stays what it is in its cell's table: an accepted one stays accepted, and nothing
 /// brings it up again. With --output json every letter is printed whole, one a line, before it is deleted: keep that
 /// output, and nothing is lost.
+///
+/// A filter says which letters, or --all says that every letter of every cell is meant. Exit code 3 where a filter
+/// matches no letter.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(FILTERS).arg("all").multiple(true).required(true))]
+#[command(after_help = "Examples:
+  cellctl dlq purge --cell beta --because refused --reason 'test data' --dry-run
+  cellctl dlq purge --cell beta --because refused --reason 'test data' --yes
+  cellctl dlq purge --all --reason 'a stack of tests' --yes --output json > letters.jsonl")]
 pub(super) struct Purge {
     #[command(flatten)]
     scope: Scope,
+    /// Every letter of every cell; wanted where no filter says which letters
+    #[arg(long, conflicts_with_all = FILTERS)]
+    all: bool,
     #[command(flatten)]
     operator: Operator,
     /// Stop after deleting this many letters
@@ -38,6 +49,9 @@ pub(super) struct Purge {
     #[arg(long)]
     dry_run: bool,
 }
+
+/// What says which letters are meant.
+const FILTERS: [&str; 5] = ["cell", "place", "because", "tenant", "event"];
 
 const MAX_IN_HAND: usize = 100_000;
 
@@ -60,13 +74,14 @@ struct Line<'a> {
 
 impl Purge {
     pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+        let by = self.operator.sign(console)?;
         let queues = self.scope.queues(estate).await?;
         let before = sizes(&queues).await?;
         let progress = Progress::over(before.values().sum(), console);
         let entry = if self.dry_run {
             None
         } else {
-            Some(audit::begin(estate, &self.operator, "dlq purge", self.scope.to_string(), before).await?)
+            Some(audit::begin(estate, &by, "dlq purge", self.scope.to_string(), before).await?)
         };
         let mut purged = Purged::default();
         for queue in &queues {
@@ -153,12 +168,17 @@ impl Purge {
             letters(purged.count),
             purged.passed_over
         ));
+        let stopped = estate.stop().is_wished();
+        let matched_nothing = !self.all && purged.count == 0 && purged.troubles.is_empty() && !stopped;
+        if matched_nothing {
+            console.say(format_args!("no letter matches: {}", self.scope));
+        }
         for unseen in &purged.unseen {
             console.say(format_args!("not all was seen: {unseen}"));
         }
         if !purged.troubles.is_empty() {
             bail!("{}", purged.troubles.join("; "));
         }
-        Ok(Ending::of(purged.unseen.is_empty() && !estate.stop().is_wished()))
+        Ok(Ending::of(purged.unseen.is_empty() && !stopped && !matched_nothing))
     }
 }

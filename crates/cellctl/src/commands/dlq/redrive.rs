@@ -25,6 +25,9 @@ use crate::redrive::{Limits, Rate, Redrive, Report};
 /// Left alone, and told of: letters that name no event, events that can't be read, tenants that are unknown or just
 /// moving, cells that are down, events redriven --max-attempts times, and what comes back within the same run.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl dlq redrive --because refused --reason 'fixed in 1.4.2' --dry-run
+  cellctl dlq redrive --place topic --rate 50/s --reason 'the queue is back'")]
 pub(super) struct RedriveLetters {
     #[command(flatten)]
     scope: Scope,
@@ -46,6 +49,7 @@ pub(super) struct RedriveLetters {
 
 impl RedriveLetters {
     pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+        let by = self.operator.sign(console)?;
         let queues = self.scope.queues(estate).await?;
         let before = sizes(&queues).await?;
         let progress = Progress::over(before.values().sum(), console);
@@ -53,7 +57,7 @@ impl RedriveLetters {
             None
         } else {
             let scope = format!("{} --rate {} --max-attempts {}", self.scope, self.rate, self.max_attempts);
-            Some(audit::begin(estate, &self.operator, "dlq redrive", scope, before).await?)
+            Some(audit::begin(estate, &by, "dlq redrive", scope, before).await?)
         };
         let limits = Limits { rate: self.rate, max: self.max, max_attempts: self.max_attempts, dry_run: self.dry_run };
         let report = Redrive::new(estate, limits).run(&queues, &self.scope.filter, &progress).await;

@@ -15,6 +15,9 @@ use crate::letters::{Filter, Found, Reader, queues};
 ///
 /// With --output json letters are printed whole, with the event or record each is about: that is tenant data.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl dlq show --cell beta
+  cellctl dlq show --cell beta --because refused --tenant globex --output json")]
 pub(super) struct Show {
     /// The cell
     #[arg(long, value_name = "ID")]
@@ -49,7 +52,7 @@ impl Show {
                 match reader.next().await {
                     Ok(Some(found)) if !self.filter.matches(&found) => {}
                     Ok(Some(_)) if shown.len() == self.limit => {
-                        more.push(format!("there are more than {}: raise --limit", letters(self.limit)));
+                        more.push(format!("there are more than the {} shown: raise --limit", letters(self.limit)));
                         break Ok(());
                     }
                     Ok(Some(found)) => shown.push(Shown { queue: queue.name(), found }),

@@ -12,6 +12,9 @@ use crate::estate::Estate;
 
 /// Check a snapshot as a router would, and show what is in it
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl snapshot show --from file:///tmp/cellstack-map
+  cellctl snapshot show --from s3://my-bucket/cellstack/map --output json")]
 pub(super) struct Show {
     /// Where it lies: s3://bucket/key or file:///path
     #[arg(long, value_name = "PLACE")]

@@ -11,7 +11,7 @@ use crate::audit::{self, Counts};
 use crate::cli::Ending;
 use crate::console::{Console, Output};
 use crate::estate::Estate;
-use crate::operator::Routine;
+use crate::operator::{Routine, Signature};
 use crate::survey;
 
 /// Write a snapshot of the tenant map and the cells
@@ -19,6 +19,10 @@ use crate::survey;
 /// Reads the map and the registry whole and strongly consistent: a read unit for each 4 KB. Run it as often as tenants are
 /// placed and moved, since what a router starts from is as old as this.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl snapshot write --to file:///tmp/cellstack-map --dry-run
+  cellctl snapshot write --to file:///tmp/cellstack-map
+  cellctl snapshot write --to s3://my-bucket/cellstack/map --reason 'hourly'")]
 pub(super) struct Write {
     /// Where to: s3://bucket/key or file:///path
     #[arg(long, value_name = "PLACE")]
@@ -42,7 +46,8 @@ impl Write {
         }
         let summary = Summary::of(&self.to, &survey.snapshot);
         if !self.dry_run {
-            self.write(estate, &survey.snapshot).await?;
+            let by = self.by.sign(console)?;
+            self.write(estate, &by, &survey.snapshot).await?;
         }
         summary.print(output, console)?;
         let done = if self.dry_run { "would be written" } else { "written" };
@@ -57,10 +62,9 @@ impl Write {
         Ok(Ending::of(survey.unreadable.is_empty() && unregistered.is_empty()))
     }
 
-    async fn write(&self, estate: &Estate, snapshot: &Snapshot) -> Result<()> {
+    async fn write(&self, estate: &Estate, by: &Signature, snapshot: &Snapshot) -> Result<()> {
         let scope = format!("--to {}{}", self.to, if self.force { " --force" } else { "" });
-        let operator = self.by.clone().into();
-        let entry = audit::begin(estate, &operator, "snapshot write", scope, Counts::new()).await?;
+        let entry = audit::begin(estate, by, "snapshot write", scope, Counts::new()).await?;
         let written = self.to.write(&estate.config, snapshot).await;
         let written = written.with_context(|| format!("could not write {}", self.to));
         let troubles: Vec<String> = written.as_ref().err().map(|error| format!("{error:#}")).into_iter().collect();

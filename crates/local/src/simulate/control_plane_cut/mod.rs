@@ -9,15 +9,15 @@
 //! The cells are well all the time: no fault is injected into one.
 
 mod draw;
-mod judge;
-mod play;
+mod oracle;
+mod run;
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 use self::draw::Drawn;
-use super::Plant;
+use super::mutation::{Mutation, Planted};
 
 /// How long the control plane is out of reach.
 pub(super) const LASTS: Duration = Duration::from_secs(600);
@@ -68,12 +68,13 @@ pub struct CutOff {
     pub lines: Vec<String>,
 }
 
-/// Plays it under a seed, with or without a bug.
+/// Runs it under a seed, with or without a bug.
 ///
 /// # Errors
 /// When the stack can't be built or read.
-pub fn control_plane_cut(seed: u64, plant: Option<Plant>, keep_lines: bool) -> Result<CutOff> {
+pub fn control_plane_cut(seed: u64, mutation: Option<Mutation>, keep_lines: bool) -> Result<CutOff> {
     fastrand::seed(seed);
+    let _planted = Planted::plant(mutation);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(play::play(&Drawn::draw(seed), plant, keep_lines))
+    runtime.block_on(run::run(&Drawn::draw(seed), mutation, keep_lines))
 }

@@ -1,0 +1,74 @@
+//! The actions of a transaction: the marks of its events first, in their order, then the effects.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use cellstack_core::EventId;
+use cellstack_core::cell_table::{Item, key, number};
+use cellstack_core::event::EventStatus;
+
+use super::Committer;
+use super::chunk::Chunk;
+use crate::effects::{Effect, Effects};
+use crate::item::{STATUS, event_key, status};
+
+impl Committer<'_> {
+    pub(super) fn actions(&self, chunk: &Chunk<'_>) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let mut actions = Vec::with_capacity(chunk.events.len() + chunk.writes.len());
+        for (id, effects) in &chunk.events {
+            actions.push(TransactWriteItem::builder().update(self.mark(*id, effects)?).build());
+        }
+        for (sort_key, effect) in &chunk.writes {
+            actions.push(self.write(sort_key, effect)?);
+        }
+        Ok(actions)
+    }
+
+    /// The event's own item is the guard: it must still be `accepted`.
+    fn mark(&self, id: EventId, effects: &Effects) -> Result<Update, BuildError> {
+        let mut update = Update::builder()
+            .table_name(self.table)
+            .set_key(Some(event_key(self.tenant, id)))
+            .condition_expression("#status = :accepted")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_values(":accepted", status(EventStatus::Accepted))
+            .expression_attribute_values(":processed", status(EventStatus::Processed))
+            .expression_attribute_values(":now", number(self.now_ms))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut expression = "SET #status = :processed, processed_at = :now".to_owned();
+        if let Some(result) = effects.as_result() {
+            expression.push_str(", #result = :result");
+            update = update
+                .expression_attribute_names("#result", "result")
+                .expression_attribute_values(":result", AttributeValue::S(result.to_owned()));
+        }
+        update.update_expression(expression).build()
+    }
+
+    fn write(&self, sort_key: &str, effect: &Effect) -> Result<TransactWriteItem, BuildError> {
+        let key = key(self.tenant, sort_key);
+        let action = TransactWriteItem::builder();
+        Ok(match effect {
+            Effect::Add(numbers) => {
+                let mut update = Update::builder().table_name(self.table).set_key(Some(key));
+                let mut expression = String::new();
+                for (at, (attribute, amount)) in numbers.iter().enumerate() {
+                    expression.push_str(if at == 0 { "ADD " } else { ", " });
+                    expression.push_str(&format!("#a{at} :a{at}"));
+                    update = update
+                        .expression_attribute_names(format!("#a{at}"), attribute)
+                        .expression_attribute_values(format!(":a{at}"), AttributeValue::N(amount.to_string()));
+                }
+                action.update(update.update_expression(expression).build()?)
+            }
+            Effect::Put(attributes) => {
+                let mut item: Item = attributes.clone().into_iter().collect();
+                item.extend(key);
+                action.put(Put::builder().table_name(self.table).set_item(Some(item)).build()?)
+            }
+            Effect::Delete => action.delete(Delete::builder().table_name(self.table).set_key(Some(key)).build()?),
+        }
+        .build())
+    }
+}

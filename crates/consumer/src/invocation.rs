@@ -1,0 +1,143 @@
+//! One invocation: its time, and the messages that are done with.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cellstack_core::limits::{ANSWER_RESERVE, COMMIT_RESERVE};
+use tokio::time::Instant;
+
+use crate::batch::{Job, Receipt};
+
+/// The time of an invocation. An event is started only if it can have its whole time and be committed after it: so an
+/// event that is cut off has had its time, whatever its neighbours took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    deadline: Instant,
+    event: Duration,
+    reserve: Duration,
+}
+
+impl Budget {
+    /// Divides `time`, which is what the function has left. An event may take half of it at most, so that the first one
+    /// can always be started.
+    pub(crate) fn new(time: Duration, event_timeout: Duration) -> Self {
+        let time = time.saturating_sub(ANSWER_RESERVE);
+        let (event, reserve) = (event_timeout.min(time / 2), COMMIT_RESERVE.min(time / 4));
+        Self { deadline: Instant::now() + time, event, reserve }
+    }
+
+    /// The end of all work but the response.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Longest that one event may take.
+    pub(crate) const fn event(&self) -> Duration {
+        self.event
+    }
+
+    /// Returns whether there is time for another event.
+    pub(crate) fn admits_another(&self) -> bool {
+        !self.event.is_zero() && Instant::now() + self.event + self.reserve <= self.deadline
+    }
+}
+
+/// An invocation.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) budget: Budget,
+    /// Whether the queue keeps each tenant's events in order, so that none may overtake another.
+    pub(crate) ordered: bool,
+    messages: Vec<Message>,
+}
+
+#[derive(Debug)]
+struct Message {
+    receipt: Receipt,
+    /// Processed, by this invocation or an earlier one, or given up.
+    done: AtomicBool,
+    /// Given up, by a letter of which there should be one.
+    given_up: AtomicBool,
+    /// Deleted from the queue.
+    deleted: AtomicBool,
+}
+
+impl Invocation {
+    pub(crate) fn new(budget: Budget, ordered: bool, receipts: Vec<Receipt>) -> Self {
+        let no = || AtomicBool::new(false);
+        let message = |receipt| Message { receipt, done: no(), given_up: no(), deleted: no() };
+        Self { budget, ordered, messages: receipts.into_iter().map(message).collect() }
+    }
+
+    /// Notes that an event is done with. What is noted counts, however the invocation goes on.
+    pub(crate) fn done(&self, job: &Job) {
+        job.deliveries.iter().for_each(|delivery| self.message_done(delivery.at));
+    }
+
+    /// Notes that an event is given up.
+    pub(crate) fn given_up(&self, job: &Job) {
+        for message in job.deliveries.iter().filter_map(|delivery| self.messages.get(delivery.at)) {
+            message.given_up.store(true, Ordering::Relaxed);
+            message.done.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether an event is given up and its message is still in the queue: it would be given up again if the
+    /// process ended now.
+    pub(crate) fn owes_deletion(&self) -> bool {
+        self.messages.iter().any(|m| is(&m.given_up) && !is(&m.deleted))
+    }
+
+    /// Notes that the message at this place of the batch is done with.
+    pub(crate) fn message_done(&self, at: usize) {
+        if let Some(message) = self.messages.get(at) {
+            message.done.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns what is done with and still in the queue: places in the batch, and receipts.
+    pub(crate) fn undeleted(&self) -> Vec<(usize, &Receipt)> {
+        let messages = self.messages.iter().enumerate();
+        messages.filter(|(_, m)| is(&m.done) && !is(&m.deleted)).map(|(at, m)| (at, &m.receipt)).collect()
+    }
+
+    /// Notes that the message at this place is deleted.
+    pub(crate) fn deleted(&self, at: usize) {
+        if let Some(message) = self.messages.get(at) {
+            message.deleted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the ids of the messages that must come again.
+    pub(crate) fn open(&self) -> Vec<String> {
+        self.messages.iter().filter(|m| !is(&m.done)).map(|m| m.receipt.message_id.clone()).collect()
+    }
+}
+
+fn is(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_first_event_can_always_start_and_none_ends_after_the_deadline(
+            time in 0_u64..900_000, event in 1_u64..900_000, later in 0_u64..900_000,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            runtime.block_on(async {
+                let (time, event) = (Duration::from_millis(time), Duration::from_millis(event));
+                let budget = Budget::new(time, event);
+                assert_eq!(budget.admits_another(), time > ANSWER_RESERVE + Duration::from_nanos(1));
+                assert!(budget.event() <= event);
+                tokio::time::advance(Duration::from_millis(later)).await;
+                assert!(!budget.admits_another() || Instant::now() + budget.event() <= budget.deadline());
+            });
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Events that came before. Any of them may be the one that ended the process then, or blocked it, so they run alone:
+//! each try is noted before it is made, those with the fewest tries come first, and what is done with is deleted from the
+//! queue before one runs that had a noted try, or that runs after another was given up.
+
+use cellstack_core::Ambient;
+use cellstack_core::aws::AwsFailure;
+use futures::future::join_all;
+
+use crate::Processor;
+use crate::batch::{Job, Lane};
+use crate::conclude::Try;
+use crate::failure::Failure;
+use crate::handler::Consumer;
+use crate::invocation::Invocation;
+use crate::item::{Items, Standing};
+
+/// A lane, and what is read of each of its events; nothing of those that come for the first time.
+struct Known<'a> {
+    lane: &'a Lane,
+    events: Vec<(&'a Job, Option<Standing>)>,
+}
+
+impl Known<'_> {
+    /// The most tries noted on one of its events.
+    fn tries(&self) -> u32 {
+        let noted = self.events.iter().map(|(_, standing)| match standing {
+            Some(Standing::Waiting { tries }) => *tries,
+            _ => 0,
+        });
+        noted.max().unwrap_or_default()
+    }
+}
+
+impl<P: Processor, A: Ambient> Consumer<P, A> {
+    /// Processes the lanes of returning events, one after the other.
+    pub(crate) async fn returning(&self, invocation: &Invocation, lanes: &[Lane]) {
+        let mut known = Vec::new();
+        for lane in join_all(lanes.iter().map(|lane| self.look_up(invocation, lane))).await {
+            match lane {
+                Ok(lane) => known.push(lane),
+                // It comes again: none of it was tried.
+                Err(failure) => tracing::warn!(%failure, "returning events are not tried"),
+            }
+        }
+        known.sort_by_key(Known::tries);
+        for Known { lane, events } in known {
+            for (job, standing) in events {
+                let done = match standing {
+                    None => self.try_alone(invocation, lane, Try::first(job)).await,
+                    Some(standing) => self.retry(invocation, lane, job, standing).await,
+                };
+                // Where order is kept, the rest of the lane waits for it.
+                if !done && invocation.blocks() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn look_up<'a>(&self, invocation: &Invocation, lane: &'a Lane) -> Result<Known<'a>, AwsFailure> {
+        let items = self.items(invocation);
+        let reads = lane.jobs.iter().map(|job| read(items, job));
+        let events = join_all(reads).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(Known { lane, events })
+    }
+
+    /// Tries a returning event again, unless it is done with or had all its tries. Returns whether it is done with.
+    async fn retry(&self, invocation: &Invocation, lane: &Lane, job: &Job, standing: Standing) -> bool {
+        let tries = match standing {
+            Standing::Waiting { tries } => tries,
+            standing => return self.untriable(invocation, job, standing).await,
+        };
+        if tries > 0 {
+            self.delete_done(invocation).await;
+        }
+        if tries > 0 && tries + 1 >= self.settings.max_tries {
+            return self.exhausted(invocation, Try { job, number: tries + 1, noted: true }).await;
+        }
+        if !invocation.budget.admits_another() {
+            return false;
+        }
+        match self.items(invocation).note_try(&job.message).await {
+            Ok(Ok(noted)) => {
+                self.try_alone(invocation, lane, Try { job, number: noted.saturating_add(1), noted: true }).await
+            }
+            Ok(Err(standing)) => self.untriable(invocation, job, standing).await,
+            Err(failure) => {
+                let message = &job.message;
+                tracing::warn!(tenant = message.tenant.as_str(), event = %message.id, %failure, "not tried");
+                false
+            }
+        }
+    }
+
+    async fn untriable(&self, invocation: &Invocation, job: &Job, standing: Standing) -> bool {
+        let failure = match standing {
+            Standing::Done => {
+                invocation.done(job);
+                return true;
+            }
+            Standing::Missing => Failure::NotHeld,
+            Standing::Waiting { .. } => Failure::Uncommitted("its status has changed".to_owned()),
+            Standing::Unknown(status) => Failure::Uncommitted(format!("its status is '{status}'")),
+        };
+        self.settle(invocation, Try::first(job), &failure).await
+    }
+
+    async fn try_alone(&self, invocation: &Invocation, lane: &Lane, attempt: Try<'_>) -> bool {
+        if invocation.owes_deletion() {
+            self.delete_done(invocation).await;
+        }
+        if !invocation.budget.admits_another() {
+            if attempt.noted {
+                self.items(invocation).take_try_back(&attempt.job.message).await;
+            }
+            return false;
+        }
+        let result = self.run(&attempt.job.message, invocation.budget.event()).await;
+        self.conclude(invocation, &lane.tenant, vec![(attempt, result)]).await
+    }
+}
+
+async fn read<'a>(items: Items<'_>, job: &'a Job) -> Result<(&'a Job, Option<Standing>), AwsFailure> {
+    let standing = if job.is_returning() { Some(items.read(&job.message).await?) } else { None };
+    Ok((job, standing))
+}

@@ -1,0 +1,59 @@
+//! What AWS leaves open: how long a transaction takes, which message comes first, how many shards a stream has.
+
+use std::ops::RangeInclusive;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::context::lock;
+
+/// How disorderly a stack is.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// From the moment a `TransactWriteItems` locks its items to its commit.
+    pub(crate) transaction_time: RangeInclusive<Duration>,
+    /// Whether queues hand out any of their visible messages, not the oldest.
+    pub(crate) shuffle_queues: bool,
+    /// Shards of each stream.
+    pub(crate) stream_shards: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { transaction_time: Duration::ZERO..=Duration::ZERO, shuffle_queues: false, stream_shards: 1 }
+    }
+}
+
+/// The settings, and the numbers they are drawn from.
+pub(crate) struct Disorder {
+    pub(crate) settings: Settings,
+    rng: Mutex<StdRng>,
+}
+
+impl Disorder {
+    pub(crate) fn new(settings: Settings, seed: u64) -> Self {
+        // Its own stream of numbers: a disorder that is switched on changes no message id and no fault.
+        Self { settings, rng: Mutex::new(StdRng::seed_from_u64(seed ^ 0x00D1_503D)) }
+    }
+
+    /// How long the next transaction is in flight; `None` if transactions take no time at all.
+    pub(crate) fn transaction_time(&self) -> Option<Duration> {
+        let range = &self.settings.transaction_time;
+        if range.end().is_zero() {
+            return None;
+        }
+        Some(lock(&self.rng).random_range(range.clone()))
+    }
+
+    /// Either, with equal odds.
+    pub(crate) fn coin(&self) -> bool {
+        lock(&self.rng).random()
+    }
+
+    /// The order of a new queue; `None` if the oldest message comes first.
+    pub(crate) fn queue_order(&self) -> Option<StdRng> {
+        self.settings.shuffle_queues.then(|| StdRng::seed_from_u64(lock(&self.rng).random()))
+    }
+}

@@ -1,0 +1,235 @@
+//! Activity of a served stack: requests, each event's way and every dead letter, for whoever watches.
+//!
+//! Three sources tell it: the function URL (requests and answers), a mapping of its own on each cell's stream (what the
+//! tables say of events) and the embedded AWS's observations (topics, queues, functions). [`sequence`] brings them into the
+//! order in which an event went its way.
+
+mod exchange;
+mod sequence;
+mod table;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use anyhow::Result;
+use cellstack_core::dead_letter::{DeadLetter, Place};
+use cellstack_core::{CellId, EventId, EventStatus, Message};
+use cellstack_emulator::{MappingHandle, Observation};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Interval;
+
+pub use exchange::Exchange;
+use sequence::Sequence;
+use table::Change;
+
+use crate::Stack;
+use crate::names::CellNames;
+
+/// Changes that a slow watcher may fall behind by.
+const CHANGES: usize = 16_384;
+/// Messages on their way whose events are remembered.
+const MESSAGES: usize = 20_000;
+/// Between two looks for what waits in vain.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Whose event, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The tenant.
+    pub tenant: String,
+    /// The cell.
+    pub cell: String,
+    /// The event.
+    pub event: EventId,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Happening {
+    /// A request was answered that made no event.
+    Answered(Exchange),
+    /// An event is durable, or was already.
+    Accepted {
+        /// Whose it is.
+        subject: Subject,
+        /// What it is about.
+        event_type: String,
+        /// `accepted`, or `held` by a standby.
+        status: EventStatus,
+        /// The request that brought it; `None` where it did not come through this function URL.
+        request: Option<String>,
+        /// Whether it was there before: a request was repeated.
+        repeated: bool,
+    },
+    /// The topic has it.
+    Published(Subject),
+    /// The consumer has it, for the n-th time.
+    Delivered(Subject, u32),
+    /// Its status changed.
+    Settled {
+        /// Whose it is.
+        subject: Subject,
+        /// What it is about.
+        event_type: String,
+        /// What it is now.
+        status: EventStatus,
+        /// From acceptance to now.
+        took: Option<Duration>,
+        /// Why it failed.
+        error: Option<String>,
+    },
+    /// A letter came into a dead-letter queue.
+    DeadLetter {
+        /// The queue.
+        queue: String,
+        /// The letter.
+        letter: Box<DeadLetter>,
+    },
+    /// An invocation of a cell's function failed.
+    FunctionFailed {
+        /// The function.
+        function: String,
+        /// How.
+        error: String,
+    },
+    /// So many happenings came faster than they were taken.
+    Missed(u64),
+}
+
+/// See the module. Dropping it ends its mappings.
+pub struct Activity {
+    exchanges: broadcast::Receiver<Exchange>,
+    observations: broadcast::Receiver<Observation>,
+    changes: mpsc::Receiver<Change>,
+    tick: Interval,
+    sequence: Sequence,
+    messages: HashMap<String, Subject>,
+    queues: HashMap<String, (CellId, Place)>,
+    ready: VecDeque<Happening>,
+    _mappings: Vec<MappingHandle>,
+}
+
+impl Activity {
+    /// Activity of a stack from now on.
+    ///
+    /// # Errors
+    /// When a cell's stream can't be mapped.
+    pub fn of(stack: &Stack) -> Result<Self> {
+        let (sender, changes) = mpsc::channel(CHANGES);
+        let mut mappings = Vec::new();
+        let mut queues = HashMap::new();
+        for cell in stack.cells() {
+            mappings.push(table::watch(stack.aws(), cell, sender.clone())?);
+            let names = CellNames::of(cell);
+            let places =
+                [(names.dlq, Place::Queue), (names.topic_dlq, Place::Topic), (names.stream_dlq, Place::Stream)];
+            queues.extend(places.map(|(queue, place)| (queue, (cell.clone(), place))));
+        }
+        Ok(Self {
+            exchanges: stack.url().exchanges(),
+            observations: stack.aws().observe(),
+            changes,
+            tick: tokio::time::interval(TICK),
+            sequence: Sequence::default(),
+            messages: HashMap::new(),
+            queues,
+            ready: VecDeque::new(),
+            _mappings: mappings,
+        })
+    }
+
+    /// Returns the next happening; `None` when the stack is gone.
+    pub async fn next(&mut self) -> Option<Happening> {
+        loop {
+            if let Some(happening) = self.ready.pop_front() {
+                return Some(happening);
+            }
+            let Self { exchanges, observations, changes, tick, sequence, ready, .. } = self;
+            tokio::select! {
+                biased;
+                exchange = exchanges.recv() => match exchange {
+                    Ok(exchange) => sequence.exchange(exchange, ready),
+                    Err(RecvError::Lagged(missed)) => ready.push_back(Happening::Missed(missed)),
+                    Err(RecvError::Closed) => return None,
+                },
+                Some(change) = changes.recv() => sequence.change(change, ready),
+                observation = observations.recv() => match observation {
+                    Ok(observation) => self.observe(observation),
+                    Err(RecvError::Lagged(missed)) => ready.push_back(Happening::Missed(missed)),
+                    Err(RecvError::Closed) => return None,
+                },
+                _ = tick.tick() => sequence.overdue(ready),
+            }
+        }
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        let happening = match observation {
+            Observation::Published { body, .. } => subject_of(&body).map(Happening::Published),
+            Observation::Enqueued { queue, message_id, body } => {
+                if self.queues.contains_key(&*queue) {
+                    self.letter(&queue, &body, 1)
+                } else {
+                    self.remember(&message_id, &body);
+                    None
+                }
+            }
+            Observation::Received { message_id, receive_count, .. } => {
+                self.messages.get(&*message_id).map(|subject| Happening::Delivered(subject.clone(), receive_count))
+            }
+            Observation::Deleted { message_id, .. } => {
+                self.messages.remove(&*message_id);
+                None
+            }
+            // What a topic or a stream gives up is enqueued, and told of there.
+            Observation::DeadLettered { source, queue: Some(queue), body, receive_count, .. }
+                if !source.starts_with("arn:") =>
+            {
+                self.letter(&queue, &body, receive_count)
+            }
+            Observation::Failed { function, error } => {
+                Some(Happening::FunctionFailed { function: function.to_string(), error: error.to_string() })
+            }
+            _ => None,
+        };
+        if let Some(happening) = happening {
+            self.sequence.later(happening, &mut self.ready);
+        }
+    }
+
+    fn letter(&self, queue: &str, body: &str, receives: u32) -> Option<Happening> {
+        let (cell, place) = self.queues.get(queue)?;
+        let letter = Box::new(DeadLetter::read(body, *place, cell, receives, ""));
+        Some(Happening::DeadLetter { queue: queue.to_owned(), letter })
+    }
+
+    fn remember(&mut self, message_id: &str, body: &str) {
+        if self.messages.len() >= MESSAGES {
+            // Rare: a queue that nobody empties. Its older deliveries are not told of then.
+            self.messages.clear();
+        }
+        if let Some(subject) = subject_of(body) {
+            self.messages.insert(message_id.to_owned(), subject);
+        }
+    }
+}
+
+fn subject_of(body: &str) -> Option<Subject> {
+    let message = Message::decode(body).ok()?;
+    Some(Subject { tenant: message.tenant.to_string(), cell: message.cell.to_string(), event: message.id })
+}
+
+impl Happening {
+    /// The event it is about.
+    fn event(&self) -> Option<EventId> {
+        match self {
+            Self::Accepted { subject, .. }
+            | Self::Published(subject)
+            | Self::Delivered(subject, _)
+            | Self::Settled { subject, .. } => Some(subject.event),
+            Self::DeadLetter { letter, .. } => letter.event,
+            Self::Answered(_) | Self::FunctionFailed { .. } | Self::Missed(_) => None,
+        }
+    }
+}

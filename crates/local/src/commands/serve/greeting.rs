@@ -1,0 +1,40 @@
+//! What `serve` says when it starts: who lives where, and lines to copy.
+
+use std::fmt::Write as _;
+
+use cellstack_core::{CellId, TenantId};
+use cellstack_local::names::REGION;
+use cellstack_local::serve::Served;
+
+pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered: u32) -> String {
+    let (url, endpoint) = (served.url, served.endpoint);
+    let mut tenants = String::new();
+    for (tenant, cell) in placements {
+        // A String takes everything.
+        let _ = writeln!(tenants, "  {:<8}  in cell {cell}", tenant.as_str());
+    }
+    match numbered {
+        0 => {}
+        1 => tenants.push_str("  tenant-1  in the first cell\n"),
+        _ => {
+            let _ = writeln!(tenants, "  tenant-1 to tenant-{numbered}, spread over the cells");
+        }
+    }
+    let tenant = placements.first().map_or("acme", |(tenant, _)| tenant.as_str());
+    format!(
+        "\
+Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.
+
+Tenants
+{tenants}
+Post an event
+  curl -i http://{url}/v1/events -H 'x-tenant-id: {tenant}' -d '{{\"type\":\"order.placed\",\"data\":{{\"amount\":42}}}}'
+
+Environment for the AWS CLI, SDKs and cellctl
+  export AWS_ENDPOINT_URL=http://{endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+
+Each event's way follows. -q shows none of it, -v more; RUST_LOG=debug shows what the functions log.
+"
+    )
+}

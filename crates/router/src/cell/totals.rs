@@ -1,0 +1,66 @@
+//! Reading the totals, page by page.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::aws::AwsFailure;
+use cellstack_core::cell_table::{Item, SORT_KEY, TOTAL_PREFIX, key};
+use cellstack_core::{Ambient, TenantId};
+
+use super::read::READ;
+use super::{Cell, Extent};
+use crate::problem::Problem;
+
+/// One item of the reference projection.
+#[derive(Debug)]
+pub(crate) struct Total {
+    pub(crate) event_type: String,
+    /// Numbers stay text on their way: a sum is an exact decimal of up to 38 digits.
+    pub(crate) count: String,
+    pub(crate) sum: String,
+}
+
+impl Total {
+    fn of(item: &Item) -> Option<Self> {
+        let number = |name| item.get(name)?.as_n().ok().cloned();
+        Some(Self { event_type: event_type(item)?, count: number("count")?, sum: number("sum")? })
+    }
+}
+
+fn event_type(item: &Item) -> Option<String> {
+    Some(item.get(SORT_KEY)?.as_s().ok()?.strip_prefix(TOTAL_PREFIX)?.to_owned())
+}
+
+impl<A: Ambient> Cell<A> {
+    /// Up to `limit` totals of types after `after`, and the type that the next page begins after, if there may be more. One
+    /// query a page, so that a tenant with many types can't make a request read a whole partition.
+    pub(crate) async fn totals(
+        &self,
+        tenant: &TenantId,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<(Vec<Total>, Option<String>), Problem> {
+        self.call(Extent::Bulk, READ, async {
+            let answer = self
+                .bulk_client()
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :total)")
+                .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
+                .expression_attribute_values(":total", AttributeValue::S(TOTAL_PREFIX.to_owned()))
+                .set_exclusive_start_key(after.map(|after| key(tenant, format!("{TOTAL_PREFIX}{after}"))))
+                .consistent_read(true)
+                .limit(i32::from(limit))
+                .send()
+                .await
+                .map_err(|error| AwsFailure::of(READ, error))?;
+            let unreadable = |item: &Item| AwsFailure::unreadable(READ, format!("total {item:?}"));
+            let mut totals = Vec::new();
+            for item in answer.items.unwrap_or_default() {
+                totals.push(Total::of(&item).ok_or_else(|| unreadable(&item))?);
+            }
+            let last = answer.last_evaluated_key.as_ref();
+            let next = last.map(|last| event_type(last).ok_or_else(|| unreadable(last))).transpose()?;
+            Ok((totals, next))
+        })
+        .await
+    }
+}
