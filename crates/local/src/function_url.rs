@@ -70,8 +70,9 @@ impl FunctionUrl {
         let started = Instant::now();
         let id = EventId::fresh(&self.ambient).to_string();
         let event = self.invocation(&request, peer, &id).to_string();
-        // The log lines of a request carry its id and path.
-        let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+        // The log lines of a request carry its id and path, at whatever level the router logs.
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let span = tracing::error_span!(target: "cellstack_router", "request", id, method, path);
         let response = self.invoke(&event).instrument(span).await;
         if self.exchanges.receiver_count() > 0 {
             // Fails only when the last listener has just gone.

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use cellstack_core::{SystemAmbient, aws, config, telemetry};
+use cellstack_core::limits::pipeline::PRODUCER_TIMEOUT;
+use cellstack_core::{Ambient as _, SystemAmbient, aws, config, deadline, telemetry};
 use cellstack_producer::{Clients, Producer, Settings, StreamEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -14,10 +15,11 @@ async fn main() -> Result<ExitCode, Error> {
         Err(error) => return Ok(config::exit(&error)),
     };
     let clients = Clients { sns: aws_sdk_sns::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
-    let producer = Producer::new(clients, settings, SystemAmbient::new());
+    let ambient = SystemAmbient::new();
+    let producer = Producer::new(clients, settings, ambient);
     let producer = &producer;
     let handler = |event: LambdaEvent<StreamEvent>| async move {
-        let time = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        let time = deadline::remaining(event.context.deadline, ambient.wall_ms(), PRODUCER_TIMEOUT);
         Ok::<_, Error>(producer.handle(event.payload, time).await)
     };
     lambda_runtime::run(service_fn(handler)).await?;
