@@ -18,7 +18,8 @@ BACKEND ?=
 VENV := $(CURDIR)/.venv
 CARGO_LAMBDA := PATH="$(VENV)/bin:$$PATH" cargo lambda
 LAMBDA_ARCH_FLAG := $(if $(filter arm64,$(ARCH)),--arm64,--x86-64)
-# Functions that run against `make serve`: its endpoint, and the names of its resources.
+# Functions that run against `make serve`: its endpoint, and the names of its resources. What a function has for itself
+# alone is in its Cargo.toml.
 LOCAL_ENV := AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
 	CELLSTACK_TENANT_MAP_TABLE=cellstack-tenant-map CELLSTACK_REGISTRY_TABLE=cellstack-registry CELLSTACK_TENANT_SOURCE=header \
 	CELLSTACK_CELL_ID=alpha CELLSTACK_TABLE=cellstack-cell-alpha \

@@ -28,4 +28,5 @@ def before_load_schema(context, raw_schema):
     else:
         events["post"]["parameters"] = [p for p in events["post"]["parameters"] if not p["name"].startswith("ce-")]
     if PART == "json":
-        events["get"]["parameters"] = [p for p in events["get"]["parameters"] if p["name"] != "cursor"]
+        for listing in (events["get"], raw_schema["paths"]["/v1/totals"]["get"]):
+            listing["parameters"] = [p for p in listing["parameters"] if p["name"] != "cursor"]

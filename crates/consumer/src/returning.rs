@@ -110,6 +110,9 @@ impl<P: Processor, A: Ambient> Consumer<P, A> {
             self.delete_done(invocation).await;
         }
         if !invocation.budget.admits_another() {
+            if attempt.noted {
+                self.items(invocation).take_try_back(&attempt.job.message).await;
+            }
             return false;
         }
         let result = self.run(&attempt.job.message, invocation.budget.event()).await;

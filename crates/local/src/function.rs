@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cellstack_consumer::{Consumer, Processor};
 use cellstack_core::Ambient;
-use cellstack_core::limits::pipeline::CONSUMER_TIMEOUT;
+use cellstack_core::limits::pipeline::{CONSUMER_TIMEOUT, PRODUCER_TIMEOUT};
 use cellstack_emulator::{Function, FunctionError};
 use cellstack_producer::Producer;
 use futures::FutureExt;
@@ -18,7 +18,7 @@ pub(crate) struct ProducerFunction(pub(crate) Producer<Arc<dyn Ambient>>);
 
 impl Function for ProducerFunction {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
-        async move { encode(&self.0.handle(decode(&payload)?).await) }.boxed()
+        async move { encode(&self.0.handle(decode(&payload)?, PRODUCER_TIMEOUT).await) }.boxed()
     }
 }
 

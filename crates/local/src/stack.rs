@@ -47,8 +47,14 @@ impl Pipeline {
         ordering: Ordering::None,
     };
     /// For someone who watches: a poison event is in its dead-letter queue within seconds. The local handlers answer
-    /// within milliseconds, so a short visibility timeout hides no work that is still going on.
-    pub const IMPATIENT: Self = Self { visibility: Duration::from_secs(1), max_tries: 3, ..Self::DEPLOYED };
+    /// within milliseconds, so a short visibility timeout hides no work that is still going on; an event that takes longer
+    /// is cut off, with that reason, before its message comes again.
+    pub const IMPATIENT: Self = Self {
+        visibility: Duration::from_secs(1),
+        event_timeout: Duration::from_secs(1),
+        max_tries: 3,
+        ..Self::DEPLOYED
+    };
 }
 
 /// Builds a [`Stack`].

@@ -106,3 +106,120 @@ pub(crate) fn decide(record: &RawValue, cell: &CellId) -> Decision {
         Err(reason) => Decision::Undecodable(reason),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ID: &str = "019b76da-a800-7000-8000-000000000001";
+
+    /// A record of a new event.
+    fn record() -> Value {
+        json!({
+            "eventID": "1", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+            "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/cellstack-cell-alpha/stream/1",
+            "eventName": "INSERT",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_767_225_600, "SequenceNumber": "100", "SizeBytes": 1,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+                "Keys": { "tenant_id": { "S": "acme" }, "sk": { "S": format!("event#{ID}") } },
+                "NewImage": {
+                    "tenant_id": { "S": "acme" }, "sk": { "S": format!("event#{ID}") }, "type": { "S": "t" },
+                    "status": { "S": "accepted" }, "epoch": { "N": "1" }, "accepted_at": { "N": "0" },
+                    "body_sha256": { "S": "" }, "data": { "S": "{\"a\":1}" },
+                },
+            },
+        })
+    }
+
+    fn decided(record: &Value) -> Decision {
+        decide(&serde_json::value::to_raw_value(record).unwrap(), &"alpha".parse().unwrap())
+    }
+
+    #[test]
+    fn a_new_event_is_published_and_nothing_else_is() {
+        let Decision::Publish(message) = decided(&record()) else { panic!("{:?}", decided(&record())) };
+        let decoded = Message::decode(&message.body).unwrap();
+        assert_eq!((decoded.id.to_string().as_str(), decoded.tenant.as_str()), (ID, "acme"));
+        assert_eq!(decoded.data.as_deref(), Some(r#"{"a":1}"#));
+
+        let with = |path: &str, value: Value| {
+            let mut record = record();
+            *record.pointer_mut(path).unwrap() = value;
+            decided(&record)
+        };
+        let image = "/dynamodb/NewImage";
+        // The consumer's and the mover's writes, and what expires.
+        for event in ["MODIFY", "REMOVE"] {
+            assert_eq!(with("/eventName", json!(event)), Decision::Ignore, "{event}");
+        }
+        // Copies arrive with their final status; a standby's events are held.
+        for status in ["held", "processed", "failed", "carried", "unheard-of"] {
+            assert_eq!(with(&format!("{image}/status/S"), json!(status)), Decision::Ignore, "{status}");
+        }
+        // Totals, fences, and whatever a processor writes.
+        for key in ["total#t", "fence#0", "fence", "stock", ""] {
+            assert_eq!(with(&format!("{image}/sk/S"), json!(key)), Decision::Ignore, "{key}");
+        }
+        for (path, value) in [("/sk/S", json!("event#1")), ("/epoch", json!({ "S": "1" })), ("/data/S", json!("{"))] {
+            let decision = with(&format!("{image}{path}"), value);
+            assert!(matches!(decision, Decision::Undecodable(_)), "{path}: {decision:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_known_by_what_can() {
+        let mut record = record();
+        record["dynamodb"]["NewImage"] = json!(7);
+        assert!(matches!(decided(&record), Decision::Undecodable(_)));
+        let origin = Origin::of(&serde_json::value::to_raw_value(&record).unwrap());
+        let (sequence, tenant) = (Some("100".to_owned()), Some("acme".parse().unwrap()));
+        assert_eq!(origin, Origin { sequence, tenant, event: Some(ID.parse().unwrap()) });
+        assert_eq!(Origin::of(&serde_json::value::to_raw_value(&json!([])).unwrap()), Origin::default());
+    }
+
+    /// Any JSON.
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            proptest::sample::select(vec!["accepted", "held", "event#", "event#1", "INSERT", "S", "N"])
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let name = proptest::sample::select(vec!["S", "N", "M", "L", "B", "BOOL", "x"]);
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((name, inner), 0..4).prop_map(|members| {
+                    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_where_in_a_record_it_is_decided_on(
+            path in proptest::sample::select(vec![
+                "", "/eventName", "/dynamodb", "/dynamodb/Keys", "/dynamodb/Keys/sk", "/dynamodb/SequenceNumber",
+                "/dynamodb/NewImage", "/dynamodb/NewImage/tenant_id", "/dynamodb/NewImage/sk", "/dynamodb/NewImage/sk/S",
+                "/dynamodb/NewImage/type/S", "/dynamodb/NewImage/status", "/dynamodb/NewImage/status/S",
+                "/dynamodb/NewImage/epoch/N", "/dynamodb/NewImage/data", "/dynamodb/NewImage/data/S",
+            ]),
+            value in value(),
+        ) {
+            let mut record = record();
+            *record.pointer_mut(path).unwrap() = value;
+            let accepted = record["dynamodb"]["NewImage"]["status"]["S"] == "accepted";
+            let new = record["eventName"] == "INSERT";
+            let decision = decided(&record);
+            Origin::of(&serde_json::value::to_raw_value(&record).unwrap());
+            prop_assert!(!matches!(decision, Decision::Publish(_)) || (accepted && new), "{decision:?}");
+        }
+    }
+}

@@ -1,10 +1,14 @@
 //! One batch of stream records.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use cellstack_core::config::{ConfigError, var};
+use cellstack_core::limits::ANSWER_RESERVE;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Ambient, CellId};
+use tokio::time::{Instant, timeout_at};
 
 use crate::StreamEvent;
 use crate::decode::{Decision, Origin, decide};
@@ -58,10 +62,12 @@ impl<A: Ambient> Producer<A> {
         Self { clients, settings, ambient }
     }
 
-    /// Publishes the new events among the records and puts those that can't be read into quarantine. The answer names
-    /// the lowest record that did not pass, if any: Lambda continues there, whatever else a longer list would say
+    /// Publishes the new events among the records and puts those that can't be read into quarantine, within `time`, which is
+    /// what the function has left of its own. The response names the lowest record that did not pass, if any: Lambda
+    /// continues there, whatever else a longer list would say
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
-    pub async fn handle(&self, event: StreamEvent) -> DynamoDbEventResponse {
+    pub async fn handle(&self, event: StreamEvent, time: Duration) -> DynamoDbEventResponse {
+        let deadline = Instant::now() + time.saturating_sub(ANSWER_RESERVE);
         let (mut messages, mut positions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (at, record) in event.records.iter().enumerate() {
             // A record that crashes the decoder would hold up its shard until its age runs out: it is unreadable too.
@@ -75,16 +81,22 @@ impl<A: Ambient> Producer<A> {
                 Decision::Undecodable(reason) => unreadable.push((at, reason)),
             }
         }
-        let published = publish(&self.clients.sns, &self.settings.topic_arn, &messages).await;
-        let mut stopped = published.err().map(|(message, reason)| (positions[message], reason));
+        let published = publish(&self.clients.sns, &self.settings.topic_arn, &messages, deadline).await;
+        let mut stopped = published.err().map(|stopped| (positions[stopped.at], stopped.reason));
         // Those behind the record where publishing stopped come again with it.
         unreadable.retain(|(at, _)| stopped.as_ref().is_none_or(|(stopped, _)| at < stopped));
         for (at, reason) in unreadable {
             let record = &event.records[at];
-            if let Err(failure) = self.quarantine(record, &Origin::of(record), &reason).await {
-                stopped = Some((at, failure.to_string()));
+            let quarantined = timeout_at(deadline, self.quarantine(record, &Origin::of(record), &reason)).await;
+            let failed =
+                quarantined.map_or_else(|_| Some("out of time".to_owned()), |done| Some(done.err()?.to_string()));
+            if let Some(reason) = failed {
+                stopped = Some((at, reason));
                 break;
             }
+        }
+        if is_planted(Mutation::PartialFailureDropped) {
+            stopped = None;
         }
         let mut response = DynamoDbEventResponse::default();
         if let Some((at, reason)) = &stopped {

@@ -16,7 +16,10 @@ async fn main() -> Result<ExitCode, Error> {
     let clients = Clients { sns: aws_sdk_sns::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
     let producer = Producer::new(clients, settings, SystemAmbient::new());
     let producer = &producer;
-    let handler = |event: LambdaEvent<StreamEvent>| async move { Ok::<_, Error>(producer.handle(event.payload).await) };
+    let handler = |event: LambdaEvent<StreamEvent>| async move {
+        let time = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        Ok::<_, Error>(producer.handle(event.payload, time).await)
+    };
     lambda_runtime::run(service_fn(handler)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,50 +1,95 @@
-//! Publishes messages in order, and says where it had to stop.
+//! Publishes messages, and reports where publishing stopped.
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use cellstack_core::aws::chain;
+use cellstack_core::limits::OPERATION_TIMEOUT;
+use cellstack_core::message::deduplication_id;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::Instant;
 
-use crate::batch::cut;
 use crate::decode::Outgoing;
+use crate::schedule::Schedule;
 
-/// Publishes all of `messages`, a batch at a time. Stops at the first batch that does not pass whole: Lambda comes back
-/// with everything from the lowest failed record on, so whatever else was published now would be published twice.
+/// Where publishing stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    /// The place of the first message that was not published: all before it were.
+    pub(crate) at: usize,
+    pub(crate) reason: String,
+}
+
+/// Publishes all of `messages`, a batch at a time; on a FIFO topic several batches at once, none with two messages of one
+/// tenant. Starts no batch that may not be answered before `deadline`.
 ///
 /// # Errors
-/// The position of the first message that was not published (all before it were), and why.
-pub(crate) async fn publish(client: &Client, topic: &str, messages: &[Outgoing]) -> Result<(), (usize, String)> {
-    let sizes: Vec<usize> = messages.iter().map(Outgoing::size).collect();
-    for batch in cut(&sizes) {
-        let first = batch.start;
-        let fifo = topic.ends_with(".fifo");
-        let entries = batch.map(|at| entry(at, &messages[at], fifo)).collect::<Result<Vec<_>, _>>();
-        let entries = entries.map_err(|error| (first, error.to_string()))?;
-        let sent =
-            client.publish_batch().topic_arn(topic).set_publish_batch_request_entries(Some(entries)).send().await;
-        let answer = sent.map_err(|error| {
-            let reason = match (error.code(), error.message()) {
+/// Where it had to stop, and why.
+pub(crate) async fn publish(
+    client: &Client,
+    topic: &str,
+    messages: &[Outgoing],
+    deadline: Instant,
+) -> Result<(), Stopped> {
+    let fifo = topic.ends_with(".fifo");
+    let mut schedule = Schedule::new(messages, fifo);
+    let mut under_way = FuturesUnordered::new();
+    let mut reason = "out of time".to_owned();
+    loop {
+        while under_way.len() < schedule.calls() && Instant::now() + OPERATION_TIMEOUT < deadline {
+            let batch = schedule.next_batch();
+            if batch.is_empty() {
+                break;
+            }
+            under_way.push(async move { (publish_batch(client, topic, fifo, messages, &batch).await, batch) });
+        }
+        let Some((failed, batch)) = under_way.next().await else { break };
+        if let Some((_, why)) = failed.first() {
+            reason.clone_from(why);
+        }
+        schedule.finish(&batch, &failed.iter().map(|(at, _)| *at).collect::<Vec<_>>());
+    }
+    schedule.unpublished().map_or(Ok(()), |at| Err(Stopped { at, reason }))
+}
+
+/// Publishes one batch. Returns the places of the messages that failed, and why.
+async fn publish_batch(
+    client: &Client,
+    topic: &str,
+    fifo: bool,
+    messages: &[Outgoing],
+    batch: &[usize],
+) -> Vec<(usize, String)> {
+    let all = |reason: String| batch.iter().map(|at| (*at, reason.clone())).collect();
+    let entries = batch.iter().map(|at| entry(*at, &messages[*at], fifo)).collect::<Result<Vec<_>, _>>();
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return all(error.to_string()),
+    };
+    let sent = client.publish_batch().topic_arn(topic).set_publish_batch_request_entries(Some(entries)).send().await;
+    let response = match sent {
+        Ok(response) => response,
+        Err(error) => {
+            return all(match (error.code(), error.message()) {
                 (Some(code), Some(message)) => format!("{code}: {message}"),
                 _ => chain(&error),
-            };
-            (first, reason)
-        })?;
-        // A 200 may hold failed entries. One whose id can't be read counts as the first, so that nothing is skipped.
-        let failed = answer.failed().iter().map(|failed| {
-            let at = failed.id().parse().unwrap_or(first);
-            (at, format!("{}: {}", failed.code(), failed.message().unwrap_or_default()))
-        });
-        if let Some(lowest) = failed.min() {
-            return Err(lowest);
+            });
         }
-    }
-    Ok(())
+    };
+    // A 200 may hold failed entries. Only an entry that is named successful is: nothing is skipped.
+    let passed: Vec<usize> = response.successful().iter().filter_map(|entry| entry.id()?.parse().ok()).collect();
+    let failed = batch.iter().filter(|at| !passed.contains(at)).map(|at| {
+        let named = response.failed().iter().find(|failed| failed.id().parse() == Ok(*at));
+        let reason = named.map(|failed| format!("{}: {}", failed.code(), failed.message().unwrap_or_default()));
+        (*at, reason.unwrap_or_else(|| "the response does not name it".to_owned()))
+    });
+    failed.collect()
 }
 
 fn entry(at: usize, message: &Outgoing, fifo: bool) -> Result<PublishBatchRequestEntry, BuildError> {
     let attribute = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
     PublishBatchRequestEntry::builder()
-        // The entry's position among all messages, so that a failure names its record.
+        // The entry's place among all messages, so that a failure names its record.
         .id(at.to_string())
         .message(message.body.clone())
         .message_attributes("type", attribute(message.event_type.as_str())?)
@@ -52,6 +97,6 @@ fn entry(at: usize, message: &Outgoing, fifo: bool) -> Result<PublishBatchReques
         // A FIFO topic keeps each group in order; a standard one hands the group on to its queue, which serves the
         // groups fairly (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html).
         .message_group_id(message.tenant.as_str())
-        .set_message_deduplication_id(fifo.then(|| message.id.to_string()))
+        .set_message_deduplication_id(fifo.then(|| deduplication_id(&message.tenant, message.id)))
         .build()
 }

@@ -9,8 +9,8 @@ use lambda_http::{Body, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
 use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::handler::Router;
 use crate::intake::{self, Intake};
@@ -44,22 +44,12 @@ impl<A: Ambient + Clone> Router<A> {
         request_id: &str,
     ) -> Result<Response<Body>, Problem> {
         let settle = &settle;
-        // Boxed: so many at once would make the type of what waits for a request too deep to be checked.
-        let posts = events.into_iter().map(|event| {
-            async move {
-                let mut visit = Visit::default();
-                let span = tracing::error_span!("event", tenant = Empty);
-                let post = async {
-                    let event = event?;
-                    let tenant = settle(event.claimed.clone())?;
-                    span.record("tenant", tenant.as_str());
-                    self.post(tenant, event, &mut visit).await
-                };
-                let late = || Problem::unavailable("The event could not be written in time.");
-                let post = timeout_at(deadline, post.instrument(span.clone()));
-                (post.await.unwrap_or_else(|_| Err(late())), visit)
-            }
-            .boxed()
+        let posts = events.into_iter().map(|event| async move {
+            let mut visit = Visit::default();
+            let span = tracing::error_span!("event", tenant = Empty);
+            let post = self.post(event, settle, &span, &mut visit).instrument(span.clone());
+            let late = || Problem::unavailable("The event could not be written in time.");
+            (timeout_at(deadline, post).await.unwrap_or_else(|_| Err(late())), visit)
         });
         let done: Vec<_> = stream::iter(posts).buffered(BATCH_WRITES).collect().await;
         let (mut verdicts, mut visits) = (Vec::with_capacity(done.len()), Vec::with_capacity(done.len()));
@@ -77,15 +67,19 @@ impl<A: Ambient + Clone> Router<A> {
         respond(&verdicts)
     }
 
-    /// Writes one event, whatever it came in.
-    pub(crate) async fn post(
+    async fn post(
         &self,
-        tenant: TenantId,
-        intake: Intake,
+        event: Result<Intake, Problem>,
+        settle: &impl Fn(Option<TenantId>) -> Result<TenantId, Problem>,
+        span: &Span,
         visit: &mut Visit,
     ) -> Result<Response<Body>, Problem> {
-        intake::check_size(&tenant, &intake.event)?;
-        self.post_event(tenant, intake.event, intake.named, visit).await
+        let Intake { event, claimed, named } = event?;
+        let tenant = settle(claimed)?;
+        span.record("tenant", tenant.as_str());
+        intake::check_size(&tenant, &event)?;
+        // Boxed: so many at once would nest the type of what waits for a request deeper than the compiler follows.
+        self.post_event(tenant, event, named, visit).boxed().await
     }
 }
 

@@ -137,7 +137,9 @@ impl<A: Ambient + Clone> Router<A> {
             }
             Call::PostEvent => {
                 let intake = intake::read(&headers, &body.bytes()?, &self.clock.ambient)?;
-                self.post(tenant(intake.claimed.clone())?, intake, visit).await
+                let tenant = tenant(intake.claimed)?;
+                intake::check_size(&tenant, &intake.event)?;
+                self.post_event(tenant, intake.event, intake.named, visit).await
             }
             Call::ListEvents(listing) => self.list_events(&tenant(query.tenant()?)?, &listing, visit).await,
             Call::GetEvent(id) => self.get_event(&tenant(query.tenant()?)?, id, visit).await,

@@ -28,13 +28,17 @@ import code
 import examples
 import links
 import samples
-from declared import NOT_RUN
+from declared import NEVER_RUN, NOT_RUN
 from pages import Block, blocks, pages
 from shapes import match, put_in, spoilt
 from shell import BACKGROUND, Failed, Shell, background
 
 # How long what a block reads may take to become what is shown: an event is on its way for some milliseconds.
 PATIENCE = 8
+
+
+class Broken(str):
+    """What is wrong with commands that did not end well: those after them can't be told from broken ones."""
 
 
 def loopback_up() -> None:
@@ -87,7 +91,7 @@ def commands(shell: Shell, block: Block, ids: dict[str, str]) -> str | None:
         try:
             real = shell.run(put_in(block.text, ids))
         except Failed as failed:
-            return str(failed)
+            return Broken(failed)
         trouble = hold(block.shown, real, ids)
         if trouble is None or time.monotonic() > until:
             return trouble
@@ -159,7 +163,7 @@ class Suite:
                         continue
                     trouble = self.block(shell, block, ids)
                     self.result(block.place, block.first, trouble)
-                    if trouble and block.language == "sh":
+                    if isinstance(trouble, Broken):
                         self.line("skipped", page, "what comes after it")
                         break
                 else:
@@ -175,7 +179,7 @@ class Suite:
     def block(self, shell: Shell, block: Block, ids: dict[str, str]) -> str | None:
         try:
             match block.info:
-                case ["sh"]:
+                case ["sh"] if not block.page.startswith(NEVER_RUN):
                     return commands(shell, block, ids)
                 case ["text", "serve"]:
                     return served(shell, block, ids)
@@ -184,7 +188,7 @@ class Suite:
                 case ["hcl"]:
                     return code.hcl(self.repo, block)
         except Failed as failed:
-            return str(failed)
+            return Broken(failed)
         return "neither run nor declared: say what it is after its fence (sh, text, …), or declare it in tests/docs/suite/declared.py"
 
     def help(self) -> None:

@@ -44,8 +44,11 @@ async fn commit(
     committer.commit(&events).await
 }
 
+/// The marks of each request.
+type Asked = Arc<Mutex<Vec<Vec<String>>>>;
+
 /// Answers from a list, and keeps the marks of each request.
-fn listed(replies: Vec<Reply>) -> (impl FnMut(&str, &Value) -> Reply + Send, Arc<Mutex<Vec<Vec<String>>>>) {
+fn listed(replies: Vec<Reply>) -> (impl FnMut(&str, &Value) -> Reply + Send, Asked) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&asked);
     let mut replies = replies.into_iter();

@@ -15,6 +15,7 @@ mod held;
 mod lease;
 mod listing;
 mod moved;
+mod mutations;
 mod ordering;
 mod pipeline;
 mod samples;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cellstack_consumer::{Effects, ProcessError, Processor};
 use cellstack_core::Message;
 use cellstack_core::dead_letter::Reason;
+use cellstack_emulator::{Entries, Fault, FaultKind};
 use cellstack_local::{Ordering, Pipeline};
 
 use crate::world::{World, builder};
@@ -84,4 +85,34 @@ async fn an_event_that_never_passes_holds_its_tenant_up_for_its_receives_and_no_
     assert_eq!(world.letters("alpha").len(), 2);
     assert_eq!(world.status("acme", &ids[1]).await, "accepted");
     assert_eq!(world.status("acme", &ids[3]).await, "failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_entries_of_a_batch_fail_each_tenants_order_is_kept_and_nothing_is_swallowed() {
+    let journal = Journal::default();
+    let world = journal.world().await;
+    let fails = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::EntriesFail(Entries::Each(0.3))));
+    let types: Vec<String> = (0..40).map(|at| format!("e{at}")).collect();
+    for event_type in &types {
+        for tenant in ["acme", "hooli"] {
+            post(&world, tenant, &[event_type]).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    for tenant in ["acme", "hooli"] {
+        assert_eq!(journal.of(tenant), types, "{tenant}");
+    }
+    assert!(world.letters("alpha").is_empty());
+    assert!(world.stack.aws().faults().hits(fails) > 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_tenants_may_name_their_events_alike() {
+    let journal = Journal::default();
+    let world = journal.world().await;
+    for tenant in ["acme", "hooli"] {
+        let id = world.post_named(tenant, Some("order-1"), r#"{"type":"a"}"#).await.id();
+        world.processed(tenant, &id).await;
+    }
+    assert_eq!((journal.of("acme"), journal.of("hooli")), (vec!["a".to_owned()], vec!["a".to_owned()]));
 }

@@ -85,7 +85,7 @@ async fn producer_samples() {
     let producer = Producer::new(clients, settings, SystemAmbient::new());
     for (name, event, expect) in read::<StreamEvent, Expect>("producer") {
         let mut seen = world.stack.aws().observe();
-        let response = producer.handle(event).await;
+        let response = producer.handle(event, pipeline::PRODUCER_TIMEOUT).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
         let (mut published, mut quarantined) = (BTreeSet::new(), Vec::new());
         while let Ok(observation) = seen.try_recv() {
