@@ -33,7 +33,7 @@ const LASTS: Duration = Duration::from_secs(60);
 /// How long they go on after that, while the fence is closed.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Bursts of one write per environment, and the pause between two.
-const BURSTS: usize = 50;
+const BURSTS: usize = 20;
 const BURST_PAUSE: Duration = Duration::from_secs(1);
 /// Time in which the fence must be closed, and more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,10 +47,6 @@ pub struct Busy {
     pub writes: usize,
     /// Of these, accepted at the first try of their caller.
     pub accepted: usize,
-    /// Writes in bursts, each burst on one shard of the fence; and those of them that were accepted.
-    pub in_bursts: usize,
-    /// Of these, accepted at the first try of their caller.
-    pub accepted_in_bursts: usize,
     /// How long an accepted write took, at most.
     pub longest: Duration,
     /// 99th percentile.
@@ -66,10 +62,26 @@ pub struct Busy {
 /// # Errors
 /// When the stack can't be built, or the fence can't be closed.
 pub fn busy_tenant(seed: u64, mutation: Option<Mutation>) -> Result<Busy> {
+    run(seed, mutation, async |world| world.steady().await)
+}
+
+/// The same environments write in bursts, each burst on one shard of the fence. Returns the share that was accepted, 0 to 1.
+///
+/// # Errors
+/// When the stack can't be built.
+pub fn fence_bursts(seed: u64, mutation: Option<Mutation>) -> Result<f64> {
+    run(seed, mutation, async |world| Ok(world.bursts().await))
+}
+
+fn run<T>(seed: u64, mutation: Option<Mutation>, script: impl AsyncFnOnce(&World) -> Result<T>) -> Result<T> {
     fastrand::seed(seed);
     let _planted = Planted::plant(mutation);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(World::run(seed, mutation))
+    runtime.block_on(async {
+        let world = World::build(seed, mutation).await?;
+        world.prepare().await;
+        script(&world).await
+    })
 }
 
 struct World {
@@ -80,7 +92,7 @@ struct World {
 }
 
 impl World {
-    async fn run(seed: u64, mutation: Option<Mutation>) -> Result<Busy> {
+    async fn build(seed: u64, mutation: Option<Mutation>) -> Result<Self> {
         let hooks = Hooks {
             wall: Some(SystemTime::UNIX_EPOCH + BEGINNING),
             network: Some(Arc::new(Way::new(seed))),
@@ -88,31 +100,31 @@ impl World {
         };
         let (cell, tenant): (CellId, TenantId) = ("c01".parse()?, "busy".parse()?);
         let builder = Stack::builder().seed(seed).hooks(hooks).cell(cell.clone());
-        let mut stack = builder.tenant(tenant.clone(), cell.clone()).build().await?;
+        let mut stack = builder.tenant(tenant.clone(), cell).build().await?;
         // What becomes of an event once it is accepted changes nothing for those who send.
         stack.mappings.clear();
         let maker = Maker::new(&stack, Make::of(seed, mutation));
         let idle = RefCell::new((0..ENVIRONMENTS).map(|number| maker.start(number)).collect());
-        let world = Self { stack, tenant, idle };
-        world.prepare().await;
-        let bursts = world.bursts().await;
+        Ok(Self { stack, tenant, idle })
+    }
 
-        let before = world.stack.aws().calls("DynamoDB", "TransactWriteItems");
+    async fn steady(&self) -> Result<Busy> {
+        let transactions = || self.stack.aws().calls("DynamoDB", "TransactWriteItems");
+        let before = transactions();
         let writes = async {
-            let counted = world.writes(LASTS).await;
-            let transactions = world.stack.aws().calls("DynamoDB", "TransactWriteItems") - before;
-            (counted, transactions)
+            let counted = self.writes(LASTS).await;
+            (counted, transactions() - before)
         };
         let closing = async {
             tokio::time::sleep(LASTS + Duration::from_secs(1)).await;
-            let (client, begun) = (world.stack.dynamodb(), Instant::now());
-            let closed =
-                fence::close(&client, &CellNames::of(&cell).table, &world.tenant, Epoch(1), begun + PATIENCE).await;
+            let (client, table) = (self.stack.dynamodb(), CellNames::of(&self.stack.cells()[0]).table);
+            let begun = Instant::now();
+            let closed = fence::close(&client, &table, &self.tenant, Epoch(1), begun + PATIENCE).await;
             closed.map(|()| begun.elapsed()).context("close the fence")
         };
         let later = async {
             tokio::time::sleep(LASTS).await;
-            world.writes(CLOSING).await;
+            self.writes(CLOSING).await;
         };
         let ((counted, transactions), (closed_in, ())) = join(writes, join(closing, later)).await;
         let mut accepted: Vec<Duration> = counted.iter().flatten().copied().collect();
@@ -120,8 +132,6 @@ impl World {
         Ok(Busy {
             writes: counted.len(),
             accepted: accepted.len(),
-            in_bursts: bursts.len(),
-            accepted_in_bursts: bursts.iter().filter(|accepted| **accepted).count(),
             longest: accepted.last().copied().unwrap_or_default(),
             p99: accepted.get(accepted.len() * 99 / 100).copied().unwrap_or_default(),
             transactions: transactions as f64 / counted.len().max(1) as f64,
@@ -172,7 +182,7 @@ impl World {
     }
 
     /// Every environment writes at once, to the same shard of the fence: rivals that stay in step keep each other out.
-    async fn bursts(&self) -> Vec<bool> {
+    async fn bursts(&self) -> f64 {
         let on_shard =
             |name: &usize| fence::key_of(EventId::named("idempotency-key", &name.to_string())) == shard_key(0);
         let mut names = (0..).filter(on_shard);
@@ -184,7 +194,7 @@ impl World {
             self.idle.replace(environments);
             tokio::time::sleep(BURST_PAUSE).await;
         }
-        all
+        all.iter().filter(|accepted| **accepted).count() as f64 / all.len() as f64
     }
 
     async fn write(&self, environment: &Environment) -> bool {

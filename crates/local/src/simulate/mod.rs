@@ -42,7 +42,7 @@ mod workload;
 mod world;
 
 pub use black_swan::{Hurt, Wake, black_swan};
-pub use busy_tenant::{Busy, busy_tenant};
+pub use busy_tenant::{Busy, busy_tenant, fence_bursts};
 pub use control_plane_cut::{CutOff, control_plane_cut};
 pub use excerpt::excerpt;
 pub use fault::Fault;
