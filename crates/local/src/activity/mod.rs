@@ -1,7 +1,7 @@
 //! Activity of a served stack: requests, each event's way and every dead letter, for whoever watches.
 //!
 //! Three sources tell it: the function URL (requests and answers), a mapping of its own on each cell's stream (what the
-//! tables say of events) and the embedded AWS's observations (topics, queues, functions). [`sequence`] brings them into the
+//! tables say of events) and the embedded AWS's observations (topics, queues, functions). `sequence` brings them into the
 //! order in which an event went its way.
 
 mod exchange;
