@@ -18,7 +18,7 @@ pub(crate) struct Try<'a> {
     pub(crate) job: &'a Job,
     /// Tries so far, this one included.
     pub(crate) number: u32,
-    /// Whether it is noted on the event's item. The first is not: a healthy event costs no write more.
+    /// True if it is noted on the event's item. The first is not: a healthy event costs no write more.
     pub(crate) noted: bool,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Try<'a> {
 pub(crate) type Outcome<'a> = (Try<'a>, Result<Effects, Failure>);
 
 impl Invocation {
-    /// Whether events behind one that is not done with must wait for it.
+    /// Returns whether events behind one that is not done with must wait for it.
     pub(crate) fn blocks(&self) -> bool {
         self.ordered && !is_planted(Mutation::BlockedIgnored)
     }

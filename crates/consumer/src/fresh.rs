@@ -66,7 +66,7 @@ impl<P: Processor, A: Ambient> Consumer<P, A> {
         (Try::first(job), self.run(&job.message, invocation.budget.event()).await)
     }
 
-    /// Whether it is known already that an event comes again.
+    /// Returns whether it is known already that an event comes again.
     fn comes_again(&self, (attempt, result): &Outcome<'_>) -> bool {
         matches!(result, Err(Failure::Unprocessed(_))) && attempt.number < self.settings.max_tries
     }

@@ -46,7 +46,7 @@ impl Budget {
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) budget: Budget,
-    /// Whether the queue keeps each tenant's events in order, so that none may overtake another.
+    /// True if the queue keeps each tenant's events in order, so that none may overtake another.
     pub(crate) ordered: bool,
     messages: Vec<Message>,
 }

@@ -43,13 +43,13 @@ impl CellStatus {
         }
     }
 
-    /// Whether it takes its tenants' new events.
+    /// Returns whether it takes its tenants' new events.
     #[must_use]
     pub const fn serves(self) -> bool {
         matches!(self, Self::Active | Self::Full | Self::Draining)
     }
 
-    /// Whether it may be read.
+    /// Returns whether it may be read.
     #[must_use]
     pub const fn is_read(self) -> bool {
         self.serves() || matches!(self, Self::Recovering)

@@ -55,7 +55,7 @@ fn canonical(context: &str) -> Cow<'_, str> {
     Cow::Owned(Value::Object(attributes).to_string())
 }
 
-/// Whether an object of bare values holds one that is no text.
+/// Returns whether an object of bare values holds one that is no text.
 fn has_types(json: &str) -> bool {
     let (mut in_string, mut escaped) = (false, false);
     json.bytes().any(|byte| {

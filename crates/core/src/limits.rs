@@ -83,7 +83,7 @@ pub const CELL_TIMEOUT: Duration = Duration::from_millis(750);
 /// it then, and what was given up before is reset and not delivered later (`aws/transport/connect.rs`).
 pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
 const _: () = assert!(pipeline::ROUTER_TIMEOUT.as_millis() <= LONGEST_WRITE.as_millis());
-/// How long the one request may take that finds out whether a cell, the map or the registry is back.
+/// The time the one request may take that finds out whether a cell, the map or the registry is back.
 pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
 /// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would
 /// use up all the time there is.

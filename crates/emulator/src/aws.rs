@@ -98,7 +98,7 @@ impl Builder {
         self
     }
 
-    /// How long a `TransactWriteItems` is in flight, drawn from the seed; no time at all unless set. Meanwhile its items are
+    /// Sets the time a `TransactWriteItems` is in flight, drawn from the seed; no time at all unless set. Meanwhile its items are
     /// locked, those of its condition checks included: what else would write them is refused with a conflict. It decides
     /// when it commits. A caller that goes away in flight leaves no lock, and a transaction that may commit or not.
     #[must_use]
@@ -107,7 +107,7 @@ impl Builder {
         self
     }
 
-    /// Whether queues hand out any of their visible messages first, drawn from the seed, and not the oldest; off unless
+    /// Sets whether queues hand out any of their visible messages first, drawn from the seed, and not the oldest; off unless
     /// set. A FIFO queue keeps the order of each group, and draws the group.
     #[must_use]
     pub fn shuffle_queues(mut self, shuffle: bool) -> Self {
@@ -115,7 +115,7 @@ impl Builder {
         self
     }
 
-    /// How many shards each stream has, at least one; one unless set. Order is kept within a partition key only.
+    /// Sets the number of shards each stream has, at least one; one unless set. Order is kept within a partition key only.
     #[must_use]
     pub fn stream_shards(mut self, shards: usize) -> Self {
         self.disorder.stream_shards = shards.max(1);

@@ -14,7 +14,7 @@ use crate::context::lock;
 pub(crate) struct Settings {
     /// From the moment a `TransactWriteItems` locks its items to its commit.
     pub(crate) transaction_time: RangeInclusive<Duration>,
-    /// Whether queues hand out any of their visible messages, not the oldest.
+    /// True if queues hand out any of their visible messages, not the oldest.
     pub(crate) shuffle_queues: bool,
     /// Shards of each stream.
     pub(crate) stream_shards: usize,
@@ -38,7 +38,7 @@ impl Disorder {
         Self { settings, rng: Mutex::new(StdRng::seed_from_u64(seed ^ 0x00D1_503D)) }
     }
 
-    /// How long the next transaction is in flight; `None` if transactions take no time at all.
+    /// Returns the time the next transaction is in flight; `None` if transactions take no time at all.
     pub(crate) fn transaction_time(&self) -> Option<Duration> {
         let range = &self.settings.transaction_time;
         if range.end().is_zero() {

@@ -215,12 +215,12 @@ impl Faults {
         self.any.store(false, Ordering::Release);
     }
 
-    /// How often a fault has fired, also after it is gone. A batch none of whose entries failed is no hit.
+    /// Returns the number of times a fault has fired, also after it is gone. A batch none of whose entries failed is no hit.
     pub fn hits(&self, id: FaultId) -> u64 {
         lock(&self.state).hits.get(&id).copied().unwrap_or(0)
     }
 
-    /// How often each fault ever injected has fired, in the order of their injection.
+    /// Returns the number of times each fault ever injected has fired, in the order of their injection.
     pub fn all_hits(&self) -> Vec<(FaultId, u64)> {
         let state = lock(&self.state);
         let hits = |id| (id, state.hits.get(&id).copied().unwrap_or(0));

@@ -70,7 +70,7 @@ impl Call {
         }
     }
 
-    /// How many entries it has, if it is a batch.
+    /// Returns the number of entries it has, if it is a batch.
     pub(crate) fn entries(&self) -> usize {
         #[derive(serde::Deserialize)]
         struct Batch {

@@ -24,9 +24,9 @@ use crate::response::{ConnectionReset, build};
 
 /// DynamoDB's largest request.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-/// How long a caller may take to send its headers, and how long a connection may idle.
+/// The time a caller may take to send its headers, and how long a connection may idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a caller may take to send a body.
+/// The time a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -88,7 +88,7 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<Response<Full<By
     Ok(response.map(Full::new))
 }
 
-/// Whether somebody asks only whether the endpoint is up.
+/// Returns whether somebody asks only whether the endpoint is up.
 fn is_probe(parts: &http::request::Parts) -> bool {
     match parts.uri.path() {
         "/health" => parts.method == Method::GET || parts.method == Method::HEAD,

@@ -8,9 +8,9 @@ use cellstack_emulator::Builder;
 /// What an embedded AWS may do that a calm one never does. All of it is drawn from the stack's seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disorder {
-    /// How long a transaction is in flight; meanwhile writes of its items conflict with it.
+    /// The time a transaction is in flight; meanwhile writes of its items conflict with it.
     pub transaction_time: RangeInclusive<Duration>,
-    /// Whether queues hand out any visible message, not the oldest.
+    /// True if queues hand out any visible message, not the oldest.
     pub shuffle_queues: bool,
     /// Shards of each table's stream.
     pub stream_shards: usize,

@@ -35,14 +35,14 @@ use crate::activity::Exchange;
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 /// How long a caller may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a caller may take to send a body.
+/// The time a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long requests under way have to end once the URL is to stop.
+/// The time requests under way have to end once the URL is to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 /// Connections a listener that can't accept waits before it tries again (for example when file descriptors ran out).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How many exchanges a slow listener may fall behind.
+/// The number of exchanges a slow listener may fall behind.
 const EXCHANGES: usize = 4_096;
 
 /// A router behind a URL.

@@ -98,7 +98,7 @@ impl StackBuilder {
         self
     }
 
-    /// How disorderly the embedded AWS is; not at all unless told otherwise.
+    /// Sets how disorderly the embedded AWS is; not at all unless told otherwise.
     #[must_use]
     pub fn disorder(mut self, disorder: Disorder) -> Self {
         self.disorder = disorder;

@@ -21,7 +21,7 @@ enum State {
 pub(crate) struct Schedule<'a> {
     messages: &'a [Outgoing],
     states: Vec<State>,
-    /// Whether a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in which
+    /// True if a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in which
     /// it accepts messages, and `PublishBatch` accepts each entry for itself: of two entries of one tenant in a batch the
     /// second may pass where the first fails.
     one_per_tenant: bool,

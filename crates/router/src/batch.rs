@@ -25,7 +25,7 @@ struct Verdict {
     /// The event as accepted, now or before.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<Box<RawValue>>,
-    /// Whether it had been accepted before.
+    /// True if it had been accepted before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -78,7 +78,7 @@ impl DeadLetterQueue {
         self.url.ends_with(".fifo")
     }
 
-    /// Whether somebody wants the run to end.
+    /// Returns whether somebody wants the run to end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_wished()
     }

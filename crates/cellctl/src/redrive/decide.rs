@@ -44,7 +44,7 @@ pub(crate) enum Action {
 /// What a letter says that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// How often its event was redriven before it was written; `None` for a stream mapping's note, which can't say it.
+    /// The number of times its event was redriven before it was written; `None` for a stream mapping's note, which can't say it.
     pub(crate) redrives: Option<u32>,
     /// Whether a consumer wrote it of a refused event not long ago, and so may not have marked the event yet.
     pub(crate) fresh_refusal: bool,

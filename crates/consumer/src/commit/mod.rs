@@ -36,7 +36,7 @@ pub(crate) struct Committer<'a> {
     pub(crate) table: &'a str,
     pub(crate) tenant: &'a TenantId,
     pub(crate) now_ms: u64,
-    /// Whether no event may be committed after one before it was not.
+    /// True if no event may be committed after one before it was not.
     pub(crate) ordered: bool,
     /// The end of all tries.
     pub(crate) deadline: Instant,

@@ -30,7 +30,7 @@ thread_local! {
 }
 
 impl Spans {
-    /// Whether a span has a field that a line takes.
+    /// Returns whether a span has a field that a line takes.
     pub(super) fn takes(metadata: &Metadata<'_>) -> bool {
         TAKEN.iter().any(|name| metadata.fields().field(name).is_some())
     }

@@ -28,7 +28,7 @@ fn json(line: &str) -> Value {
 
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
-/// Whether Lambda's filter of application logs lets a line pass, in JSON format
+/// Returns whether Lambda's filter of application logs lets a line pass, in JSON format
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>): a line whose level or timestamp
 /// is missing or invalid counts as `INFO`.
 pub(super) fn passes(line: &str, configured: &str) -> bool {

@@ -92,7 +92,7 @@ pub(crate) fn split_batch(operation: &str, body: &str, failing: &[usize]) -> Opt
     Some((request, unprocessed_name, Value::Object(unprocessed)))
 }
 
-/// How many entries a batch request has.
+/// Returns the number of entries a batch request has.
 pub(crate) fn entries_of_batch(operation: &str, body: &str) -> usize {
     if !matches!(operation, "BatchWriteItem" | "BatchGetItem") {
         return 0;

@@ -23,7 +23,7 @@ pub(super) fn writes(operation: &str) -> bool {
     )
 }
 
-/// Whether an operation is one of those emulated.
+/// Returns whether an operation is one of those emulated.
 pub(super) fn is_known(operation: &str) -> bool {
     matches!(
         operation,

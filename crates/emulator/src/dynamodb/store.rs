@@ -41,7 +41,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Whether a token came before within its time, with whatever request.
+    /// Returns whether a token came before within its time, with whatever request.
     pub(super) fn is_remembered(&mut self, token: &str, request: &Tokened<'_>, now: u64) -> bool {
         !matches!(self.tokens.look_up(token, request.hash(), now), Seen::Never)
     }
@@ -263,7 +263,7 @@ impl DynamoDb {
     }
 }
 
-/// Whether nothing is left of a batch.
+/// Returns whether nothing is left of a batch.
 fn is_empty(batch: &Value) -> bool {
     batch["RequestItems"].as_object().is_none_or(serde_json::Map::is_empty)
 }

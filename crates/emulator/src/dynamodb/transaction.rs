@@ -23,7 +23,7 @@ impl Locks {
         self.items.contains(item)
     }
 
-    /// Whether no transaction is in flight, so that nothing has to be looked up.
+    /// Returns whether no transaction is in flight, so that nothing has to be looked up.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

@@ -45,7 +45,7 @@ impl Topic {
         }
     }
 
-    /// Whether a deduplication id counts within its message group only.
+    /// Returns whether a deduplication id counts within its message group only.
     ///
     /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
     pub(super) fn deduplicates_by_group(&self) -> bool {

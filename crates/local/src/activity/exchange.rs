@@ -19,11 +19,11 @@ pub struct Exchange {
     pub status: u16,
     /// The answer's `x-request-id`.
     pub request_id: Option<String>,
-    /// Whether the answer is that of an earlier request.
+    /// True if the answer is that of an earlier request.
     pub is_replay: bool,
     /// What the answer's document says.
     pub said: Said,
-    /// How long it took.
+    /// The time it took.
     pub took: Duration,
 }
 

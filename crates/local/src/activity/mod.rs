@@ -59,7 +59,7 @@ pub enum Happening {
         status: EventStatus,
         /// The request that brought it; `None` where it did not come through this function URL.
         request: Option<String>,
-        /// Whether it was there before: a request was repeated.
+        /// True if it was there before: a request was repeated.
         repeated: bool,
     },
     /// The topic has it.

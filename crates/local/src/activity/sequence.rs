@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::table::Change;
 use super::{Exchange, Happening, Subject};
 
-/// How long an event waits for the answer that brought it.
+/// The time an event waits for the answer that brought it.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Events whose acceptance is remembered as told.
 const REMEMBERED: usize = 10_000;

@@ -90,7 +90,7 @@ fn verdicts(case: &Case, results: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a payload asks for headers only.
+/// Returns whether a payload asks for headers only.
 fn is_head(payload: &[u8]) -> bool {
     let event: Value = serde_json::from_slice(payload).unwrap_or_default();
     event["requestContext"]["http"]["method"] == "HEAD"

@@ -28,9 +28,9 @@ use crate::simulate::world::BEGINNING;
 const ENVIRONMENTS: usize = 20;
 /// Time between two writes.
 const EVERY: Duration = Duration::from_millis(10);
-/// How long the writes go on that are counted.
+/// The time the writes go on that are counted.
 const LASTS: Duration = Duration::from_secs(60);
-/// How long they go on after that, while the fence is closed.
+/// The time they go on after that, while the fence is closed.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Bursts of one write per environment, and the pause between two.
 const BURSTS: usize = 20;
@@ -40,20 +40,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Time in which the breakers have found out that there is no map.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug, Clone)]
 pub struct Busy {
     /// Writes.
     pub writes: usize,
     /// Of these, accepted at the first try of their caller.
     pub accepted: usize,
-    /// How long an accepted write took, at most.
+    /// The time an accepted write took, at most.
     pub longest: Duration,
     /// 99th percentile.
     pub p99: Duration,
     /// Transactions per write: each beyond one conflicted.
     pub transactions: f64,
-    /// How long closing the fence took, while the writes went on.
+    /// The time closing the fence took, while the writes went on.
     pub closed_in: Duration,
 }
 

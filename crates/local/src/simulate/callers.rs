@@ -129,7 +129,7 @@ impl Caller<'_> {
         self.world.mover.tenure(self.tenant).is_none_or(|tenure| !tenure.stays())
     }
 
-    /// Whether the tenant's cell was marked between two requests, so that one may have gone to the standby and the other
+    /// Returns whether the tenant's cell was marked between two requests, so that one may have gone to the standby and the other
     /// not: these two know nothing of each other until what the standby holds is carried home.
     fn marked_since(self, begun: Duration) -> bool {
         self.world.marker.changed(self.cell, begun, self.world.trace.elapsed())

@@ -199,18 +199,18 @@ impl Fault {
         }
     }
 
-    /// Whether it is a fault of the services, and not something that callers, tenants' owners and operators do.
+    /// Returns whether it is a fault of the services, and not something that callers, tenants' owners and operators do.
     pub(crate) const fn is_of_a_service(self) -> bool {
         self.is_of_a_cell() && !self.is_of_events() && !matches!(self, Self::MarkDown | Self::Redrive)
             || matches!(self, Self::Map | Self::Kill)
     }
 
-    /// Whether it can be kept to one cell.
+    /// Returns whether it can be kept to one cell.
     pub(crate) const fn is_of_a_cell(self) -> bool {
         !matches!(self, Self::Map | Self::Move | Self::Kill)
     }
 
-    /// Whether it is in the events.
+    /// Returns whether it is in the events.
     pub(crate) const fn is_of_events(self) -> bool {
         matches!(self, Self::Poison | Self::SlowEvent | Self::HangingEvent | Self::AbortingEvent)
     }

@@ -165,7 +165,7 @@ impl FinalState {
         self.events.values().filter(is_dead).count()
     }
 
-    /// Whether an event is processed in some cell.
+    /// Returns whether an event is processed in some cell.
     pub(crate) fn is_processed(&self, subject: &Subject) -> bool {
         self.copies(subject).any(|event| event.status() == EventStatus::Processed)
     }

@@ -1,4 +1,4 @@
-//! How often each kind of fault was planned, and how often it struck: a fault that never strikes proves nothing.
+//! The number of times each kind of fault was planned, and how often it struck: a fault that never strikes proves nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use crate::simulate::fault::Fault;
 /// Plans and strikes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
-    /// How often it was planned.
+    /// The number of times it was planned.
     pub planned: u64,
-    /// How often it struck: calls hit, processes killed, tenants moved, events held, letters and events met.
+    /// The number of times it struck: calls hit, processes killed, tenants moved, events held, letters and events met.
     pub hit: u64,
 }
 

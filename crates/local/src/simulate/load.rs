@@ -180,7 +180,7 @@ impl Loaded {
         self.inject([Fault::any("DynamoDB", FaultKind::Latency(by)).on(&names.table)])
     }
 
-    /// How often faults struck so far.
+    /// Returns the number of times faults struck so far.
     pub(crate) fn hits(&self, faults: &[FaultId]) -> u64 {
         faults.iter().map(|fault| self.stack.aws().faults().hits(*fault)).sum()
     }

@@ -45,7 +45,7 @@ use crate::simulate::world::{BEGINNING, appoint_standby};
 const VICTIM: usize = 0;
 /// Pause between two requests of a tenant.
 const EVERY: Duration = Duration::from_secs(5);
-/// How often a request repeats an event of before.
+/// The share of requests that repeat an event of before.
 const REPEATS: f64 = 0.2;
 /// Routers know of a mark after this; and a breaker that was open is closed again.
 const KNOWN: Duration = CELL_LEASE.saturating_add(BREAKER_LONGEST);
@@ -77,7 +77,7 @@ pub struct Phase {
     pub others_accepted: usize,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug, Clone)]
 pub struct MarkedDown {
     /// Phase by phase.

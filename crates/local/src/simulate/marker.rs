@@ -47,7 +47,7 @@ impl Marker {
         self.marked.borrow_mut().remove(&cell);
     }
 
-    /// Whether routers may have known two statuses of a cell between two moments, since it was marked, or not long before.
+    /// Returns whether routers may have known two statuses of a cell between two moments, since it was marked, or not long before.
     pub(crate) fn changed(&self, cell: usize, from: Duration, until: Duration) -> bool {
         let lag = cellstack_core::limits::CELL_LEASE + PAUSE;
         self.changes.borrow().iter().any(|(marked, at)| *marked == cell && *at + lag >= from && *at <= until)

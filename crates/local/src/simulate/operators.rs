@@ -54,7 +54,7 @@ impl Report {
         self.letters.iter().filter(of).find(|row| row.outcome == "left").map(|row| row.what.as_str())
     }
 
-    /// Whether it could not see all letters.
+    /// Returns whether it could not see all letters.
     pub(crate) fn is_partial(&self) -> bool {
         !self.unseen.is_empty()
     }

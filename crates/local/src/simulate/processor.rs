@@ -54,17 +54,17 @@ moods! {
 }
 
 impl Mood {
-    /// Whether nothing but a fault of a service may keep it from being processed.
+    /// Returns whether nothing but a fault of a service may keep it from being processed.
     pub(crate) const fn is_healthy(self) -> bool {
         matches!(self, Self::Good | Self::Flaky | Self::Slow)
     }
 
-    /// Whether it fails until the processor is mended.
+    /// Returns whether it fails until the processor is mended.
     pub(crate) const fn is_mendable(self) -> bool {
         matches!(self, Self::Broken | Self::Panic | Self::Hang | Self::Block | Self::Abort)
     }
 
-    /// Whether the processor, or the table behind it, refuses it.
+    /// Returns whether the processor, or the table behind it, refuses it.
     pub(crate) const fn is_refused(self) -> bool {
         matches!(self, Self::Poison | Self::Broken)
     }
@@ -120,7 +120,7 @@ impl Moods {
         self.0.mended.store(true, Ordering::Relaxed);
     }
 
-    /// How often events of each mood did what they are known for.
+    /// Returns the number of times events of each mood did what they are known for.
     pub(crate) fn met(&self) -> BTreeMap<Mood, u64> {
         lock(&self.0.met).clone()
     }

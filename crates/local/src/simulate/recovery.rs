@@ -11,12 +11,12 @@ use crate::simulate::load::{Load, Loaded, Script};
 /// When the cell fails, and for how long.
 const FAILS: Duration = Duration::from_secs(60);
 const LASTS: Duration = Duration::from_secs(60);
-/// How long all of it takes.
+/// The time all of it takes.
 const ALL: Duration = Duration::from_secs(180);
 /// The cell that fails.
 const VICTIM: usize = 0;
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug, Clone, Copy)]
 pub struct Recovered {
     /// Requests of the cell's tenants while it failed.

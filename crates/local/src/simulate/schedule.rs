@@ -13,9 +13,9 @@ use crate::simulate::plan::{Action, Plan};
 use crate::simulate::strikes::Injected;
 use crate::simulate::world::World;
 
-/// How long backlogs may take to drain once the faults are over.
+/// The time backlogs may take to drain once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
-/// How long nothing may stand anywhere before all is taken to be at rest: a delivery may be late by this much.
+/// The time nothing may stand anywhere before all is taken to be at rest: a delivery may be late by this much.
 const QUIET: Duration = Duration::from_secs(480);
 const GLANCE: Duration = Duration::from_secs(40);
 

@@ -24,7 +24,7 @@ pub struct Setup {
     pub faults: Vec<Fault>,
     /// What of the plan is left out, by its place in it: how a violation's run is made shorter.
     pub without: BTreeSet<usize>,
-    /// Whether the processor is mended and what lies among the dead letters is redriven when the faults are over.
+    /// True if the processor is mended and what lies among the dead letters is redriven when the faults are over.
     pub redrive: bool,
     /// A bug to plant, for those who want to see it found.
     pub mutation: Option<Mutation>,

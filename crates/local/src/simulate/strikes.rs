@@ -38,7 +38,7 @@ impl World {
         excuses
     }
 
-    /// How often each fault was planned and struck.
+    /// Returns the number of times each fault was planned and struck.
     pub(crate) fn hits(&self, plan: &Plan, journal: &Journal) -> Hits {
         let mut hits = Hits::default();
         for injected in self.injected.borrow().iter() {

@@ -71,7 +71,7 @@ impl Trace {
         self.lock().streamed.range(range).map(|(_, subject)| subject.clone()).collect()
     }
 
-    /// Whether a topic took an event.
+    /// Returns whether a topic took an event.
     pub(crate) fn was_published(&self, topic: &str, subject: &Subject) -> bool {
         self.lock().published.contains(&(topic.to_owned(), subject.clone()))
     }

@@ -13,11 +13,11 @@ use crate::simulate::plan::Trouble;
 use crate::simulate::processor::Mood;
 use crate::simulate::{Setup, text};
 
-/// How often an event has awkward text in its attributes and data.
+/// The share of events with awkward text in their attributes and data.
 const AWKWARD: f64 = 0.15;
-/// How often two tenants give events the same name.
+/// The share of events that have the name of another tenant's event.
 const SHARED: f64 = 0.5;
-/// How often a look at the totals or the listing follows an event.
+/// The share of events that a look at the totals or the listing follows.
 const LOOKS: f64 = 0.08;
 
 /// How a caller names an event.
@@ -71,7 +71,7 @@ pub(crate) struct Order {
     /// `data.amount` as JSON.
     pub(crate) amount: String,
     pub(crate) mood: Mood,
-    /// How long its processor takes, in milliseconds.
+    /// The time its processor takes, in milliseconds.
     pub(crate) takes_ms: u64,
     pub(crate) awkward: Option<Box<Awkward>>,
     /// Sent once more after it was accepted.
@@ -181,7 +181,7 @@ impl Order {
         self.with(tenant, self.mode, "1000000")
     }
 
-    /// Whether the router may refuse it for its text.
+    /// Returns whether the router may refuse it for its text.
     pub(crate) fn may_be_refused(&self) -> bool {
         self.naming == Naming::CloudEvent && self.awkward.is_some()
     }

@@ -59,9 +59,9 @@ pub struct Outcome {
     pub plan: Vec<String>,
     /// How many things the seed planned, those left out included.
     pub drawn: usize,
-    /// How often each fault was planned and struck.
+    /// The number of times each fault was planned and struck.
     pub hits: Hits,
-    /// How often each invariant was checked.
+    /// The number of times each invariant was checked.
     pub checks: Checks,
     /// What does not hold.
     pub violations: Vec<Violation>,

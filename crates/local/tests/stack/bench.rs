@@ -243,7 +243,7 @@ impl Bench {
         left
     }
 
-    /// How often an effect was applied.
+    /// Returns the number of times an effect was applied.
     pub(crate) async fn seen(&self, tenant: &str) -> usize {
         let tenant: TenantId = tenant.parse().unwrap();
         let get = self.world.stack.dynamodb().get_item().table_name(TABLE);

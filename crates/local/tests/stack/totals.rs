@@ -81,7 +81,7 @@ impl Drop for Planted {
     }
 }
 
-/// How many of ten events are accepted while every query of totals and events hangs.
+/// Returns the number of ten events that are accepted while every query of totals and events hangs.
 async fn accepted_while_bulk_reads_hang() -> usize {
     let world = World::new().await;
     let environment = Environment::of(&world);

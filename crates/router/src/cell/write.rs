@@ -41,7 +41,7 @@ pub(crate) enum Written {
     FenceRefused,
 }
 
-/// How a write ended in the cell.
+/// The end of a write in the cell.
 enum Outcome {
     New,
     Exists(Item),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// How long the process may take to end after the first signal: longer than the stack cuts off what is under way.
+/// The time the process may take to end after the first signal: longer than the stack cuts off what is under way.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Resolves with the first Ctrl-C, or the signal a supervisor ends programs with. From then on the process ends, whatever

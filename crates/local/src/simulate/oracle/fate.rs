@@ -100,7 +100,7 @@ impl Evidence<'_> {
         self.state.letters.get(&event.subject()).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether an event stayed behind in a cell that its tenant has left: nobody carries it here.
+    /// Returns whether an event stayed behind in a cell that its tenant has left: nobody carries it here.
     fn stays(&self, event: &Event) -> bool {
         let tenure = self.tenures.get(event.record.tenant_id.as_str());
         tenure.is_some_and(|tenure| tenure.epoch() > event.record.epoch.0 && tenure.cell() != event.cell)

@@ -53,7 +53,7 @@ pub const INVARIANTS: [(&str, &str); 12] = [
     ("API", "every answer is what the API promises"),
 ];
 
-/// How often each invariant was checked.
+/// The number of times each invariant was checked.
 pub type Checks = BTreeMap<&'static str, u64>;
 
 /// An event that a caller was told is accepted.
