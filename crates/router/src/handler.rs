@@ -77,9 +77,9 @@ impl<A: Ambient + Clone> Router<A> {
         let mut visit = Visit::default();
         let time = time.saturating_sub(ANSWER_RESERVE).max(ANSWER_RESERVE / 10);
         let deadline = Instant::now() + time;
-        // Boxed: what waits for a request, here and in whoever embeds a router, stays small.
-        let answer = self.answer(invocation, &mut visit, &span, deadline, request_id);
-        let answer = match tokio::time::timeout_at(deadline, Box::pin(answer.instrument(span.clone()))).await {
+        // Boxed at once: a future this large is copied each time it is moved.
+        let answer = Box::pin(self.answer(invocation, &mut visit, &span, deadline, request_id));
+        let answer = match tokio::time::timeout_at(deadline, answer.instrument(span.clone())).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::unavailable("The request could not be served in time.")),
         };
@@ -127,13 +127,14 @@ impl<A: Ambient + Clone> Router<A> {
             span.record("tenant", tenant.as_str());
             Ok::<_, Problem>(tenant)
         };
+        // All but a single event are boxed: that one's future would be as large as the largest of them.
         match call {
             Call::Health => answer::health(),
             Call::PostEvent if intake::is_batch(&headers) => {
                 let events = intake::read_batch(&headers, &body.bytes()?, &self.clock.ambient)?;
                 // The verdicts want to be told, too.
                 let deadline = deadline.checked_sub(ANSWER_RESERVE / 10).unwrap_or(deadline);
-                self.post_batch(events, settle, deadline, visit, request_id).await
+                Box::pin(self.post_batch(events, settle, deadline, visit, request_id)).await
             }
             Call::PostEvent => {
                 let intake = intake::read(&headers, &body.bytes()?, &self.clock.ambient)?;
@@ -141,10 +142,10 @@ impl<A: Ambient + Clone> Router<A> {
                 intake::check_size(&tenant, &intake.event)?;
                 self.post_event(tenant, intake.event, intake.named, visit).await
             }
-            Call::ListEvents(listing) => self.list_events(&tenant(query.tenant()?)?, &listing, visit).await,
-            Call::GetEvent(id) => self.get_event(&tenant(query.tenant()?)?, id, visit).await,
-            Call::Totals(page) => self.totals(&tenant(query.tenant()?)?, &page, visit).await,
-            Call::Route => self.show_route(&tenant(query.tenant()?)?, visit).await,
+            Call::ListEvents(listing) => Box::pin(self.list_events(&tenant(query.tenant()?)?, &listing, visit)).await,
+            Call::GetEvent(id) => Box::pin(self.get_event(&tenant(query.tenant()?)?, id, visit)).await,
+            Call::Totals(page) => Box::pin(self.totals(&tenant(query.tenant()?)?, &page, visit)).await,
+            Call::Route => Box::pin(self.show_route(&tenant(query.tenant()?)?, visit)).await,
         }
     }
 }

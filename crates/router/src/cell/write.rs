@@ -1,6 +1,7 @@
 //! Writing an event, each time under a condition.
 
 use std::future::Future;
+use std::pin::pin;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
@@ -51,13 +52,14 @@ enum Outcome {
 impl<A: Ambient> Cell<A> {
     /// Writes the event. Conflicts with other transactions and throttles are tried again, all within [`CELL_TIMEOUT`].
     pub(crate) async fn write(&self, record: &EventRecord, guard: Guard) -> Result<Written, Problem> {
-        let outcome = self.call(Extent::Event, WRITE, async {
+        // Pinned here, and the rare one boxed: a future as large as this is copied each time it is moved.
+        let write = pin!(async {
             match guard {
                 Guard::Lease => self.put(record).await,
-                Guard::Fence(state) => self.put_fenced(record, state).await,
+                Guard::Fence(state) => Box::pin(self.put_fenced(record, state)).await,
             }
         });
-        match outcome.await? {
+        match self.call(Extent::Event, WRITE, write).await? {
             Outcome::New => Ok(Written::New),
             Outcome::Exists(item) => self.record(record.id(), item).map(|first| Written::Exists(Box::new(first))),
             Outcome::FenceRefused => Ok(Written::FenceRefused),
