@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata as _};
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use crate::aws::AwsFailure;
 use crate::backoff::Backoff;
@@ -110,7 +111,7 @@ pub async fn open(
     tenant: &TenantId,
     epoch: Epoch,
     state: FenceState,
-    mut backoff: Backoff,
+    deadline: Instant,
 ) -> Result<(), FenceError> {
     const WHAT: &str = "write the tenant's fence";
     let put = |shard| {
@@ -132,6 +133,7 @@ pub async fn open(
     };
     let puts: Result<Vec<_>, BuildError> = (0..FENCE_SHARDS).map(put).collect();
     let puts = puts.map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
+    let mut backoff = Backoff::until(deadline);
     loop {
         let sent = client.transact_write_items().set_transact_items(Some(puts.clone())).send().await;
         let Err(error) = sent else { return Ok(()) };
@@ -157,7 +159,7 @@ pub async fn close(
     table: &str,
     tenant: &TenantId,
     epoch: Epoch,
-    deadline: tokio::time::Instant,
+    deadline: Instant,
 ) -> Result<(), FenceError> {
     let shards = (0..FENCE_SHARDS).map(|shard| close_shard(client, table, tenant, epoch, shard, deadline));
     try_join_all(shards).await.map(drop)
@@ -169,7 +171,7 @@ async fn close_shard(
     tenant: &TenantId,
     epoch: Epoch,
     shard: u8,
-    deadline: tokio::time::Instant,
+    deadline: Instant,
 ) -> Result<(), FenceError> {
     let update = client
         .update_item()

@@ -81,9 +81,21 @@ mod planted {
         static PLANTED: Cell<Option<Mutation>> = const { Cell::new(None) };
     }
 
-    /// Plants a mutation in this thread, or removes the one it has.
-    pub fn plant(mutation: Option<Mutation>) {
-        PLANTED.set(mutation);
+    /// Plants a mutation in this thread, until the guard is dropped: threads are used again.
+    pub fn plant(mutation: Mutation) -> Planted {
+        PLANTED.set(Some(mutation));
+        Planted(())
+    }
+
+    /// A planted mutation. Dropping it removes the mutation.
+    #[derive(Debug)]
+    #[must_use]
+    pub struct Planted(());
+
+    impl Drop for Planted {
+        fn drop(&mut self) {
+            PLANTED.set(None);
+        }
     }
 
     /// Returns whether this thread runs with `mutation`.
@@ -94,7 +106,7 @@ mod planted {
 }
 
 #[cfg(feature = "mutations")]
-pub use planted::{is_planted, plant};
+pub use planted::{Planted, is_planted, plant};
 
 /// Returns whether this thread runs with `mutation`: never, without the feature `mutations`.
 #[cfg(not(feature = "mutations"))]

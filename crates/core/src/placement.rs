@@ -9,9 +9,9 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use tokio::time::Instant;
 
 use crate::aws::AwsFailure;
-use crate::backoff::Backoff;
 use crate::cell_table::{TENANT_ID, number};
 use crate::fence::{self, FenceError, FenceState, Shard};
 use crate::limits::FENCE_TIMEOUT;
@@ -126,7 +126,7 @@ impl Placement<'_> {
         state: FenceState,
     ) -> Result<(), AwsFailure> {
         // A fence of the same state and no later epoch is an earlier try's; any other is a move's and must stand.
-        fence::open(self.client, cell_table, tenant, epoch, state, Backoff::within(FENCE_TIMEOUT)).await.map_err(
+        fence::open(self.client, cell_table, tenant, epoch, state, Instant::now() + FENCE_TIMEOUT).await.map_err(
             |error| match error {
                 FenceError::Failed(failure) => failure,
                 FenceError::Refused => AwsFailure::unreadable("write the tenant's fence", error.to_string()),

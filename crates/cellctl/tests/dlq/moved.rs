@@ -2,10 +2,10 @@
 
 use cellstack_cellctl::Ending;
 use cellstack_core::Epoch;
-use cellstack_core::backoff::Backoff;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::FENCE_TIMEOUT;
 use cellstack_local::names::{CellNames, registry, tenant_map};
+use tokio::time::Instant;
 
 use crate::world::{World, cell, text};
 
@@ -17,8 +17,8 @@ async fn move_to_beta(world: &World, id: &str, copy: bool) {
         world.stack.dynamodb().put_item().table_name(&table).set_item(item).send().await.unwrap();
     }
     let (client, acme) = (world.stack.dynamodb(), "acme".parse().unwrap());
-    let backoff = Backoff::within(FENCE_TIMEOUT);
-    fence::open(&client, &table, &acme, Epoch(2), FenceState::Open, backoff).await.unwrap();
+    let deadline = Instant::now() + FENCE_TIMEOUT;
+    fence::open(&client, &table, &acme, Epoch(2), FenceState::Open, deadline).await.unwrap();
     world.route("acme", "beta", 2, "active").await;
 }
 
@@ -92,8 +92,8 @@ async fn stand_by(world: &World, id: &str, status: &str, alpha: &str) {
     let delete = world.stack.dynamodb().delete_item().table_name(own);
     delete.key("tenant_id", text("acme")).key("sk", text(&key)).send().await.unwrap();
     let (client, acme) = (world.stack.dynamodb(), "acme".parse().unwrap());
-    let backoff = Backoff::within(FENCE_TIMEOUT);
-    fence::open(&client, &table, &acme, Epoch(1), FenceState::Standby, backoff).await.unwrap();
+    let deadline = Instant::now() + FENCE_TIMEOUT;
+    fence::open(&client, &table, &acme, Epoch(1), FenceState::Standby, deadline).await.unwrap();
     world.set(&tenant_map(), &[("tenant_id", "acme")], "standby_cell_id", text("beta")).await;
     world.set(&registry(), &[("pk", "cell#alpha"), ("sk", "state")], "status", text(alpha)).await;
 }

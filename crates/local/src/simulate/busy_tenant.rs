@@ -20,7 +20,7 @@ use crate::Stack;
 use crate::hooks::Hooks;
 use crate::names::{CellNames, registry, tenant_map};
 use crate::simulate::environment::{Environment, Make, Maker};
-use crate::simulate::mutation::{Mutation, Planted};
+use crate::simulate::mutation::Mutation;
 use crate::simulate::network::Way;
 use crate::simulate::world::BEGINNING;
 
@@ -75,7 +75,7 @@ pub fn fence_bursts(seed: u64, mutation: Option<Mutation>) -> Result<f64> {
 
 fn run<T>(seed: u64, mutation: Option<Mutation>, script: impl AsyncFnOnce(&World) -> Result<T>) -> Result<T> {
     fastrand::seed(seed);
-    let _planted = Planted::plant(mutation);
+    let _planted = mutation.and_then(Mutation::plant);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
         let world = World::build(seed, mutation).await?;

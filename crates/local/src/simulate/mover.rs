@@ -9,7 +9,6 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::backoff::Backoff;
 use cellstack_core::cell_table::number;
 use cellstack_core::fence::{self, FenceError, FenceState};
 use cellstack_core::limits::{FENCE_TIMEOUT, LONGEST_WRITE, TENANT_LEASE};
@@ -158,8 +157,7 @@ impl Mover {
 
     async fn open(&self, tenant: &TenantId, cell: usize, epoch: Epoch, state: FenceState) {
         let table = self.table(cell);
-        let within = || Backoff::within(FENCE_TIMEOUT);
-        fenced(|| fence::open(&self.client, &table, tenant, epoch, state, within())).await;
+        fenced(|| fence::open(&self.client, &table, tenant, epoch, state, Instant::now() + FENCE_TIMEOUT)).await;
     }
 
     async fn flip(&self, tenant: &TenantId, place: Place, epoch: Epoch) {

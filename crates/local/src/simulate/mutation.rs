@@ -36,6 +36,14 @@ impl Mutation {
             Self::HastyMove => "hasty-move",
         }
     }
+
+    /// Plants the mutation in this thread, where it is one of the code that runs, until the guard is dropped.
+    pub(crate) fn plant(self) -> Option<code::Planted> {
+        match self {
+            Self::Code(mutation) => Some(code::plant(mutation)),
+            Self::MonotonicLease | Self::UnfencedWrite | Self::HastyMove => None,
+        }
+    }
 }
 
 impl fmt::Display for Mutation {
@@ -52,24 +60,5 @@ impl FromStr for Mutation {
             let all: Vec<_> = Self::all().map(Self::as_str).collect();
             format!("expected one of {}", all.join(", "))
         })
-    }
-}
-
-/// A mutation planted in this thread, until it is dropped.
-pub(crate) struct Planted;
-
-impl Planted {
-    pub(crate) fn plant(mutation: Option<Mutation>) -> Self {
-        code::plant(match mutation {
-            Some(Mutation::Code(mutation)) => Some(mutation),
-            _ => None,
-        });
-        Self
-    }
-}
-
-impl Drop for Planted {
-    fn drop(&mut self) {
-        code::plant(None);
     }
 }

@@ -21,7 +21,7 @@ use crate::simulate::journal::Journal;
 use crate::simulate::kill::{AwaitPoint, Coverage, Kills};
 use crate::simulate::marker::Marker;
 use crate::simulate::mover::{Mover, Place};
-use crate::simulate::mutation::{Mutation, Planted};
+use crate::simulate::mutation::Mutation;
 use crate::simulate::operators::{Redrives, Report, redrive_all};
 use crate::simulate::oracle::{Checks, Evidence, Findings, Seen, Violation};
 use crate::simulate::plan::Plan;
@@ -78,7 +78,7 @@ pub struct Outcome {
 pub fn run(setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
     // The SDK takes the jitter of its retries from there.
     fastrand::seed(setup.seed);
-    let _planted = Planted::plant(setup.mutation);
+    let _planted = setup.mutation.and_then(Mutation::plant);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
         let plan = Plan::draw(setup, &World::cells(setup)?, points);

@@ -14,25 +14,9 @@ use crate::world::{World, builder};
 const POISON: &str = r#"{"type":"t","data":{"amount":"x"}}"#;
 const ORDER: &str = r#"{"type":"t","data":{"amount":7}}"#;
 
-/// Plants a bug in this thread until it is dropped: a test has a thread of its own.
-struct Planted;
-
-impl Planted {
-    fn new(mutation: Mutation) -> Self {
-        plant(Some(mutation));
-        Self
-    }
-}
-
-impl Drop for Planted {
-    fn drop(&mut self) {
-        plant(None);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_refused_event_that_is_marked_before_its_letter_may_have_none() {
-    let _planted = Planted::new(Mutation::MarkedBeforeLetter);
+    let _planted = plant(Mutation::MarkedBeforeLetter);
     let world = World::new().await;
     let out = Fault::new("SQS", "SendMessage", FaultKind::ServerError).on("-events-dlq");
     let out = world.stack.aws().faults().inject(out);
@@ -46,7 +30,7 @@ async fn a_refused_event_that_is_marked_before_its_letter_may_have_none() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_marked_before_its_effect_may_have_none() {
-    let _planted = Planted::new(Mutation::MarkedBeforeEffect);
+    let _planted = plant(Mutation::MarkedBeforeEffect);
     let world = World::new().await;
     let effect = Fault::new(
         "DynamoDB",
@@ -63,7 +47,7 @@ async fn an_event_that_is_marked_before_its_effect_may_have_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_taken_for_a_duplicate_loses_its_event() {
-    let _planted = Planted::new(Mutation::ConflictIsDuplicate);
+    let _planted = plant(Mutation::ConflictIsDuplicate);
     let world = World::new().await;
     let conflict = Fault::new("DynamoDB", "TransactWriteItems", FaultKind::TransactionConflict);
     world.stack.aws().faults().inject(conflict.times(1));
@@ -75,7 +59,7 @@ async fn a_conflict_taken_for_a_duplicate_loses_its_event() {
 
 #[tokio::test(start_paused = true)]
 async fn poison_that_is_retried_for_ever_is_given_up_by_the_queue_alone() {
-    let _planted = Planted::new(Mutation::PoisonRetriedForever);
+    let _planted = plant(Mutation::PoisonRetriedForever);
     let world = World::new().await;
     world.post("acme", POISON).await.id();
     tokio::time::sleep(Duration::from_secs(30)).await;
@@ -85,7 +69,7 @@ async fn poison_that_is_retried_for_ever_is_given_up_by_the_queue_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn events_behind_one_that_must_come_first_overtake_it_where_that_is_ignored() {
-    let _planted = Planted::new(Mutation::BlockedIgnored);
+    let _planted = plant(Mutation::BlockedIgnored);
     let mut bench = Bench::new(Ordering::Tenant).await;
     let ids = bench.accept("acme", &["never", "good"]).await;
     bench.run(Duration::from_secs(5)).await;
@@ -95,7 +79,7 @@ async fn events_behind_one_that_must_come_first_overtake_it_where_that_is_ignore
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_overtakes_another_of_its_tenant_where_a_batch_holds_both() {
-    let _planted = Planted::new(Mutation::EntryOvertakes);
+    let _planted = plant(Mutation::EntryOvertakes);
     let pipeline = Pipeline { ordering: Ordering::Tenant, ..Pipeline::DEPLOYED };
     let world = World { stack: builder().pipeline(pipeline).build().await.unwrap() };
     let faults = world.stack.aws().faults();
@@ -121,7 +105,7 @@ async fn an_entry_overtakes_another_of_its_tenant_where_a_batch_holds_both() {
 
 #[tokio::test(start_paused = true)]
 async fn events_that_are_not_published_are_lost_where_that_is_not_reported() {
-    let _planted = Planted::new(Mutation::PartialFailureDropped);
+    let _planted = plant(Mutation::PartialFailureDropped);
     let world = World::new().await;
     let partial = Fault::new("SNS", "PublishBatch", FaultKind::PartialFailure { from: 0 });
     world.stack.aws().faults().inject(partial.times(1));

@@ -65,22 +65,6 @@ async fn totals_are_bounded_and_come_page_by_page() {
     }
 }
 
-/// The mutation is gone with the test, however it ends: threads are used again.
-struct Planted;
-
-impl Planted {
-    fn new(mutation: Mutation) -> Self {
-        plant(Some(mutation));
-        Self
-    }
-}
-
-impl Drop for Planted {
-    fn drop(&mut self) {
-        plant(None);
-    }
-}
-
 /// Returns the number of ten events that are accepted while every query of totals and events hangs.
 async fn accepted_while_bulk_reads_hang() -> usize {
     let world = World::new().await;
@@ -104,6 +88,6 @@ async fn accepted_while_bulk_reads_hang() -> usize {
 #[tokio::test(start_paused = true)]
 async fn bulk_reads_that_hang_are_left_alone_and_writes_go_on() {
     assert_eq!(accepted_while_bulk_reads_hang().await, 10);
-    let _planted = Planted::new(Mutation::TotalsOpenBreaker);
+    let _planted = plant(Mutation::TotalsOpenBreaker);
     assert!(accepted_while_bulk_reads_hang().await < 10, "the test notices");
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use self::draw::Drawn;
-use super::mutation::{Mutation, Planted};
+use super::mutation::Mutation;
 
 /// How long the control plane is out of reach.
 pub(super) const LASTS: Duration = Duration::from_secs(600);
@@ -74,7 +74,7 @@ pub struct CutOff {
 /// When the stack can't be built or read.
 pub fn control_plane_cut(seed: u64, mutation: Option<Mutation>, keep_lines: bool) -> Result<CutOff> {
     fastrand::seed(seed);
-    let _planted = Planted::plant(mutation);
+    let _planted = mutation.and_then(Mutation::plant);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(run::run(&Drawn::draw(seed), mutation, keep_lines))
 }
