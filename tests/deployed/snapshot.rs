@@ -1,8 +1,9 @@
 //! The snapshot of the tenant map: the operators write it, and the router's role may read it and nothing beside it.
 
+use cellstack_aws::fetch::FetchError;
 use cellstack_cellctl::Ending;
-use cellstack_core::fetch::FetchError;
-use cellstack_core::snapshot::{Snapshot, SnapshotError, SnapshotSource};
+use cellstack_core::snapshot::Snapshot;
+use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 
 use crate::cellctl::cellctl;
 use crate::isolation::assume;

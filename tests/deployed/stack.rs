@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use cellstack_core::dead_letter::{DeadLetter, Place};
-use cellstack_core::placement::Placement;
 use cellstack_core::{Ambient as _, SystemAmbient};
+use cellstack_store::placement::Placement;
 use hyper::Request;
 use serde::Deserialize;
 use serde_json::Value;
@@ -77,7 +77,7 @@ impl Deployed {
             .region(Region::new(self.region.clone()))
             .endpoint_url(&self.endpoint)
             .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
-            .http_client(cellstack_core::aws::http_client())
+            .http_client(cellstack_aws::http_client())
             .build()
     }
 
@@ -120,7 +120,7 @@ impl Deployed {
         if let Some(credentials) = &proof.signer {
             request = signed(request, host, &self.region, credentials.clone());
         }
-        let response = cellstack_local::client::send(address, request).await.unwrap();
+        let response = cellstack_embedded::client::send(address, request).await.unwrap();
         (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
     }
 

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::aws::AwsFailure;
-use cellstack_core::directory::PARTITION_KEY;
+use cellstack_aws::AwsFailure;
 use cellstack_core::event::rfc3339;
+use cellstack_core::registry::PARTITION_KEY;
 use cellstack_core::{Ambient as _, EventId};
 
 use crate::estate::Estate;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
-use cellstack_core::aws::AwsFailure;
 use cellstack_core::cell_table::Item;
 use cellstack_core::dead_letter::Place;
-use cellstack_core::directory::{CellStatus, partition};
+use cellstack_core::registry::{CellStatus, partition};
 use serde::Deserialize;
 
 use crate::estate::Estate;

@@ -8,7 +8,7 @@ use std::fmt;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
-use cellstack_core::aws::{AwsFailure, FailureKind, chain};
+use cellstack_aws::{AwsFailure, FailureKind, chain};
 
 /// What to type where `make serve` runs.
 const LOCAL_KEYS: &str = "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1";

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use cellstack_core::tenant_map::TenantMap;
-use cellstack_core::{Ambient, SystemAmbient, aws};
+use cellstack_aws as aws;
+use cellstack_core::{Ambient, SystemAmbient};
+use cellstack_store::TenantMap;
 
 use crate::diagnosis::{Destination, Diagnosis};
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, TENANT_ID};
-use cellstack_core::directory::CellRecord;
+use cellstack_core::registry::CellRecord;
 use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{Ambient as _, TenantRoute};
 

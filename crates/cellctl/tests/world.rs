@@ -3,8 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
-use cellstack_local::Stack;
-use cellstack_local::serve::Served;
+use cellstack_embedded::Stack;
+use cellstack_embedded::serve::Served;
 use tokio::process::Command;
 
 const KEYS: [(&str, &str); 3] =

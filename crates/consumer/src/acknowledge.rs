@@ -1,7 +1,7 @@
 //! Deletes messages that are done with, ahead of the response.
 
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use cellstack_core::aws::chain;
+use cellstack_aws::chain;
 
 use crate::handler::Consumer;
 use crate::invocation::Invocation;

@@ -1,11 +1,12 @@
 //! Gives messages up: a letter in the cell's dead-letter queue, and the event's item says so.
 
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::rfc3339;
 use cellstack_core::limits::MAX_REASON;
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Ambient, Message};
+use cellstack_store::dead_letter;
 
 use crate::batch::Unfit;
 use crate::conclude::Try;
@@ -69,7 +70,7 @@ impl<P, A: Ambient> Consumer<P, A> {
         };
         let (tenant, event) = (message.map(|message| message.tenant.clone()), message.map(|message| message.id));
         let letter = DeadLetter::new(draft, tenant, event, body);
-        letter.send(&self.clients.sqs, &self.settings.dlq_url).await?;
+        dead_letter::send(&letter, &self.clients.sqs, &self.settings.dlq_url).await?;
         let (tenant, event) = (message.map(|message| message.tenant.as_str()), event.map(tracing::field::display));
         tracing::warn!(%reason, detail, tenant, event, "given up");
         Ok(())

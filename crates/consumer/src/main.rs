@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use aws_lambda_events::event::sqs::SqsEvent;
+use cellstack_aws as aws;
 use cellstack_consumer::{Clients, Consumer, Settings, processor};
 use cellstack_core::limits::pipeline::CONSUMER_TIMEOUT;
-use cellstack_core::{Ambient as _, SystemAmbient, aws, config, deadline, telemetry};
+use cellstack_core::{Ambient as _, SystemAmbient, config, deadline, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

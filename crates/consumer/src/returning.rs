@@ -2,8 +2,8 @@
 //! each try is noted before it is made, those with the fewest tries come first, and what is done with is deleted from the
 //! queue before one runs that had a noted try, or that runs after another was given up.
 
+use cellstack_aws::AwsFailure;
 use cellstack_core::Ambient;
-use cellstack_core::aws::AwsFailure;
 use futures::future::join_all;
 
 use crate::Processor;

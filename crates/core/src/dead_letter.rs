@@ -7,17 +7,13 @@
 
 use std::io::{Read as _, Write as _};
 
-use aws_sdk_sqs::Client;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::aws::AwsFailure;
-use crate::hex::hex;
 use crate::limits::{MAX_DEAD_LETTER, MAX_ORIGINAL, MAX_REASON};
 use crate::queue_text::escape;
 use crate::{CellId, EventId, Message, TenantId};
@@ -196,23 +192,6 @@ impl DeadLetter {
             GzDecoder::new(packed.as_slice()).take(MAX_ORIGINAL).read_to_string(&mut letter.original).ok()?;
         }
         Some(letter)
-    }
-
-    /// Sends the letter to a queue. In a FIFO queue the letters of a tenant stay in order.
-    ///
-    /// # Errors
-    /// When it does not fit the queue, or the queue can't be reached.
-    pub async fn send(&self, client: &Client, queue_url: &str) -> Result<(), AwsFailure> {
-        const WHAT: &str = "send a dead letter";
-        let body = self.encode().map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
-        let deduplication = hex(Sha256::digest(&body));
-        let mut message = client.send_message().queue_url(queue_url).message_body(body);
-        if queue_url.ends_with(".fifo") {
-            let group = self.tenant.as_ref().map_or("unknown", TenantId::as_str);
-            // The hash of the letter: two letters must never count as one.
-            message = message.message_group_id(group).message_deduplication_id(deduplication);
-        }
-        message.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))
     }
 
     /// Reads what lies in the dead-letter queue of `place` in `cell`. Whatever it is, there is a letter: what is in no

@@ -1,7 +1,16 @@
 //! Hexadecimal text.
 
+use sha2::{Digest as _, Sha256};
+
+/// Returns the SHA-256 of `bytes` in hexadecimal.
+#[must_use]
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    hex(Sha256::digest(bytes))
+}
+
 /// Bytes as lower-case hexadecimal, two digits each. Each request makes some of it, so it goes past the formatter.
-pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+#[must_use]
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bytes = bytes.as_ref();
     let mut text = String::with_capacity(bytes.len() * 2);

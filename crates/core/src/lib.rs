@@ -2,28 +2,23 @@
 //! the fence, limits, configuration and telemetry. No Lambda type comes in here.
 
 pub mod ambient;
-pub mod aws;
-pub mod backoff;
 pub mod cell_table;
 pub mod config;
 pub mod dead_letter;
 pub mod deadline;
-pub mod directory;
 pub mod event;
 pub mod fence;
-pub mod fetch;
-mod hex;
+pub mod hex;
 pub mod ids;
 pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod mutation;
-pub mod placement;
 pub mod queue_text;
+pub mod registry;
 pub mod snapshot;
 pub mod telemetry;
 pub mod tenant_map;
-pub mod transaction;
 
 pub use ambient::{Ambient, SystemAmbient};
 pub use event::{EventRecord, EventStatus, NewEvent};

@@ -164,7 +164,7 @@ impl Server {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::for_tests())
-            .http_client(cellstack_core::aws::http_client())
+            .http_client(cellstack_aws::http_client())
             .endpoint_url(format!("http://{}", self.endpoint))
             .build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);

@@ -1,23 +1,4 @@
-//! The whole stack in one process: the handlers of the three Lambdas over the embedded AWS services, nothing but Cargo
-//! needed. [`Stack`] is the test double of the project and what `cellstack-local` serves.
+//! The commands of `cellstack-local`: serve the stack, watch a demo, simulate, fuzz.
 
-pub mod activity;
-mod ambient;
-mod cell;
-pub mod client;
 pub mod demo;
-mod disorder;
-mod function;
-pub mod function_url;
 pub mod fuzz;
-mod hooks;
-pub mod names;
-mod process;
-pub mod serve;
-pub mod simulate;
-mod stack;
-
-pub use ambient::LocalAmbient;
-pub use disorder::Disorder;
-pub use names::Ordering;
-pub use stack::{Pipeline, Stack, StackBuilder};

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use cellstack_aws as aws;
 use cellstack_core::limits::pipeline::PRODUCER_TIMEOUT;
-use cellstack_core::{Ambient as _, SystemAmbient, aws, config, deadline, telemetry};
+use cellstack_core::{Ambient as _, SystemAmbient, config, deadline, telemetry};
 use cellstack_producer::{Clients, Producer, Settings, StreamEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 

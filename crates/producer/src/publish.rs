@@ -3,7 +3,7 @@
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
-use cellstack_core::aws::chain;
+use cellstack_aws::chain;
 use cellstack_core::limits::OPERATION_TIMEOUT;
 use cellstack_core::message::deduplication_id;
 use futures::stream::{FuturesUnordered, StreamExt as _};

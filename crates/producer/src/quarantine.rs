@@ -1,9 +1,10 @@
 //! Records that can't be read: kept whole in the stream's dead-letter queue, so that the shard moves on.
 
+use cellstack_aws::AwsFailure;
 use cellstack_core::Ambient;
-use cellstack_core::aws::AwsFailure;
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::rfc3339;
+use cellstack_store::dead_letter;
 use serde_json::value::RawValue;
 
 use crate::Producer;
@@ -25,7 +26,7 @@ impl<A: Ambient> Producer<A> {
             attempts: 1,
         };
         let letter = DeadLetter::new(draft, origin.tenant.clone(), origin.event, record.get());
-        letter.send(&self.clients.sqs, &self.settings.dlq_url).await?;
+        dead_letter::send(&letter, &self.clients.sqs, &self.settings.dlq_url).await?;
         tracing::warn!(sequence = origin.sequence, detail, "a record is in quarantine");
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What a call answers when nothing went wrong.
 
-use cellstack_core::directory::CellStatus;
 use cellstack_core::event::rfc3339;
+use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus, EventType, TenantId, TenantRoute};
 use lambda_http::http::header::{CONTENT_TYPE, LOCATION};
 use lambda_http::http::{HeaderValue, StatusCode};

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use cellstack_core::aws::{QuickSigV4, Quiet};
+use cellstack_aws::{QuickSigV4, Quiet};
 use cellstack_core::limits::{MAX_ATTEMPTS, RETRY_BACKOFF};
 
 /// A client for one dependency. It shares the connections of the others, and has a quota of retries of its own: a

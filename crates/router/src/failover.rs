@@ -12,7 +12,7 @@
 //! those that its standbys still hold; a tenant without a standby has none to wait for.
 
 use cellstack_core::EventStatus;
-use cellstack_core::directory::CellStatus;
+use cellstack_core::registry::CellStatus;
 
 /// What a tenant's standby does with the events it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cellstack_aws as aws;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
-use cellstack_core::{Ambient, SystemAmbient, aws, config, deadline, telemetry};
+use cellstack_core::{Ambient, SystemAmbient, config, deadline, telemetry};
 use cellstack_router::{Invocation, Router, Settings};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 

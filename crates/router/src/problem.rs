@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellstack_core::aws::{AwsFailure, FailureKind};
+use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::limits::{RETRY_AFTER, RETRY_AFTER_DOWN};
 use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderValue, StatusCode};

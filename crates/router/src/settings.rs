@@ -1,7 +1,7 @@
 //! What a router is told from outside.
 
 use cellstack_core::config::{ConfigError, optional, var};
-use cellstack_core::snapshot::SnapshotSource;
+use cellstack_store::snapshot::SnapshotSource;
 
 use crate::failover::Standby;
 use crate::jwt::JwtSettings;

@@ -35,7 +35,7 @@ impl<A: Ambient + Clone> Identity<A> {
             TenantSource::Body => Self::Body,
             TenantSource::Jwt(settings) => {
                 // Not the client of AWS's own endpoints, which may trust nobody else.
-                Self::Jwt(Box::new(Verifier::new(*settings, cellstack_core::aws::http_client(), ambient)))
+                Self::Jwt(Box::new(Verifier::new(*settings, cellstack_aws::http_client(), ambient)))
             }
         }
     }

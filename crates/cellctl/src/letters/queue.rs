@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
-use cellstack_core::aws::AwsFailure;
 use cellstack_core::dead_letter::Place;
 
 use super::{Filter, Found};

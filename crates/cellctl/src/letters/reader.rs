@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 
 use super::{DeadLetterQueue, Found, Size};
 

@@ -2,14 +2,14 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use aws_sdk_sqs::types::MessageAttributeValue;
-use cellstack_core::aws::AwsFailure;
-use cellstack_core::backoff::Backoff;
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_aws::transaction::{cancellation, is_refused};
 use cellstack_core::cell_table::{key, number};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::OPERATION_TIMEOUT;
 use cellstack_core::message::deduplication_id;
-use cellstack_core::transaction::{cancellation, is_refused};
 use cellstack_core::{Epoch, EventRecord, EventStatus, Message};
 
 use crate::cells::Cell;

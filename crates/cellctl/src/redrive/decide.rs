@@ -177,7 +177,7 @@ fn next(on_item: u32, claimed: Option<u32>) -> u32 {
 #[cfg(test)]
 mod tests {
     use cellstack_core::Epoch;
-    use cellstack_core::directory::CellStatus;
+    use cellstack_core::registry::CellStatus;
 
     use super::*;
 

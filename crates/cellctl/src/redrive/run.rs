@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::dead_letter::Reason;
 use cellstack_core::event::rfc3339;
 use cellstack_core::fence::FenceState;
 use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::tenant_map::TenantMap;
 use cellstack_core::{CellId, EventId, EventRecord, TenantId, TenantRoute};
+use cellstack_store::TenantMap;
 use tokio::time::Instant;
 
 use super::compose::compose;

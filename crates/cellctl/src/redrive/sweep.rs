@@ -1,7 +1,7 @@
 //! What a stream mapping gave up. Its note holds no events, so they are found in the cell's table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::SORT_KEY;
 use cellstack_core::event::EventKey;
 use cellstack_core::{EventStatus, TenantId};

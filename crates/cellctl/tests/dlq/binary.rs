@@ -2,8 +2,8 @@
 
 use std::process::Output;
 
-use cellstack_local::serve::Served;
-use cellstack_local::{Pipeline, Stack};
+use cellstack_embedded::serve::Served;
+use cellstack_embedded::{Pipeline, Stack};
 use serde_json::Value;
 use tokio::process::Command;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cellstack_cellctl::Ending;
+use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Fault, FaultKind};
-use cellstack_local::{Ordering, Pipeline};
 
 use crate::world::World;
 

@@ -2,9 +2,10 @@
 
 use cellstack_cellctl::Ending;
 use cellstack_core::Epoch;
-use cellstack_core::fence::{self, FenceState};
+use cellstack_core::fence::FenceState;
 use cellstack_core::limits::FENCE_TIMEOUT;
-use cellstack_local::names::{CellNames, registry, tenant_map};
+use cellstack_embedded::names::{CellNames, registry, tenant_map};
+use cellstack_store::fence;
 use tokio::time::Instant;
 
 use crate::world::{World, cell, text};

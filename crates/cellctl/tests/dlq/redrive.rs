@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Ending;
 use cellstack_core::fence::{FENCE_SHARDS, shard_key};
+use cellstack_embedded::names::{CellNames, registry};
 use cellstack_emulator::{Fault, FaultKind, Observation};
-use cellstack_local::names::{CellNames, registry};
 use tokio::time::Instant;
 
 use crate::world::{World, cell, text};

@@ -11,9 +11,9 @@ use cellstack_cellctl::Estate;
 use cellstack_consumer::{Effects, ProcessError, Processor};
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::{CellId, Message};
+use cellstack_embedded::names::{CellNames, registry, tenant_map};
+use cellstack_embedded::{LocalAmbient, Pipeline, Stack};
 use cellstack_emulator::{Fault, FaultKind};
-use cellstack_local::names::{CellNames, registry, tenant_map};
-use cellstack_local::{LocalAmbient, Pipeline, Stack};
 use hyper::Request;
 use serde_json::Value;
 

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Estate;
 use cellstack_core::cell_table::Item;
 use cellstack_core::snapshot::Snapshot;
-use cellstack_local::names::{registry, tenant_map};
-use cellstack_local::{LocalAmbient, Stack};
+use cellstack_embedded::names::{registry, tenant_map};
+use cellstack_embedded::{LocalAmbient, Stack};
 
 use crate::ran::Ran;
 

@@ -1,10 +1,10 @@
 //! What is written, and what it is written over.
 
 use cellstack_cellctl::Ending;
-use cellstack_core::directory::CellStatus;
+use cellstack_core::registry::CellStatus;
 use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{Epoch, RouteState};
-use cellstack_local::names::CellNames;
+use cellstack_embedded::names::CellNames;
 
 use crate::world::{World, number, text};
 

@@ -1,8 +1,8 @@
 //! The meaning of a cancelled transaction for each of its events.
 
 use aws_sdk_dynamodb::types::CancellationReason;
+use cellstack_aws::transaction::{describe, is_refused, is_transient};
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::transaction::{describe, is_refused, is_transient};
 
 use super::Next;
 use super::chunk::Chunk;

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use cellstack_core::aws::{AwsFailure, FailureKind};
-use cellstack_core::backoff::Backoff;
+use cellstack_aws::backoff::Backoff;
+use cellstack_aws::transaction::cancellation;
+use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::limits::OPERATION_TIMEOUT;
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::transaction::cancellation;
 use cellstack_core::{EventId, TenantId};
 use tokio::time::Instant;
 

@@ -9,12 +9,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::{Snapshot, SnapshotError};
-use crate::directory::CellRecord;
-use crate::hex::hex;
+use super::{InvalidSnapshot, Snapshot};
+use crate::hex::sha256;
 use crate::limits::SNAPSHOT_MAX;
+use crate::registry::CellRecord;
 use crate::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 
 /// Name and version of the format.
@@ -94,9 +93,9 @@ impl Snapshot {
     ///
     /// # Errors
     /// When they are not what [`Snapshot::encode`] made: cut off, edited, or something else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidSnapshot> {
         if bytes.len() > SNAPSHOT_MAX {
-            return Err(SnapshotError::TooLarge);
+            return Err(InvalidSnapshot::TooLarge);
         }
         let (first, content) = match bytes.iter().position(|byte| *byte == b'\n') {
             Some(end) => (&bytes[..end], &bytes[end + 1..]),
@@ -105,9 +104,10 @@ impl Snapshot {
         let header = header(first)?;
         let found = sha256(content);
         if found != header.sha256 {
-            return Err(SnapshotError::Hash { expected: header.sha256, found });
+            return Err(InvalidSnapshot::Hash { expected: header.sha256, found });
         }
-        let read: Read = serde_json::from_slice(content).map_err(|error| SnapshotError::Content(error.to_string()))?;
+        let read: Read =
+            serde_json::from_slice(content).map_err(|error| InvalidSnapshot::Content(error.to_string()))?;
         let snapshot = read.into_snapshot(header.taken_at);
         agrees("tenants", header.tenants, snapshot.tenants.len() as u64)?;
         agrees("cells", header.cells, snapshot.cells.len() as u64)?;
@@ -136,26 +136,22 @@ fn row(route: &TenantRoute) -> Row<&CellId> {
     (cell_id, *epoch, *state, standby_cell_id.as_ref())
 }
 
-fn header(line: &[u8]) -> Result<Header, SnapshotError> {
+fn header(line: &[u8]) -> Result<Header, InvalidSnapshot> {
     #[derive(Deserialize)]
     struct Named {
         format: String,
     }
     let foreign = |error: serde_json::Error| {
         let excerpt: String = String::from_utf8_lossy(line).chars().take(60).flat_map(char::escape_default).collect();
-        SnapshotError::Foreign(format!("'{excerpt}' ({error})"))
+        InvalidSnapshot::Foreign(format!("'{excerpt}' ({error})"))
     };
     let named: Named = serde_json::from_slice(line).map_err(foreign)?;
     if named.format != FORMAT {
-        return Err(SnapshotError::Foreign(format!("the format '{}'", named.format.escape_default())));
+        return Err(InvalidSnapshot::Foreign(format!("the format '{}'", named.format.escape_default())));
     }
     serde_json::from_slice(line).map_err(foreign)
 }
 
-const fn agrees(what: &'static str, expected: u64, found: u64) -> Result<(), SnapshotError> {
-    if expected == found { Ok(()) } else { Err(SnapshotError::Mismatch { what, expected, found }) }
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    hex(Sha256::digest(bytes))
+const fn agrees(what: &'static str, expected: u64, found: u64) -> Result<(), InvalidSnapshot> {
+    if expected == found { Ok(()) } else { Err(InvalidSnapshot::Mismatch { what, expected, found }) }
 }

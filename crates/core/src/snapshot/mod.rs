@@ -6,17 +6,14 @@
 
 mod error;
 mod format;
-mod s3;
-mod source;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-pub use self::error::SnapshotError;
+pub use self::error::InvalidSnapshot;
 pub use self::format::{FORMAT, Header};
-pub use self::source::SnapshotSource;
-use crate::directory::CellRecord;
+use crate::registry::CellRecord;
 use crate::{CellId, Epoch, TenantId, TenantRoute};
 
 /// The tenant map and the cells at one time.

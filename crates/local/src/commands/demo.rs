@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use cellstack_core::{CellId, EventId};
+use cellstack_embedded::serve::Served;
+use cellstack_embedded::{Pipeline, Stack};
 use cellstack_local::demo::{Ending, Hop, Journey, Report, Row, Sample, Watcher, run};
-use cellstack_local::serve::Served;
-use cellstack_local::{Pipeline, Stack};
 use clap::Args;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
@@ -31,7 +31,7 @@ const PACE: Duration = Duration::from_millis(150);
   cellstack-local demo
   cellstack-local demo --events events/router")]
 pub(crate) struct Demo {
-    /// Directory of the sample requests
+    /// Registry of the sample requests
     #[arg(long, value_name = "DIR", default_value = "events/router")]
     events: PathBuf,
 }

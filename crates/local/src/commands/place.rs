@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_dynamodb::Client;
+use cellstack_aws as aws;
 use cellstack_cellctl::Destination;
-use cellstack_core::directory::Directory;
-use cellstack_core::placement::{Placed, Placement};
-use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId, aws};
+use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId};
+use cellstack_store::Registry;
+use cellstack_store::placement::{Placed, Placement};
 use clap::Args;
 
 use super::print;
@@ -70,7 +71,7 @@ impl Place {
     }
 
     async fn place(&self, client: Client) -> Result<ExitCode> {
-        let tables = self.tables(&Directory::new(client.clone(), format!("{}-registry", self.prefix))).await?;
+        let tables = self.tables(&Registry::new(client.clone(), format!("{}-registry", self.prefix))).await?;
         let map_table = format!("{}-tenant-map", self.prefix);
         let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local place" };
         let mut code = ExitCode::SUCCESS;
@@ -100,7 +101,7 @@ impl Place {
     }
 
     /// Returns the table of each cell that is named: all of them, before the first tenant is placed.
-    async fn tables(&self, directory: &Directory) -> Result<HashMap<CellId, String>> {
+    async fn tables(&self, directory: &Registry) -> Result<HashMap<CellId, String>> {
         let mut tables = HashMap::new();
         for cell in self.placements.iter().flat_map(|wish| std::iter::once(&wish.cell).chain(&wish.standby)) {
             if !tables.contains_key(cell) {

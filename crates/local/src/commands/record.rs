@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use cellstack_local::simulate::Outcome;
+use cellstack_simulator::Outcome;
 use serde::{Deserialize, Serialize};
 
 /// A line of such a file. `hash` changes with the code as well as with what it does: it tells whether two runs of one

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cellstack_local::simulate::{
+use cellstack_simulator::{
     CONCURRENCY, CutOff, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw, each_seed, fence_bursts,
     marked_down, one_cell_down, recovery,
 };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use cellstack_local::simulate::{
+use cellstack_simulator::{
     AwaitPoint, Checks, Coverage, Fault, Hits, INVARIANTS, Mutation, Outcome, Setup, add_up, await_points, excerpt,
     run_all, shrink,
 };

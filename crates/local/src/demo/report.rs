@@ -10,8 +10,8 @@ use hyper::Response;
 use serde::Deserialize;
 
 use super::{Expect, Journey};
-use crate::names::CellNames;
-use crate::serve::Served;
+use cellstack_embedded::names::CellNames;
+use cellstack_embedded::serve::Served;
 
 /// The answer to a sample.
 #[derive(Debug, Clone)]

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use super::report::dead_letters;
 use super::{Answer, Ending, Hop, Journey, Report, Row, Sample};
-use crate::client;
-use crate::serve::Served;
+use cellstack_embedded::client;
+use cellstack_embedded::serve::Served;
 
 /// How long the demo waits for its events to end.
 const PATIENCE: Duration = Duration::from_secs(30);

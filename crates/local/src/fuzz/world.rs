@@ -13,8 +13,8 @@ use tokio::runtime::Runtime;
 use super::case::Case;
 use super::cloud::Cloud;
 use super::judge::{Outcome, judge};
-use crate::LocalAmbient;
-use crate::names::{registry, tenant_map};
+use cellstack_embedded::LocalAmbient;
+use cellstack_embedded::names::{registry, tenant_map};
 
 /// See the module.
 pub(super) struct World {

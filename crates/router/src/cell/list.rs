@@ -1,7 +1,7 @@
 //! Listing a tenant's events, the latest id first.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, SORT_KEY, key};
 use cellstack_core::event::EventKey;
 use cellstack_core::limits::LIST_STRETCH;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
-use cellstack_core::aws::{AwsFailure, FailureKind};
+use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::limits::{CELL_ATTEMPT_TIMEOUT, CELL_CACHE, CELL_TIMEOUT, PROBE_TIMEOUT};
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Ambient, CellId};

@@ -1,6 +1,6 @@
 //! Reading one event.
 
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, key};
 use cellstack_core::event::EventKey;
 use cellstack_core::{Ambient, EventId, EventRecord, TenantId};

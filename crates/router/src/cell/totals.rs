@@ -1,7 +1,7 @@
 //! Reading the totals, page by page.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::aws::AwsFailure;
+use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, SORT_KEY, TOTAL_PREFIX, key};
 use cellstack_core::{Ambient, TenantId};
 

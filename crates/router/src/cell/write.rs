@@ -5,12 +5,12 @@ use std::pin::pin;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use cellstack_core::aws::{AwsFailure, FailureKind};
-use cellstack_core::backoff::Backoff;
+use cellstack_aws::backoff::Backoff;
+use cellstack_aws::transaction::{cancellation, describe, is_hot_partition, is_refused, is_transient};
+use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::cell_table::Item;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::CELL_TIMEOUT;
-use cellstack_core::transaction::{cancellation, describe, is_hot_partition, is_refused, is_transient};
 use cellstack_core::{Ambient, EventRecord};
 use tokio::time::Instant;
 

@@ -7,7 +7,7 @@ mod route;
 
 use std::sync::Arc;
 
-use cellstack_core::directory::{CellRecord, CellStatus};
+use cellstack_core::registry::{CellRecord, CellStatus};
 use cellstack_core::{Ambient, RouteState, TenantId, TenantRoute};
 
 use crate::cell::Cell;

@@ -1,7 +1,7 @@
 //! `POST /v1/events`.
 
-use cellstack_core::directory::CellStatus;
 use cellstack_core::fence::FenceState;
+use cellstack_core::registry::CellStatus;
 use cellstack_core::{Ambient, EventRecord, EventStatus, NewEvent, RouteState, TenantId};
 use lambda_http::{Body, Response};
 

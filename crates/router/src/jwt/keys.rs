@@ -7,9 +7,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use cellstack_aws::fetch;
+use cellstack_core::Ambient;
 use cellstack_core::lease::{LeaseClock, LeaseTime};
 use cellstack_core::limits::{JWT_KEYS_AGE, JWT_KEYS_COLD_COOLDOWN, JWT_KEYS_COOLDOWN, JWT_KEYS_MAX, JWT_KEYS_TIMEOUT};
-use cellstack_core::{Ambient, fetch};
 use jsonwebtoken::DecodingKey;
 
 use super::algorithm::Algorithm;

@@ -17,8 +17,8 @@ mod source;
 
 use std::sync::Arc;
 
-use cellstack_core::directory::CellRecord;
 use cellstack_core::lease::{Known, Lookup};
+use cellstack_core::registry::CellRecord;
 use cellstack_core::{Ambient, CellId, TenantId, TenantRoute};
 
 use self::source::{Snapshots, Source};

@@ -6,16 +6,18 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
-use cellstack_core::aws::{AwsFailure, FailureKind};
-use cellstack_core::directory::{CellRecord, Directory};
+use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::lease::{Known, LeaseCache, LeaseTime, Lookup, Versioned};
 use cellstack_core::limits::{
     CELL_CACHE, CELL_LEASE, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT, NOT_FOUND_CACHE, NOT_FOUND_LEASE, PROBE_TIMEOUT,
     SNAPSHOT_LEASE, TENANT_CACHE, TENANT_LEASE,
 };
-use cellstack_core::snapshot::{Snapshot, SnapshotSource};
-use cellstack_core::tenant_map::TenantMap;
+use cellstack_core::registry::CellRecord;
+use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{Ambient, CellId, TenantId, TenantRoute};
+use cellstack_store::Registry;
+use cellstack_store::TenantMap;
+use cellstack_store::snapshot::SnapshotSource;
 use tokio::sync::Mutex;
 
 use super::flight::{Flights, Turn};
@@ -44,9 +46,9 @@ impl Key for TenantId {
 
 impl Key for CellId {
     type Value = CellRecord;
-    type Table = Directory;
+    type Table = Registry;
 
-    async fn read(&self, directory: &Directory) -> Result<Option<CellRecord>, AwsFailure> {
+    async fn read(&self, directory: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
         directory.read(self).await
     }
 }
@@ -104,7 +106,7 @@ impl<A: Ambient> Source<TenantId, A> {
 impl<A: Ambient> Source<CellId, A> {
     pub(super) fn cells(config: &SdkConfig, table: &str, clock: Clock<A>, metrics: Metrics) -> Self {
         let cache = LeaseCache::new(CELL_CACHE, CELL_LEASE, CELL_CACHE, NOT_FOUND_LEASE);
-        Self::new(Directory::new(lookups(config, "registry"), table.to_owned()), cache, clock, metrics)
+        Self::new(Registry::new(lookups(config, "registry"), table.to_owned()), cache, clock, metrics)
     }
 }
 
@@ -216,7 +218,7 @@ impl<A: Ambient> Snapshots<A> {
                 Some(Arc::new(snapshot))
             }
             Err(error) => {
-                tracing::error!(%source, error = cellstack_core::aws::chain(&error), "snapshot");
+                tracing::error!(%source, error = cellstack_aws::chain(&error), "snapshot");
                 before
             }
         };

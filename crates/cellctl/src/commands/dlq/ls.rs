@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
+use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
-use cellstack_core::aws::AwsFailure;
 use cellstack_core::dead_letter::{Place, Reason};
 use clap::Args;
 use futures::stream::{self, StreamExt as _};

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use cellstack_core::limits::SNAPSHOT_WRITE_TIMEOUT;
-use cellstack_core::snapshot::SnapshotSource;
+use cellstack_store::snapshot::SnapshotSource;
 use clap::Args;
 
 use super::summary::Summary;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use cellstack_core::event::rfc3339;
-use cellstack_core::snapshot::{Header, Snapshot, SnapshotSource};
+use cellstack_core::snapshot::{Header, Snapshot};
 use cellstack_core::{CellId, Epoch};
+use cellstack_store::snapshot::SnapshotSource;
 use serde::Serialize;
 
 use crate::console::{Console, Output, table};

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::event::rfc3339;
 use cellstack_core::limits::SNAPSHOT_WRITE_TIMEOUT;
-use cellstack_core::snapshot::{Snapshot, SnapshotError, SnapshotSource};
+use cellstack_core::snapshot::Snapshot;
+use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 use clap::Args;
 
 use super::summary::Summary;
@@ -98,7 +99,8 @@ fn may_replace(place: &SnapshotSource, there: Result<Snapshot, SnapshotError>, t
 
 #[cfg(test)]
 mod tests {
-    use cellstack_core::fetch::FetchError;
+    use cellstack_aws::fetch::FetchError;
+    use cellstack_core::snapshot::InvalidSnapshot;
 
     use super::*;
 
@@ -114,7 +116,7 @@ mod tests {
             newer.starts_with("s3://maps/map holds a newer snapshot, taken at 1970-01-01T00:00:01.001Z"),
             "{newer}"
         );
-        let foreign = refused(Err(SnapshotError::Foreign("'<html>'".to_owned())));
+        let foreign = refused(Err(SnapshotError::Invalid(InvalidSnapshot::Foreign("'<html>'".to_owned()))));
         assert!(
             foreign.starts_with("s3://maps/map holds something else; --force writes over it: expected"),
             "{foreign}"

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use cellstack_core::{CellId, TenantId};
-use cellstack_local::names::REGION;
-use cellstack_local::serve::Served;
+use cellstack_embedded::names::REGION;
+use cellstack_embedded::serve::Served;
 
 pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered: u32) -> String {
     let (url, endpoint) = (served.url, served.endpoint);

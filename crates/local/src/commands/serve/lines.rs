@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use cellstack_core::event::rfc3339;
 use cellstack_core::{Ambient as _, EventStatus, SystemAmbient};
-use cellstack_local::activity::{Activity, Exchange, Happening, Subject};
+use cellstack_embedded::activity::{Activity, Exchange, Happening, Subject};
 
 /// See the module.
 #[derive(Clone)]

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
-use cellstack_local::activity::Activity;
-use cellstack_local::names::REGION;
-use cellstack_local::serve::Served;
-use cellstack_local::{Disorder, Pipeline, Stack};
+use cellstack_embedded::activity::Activity;
+use cellstack_embedded::names::REGION;
+use cellstack_embedded::serve::Served;
+use cellstack_embedded::{Disorder, Pipeline, Stack};
 use clap::Args;
 
 use super::print;

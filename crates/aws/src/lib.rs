@@ -1,0 +1,20 @@
+//! Calls to AWS: clients with time-outs, signing, transport, the meaning of a failure, and pauses between tries.
+
+pub mod backoff;
+mod client;
+mod failure;
+pub mod fetch;
+mod function;
+mod quiet;
+mod sign;
+pub mod transaction;
+mod transport;
+
+#[cfg(feature = "operator")]
+pub use client::config;
+pub use client::{http_client, timeouts};
+pub use failure::{AwsFailure, FailureKind, chain};
+pub use function::function_config;
+pub use quiet::Quiet;
+pub use sign::QuickSigV4;
+pub(crate) use transport::AnswerLimit;

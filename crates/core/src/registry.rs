@@ -1,0 +1,142 @@
+//! The registry's record of a cell: where it is, and whether it may be sent to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::CellId;
+use crate::cell_table::Item;
+use crate::lease::Versioned;
+
+/// Whether a cell may be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellStatus {
+    /// Takes new tenants.
+    #[default]
+    Active,
+    /// Serves; takes no new tenants.
+    Full,
+    /// Serves; is being emptied.
+    Draining,
+    /// Must not be sent to.
+    Down,
+    /// Up again, while the events that standbys hold are carried home: it is read, and new events still go to the
+    /// standbys.
+    Recovering,
+    /// Gone.
+    Retired,
+}
+
+impl CellStatus {
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Full => "full",
+            Self::Draining => "draining",
+            Self::Down => "down",
+            Self::Recovering => "recovering",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Returns whether it takes its tenants' new events.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Active | Self::Full | Self::Draining)
+    }
+
+    /// Returns whether it may be read.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        self.serves() || matches!(self, Self::Recovering)
+    }
+}
+
+/// What the router needs to know of a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellRecord {
+    /// Its table: a name, or an ARN where the cell lives in another account.
+    pub table: String,
+    /// Whether it may be sent to.
+    pub status: CellStatus,
+    /// When it was last marked down, in milliseconds since the Unix epoch, whatever it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_at: Option<u64>,
+}
+
+impl CellRecord {
+    /// Returns whether standbys may have events of its tenants.
+    #[must_use]
+    pub const fn was_down(&self) -> bool {
+        self.down_at.is_some() || matches!(self.status, CellStatus::Down | CellStatus::Recovering)
+    }
+}
+
+impl Versioned for CellRecord {
+    /// Any later read counts: a status goes back and forth.
+    fn version(&self) -> u64 {
+        0
+    }
+}
+
+/// Partition key of the registry.
+pub const PARTITION_KEY: &str = "pk";
+
+/// The partition of a cell in the registry.
+#[must_use]
+pub fn partition(cell: &CellId) -> String {
+    format!("cell#{cell}")
+}
+
+/// Returns the record that the items of a cell's partition make; `None` where none of them is a configuration.
+/// Configuration (Terraform's) and state (the operators') are two items.
+///
+/// # Errors
+/// When an item is not what its writer writes.
+pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Error> {
+    #[derive(Deserialize)]
+    struct Config {
+        table: String,
+    }
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(default)]
+        status: CellStatus,
+        down_at: Option<u64>,
+    }
+    let (mut table, mut state) = (None, State { status: CellStatus::default(), down_at: None });
+    for item in items {
+        match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+            Some("config") => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
+            Some("state") => state = serde_dynamo::from_item(item)?,
+            _ => {}
+        }
+    }
+    Ok(table.map(|table| CellRecord { table, status: state.status, down_at: state.down_at }))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    use super::*;
+
+    fn item(pairs: &[(&str, &str)]) -> Item {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), AttributeValue::S((*v).to_owned()))).collect()
+    }
+
+    #[test]
+    fn a_cell_without_state_is_active_and_one_without_config_is_none() {
+        let config = item(&[("sk", "config"), ("table", "t")]);
+        let found = record(vec![config.clone()]).unwrap().unwrap();
+        assert_eq!(found, CellRecord { table: "t".into(), status: CellStatus::Active, down_at: None });
+        let down = item(&[("sk", "state"), ("status", "down")]);
+        assert!(!record(vec![config, down.clone()]).unwrap().unwrap().status.serves());
+        assert_eq!(record(vec![down]).unwrap(), None);
+        let recovering = item(&[("sk", "state"), ("status", "recovering")]);
+        let recovering = record(vec![item(&[("sk", "config"), ("table", "t")]), recovering]).unwrap().unwrap();
+        assert!(recovering.status.is_read() && !recovering.status.serves() && recovering.was_down());
+        assert!(record(vec![item(&[("sk", "state"), ("status", "sideways")])]).is_err());
+    }
+}

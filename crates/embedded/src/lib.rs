@@ -1,0 +1,20 @@
+//! The whole stack in one process: the handlers of the three Lambdas over the emulated AWS services, nothing but Cargo
+//! needed. [`Stack`] is what `cellstack-local` serves, and what simulator, fuzzer and tests stand on.
+
+pub mod activity;
+mod ambient;
+mod cell;
+pub mod client;
+mod disorder;
+mod function;
+pub mod function_url;
+pub mod hooks;
+pub mod names;
+mod process;
+pub mod serve;
+mod stack;
+
+pub use ambient::LocalAmbient;
+pub use disorder::Disorder;
+pub use names::Ordering;
+pub use stack::{Pipeline, Stack, StackBuilder};

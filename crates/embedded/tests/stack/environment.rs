@@ -1,0 +1,145 @@
+//! Another environment of the router: a cache, breakers and clocks of its own, and a wire that can be listened to.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use bytes::Bytes;
+use cellstack_embedded::LocalAmbient;
+use cellstack_embedded::function_url::FunctionUrl;
+use cellstack_embedded::names::{registry, tenant_map};
+use cellstack_router::{Router, Settings, TenantSource};
+use hyper::Request;
+
+use crate::world::{Answer, World, ask, look, order};
+
+pub(crate) struct Environment {
+    url: FunctionUrl,
+    pub(crate) clocks: Arc<LocalAmbient>,
+    pub(crate) wire: Wire,
+}
+
+impl Environment {
+    pub(crate) fn of(world: &World) -> Self {
+        Self::with(world, |_| {})
+    }
+
+    pub(crate) fn with(world: &World, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(tenant_map(), registry(), TenantSource::Header);
+        set(&mut settings);
+        let config = world.stack.aws().sdk_config();
+        let wire = Wire::new(config.http_client().expect("the embedded AWS brings a client"));
+        let config = config.to_builder().http_client(wire.clone()).build();
+        let clocks = Arc::new(LocalAmbient::new(7));
+        let router = Router::new(&config, settings, Arc::clone(&clocks));
+        Self { url: FunctionUrl::new(Arc::new(router), Arc::clone(&clocks)), clocks, wire }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+        ask(&self.url, request).await
+    }
+
+    pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Answer {
+        ask(&self.url, order(tenant, None, body)).await
+    }
+
+    pub(crate) async fn post_named(&self, tenant: &str, key: &str, body: impl Into<Bytes>) -> Answer {
+        ask(&self.url, order(tenant, Some(key), body)).await
+    }
+
+    pub(crate) async fn get(&self, tenant: &str, path: &str) -> Answer {
+        ask(&self.url, look(tenant, path)).await
+    }
+
+    /// Frozen between two invocations for so long.
+    pub(crate) async fn frozen(&self, time: Duration) {
+        self.clocks.freeze();
+        tokio::time::sleep(time).await;
+        self.clocks.thaw();
+    }
+}
+
+/// A call as it went over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) operation: String,
+    pub(crate) body: String,
+}
+
+impl Sent {
+    /// The ids of the events it names.
+    pub(crate) fn events(&self) -> Vec<&str> {
+        self.body.match_indices("event#").filter_map(|(at, text)| self.body.get(at + text.len()..at + 42)).collect()
+    }
+}
+
+/// Writes down the calls of an environment, and can hold an answer back.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    client: SharedHttpClient,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: Vec<Sent>,
+    /// The next answer to a call of this operation comes this much later.
+    late: Option<(&'static str, Duration)>,
+}
+
+impl Wire {
+    fn new(client: SharedHttpClient) -> Self {
+        Self { client, state: Arc::default() }
+    }
+
+    /// Calls since it was last asked.
+    pub(crate) fn take(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).sent)
+    }
+
+    /// The next answer to a call of `operation` comes `by` later than it was given.
+    pub(crate) fn delay_answer(&self, operation: &'static str, by: Duration) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).late = Some((operation, by));
+    }
+
+    fn note(&self, request: &HttpRequest) -> Option<Duration> {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = state.late.take_if(|(late, _)| *late == operation).map(|(_, by)| by);
+        state.sent.push(Sent { operation, body });
+        late
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = self.client.http_connector(settings, components);
+        SharedHttpConnector::new(Tapped { wire: self.clone(), connector })
+    }
+}
+
+#[derive(Debug)]
+struct Tapped {
+    wire: Wire,
+    connector: SharedHttpConnector,
+}
+
+impl HttpConnector for Tapped {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let late = self.wire.note(&request);
+        let answer = self.connector.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            if let Some(by) = late {
+                tokio::time::sleep(by).await;
+            }
+            answer
+        })
+    }
+}

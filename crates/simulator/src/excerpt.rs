@@ -1,0 +1,40 @@
+//! The part of a trace that a violation is about.
+
+use std::collections::BTreeSet;
+
+use crate::Outcome;
+
+/// Lines of a trace that shows no more than its end.
+const TAIL: usize = 120;
+/// Letters of an id: a UUID.
+const ID: usize = 36;
+
+/// The lines that name what the violations name, or the messages these travelled in, and what went wrong meanwhile;
+/// the last lines where a violation names nothing.
+#[must_use]
+pub fn excerpt(outcome: &Outcome) -> Vec<&str> {
+    let mut ids: BTreeSet<&str> = outcome.violations.iter().take(1).flat_map(|found| ids(&found.detail)).collect();
+    if ids.is_empty() {
+        let skip = outcome.lines.len().saturating_sub(TAIL);
+        return outcome.lines.iter().skip(skip).map(String::as_str).collect();
+    }
+    for line in outcome.lines.iter().filter(|line| line.contains(" as ")) {
+        let named: Vec<_> = self::ids(line).collect();
+        if named.iter().any(|id| ids.contains(id)) {
+            ids.extend(named);
+        }
+    }
+    let told = |line: &str| {
+        line.contains(" now: ")
+            || line.contains(" over: ")
+            || line.contains(" fails: ")
+            || line.contains("killed")
+            || self::ids(line).any(|id| ids.contains(id))
+    };
+    outcome.lines.iter().map(String::as_str).filter(|line| told(line)).collect()
+}
+
+fn ids(text: &str) -> impl Iterator<Item = &str> {
+    let looks_like_one = |word: &&str| word.len() == ID && word.bytes().filter(|byte| *byte == b'-').count() == 4;
+    text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-').filter(looks_like_one)
+}

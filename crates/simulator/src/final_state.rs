@@ -1,0 +1,220 @@
+//! What there is when a run has come to rest: every item and every letter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, TOTAL_PREFIX};
+use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
+use cellstack_core::fence::FENCE_PREFIX;
+use cellstack_core::{CellId, EventId, EventRecord, EventStatus};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::amount::billionths;
+use crate::processor::Mood;
+use crate::trace::{Subject, Trace};
+use cellstack_embedded::Stack;
+use cellstack_embedded::names::{CellNames, Ordering, tenant_map};
+
+/// An event's item.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) cell: usize,
+    pub(crate) record: EventRecord,
+    /// Its name among its tenant's events.
+    pub(crate) name: String,
+    /// In billionths; `None` where it has none that can be read exactly.
+    pub(crate) amount: Option<i128>,
+    pub(crate) mood: Mood,
+}
+
+impl Event {
+    pub(crate) fn status(&self) -> EventStatus {
+        self.record.status
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        (self.record.tenant_id.to_string(), self.record.id())
+    }
+}
+
+/// A letter in some dead-letter queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) cell: usize,
+    pub(crate) reason: Reason,
+}
+
+/// Count, and sum in billionths; `None` where it can't be read exactly.
+pub(crate) type Total = (i128, Option<i128>);
+
+#[derive(Debug, Default)]
+pub(crate) struct FinalState {
+    /// By tenant, id and cell.
+    pub(crate) events: BTreeMap<(String, EventId, usize), Event>,
+    /// By cell, tenant and type.
+    pub(crate) totals: BTreeMap<(usize, String, String), Total>,
+    /// Epoch and state of each fence shard, by cell, tenant and shard.
+    pub(crate) fences: BTreeMap<(usize, String, String), (u64, String)>,
+    /// Cell of each tenant, as the map has it.
+    pub(crate) routes: BTreeMap<String, String>,
+    /// Letters by event. A stream mapping's note stands for the events of its batch that are still accepted.
+    pub(crate) letters: BTreeMap<Subject, Vec<Letter>>,
+    /// Letters that name no event.
+    pub(crate) anonymous: Vec<String>,
+    /// Events that a stream mapping gave up.
+    pub(crate) gave_up: BTreeSet<Subject>,
+    /// Messages in queues that should be empty.
+    pub(crate) left: Vec<String>,
+}
+
+/// A letter as it lies in its queue.
+struct Found<'a> {
+    cell: usize,
+    id: &'a CellId,
+    place: Place,
+    queue: &'a str,
+    body: &'a str,
+}
+
+impl FinalState {
+    pub(crate) async fn take(stack: &Stack, ordering: Ordering, trace: &Trace) -> Result<Self> {
+        let mut state = Self::default();
+        for item in scan(stack, &tenant_map()).await? {
+            state.routes.insert(text(&item, TENANT_ID), text(&item, "cell_id"));
+        }
+        let cells: Vec<_> = stack.cells().iter().map(|id| (id, CellNames::ordered(id, ordering))).collect();
+        for (cell, (_, names)) in cells.iter().enumerate() {
+            for item in scan(stack, &names.table).await? {
+                state.item(cell, item)?;
+            }
+            let left = stack.aws().peek_queue(&names.events);
+            state.left.extend(left.iter().map(|message| format!("{} in {}", message.message_id, names.events)));
+        }
+        for (cell, (id, names)) in cells.iter().enumerate() {
+            for (queue, place) in
+                names.dead_letter_queues().into_iter().zip([Place::Queue, Place::Topic, Place::Stream])
+            {
+                for letter in stack.aws().peek_queue(queue) {
+                    state.letter(&Found { cell, id, place, queue, body: &letter.body }, &names.table, trace);
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    fn item(&mut self, cell: usize, item: Item) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Data<'a> {
+            #[serde(borrow)]
+            amount: &'a RawValue,
+            name: String,
+            mood: String,
+        }
+        let (tenant, sort_key) = (text(&item, TENANT_ID), text(&item, SORT_KEY));
+        if let Some(shard) = sort_key.strip_prefix(FENCE_PREFIX) {
+            let fence = (number(&item, "epoch").parse()?, text(&item, "state"));
+            self.fences.insert((cell, tenant, shard.to_owned()), fence);
+        } else if let Some(event_type) = sort_key.strip_prefix(TOTAL_PREFIX) {
+            let total = (number(&item, "count").parse()?, billionths(number(&item, "sum")));
+            self.totals.insert((cell, tenant, event_type.to_owned()), total);
+        } else {
+            let record: EventRecord = serde_dynamo::from_item(item).with_context(|| sort_key.clone())?;
+            let data: Data<'_> = serde_json::from_str(record.data.as_deref().unwrap_or("null"))?;
+            let (amount, name) = (billionths(data.amount.get()), data.name);
+            let mood = data.mood.parse().map_err(anyhow::Error::msg)?;
+            self.events.insert((tenant, record.id(), cell), Event { cell, record, name, amount, mood });
+        }
+        Ok(())
+    }
+
+    /// Letters of any form: one of ours, a message that a queue or topic moved, a stream mapping's note.
+    fn letter(&mut self, found: &Found<'_>, table: &str, trace: &Trace) {
+        let letter = DeadLetter::read(found.body, found.place, found.id, 0, "");
+        let (cell, reason) = (found.cell, letter.reason);
+        if reason == Reason::StreamGaveUp {
+            for subject in note(&letter.original, table, trace) {
+                let (tenant, id) = &subject;
+                let event = self.events.get(&(tenant.clone(), *id, cell));
+                if event.is_some_and(|event| event.status() == EventStatus::Accepted) {
+                    self.letters.entry(subject.clone()).or_default().push(Letter { cell, reason });
+                }
+                self.gave_up.insert(subject);
+            }
+            return;
+        }
+        match (&letter.tenant, letter.event) {
+            (Some(tenant), Some(event)) => {
+                self.letters.entry((tenant.to_string(), event)).or_default().push(Letter { cell, reason });
+            }
+            _ => self.anonymous.push(format!("{}: {}", found.queue, found.body)),
+        }
+    }
+
+    pub(crate) fn count(&self, status: EventStatus) -> usize {
+        self.events.values().filter(|event| event.status() == status).count()
+    }
+
+    /// Events that are given up, and visibly so.
+    pub(crate) fn dead(&self) -> usize {
+        let is_dead = |event: &&Event| match event.status() {
+            EventStatus::Failed => true,
+            EventStatus::Accepted => self.letters.contains_key(&event.subject()),
+            _ => false,
+        };
+        self.events.values().filter(is_dead).count()
+    }
+
+    /// Returns whether an event is processed in some cell.
+    pub(crate) fn is_processed(&self, subject: &Subject) -> bool {
+        self.copies(subject).any(|event| event.status() == EventStatus::Processed)
+    }
+
+    /// An event's items: one, or one a cell where it was accepted twice around a mark.
+    pub(crate) fn copies(&self, (tenant, id): &Subject) -> impl Iterator<Item = &Event> {
+        self.events.range((tenant.clone(), *id, 0)..=(tenant.clone(), *id, usize::MAX)).map(|(_, event)| event)
+    }
+
+    /// Notes all of it in the trace.
+    pub(crate) fn note(&self, trace: &Trace) {
+        for ((tenant, id, _), event) in &self.events {
+            trace.note(format_args!("at rest {tenant} {id} is {} in cell {}", event.status(), event.cell));
+        }
+        for ((cell, tenant, event_type), (count, sum)) in &self.totals {
+            trace.note(format_args!("at rest {tenant} {event_type} is {count}, {sum:?} in cell {cell}"));
+        }
+        for ((tenant, id), letters) in &self.letters {
+            for Letter { cell, reason } in letters {
+                trace.note(format_args!("at rest a letter about {id} of {tenant} lies in cell {cell}: {reason}"));
+            }
+        }
+    }
+}
+
+/// The events that a stream mapping's note stands for.
+fn note(note: &str, table: &str, trace: &Trace) -> Vec<Subject> {
+    let note: serde_json::Value = serde_json::from_str(note).unwrap_or_default();
+    let batch = &note["DDBStreamBatchInfo"];
+    let position = |name: &str| batch[name].as_str().and_then(|text| text.parse::<u128>().ok());
+    match (position("startSequenceNumber"), position("endSequenceNumber")) {
+        (Some(first), Some(last)) => trace.streamed(table, first, last),
+        _ => Vec::new(),
+    }
+}
+
+async fn scan(stack: &Stack, table: &str) -> Result<Vec<Item>> {
+    let mut pages = stack.dynamodb().scan().table_name(table).consistent_read(true).into_paginator().items().send();
+    let mut items = Vec::new();
+    while let Some(item) = pages.next().await {
+        items.push(item?);
+    }
+    Ok(items)
+}
+
+fn text(item: &Item, name: &str) -> String {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+}
+
+fn number<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name).and_then(|value| value.as_n().ok()).map_or("", String::as_str)
+}

@@ -1,0 +1,197 @@
+//! A steady load on a stack in virtual time, for scenarios: each tenant sends on its own schedule, whatever becomes of
+//! its requests, and nobody retries.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use cellstack_core::{CellId, TenantId};
+use cellstack_emulator::{Fault, FaultId, FaultKind};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use hyper::Request;
+use tokio::time::Instant;
+
+use crate::environment::Make;
+use crate::kill::Kills;
+use crate::network::Way;
+use crate::router_pool::{Manner, RouterPool};
+use crate::trace::Trace;
+use crate::world::BEGINNING;
+use cellstack_embedded::Stack;
+use cellstack_embedded::hooks::Hooks;
+use cellstack_embedded::names::CellNames;
+
+/// Requests the router's function serves at once, as Terraform reserves for it; Lambda refuses more.
+pub const CONCURRENCY: usize = 100;
+/// The golden ratio, less one.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+/// How much is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// Cells.
+    pub(crate) cells: usize,
+    /// Tenants, dealt to the cells in turn.
+    pub(crate) tenants: usize,
+    /// Pause between two requests of a tenant.
+    pub(crate) every: Duration,
+    /// Requests that the routers serve at once; what comes beyond that is refused.
+    pub(crate) concurrency: usize,
+    /// How long it goes on.
+    pub(crate) lasts: Duration,
+    /// Seed of latencies and schedules.
+    pub(crate) seed: u64,
+}
+
+/// A request and what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    /// When it was sent.
+    pub(crate) at: Duration,
+    /// By which tenant.
+    pub(crate) tenant: usize,
+    /// Whether the event was accepted.
+    pub(crate) served: bool,
+    /// How long its answer took.
+    pub(crate) took: Duration,
+}
+
+/// A stack under load.
+pub(crate) struct Loaded {
+    pub(crate) load: Load,
+    stack: Stack,
+    pub(crate) routers: RouterPool,
+    start: Instant,
+    in_flight: Cell<usize>,
+}
+
+impl Load {
+    /// Runs a scenario in virtual time: `script` goes on beside the load and is told of each request before it is sent.
+    pub(crate) fn run<S: Script>(self, script: S) -> Result<Vec<Sent>> {
+        fastrand::seed(self.seed);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        runtime.block_on(async {
+            let loaded = self.start().await?;
+            let requests = loaded.requests(&script);
+            let (sent, ()) = futures::future::join(requests, script.play(&loaded)).await;
+            Ok(sent)
+        })
+    }
+
+    async fn start(self) -> Result<Loaded> {
+        let hooks = Hooks {
+            wall: Some(SystemTime::UNIX_EPOCH + BEGINNING),
+            network: Some(Arc::new(Way::new(self.seed))),
+            ..Hooks::NONE
+        };
+        let mut builder = Stack::builder().seed(self.seed).hooks(hooks);
+        let cells: Vec<CellId> = (1..=self.cells).map(|n| format!("c{n:02}").parse()).collect::<Result<_, _>>()?;
+        for cell in &cells {
+            builder = builder.cell(cell.clone());
+        }
+        for tenant in 0..self.tenants {
+            builder = builder.tenant(name(tenant).parse::<TenantId>()?, cells[self.cell_of(tenant)].clone());
+        }
+        let mut stack = builder.build().await?;
+        // What becomes of an event once it is accepted changes nothing for those who send.
+        stack.drop_mappings();
+        let routers =
+            RouterPool::new(Manner::Steady, &stack, Make::of(self.seed, None), Kills::default(), Trace::new(false));
+        Ok(Loaded { load: self, stack, routers, start: Instant::now(), in_flight: Cell::new(0) })
+    }
+
+    /// The cell a tenant lives in.
+    pub(crate) const fn cell_of(&self, tenant: usize) -> usize {
+        tenant % self.cells
+    }
+}
+
+fn name(tenant: usize) -> String {
+    format!("t{:04}", tenant + 1)
+}
+
+/// What happens beside the load.
+pub(crate) trait Script {
+    /// Goes on until it is over.
+    async fn play(&self, loaded: &Loaded);
+
+    /// A tenant is about to send.
+    fn sending(&self, _loaded: &Loaded, _tenant: usize) {}
+}
+
+impl Loaded {
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) async fn until(&self, at: Duration) {
+        tokio::time::sleep_until(self.start + at).await;
+    }
+
+    async fn requests(&self, script: &impl Script) -> Vec<Sent> {
+        let mut requests = FuturesUnordered::new();
+        for tenant in 0..self.load.tenants {
+            // Multiples of the golden ratio are spread evenly, those of every n-th tenant too: no cell has rush hours.
+            let mut at = self.load.every.mul_f64((tenant as f64 * GOLDEN).fract());
+            while at < self.load.lasts {
+                requests.push(self.request(script, tenant, at));
+                at += self.load.every;
+            }
+        }
+        let mut sent = Vec::with_capacity(requests.len());
+        while let Some(request) = requests.next().await {
+            sent.push(request);
+        }
+        sent.sort_by_key(|sent| (sent.at, sent.tenant));
+        sent
+    }
+
+    async fn request(&self, script: &impl Script, tenant: usize, at: Duration) -> Sent {
+        self.until(at).await;
+        script.sending(self, tenant);
+        let sent = Instant::now();
+        let throttled = self.in_flight.get() >= self.load.concurrency;
+        let mut served = false;
+        if !throttled {
+            self.in_flight.set(self.in_flight.get() + 1);
+            let request = Request::post("/v1/events")
+                .header("content-type", "application/json")
+                .header("x-tenant-id", name(tenant))
+                .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
+            // Boxed, since there are as many of these as there will be requests.
+            let answer = Box::pin(self.routers.request(&name(tenant), request.unwrap_or_default())).await;
+            served = answer.is_ok_and(|answer| answer.status() == 202);
+            self.in_flight.set(self.in_flight.get() - 1);
+        }
+        Sent { at, tenant, served, took: sent.elapsed() }
+    }
+
+    /// A cell's table fails, until the faults are removed.
+    pub(crate) fn take_down(&self, cell: usize) -> Vec<FaultId> {
+        let names = CellNames::of(&self.stack.cells()[cell]);
+        self.inject([Fault::any("DynamoDB", FaultKind::ServerError).on(&names.table)])
+    }
+
+    /// Each call to a cell takes this much longer, until the faults are removed.
+    pub(crate) fn slow_down(&self, cell: usize, by: Duration) -> Vec<FaultId> {
+        let names = CellNames::of(&self.stack.cells()[cell]);
+        self.inject([Fault::any("DynamoDB", FaultKind::Latency(by)).on(&names.table)])
+    }
+
+    /// Returns the number of times faults struck so far.
+    pub(crate) fn hits(&self, faults: &[FaultId]) -> u64 {
+        faults.iter().map(|fault| self.stack.aws().faults().hits(*fault)).sum()
+    }
+
+    fn inject(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<FaultId> {
+        faults.into_iter().map(|fault| self.stack.aws().faults().inject(fault)).collect()
+    }
+
+    pub(crate) fn remove(&self, faults: Vec<FaultId>) {
+        for fault in faults {
+            self.stack.aws().faults().remove(fault);
+        }
+    }
+}

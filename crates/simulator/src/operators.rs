@@ -1,0 +1,140 @@
+//! The operators' part of a run: redrives, some of them killed on their way.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use cellstack_cellctl::{Cli, Console, Estate};
+use cellstack_core::{Ambient, EventId};
+use clap::Parser as _;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng};
+use serde::Deserialize;
+
+use crate::trace::Trace;
+use cellstack_embedded::Stack;
+use cellstack_embedded::names::PREFIX;
+
+/// What tells its randomness from that of the other parts of a run.
+const SALT: u64 = 0x7265_6472_6976_6531;
+/// The longest a run lives that is to be killed: each of its calls is an await point, and they are milliseconds apart.
+const SHORT_LIFE: Duration = Duration::from_secs(2);
+/// Longer than a killed run's letters stay hidden.
+const HIDDEN: Duration = Duration::from_secs(180);
+/// Longer than a letter may be that of a consumer which is just marking its event.
+const MARKED: Duration = Duration::from_secs(16 * 60);
+
+/// As `cellctl` has it unless told otherwise.
+const MAX_ATTEMPTS: u32 = 3;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What a redrive says that it did.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Report {
+    letters: Vec<Row>,
+    unseen: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    tenant: Option<String>,
+    event: Option<EventId>,
+    outcome: String,
+    what: String,
+}
+
+impl Report {
+    /// Why it left the letters of an event alone.
+    pub(crate) fn why_left(&self, tenant: &str, event: EventId) -> Option<&str> {
+        let of = |row: &&Row| row.tenant.as_deref() == Some(tenant) && row.event == Some(event);
+        self.letters.iter().filter(of).find(|row| row.outcome == "left").map(|row| row.what.as_str())
+    }
+
+    /// Returns whether it could not see all letters.
+    pub(crate) fn is_partial(&self) -> bool {
+        !self.unseen.is_empty()
+    }
+}
+
+/// How redrives ended while faults went on.
+#[derive(Debug, Default)]
+pub(crate) struct Redrives {
+    killed: Cell<u64>,
+    ended: Cell<u64>,
+}
+
+impl Redrives {
+    /// Those that were killed.
+    pub(crate) const fn killed(&self) -> u64 {
+        self.killed.get()
+    }
+
+    /// Those that ran to their end.
+    pub(crate) const fn ended(&self) -> u64 {
+        self.ended.get()
+    }
+}
+
+/// Redrives that start together, each killed after so long if it is to be.
+pub(crate) async fn redrive_together(stack: &Stack, trace: &Trace, redrives: &Redrives, lives: &[Option<Duration>]) {
+    let run = |life: Option<Duration>| async move {
+        // One that is not to be killed is given up after a day: it waits for the services as long as they hang.
+        let ended = tokio::time::timeout(life.unwrap_or(DAY), redrive(stack, MAX_ATTEMPTS)).await;
+        let count = if ended.is_ok() { &redrives.ended } else { &redrives.killed };
+        count.set(count.get() + 1);
+        match ended {
+            Ok(Ok(report)) => trace.note(format_args!("redriven: {} letters", report.letters.len())),
+            Ok(Err(error)) => trace.note(format_args!("a redrive failed: {error:#}")),
+            Err(_) => trace.note(format_args!("a redrive is killed")),
+        }
+    };
+    lives.iter().copied().map(run).collect::<FuturesUnordered<_>>().collect::<()>().await;
+}
+
+/// Redrives everything when no service fails any more: once killed somewhere, then to the end. What it reports is of the
+/// last run, after which nothing can be left but what has a reason.
+pub(crate) async fn redrive_all(stack: &Stack, seed: u64, trace: &Trace, rest: impl AsyncFn()) -> Result<Report> {
+    tokio::time::sleep(MARKED).await;
+    let life = StdRng::seed_from_u64(seed ^ SALT).random_range(Duration::ZERO..SHORT_LIFE);
+    let ended = tokio::time::timeout(life, redrive(stack, u32::MAX)).await;
+    trace.note(format_args!("a redrive was to be killed after {} ms, ended: {}", life.as_millis(), ended.is_ok()));
+    tokio::time::sleep(HIDDEN).await;
+    redrive(stack, u32::MAX).await?;
+    trace.note(format_args!("redriven"));
+    rest().await;
+    let report = redrive(stack, u32::MAX).await?;
+    trace.note(format_args!("redriven: {report:?}"));
+    Ok(report)
+}
+
+async fn redrive(stack: &Stack, max_attempts: u32) -> Result<Report> {
+    let ambient: Arc<dyn Ambient> = stack.ambient().clone();
+    let estate = Estate::new(PREFIX, stack.dynamodb(), stack.sqs(), ambient);
+    let max_attempts = max_attempts.to_string();
+    let arguments =
+        ["cellctl", "--output", "json", "dlq", "redrive", "--reason", "simulated", "--operator", "simulate"];
+    let limits = ["--rate", "50", "--max-attempts", &max_attempts];
+    let data = Buffer::default();
+    let mut console = Console::new(data.clone(), std::io::sink());
+    Cli::try_parse_from(arguments.iter().chain(&limits))?.run(&estate, &mut console).await?;
+    serde_json::from_slice(&data.0.lock().unwrap_or_else(PoisonError::into_inner)).context("a report that is not JSON")
+}
+
+/// Memory to write to.
+#[derive(Debug, Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! I1 and I2: nothing lost, nothing twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cellstack_core::{EventId, EventStatus};
+
+use cellstack_router::Standby;
+
+use super::{Evidence, Findings};
+use crate::workload::Naming;
+
+impl Evidence<'_> {
+    /// I1: an acknowledged event is in a cell's table. Whether in the right one is for I4 to say.
+    pub(super) fn durable(&self, findings: &mut Findings) {
+        for event in &self.seen.acknowledged {
+            let subject = (event.tenant.clone(), event.id);
+            let mut copies = self.state.copies(&subject).peekable();
+            let (is_there, right) = (copies.peek().is_some(), copies.all(|copy| copy.name == event.name));
+            findings.check("I1", is_there && right, || {
+                let what = if is_there { "is another event" } else { "is gone" };
+                format!("{} of {} was acknowledged and {what}", event.id, event.tenant)
+            });
+        }
+        let names: BTreeSet<(&str, &str)> =
+            self.state.events.iter().map(|((tenant, ..), event)| (tenant.as_str(), event.name.as_str())).collect();
+        for (tenant, name) in &self.seen.refused {
+            let absent = !names.contains(&(tenant.as_str(), name.as_str()));
+            findings.check("I1", absent, || format!("'{name}' of {tenant} was refused and is there"));
+        }
+    }
+
+    /// I2: one effect an event, one event a name. Sums are compared exactly.
+    pub(super) fn once(&self, findings: &mut Findings) {
+        let mut expected: BTreeMap<_, (i128, Option<i128>)> = BTreeMap::new();
+        for event in self.state.events.values().filter(|event| event.status() == EventStatus::Processed) {
+            let key = (event.cell, event.record.tenant_id.to_string(), event.record.event_type.to_string());
+            let (count, sum) = expected.entry(key).or_insert((0, Some(0)));
+            *count += 1;
+            *sum = sum.zip(event.amount).map(|(sum, amount)| sum + amount);
+        }
+        let keys: BTreeSet<_> = expected.keys().chain(self.state.totals.keys()).collect();
+        for key in keys {
+            let (events, total) = (expected.get(key), self.state.totals.get(key));
+            findings.check("I2", events == total, || {
+                let (cell, tenant, event_type) = key;
+                let cell = &self.cells[*cell];
+                format!("{tenant}'s {event_type} in cell {cell}: processed are {events:?}, the total says {total:?}")
+            });
+        }
+        let mut names: BTreeMap<(&str, &str), EventId> = BTreeMap::new();
+        for event in self.seen.acknowledged.iter().filter(|event| event.naming != Naming::None) {
+            let id = *names.entry((&event.tenant, &event.name)).or_insert(event.id);
+            let one = id == event.id;
+            findings.check("I2", one, || format!("'{}' of {} was answered with two ids", event.name, event.tenant));
+        }
+        for event in self.state.events.values() {
+            let tenant = event.record.tenant_id.as_str();
+            let one = names.get(&(tenant, event.name.as_str())).is_none_or(|id| *id == event.record.id());
+            findings.check("I2", one, || format!("'{}' of {tenant} is two events", event.name));
+        }
+        for event in self.state.events.values() {
+            let subject = event.subject();
+            let processed = self.state.copies(&subject).filter(|copy| copy.status() == EventStatus::Processed);
+            let times = processed.count();
+            // Standbys that process give this up, around a mark.
+            let holds = times <= 1 || self.setup.standbys() == Standby::Process;
+            findings.check("I2", holds, || format!("{} of {} is processed in {times} cells", subject.1, subject.0));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! I5 and all that is about where events end: processed, held, or dead-lettered for a reason of their own.
+
+use cellstack_core::EventStatus;
+
+use super::{Evidence, Findings};
+use crate::final_state::{Event, Letter};
+use crate::operators::Report;
+use crate::processor::Mood;
+use cellstack_embedded::names::Ordering;
+
+impl Evidence<'_> {
+    /// I5: every event is processed, held, or given up and visible among the dead letters.
+    pub(super) fn accounted(&self, findings: &mut Findings) {
+        for event in self.state.events.values() {
+            let (id, status, mood) = (event.record.id(), event.status(), event.mood);
+            let letters = self.letters(event);
+            let holds = match status {
+                EventStatus::Processed => mood != Mood::Poison && (self.redriven.is_some() || !mood.is_mendable()),
+                EventStatus::Failed => mood.is_refused() && !letters.is_empty(),
+                EventStatus::Accepted => !letters.is_empty() || self.state.is_processed(&event.subject()),
+                EventStatus::Held => true,
+                EventStatus::Carried => false,
+            };
+            findings.check("I5", holds, || {
+                let (tenant, why) = (&event.record.tenant_id, event.record.error.as_deref().unwrap_or("no reason"));
+                format!("{mood} {id} of {tenant} is {status} ({why}), its letters are {letters:?}")
+            });
+            if status == EventStatus::Held {
+                let topic = format!("{}-cell-{}-events", cellstack_embedded::names::PREFIX, self.cells[event.cell]);
+                let quiet = ["", ".fifo"]
+                    .iter()
+                    .all(|end| !self.trace.was_published(&format!("{topic}{end}"), &event.subject()));
+                findings
+                    .check("HELD", quiet, || format!("{id} is held in cell {} and was published there", event.cell));
+            }
+        }
+        for ((tenant, id), letters) in &self.state.letters {
+            let known = self.state.copies(&(tenant.clone(), *id)).next().is_some();
+            findings.check("I5", known, || {
+                format!("there are letters about {id} of {tenant}, and no such event: {letters:?}")
+            });
+        }
+        for letter in &self.state.anonymous {
+            findings.check("I5", false, || format!("a letter names no event: {letter}"));
+        }
+    }
+
+    /// No healthy event is dead-lettered for another event's sake, however slow that is, whether it hangs or takes the
+    /// process with it. Only faults that struck the services of its cell excuse a letter: a delivery that failed too often,
+    /// tries that failed too often, records that grew too old. And a letter does not say of a processed event that it is
+    /// dead, unless something came between the letter and the event's next try: a lost answer, a kill, or an operator.
+    pub(super) fn unharmed(&self, findings: &mut Findings) {
+        let excuses = self.excuses;
+        for event in self.state.events.values().filter(|event| event.mood.is_healthy()) {
+            let alive = matches!(event.status(), EventStatus::Processed | EventStatus::Held);
+            let holds = alive || excuses.struck[event.cell] || self.state.is_processed(&event.subject());
+            findings.check("NEIGHBOURS", holds, || {
+                let (id, status, cell) = (event.record.id(), event.status(), &self.cells[event.cell]);
+                let letters = self.letters(event);
+                format!("no service of cell {cell} failed, and {} {id} is {status}: {letters:?}", event.mood)
+            });
+        }
+        for (subject, letters) in &self.state.letters {
+            for letter in letters {
+                let excused = excuses.struck[letter.cell] || excuses.kills || excuses.redrives;
+                let holds = excused || !self.state.is_processed(subject);
+                findings.check("I5", holds, || format!("{} of {} is processed, and {letter:?}", subject.1, subject.0));
+            }
+        }
+    }
+
+    /// After a redrive every event is processed, and no letter is left, but for what has a reason.
+    pub(super) fn redriven(&self, report: &Report, findings: &mut Findings) {
+        for event in self.state.events.values() {
+            let subject = event.subject();
+            let holds = match event.status() {
+                EventStatus::Processed | EventStatus::Held => true,
+                EventStatus::Failed if event.mood == Mood::Poison => true,
+                _ => self.stays(event) || self.state.is_processed(&subject),
+            };
+            findings.check("REDRIVE", holds, || {
+                let why = report.why_left(&subject.0, subject.1);
+                format!("{} {} of {} is still {}: {why:?}", event.mood, subject.1, subject.0, event.status())
+            });
+        }
+        // A FIFO queue shows no letter behind one that stays, so there a run can't say of all why they do.
+        let says_all = self.setup.ordering() == Ordering::None && !report.is_partial();
+        for (subject, letters) in &self.state.letters {
+            let hopeless = self.state.copies(subject).any(|event| event.mood == Mood::Poison);
+            let stays = self.state.copies(subject).any(|event| self.stays(event));
+            let says = report.why_left(&subject.0, subject.1);
+            let holds = hopeless || stays && (!says_all || says.is_some_and(|why| why.contains("its tenant moved")));
+            findings.check("REDRIVE", holds, || {
+                format!("{} of {} still has letters: {letters:?}, left since {says:?}", subject.1, subject.0)
+            });
+        }
+    }
+
+    fn letters(&self, event: &Event) -> &[Letter] {
+        self.state.letters.get(&event.subject()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns whether an event stayed behind in a cell that its tenant has left: nobody carries it here.
+    fn stays(&self, event: &Event) -> bool {
+        let tenure = self.tenures.get(event.record.tenant_id.as_str());
+        tenure.is_some_and(|tenure| tenure.epoch() > event.record.epoch.0 && tenure.cell() != event.cell)
+    }
+}

@@ -1,0 +1,158 @@
+//! The oracle: whether the invariants of `docs/architecture` hold, looked at when everything has come to rest.
+//!
+//! It looks twice. First when the faults are over, with the dead letters where they lie; then once more after the processor
+//! was mended and everything was redriven.
+
+mod cells;
+mod events;
+mod fate;
+mod fences;
+mod order;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cellstack_core::EventId;
+
+use crate::Setup;
+use crate::final_state::FinalState;
+use crate::journal::Journal;
+use crate::mover::Tenure;
+use crate::operators::Report;
+use crate::trace::Trace;
+use crate::workload::Naming;
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// One of [`INVARIANTS`].
+    pub invariant: &'static str,
+    /// How.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.detail)
+    }
+}
+
+/// What is checked, in words.
+pub const INVARIANTS: [(&str, &str); 12] = [
+    ("I1", "an acknowledged event is durable"),
+    ("I2", "one effect per event, one event per name, exact totals"),
+    ("I3", "no write below its fence"),
+    ("I4", "one owner per tenant"),
+    ("I5", "every event is processed, held, or visibly dead-lettered"),
+    ("I6", "a cell without a fault serves, whatever happens to the others"),
+    ("I7", "backlogs drain to zero"),
+    ("ORDER", "a tenant's events are processed in the order of their acceptance, where that is promised"),
+    ("NEIGHBOURS", "no healthy event is dead-lettered for another event's sake"),
+    ("HELD", "what a standby holds stays held and is not published"),
+    ("REDRIVE", "after a redrive everything is processed that can be, and its letter is gone"),
+    ("API", "every answer is what the API promises"),
+];
+
+/// The number of times each invariant was checked.
+pub type Checks = BTreeMap<&'static str, u64>;
+
+/// An event that a caller was told is accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledged {
+    pub(crate) tenant: String,
+    pub(crate) id: EventId,
+    pub(crate) name: String,
+    pub(crate) naming: Naming,
+}
+
+/// What callers saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) acknowledged: Vec<Acknowledged>,
+    /// Names of events that were refused for their text, by tenant.
+    pub(crate) refused: Vec<(String, String)>,
+    /// Requests of a cell's tenants, and those of them that were not served at the first try.
+    pub(crate) sent: BTreeMap<usize, u64>,
+    pub(crate) unserved: Vec<(usize, String)>,
+    /// Answers, and those that break the API's promises.
+    pub(crate) answers: u64,
+    pub(crate) wrong: Vec<String>,
+}
+
+/// What could excuse something, by cell.
+#[derive(Debug, Default)]
+pub(crate) struct Excuses {
+    /// Faults of its services were planned, but for those of bulk reads.
+    pub(crate) planned: Vec<bool>,
+    /// Such faults struck.
+    pub(crate) struck: Vec<bool>,
+    /// Something that all cells notice: no map, tenants that move, routers that are killed, cells that are marked.
+    pub(crate) everywhere: bool,
+    /// Processes were killed.
+    pub(crate) kills: bool,
+    /// Operators were redriving while faults went on.
+    pub(crate) redrives: bool,
+}
+
+/// All that the oracle looks at.
+pub(crate) struct Evidence<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) state: &'a FinalState,
+    pub(crate) journal: &'a Journal,
+    pub(crate) trace: &'a Trace,
+    pub(crate) seen: &'a Seen,
+    /// Whose each tenant is and was.
+    pub(crate) tenures: &'a BTreeMap<String, Tenure>,
+    /// Writes that were not as the lease wants them, in words.
+    pub(crate) unfenced: &'a [String],
+    pub(crate) cells: &'a [String],
+    pub(crate) excuses: &'a Excuses,
+    /// What did not come to rest, if anything.
+    pub(crate) restless: Option<&'a str>,
+    /// What the last redrive said, once everything was redriven.
+    pub(crate) redriven: Option<&'a Report>,
+}
+
+impl Evidence<'_> {
+    pub(crate) fn judge(&self, findings: &mut Findings) {
+        self.durable(findings);
+        self.once(findings);
+        self.fenced(findings);
+        self.accounted(findings);
+        self.served(findings);
+        self.drained(findings);
+        self.in_order(findings);
+        match self.redriven {
+            None => self.unharmed(findings),
+            Some(report) => self.redriven(report, findings),
+        }
+    }
+}
+
+/// Violations named one by one; of more, the number is enough.
+const NAMED: usize = 5;
+
+/// What was checked, and what does not hold.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) checks: Checks,
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl Findings {
+    /// Counts a check, and notes what does not hold.
+    fn check(&mut self, invariant: &'static str, holds: bool, detail: impl FnOnce() -> String) {
+        *self.checks.entry(invariant).or_default() += 1;
+        let same = |violation: &&Violation| violation.invariant == invariant;
+        if !holds && self.violations.iter().filter(same).count() < NAMED {
+            let violation = Violation { invariant, detail: detail() };
+            if !self.violations.contains(&violation) {
+                self.violations.push(violation);
+            }
+        }
+    }
+
+    fn checked(&mut self, invariant: &'static str, times: u64) {
+        *self.checks.entry(invariant).or_default() += times;
+    }
+}

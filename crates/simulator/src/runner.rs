@@ -1,0 +1,128 @@
+//! Many seeds, on a few threads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use anyhow::Result;
+
+use crate::kill::{AwaitPoint, Coverage};
+use crate::{Fault, Outcome, Setup, run};
+
+/// Runs that the await points are counted in; one of four keeps order.
+const PROBES: u64 = 4;
+
+/// The await points there are: where invocations wait when no service fails. Poison is in, if `like` has it: giving an
+/// event up has waits of its own.
+///
+/// # Errors
+/// When a stack can't be built.
+pub fn await_points(like: &Setup) -> Result<Vec<AwaitPoint>> {
+    let mut points: BTreeMap<AwaitPoint, u64> = BTreeMap::new();
+    if !like.faults.contains(&Fault::Kill) {
+        return Ok(Vec::new());
+    }
+    for seed in 0..PROBES {
+        let poison = like.faults.iter().copied().filter(|fault| *fault == Fault::Poison).collect();
+        // A redrive brings many events at once, and invocations that no fault can meet.
+        let probe =
+            Setup { seed, faults: poison, without: BTreeSet::new(), redrive: false, mutation: None, ..like.clone() };
+        for point in run(&probe, &[], false)?.coverage.into_keys() {
+            *points.entry(point).or_default() += 1;
+        }
+    }
+    // What one run alone comes to is another interleaving of the same waits: that of many tenants in one batch.
+    Ok(points.into_iter().filter(|(_, probes)| *probes >= PROBES / 2).map(|(point, _)| point).collect())
+}
+
+/// Runs `like` with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
+///
+/// # Errors
+/// When a stack can't be built or read.
+pub fn run_all(
+    like: &Setup,
+    seeds: &[u64],
+    points: &[AwaitPoint],
+    threads: usize,
+    done: impl FnMut(Outcome) -> bool,
+) -> Result<()> {
+    each_seed(seeds, threads, |seed| run(&Setup { seed, ..like.clone() }, points, false), done)
+}
+
+/// Runs something with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
+///
+/// # Errors
+/// The first that `run` returns.
+pub fn each_seed<T: Send>(
+    seeds: &[u64],
+    threads: usize,
+    run: impl Fn(u64) -> Result<T> + Sync,
+    mut done: impl FnMut(T) -> bool,
+) -> Result<()> {
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (sender, outcomes) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, seeds.len().max(1)) {
+            let (sender, next, stop, run) = (sender.clone(), &next, &stop, &run);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed)
+                    && let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    if sender.send(run(*seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for outcome in outcomes {
+            if !done(outcome?) {
+                stop.store(true, Ordering::Relaxed);
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Adds up where invocations waited and were killed.
+pub fn add_up(total: &mut Coverage, more: &Coverage) {
+    for (point, visits) in more {
+        let sum = total.entry(*point).or_default();
+        sum.reached += visits.reached;
+        sum.killed += visits.killed;
+        for (wait, times) in &visits.waits {
+            *sum.waits.entry(wait.clone()).or_default() += times;
+        }
+    }
+}
+
+/// Makes a run with a violation shorter: leaves out what is not needed for it to break the same invariant. Returns the
+/// shortest there was, with the lines of its trace.
+///
+/// # Errors
+/// When a stack can't be built or read.
+pub fn shrink(found: &Setup, points: &[AwaitPoint]) -> Result<(Setup, Outcome)> {
+    let mut best = found.clone();
+    let mut outcome = run(&best, points, true)?;
+    let Some(invariant) = outcome.violations.first().map(|violation| violation.invariant) else {
+        return Ok((best, outcome));
+    };
+    let breaks = |setup: &Setup| -> Result<Option<Outcome>> {
+        let outcome = run(setup, points, true)?;
+        Ok(outcome.violations.iter().any(|violation| violation.invariant == invariant).then_some(outcome))
+    };
+    for at in 0..outcome.drawn {
+        let mut less = best.clone();
+        less.without.insert(at);
+        if let Some(shorter) = breaks(&less)? {
+            (best, outcome) = (less, shorter);
+        }
+    }
+    while best.events > 1 {
+        let less = Setup { events: best.events / 2, ..best.clone() };
+        let Some(shorter) = breaks(&less)? else { break };
+        (best, outcome) = (less, shorter);
+    }
+    Ok((best, outcome))
+}

@@ -1,0 +1,248 @@
+//! What callers ask for, drawn from the seed.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Request;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::plan::Trouble;
+use crate::processor::Mood;
+use crate::{Setup, text};
+
+/// The share of events with awkward text in their attributes and data.
+const AWKWARD: f64 = 0.15;
+/// The share of events that have the name of another tenant's event.
+const SHARED: f64 = 0.5;
+/// The share of events that a look at the totals or the listing follows.
+const LOOKS: f64 = 0.08;
+
+/// How a caller names an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// By an `Idempotency-Key`.
+    Key,
+    /// It is a CloudEvent with an id, structured or binary.
+    CloudEvent,
+    /// Not at all: a retry is another event.
+    None,
+}
+
+/// How a CloudEvent is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Structured,
+    Binary,
+}
+
+/// A caller's look after an event was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    Event,
+    Totals,
+    List,
+}
+
+/// Awkward text.
+#[derive(Debug, Clone)]
+pub(crate) struct Awkward {
+    pub(crate) source: String,
+    pub(crate) subject: String,
+    pub(crate) extension: String,
+    pub(crate) id: String,
+    pub(crate) data: String,
+}
+
+/// One event that a caller wants accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// Pause since the tenant's last event.
+    pub(crate) pause: Duration,
+    /// Sent together with those of other tenants that are.
+    pub(crate) rush: bool,
+    /// Its name among its tenant's events: in its data, whatever else names it.
+    pub(crate) name: String,
+    pub(crate) naming: Naming,
+    pub(crate) mode: Mode,
+    pub(crate) event_type: &'static str,
+    /// `data.amount` as JSON.
+    pub(crate) amount: String,
+    pub(crate) mood: Mood,
+    /// The time its processor takes, in milliseconds.
+    pub(crate) takes_ms: u64,
+    pub(crate) awkward: Option<Box<Awkward>>,
+    /// Sent once more after it was accepted.
+    pub(crate) again: bool,
+    /// Sent once more after it was accepted, with another body.
+    pub(crate) clash: bool,
+    pub(crate) look: Option<Look>,
+}
+
+/// The orders of each tenant.
+pub(crate) fn draw(setup: &Setup, trouble: Trouble) -> Vec<Vec<Order>> {
+    let mut rng = StdRng::seed_from_u64(setup.seed ^ 0x0030_AD00);
+    let victim = trouble.poison_tenant.then(|| rng.random_range(0..setup.tenants));
+    let mut orders: Vec<Vec<Order>> = vec![Vec::new(); setup.tenants];
+    // Each tenant sends in bursts, as many as fit the time.
+    let mean = setup.load().as_millis() as u64 * setup.tenants as u64 / setup.events.max(1) as u64;
+    for event in 0..setup.events {
+        // Some tenants send more than others.
+        let tenant = rng.random_range(0..setup.tenants).min(rng.random_range(0..setup.tenants));
+        let burst = rng.random_bool(0.6);
+        let mood = if victim == Some(tenant) { Mood::Poison } else { trouble.mood(&mut rng) };
+        let pause = if burst { rng.random_range(0..5) } else { rng.random_range(0..=5 * mean / 2) };
+        let shared = format!("n{}", orders[tenant].len());
+        let naming = match rng.random_range(0..10) {
+            0 => Naming::None,
+            1..4 => Naming::CloudEvent,
+            _ => Naming::Key,
+        };
+        orders[tenant].push(Order {
+            pause: Duration::from_millis(pause),
+            rush: !burst && rng.random_bool(0.5),
+            name: if rng.random_bool(SHARED) { shared } else { format!("e{event}") },
+            naming,
+            mode: if rng.random_bool(0.5) { Mode::Structured } else { Mode::Binary },
+            event_type: TYPES[rng.random_range(0..TYPES.len())],
+            amount: if mood == Mood::Poison { unfit(&mut rng) } else { amount(&mut rng) },
+            mood,
+            takes_ms: if mood == Mood::Slow { rng.random_range(100..=5_000) } else { 0 },
+            awkward: rng.random_bool(AWKWARD).then(|| Box::new(Awkward::draw(&mut rng))),
+            again: rng.random_bool(0.05),
+            clash: rng.random_bool(0.02),
+            look: rng.random_bool(LOOKS).then(|| LOOKED_AT[rng.random_range(0..3)]),
+        });
+    }
+    orders
+}
+
+const LOOKED_AT: [Look; 3] = [Look::Event, Look::Totals, Look::List];
+/// Few, so that events of a type meet on their total.
+const TYPES: [&str; 4] = ["order.placed", "order.paid", "item.sold", "a:B_c/d-9.0"];
+
+/// An amount that the reference processor takes.
+fn amount(rng: &mut StdRng) -> String {
+    let whole: u64 = rng.random_range(0..1_000);
+    let sign = if rng.random_bool(0.3) { "-" } else { "" };
+    match rng.random_range(0..10) {
+        0..4 => whole.to_string(),
+        4..7 => {
+            let places = rng.random_range(1..=9);
+            format!("{sign}{whole}.{:0places$}", rng.random_range(0..10_u64.pow(places as u32)))
+        }
+        7 => format!("{sign}{whole}.5e{}", rng.random_range(0..9)),
+        8 => format!("{sign}{whole}E-{}", rng.random_range(1..9)),
+        _ => format!("{sign}{}.{:09}", rng.random_range(0..10_u64.pow(15)), rng.random_range(0..10_u64.pow(9))),
+    }
+}
+
+/// An amount that it refuses.
+fn unfit(rng: &mut StdRng) -> String {
+    let whole: u64 = rng.random_range(1..1_000);
+    match rng.random_range(0..5) {
+        0 => json!(format!("{whole} or so")).to_string(),
+        1 => format!("{whole}e15"),
+        2 => format!("{whole}.{:010}", 1 + 10 * rng.random_range(0..1_000)),
+        3 => format!("{}e-{}", 10 * whole + 1, rng.random_range(10..28)),
+        _ => json!({ "of": whole }).to_string(),
+    }
+}
+
+impl Awkward {
+    fn draw(rng: &mut StdRng) -> Self {
+        // One in ten has a control character in an attribute, and has to be refused.
+        let subject = if rng.random_bool(0.1) { text::any(rng) } else { text::attribute(rng) };
+        Self {
+            source: text::attribute(rng),
+            subject,
+            extension: text::attribute(rng),
+            id: text::attribute(rng),
+            data: text::any(rng),
+        }
+    }
+}
+
+impl Order {
+    pub(crate) fn request(&self, tenant: &str) -> Request<Bytes> {
+        self.with(tenant, self.mode, &self.amount)
+    }
+
+    /// The same event once more: a CloudEvent in its other mode.
+    pub(crate) fn repeated(&self, tenant: &str) -> Request<Bytes> {
+        let mode = if self.mode == Mode::Structured { Mode::Binary } else { Mode::Structured };
+        self.with(tenant, mode, &self.amount)
+    }
+
+    /// The same name, another body.
+    pub(crate) fn clashing(&self, tenant: &str) -> Request<Bytes> {
+        self.with(tenant, self.mode, "1000000")
+    }
+
+    /// Returns whether the router may refuse it for its text.
+    pub(crate) fn may_be_refused(&self) -> bool {
+        self.naming == Naming::CloudEvent && self.awkward.is_some()
+    }
+
+    fn data(&self, amount: &str) -> String {
+        let mut data = format!(r#"{{"amount":{amount},"name":"{}","mood":"{}""#, self.name, self.mood);
+        if self.takes_ms > 0 {
+            let _ = write!(data, r#","takes_ms":{}"#, self.takes_ms);
+        }
+        if let Some(awkward) = &self.awkward {
+            let _ = write!(data, r#","text":{}"#, Value::from(awkward.data.as_str()));
+        }
+        data.push('}');
+        data
+    }
+
+    fn with(&self, tenant: &str, mode: Mode, amount: &str) -> Request<Bytes> {
+        let data = self.data(amount);
+        let mut request = Request::post("/v1/events").header("x-tenant-id", tenant);
+        let body = match (self.naming, mode) {
+            (Naming::CloudEvent, Mode::Structured) => {
+                request = request.header("content-type", "application/cloudevents+json");
+                let mut event = json!({ "datacontenttype": "application/json" });
+                for (name, value) in self.attributes() {
+                    event[name] = value.into();
+                }
+                let event = event.to_string();
+                format!(r#"{},"data":{data}}}"#, event.trim_end_matches('}'))
+            }
+            (Naming::CloudEvent, Mode::Binary) => {
+                request = request.header("content-type", "application/json");
+                for (name, value) in self.attributes() {
+                    request = request.header(format!("ce-{name}"), text::header(&value));
+                }
+                data
+            }
+            (naming, _) => {
+                request = request.header("content-type", "application/json");
+                if naming == Naming::Key {
+                    request = request.header("idempotency-key", &self.name);
+                }
+                format!(r#"{{"type":"{}","data":{data}}}"#, self.event_type)
+            }
+        };
+        // Names and tenants are plain ASCII, and headers are encoded, so that this can't fail.
+        request.body(body.into()).unwrap_or_default()
+    }
+
+    /// The context attributes of a CloudEvent.
+    fn attributes(&self) -> Vec<(&'static str, String)> {
+        let mut attributes = vec![("specversion", "1.0".to_owned()), ("type", self.event_type.to_owned())];
+        match &self.awkward {
+            Some(awkward) => attributes.extend([
+                ("id", format!("{}{}", self.name, awkward.id)),
+                ("source", awkward.source.clone()),
+                ("subject", awkward.subject.clone()),
+                ("comment", awkward.extension.clone()),
+                ("time", "2026-01-01T00:00:00.123456+01:00".to_owned()),
+            ]),
+            None => attributes.extend([("id", self.name.clone()), ("source", "/simulate".to_owned())]),
+        }
+        attributes
+    }
+}

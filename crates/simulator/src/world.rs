@@ -1,0 +1,244 @@
+//! One run: a stack, callers, faults, and the rest that follows.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use anyhow::Result;
+use cellstack_consumer::processor;
+use cellstack_core::mutation as code;
+use cellstack_core::{Ambient as _, CellId, EventStatus, TenantId, TenantRoute};
+use cellstack_store::placement::Placement;
+use futures::StreamExt;
+use futures::future::join5;
+use futures::stream::FuturesUnordered;
+
+use crate::callers::Caller;
+use crate::environment::Make;
+use crate::final_state::FinalState;
+use crate::hits::Hits;
+use crate::journal::Journal;
+use crate::kill::{AwaitPoint, Coverage, Kills};
+use crate::marker::Marker;
+use crate::mover::{Mover, Place};
+use crate::mutation::Mutation;
+use crate::operators::{Redrives, Report, redrive_all};
+use crate::oracle::{Checks, Evidence, Findings, Seen, Violation};
+use crate::plan::Plan;
+use crate::processor::{FlakyProcessor, Moods};
+use crate::router_pool::{Manner, RouterPool};
+use crate::strikes::Injected;
+use crate::surroundings::{hooks, watch};
+use crate::trace::Trace;
+use crate::{Setup, workload};
+use cellstack_embedded::names::{CellNames, Ordering, tenant_map};
+use cellstack_embedded::{Pipeline, Stack};
+
+/// When every run begins: the wall clock is part of what a seed decides.
+pub(crate) const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// Hash of everything that happened, in order.
+    pub hash: u64,
+    /// Events in the tables.
+    pub accepted: usize,
+    /// Of these, processed.
+    pub processed: usize,
+    /// Of these, failed or lying among the dead letters, and not processed.
+    pub dead: usize,
+    /// Of these, held by a standby.
+    pub held: usize,
+    /// Events that a stream mapping gave up.
+    pub gave_up: usize,
+    /// Virtual time it took.
+    pub took: Duration,
+    /// What went wrong by plan, in words.
+    pub plan: Vec<String>,
+    /// How many things the seed planned, those left out included.
+    pub drawn: usize,
+    /// The number of times each fault was planned and struck.
+    pub hits: Hits,
+    /// The number of times each invariant was checked.
+    pub checks: Checks,
+    /// What does not hold.
+    pub violations: Vec<Violation>,
+    /// Where invocations waited and were killed.
+    pub coverage: Coverage,
+    /// The last lines of what happened, if they were asked for.
+    pub lines: Vec<String>,
+}
+
+/// Runs a setup. Kills strike at `points`.
+///
+/// # Errors
+/// When the stack can't be built or read.
+pub fn run(setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
+    // The SDK takes the jitter of its retries from there.
+    fastrand::seed(setup.seed);
+    let _planted = setup.mutation.and_then(Mutation::plant);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    runtime.block_on(async {
+        let plan = Plan::draw(setup, &World::cells(setup)?, points);
+        let world = World::build(setup, keep_lines).await?;
+        world.run(setup, &plan).await
+    })
+}
+
+pub(crate) struct World {
+    pub(crate) routers: RouterPool,
+    pub(crate) mover: Mover,
+    pub(crate) marker: Marker,
+    pub(crate) trace: Trace,
+    pub(crate) seen: RefCell<Seen>,
+    pub(crate) stack: Stack,
+    pub(crate) tenants: Vec<TenantId>,
+    pub(crate) ordering: Ordering,
+    pub(crate) moods: Moods,
+    pub(crate) kills: Kills,
+    pub(crate) injected: RefCell<Vec<Injected>>,
+    pub(crate) redrives: Redrives,
+}
+
+impl World {
+    fn cells(setup: &Setup) -> Result<Vec<CellId>> {
+        Ok((1..=setup.cells).map(|n| format!("c{n:02}").parse()).collect::<Result<_, _>>()?)
+    }
+
+    async fn build(setup: &Setup, keep_lines: bool) -> Result<Self> {
+        let cells = Self::cells(setup)?;
+        let tenants: Vec<TenantId> =
+            (1..=setup.tenants).map(|n| format!("t{n:04}").parse()).collect::<Result<_, _>>()?;
+        let (trace, kills, moods) = (Trace::new(keep_lines), Kills::default(), Moods::default());
+        let places: Vec<Place> =
+            (0..setup.tenants).map(|at| Place { cell: at % setup.cells, standby: setup.standby(at) }).collect();
+
+        let mut builder = Stack::builder().seed(setup.seed).pipeline(pipeline(setup)).hooks(hooks(setup.seed, &kills));
+        for cell in &cells {
+            builder = builder.cell(cell.clone());
+        }
+        for (tenant, place) in tenants.iter().zip(&places) {
+            builder = builder.tenant(tenant.clone(), cells[place.cell].clone());
+        }
+        let stack = builder.build_with(|| FlakyProcessor::new(processor(), moods.clone())).await?;
+        for (tenant, place) in tenants.iter().zip(&places) {
+            appoint_standby(&stack, tenant, *place).await?;
+        }
+        let make = Make { seed: setup.seed, mutation: setup.mutation, standby: setup.standbys() };
+        let routers = RouterPool::new(Manner::Restless, &stack, make, kills.clone(), trace.clone());
+        let places = tenants.iter().cloned().zip(places).collect();
+        let mover = Mover::new(&stack, places, trace.clone(), setup.mutation == Some(Mutation::HastyMove));
+        Ok(Self {
+            routers,
+            mover,
+            marker: Marker::default(),
+            trace,
+            seen: RefCell::default(),
+            stack,
+            tenants,
+            ordering: setup.ordering(),
+            moods,
+            kills,
+            injected: RefCell::default(),
+            redrives: Redrives::default(),
+        })
+    }
+
+    async fn run(&self, setup: &Setup, plan: &Plan) -> Result<Outcome> {
+        let watch = watch(&self.stack, &self.trace);
+        let orders = workload::draw(setup, plan.trouble());
+        let callers = orders.into_iter().zip(&self.tenants).enumerate().map(|(at, (orders, tenant))| {
+            let caller = Caller { world: self, cell: at % setup.cells, tenant };
+            async move { caller.send_all(orders).await }
+        });
+        // Not `join_all`, which polls all for the sake of one: each poll of a handler has to be a wait of its own.
+        let callers = callers.collect::<FuturesUnordered<_>>().collect::<()>();
+        let (moves, marks, redrives) = (self.move_tenants(plan), self.mark_cells(plan), self.operate(plan));
+        join5(callers, self.go_wrong(plan), moves, marks, redrives).await;
+
+        let mut findings = Findings::default();
+        let mut restless = self.come_to_rest().await;
+        let (mut state, mut journal) = self.look(setup, plan, restless.as_deref(), None, &mut findings).await?;
+        if restless.is_none() && setup.redrive {
+            self.moods.mend();
+            let rest = async || drop(self.come_to_rest().await);
+            let report = redrive_all(&self.stack, setup.seed, &self.trace, rest).await?;
+            restless = self.come_to_rest().await;
+            (state, journal) = self.look(setup, plan, restless.as_deref(), Some(&report), &mut findings).await?;
+        }
+        // The last observations are the watcher's to note before the hash is taken.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        watch.abort();
+        Ok(self.outcome(setup, plan, &state, self.hits(plan, &journal), findings))
+    }
+
+    /// Has the oracle look at what there is.
+    async fn look(
+        &self,
+        setup: &Setup,
+        plan: &Plan,
+        restless: Option<&str>,
+        redriven: Option<&Report>,
+        findings: &mut Findings,
+    ) -> Result<(FinalState, Journal)> {
+        let state = FinalState::take(&self.stack, self.ordering, &self.trace).await?;
+        state.note(&self.trace);
+        let journal = Journal::read(&self.stack, setup.standbys()).await?;
+        let cells: Vec<String> = self.stack.cells().iter().map(ToString::to_string).collect();
+        let evidence = Evidence {
+            setup,
+            state: &state,
+            journal: &journal,
+            trace: &self.trace,
+            seen: &self.seen.borrow(),
+            tenures: &self.mover.tenures(),
+            unfenced: &self.routers.writes().wrong,
+            cells: &cells,
+            excuses: &self.excuses(setup, plan),
+            restless,
+            redriven,
+        };
+        evidence.judge(findings);
+        Ok((state, journal))
+    }
+
+    fn outcome(&self, setup: &Setup, plan: &Plan, state: &FinalState, hits: Hits, findings: Findings) -> Outcome {
+        Outcome {
+            seed: setup.seed,
+            hash: self.trace.hash(),
+            accepted: state.events.len(),
+            processed: state.count(EventStatus::Processed),
+            dead: state.dead(),
+            held: state.count(EventStatus::Held),
+            gave_up: state.gave_up.len(),
+            took: self.trace.elapsed(),
+            plan: plan.planned.iter().map(ToString::to_string).collect(),
+            drawn: plan.drawn,
+            hits,
+            checks: findings.checks,
+            violations: findings.violations,
+            coverage: self.kills.coverage(),
+            lines: self.trace.lines(),
+        }
+    }
+}
+
+fn pipeline(setup: &Setup) -> Pipeline {
+    let forever = setup.mutation == Some(Mutation::Code(code::Mutation::PoisonRetriedForever));
+    // As often as a queue can be told, where nothing else gives an event up.
+    let max_receives = if forever { 1_000 } else { Pipeline::DEPLOYED.max_receives };
+    Pipeline { ordering: setup.ordering(), max_receives, ..Pipeline::DEPLOYED }
+}
+
+/// Has a cell stand by for a tenant.
+pub(crate) async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Place) -> Result<()> {
+    let Some(standby) = place.standby else { return Ok(()) };
+    let (client, map_table) = (stack.dynamodb(), tenant_map());
+    let placement = Placement { client: &client, map_table: &map_table, operator: "simulate" };
+    let (home, standby) = (&stack.cells()[place.cell], &stack.cells()[standby]);
+    let route = TenantRoute::first(tenant.clone(), home.clone());
+    placement.appoint_standby(&route, standby, &CellNames::of(standby).table, stack.ambient().wall_ms()).await?;
+    Ok(())
+}

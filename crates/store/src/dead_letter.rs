@@ -1,0 +1,24 @@
+//! Sending dead letters.
+
+use aws_sdk_sqs::Client;
+use cellstack_aws::AwsFailure;
+use cellstack_core::TenantId;
+use cellstack_core::dead_letter::DeadLetter;
+use cellstack_core::hex::sha256;
+
+/// Sends a letter to a queue. In a FIFO queue the letters of a tenant stay in order.
+///
+/// # Errors
+/// When it does not fit the queue, or the queue can't be reached.
+pub async fn send(letter: &DeadLetter, client: &Client, queue_url: &str) -> Result<(), AwsFailure> {
+    const WHAT: &str = "send a dead letter";
+    let body = letter.encode().map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
+    let deduplication = sha256(&body);
+    let mut message = client.send_message().queue_url(queue_url).message_body(body);
+    if queue_url.ends_with(".fifo") {
+        let group = letter.tenant.as_ref().map_or("unknown", TenantId::as_str);
+        // The hash of the letter: two letters must never count as one.
+        message = message.message_group_id(group).message_deduplication_id(deduplication);
+    }
+    message.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))
+}

@@ -1,0 +1,12 @@
+//! The control plane's tables and what cells share of theirs: tenant map, registry, placement, fences, snapshots, and
+//! dead letters on their way to a queue. One function per access, each with its error.
+
+pub mod dead_letter;
+pub mod fence;
+pub mod placement;
+mod registry;
+pub mod snapshot;
+mod tenant_map;
+
+pub use registry::Registry;
+pub use tenant_map::TenantMap;
