@@ -11,6 +11,8 @@ SAMPLES = {
     "fenced.rs": ("/// A run.\n/// ```\n/// // beside\n/// ```\n/// `beside` [x](beside)\n", []),
     "a.tf": ('# A role a cell.\nvariable "x" {\n  description = "Where it goes."\n}\n', [1, 3]),
     "a.py": ('"""Whoever comes."""\nx = "beside"\n\n\ndef f():\n    """How many."""\n    # Lies.\n    return "told"\n', [1, 6, 7]),
+    "a.toml": ('# How it ships.\ndescription = "One role a cell"\nbeside = 1\n', [1, 2]),
+    "a.yaml": ("a:\n  summary: What came\n  description: |\n    A page.\n\n    Where it is.\n  beside: 1\n  detail: 'Is told.'\n", [2, 6, 8]),
     "a.sh": ("#!/bin/sh\n# Where it is.\necho beside\n", [2]),
     "Makefile": ("test: ## Run whatever is there\n\techo told\n", [1]),
     "a.md": ("# How sure?\n\n# What is where\n\n- Who calls\n\n```sh\nbeside\n```\n\n| what | beside |\n", [3, 5, 11]),

@@ -20,7 +20,7 @@ ITEM = re.compile(r"^(?:[-*+] |\d+\. |#+ |\| )")
 class Paragraph:
     # Number and text of each line.
     lines: tuple[tuple[int, str], ...]
-    # False for a cell of a table, which is no sentence.
+    # False for a cell of a table, which is not a sentence.
     opens: bool = True
 
     @property
@@ -86,11 +86,11 @@ def rust(text: str) -> Iterator[Paragraph]:
 
 
 def hashed(text: str) -> Iterator[Paragraph]:
-    """Comments of shell, Terraform and Makefiles."""
+    """Comments of shell, Terraform, TOML, YAML and Makefiles."""
     lines = numbered(text)
     comments = [(number, line.strip()) for number, line in lines if re.match(r"\s*#(?!!)", line)]
     yield from paragraphs((number, line.lstrip("#")) for number, line in comments)
-    # What `make help` prints.
+    # The lines of `make help`.
     for number, line in lines:
         if match := re.match(r"[a-z-]+:.*?## (.+)", line):
             yield Paragraph(((number, plain(match[1])),))
@@ -99,6 +99,24 @@ def hashed(text: str) -> Iterator[Paragraph]:
 def terraform(text: str) -> Iterator[Paragraph]:
     yield from hashed(text)
     yield from strings(TERRAFORM_STRING, text)
+
+
+def yaml(text: str) -> Iterator[Paragraph]:
+    """Comments, and the values of `description`, `summary` and `detail`, on one line or as a block below."""
+    yield from hashed(text)
+    block, deeper = [], None
+    for number, line in numbered(text) + [(0, "end")]:
+        indent = len(line) - len(line.lstrip())
+        if deeper is not None and line.strip() and indent <= deeper:
+            yield from paragraphs(block)
+            block, deeper = [], None
+        if deeper is not None:
+            block.append((number, line))
+        elif match := re.match(r"\s*(?:- )?(?:description|summary|detail): (.+)", line):
+            if match[1][0] in "|>":
+                deeper = indent
+            else:
+                yield Paragraph(((number, plain(match[1].strip("\"'"))),))
 
 
 def python(text: str) -> Iterator[Paragraph]:
@@ -129,7 +147,15 @@ def markdown(text: str) -> Iterator[Paragraph]:
 
 def reader(path: Path, text: str):
     """Returns the function that takes the texts out of a file, or None where the file has none to read."""
-    by_name = {".rs": rust, ".tf": terraform, ".py": python, ".sh": hashed, ".md": markdown}
+    by_name = {
+        ".rs": rust,
+        ".tf": terraform,
+        ".toml": terraform,
+        ".yaml": yaml,
+        ".py": python,
+        ".sh": hashed,
+        ".md": markdown,
+    }
     if path.name == "Makefile":
         return hashed
     if path.suffix in by_name:
