@@ -1,4 +1,4 @@
-"""What is not run, and why: the one table of it. A block that is neither run nor declared here fails the suite, and so does
+"""The blocks and examples that are not run, each with its reason. A block that is neither run nor declared here fails the suite, and so does
 a declaration that no block has.
 
 A block is named by its page and its first line, an example by its command's --help and its own line.
