@@ -4,11 +4,16 @@ import re
 from dataclasses import dataclass
 
 TIME = "second|minute|hour|day|week|month|year"
-UNIT = "call|cell|environment|event|function|invoke|item|kind|message|partition|process|region|request|round|shard|tenant"
+UNIT = (
+    "call|cell|environment|event|function|invoke|item|kind|message|page|partition|process|region|request|round|seed|shard|tenant"
+)
+NUMBER = "once|twice|one|two|three|four|five|six|seven|eight|nine|ten"
 # Verbs that a time follows as their object: "takes a second" is not a rate.
-LASTS = "makes|sends|starts|takes|lasts|needs|waits|has|is|was|as|this|leaves|costs|means|gets|gives|adds|allows|its|misses|until|plus|times|less|us"
+LASTS = (
+    "makes|sends|starts|takes|lasts|needs|waits|has|is|was|as|this|leaves|costs|means|gets|gives|adds|allows|its|misses|plus|times|us"
+)
 # Words that part a count from the unit behind it: "one read of a request" is not a rate.
-PARTS = "of|in|to|for|by|with|from|as|is|that|and|or|than|on|at|a|an|into|per|behind|after|before|when|while|was|has|if|under"
+PARTS = "of|in|to|for|by|with|from|as|is|that|and|or|than|on|at|a|an|into|per|behind|after|before|when|where|while|was|has|if|under|about"
 
 
 @dataclass(frozen=True)
@@ -38,20 +43,20 @@ RULES = (
     ),
     rule(
         "per",
-        rf"(?:\b(?!(?:{LASTS})\b)(?:\w+s|once|twice|one|ten|\d[\d,.]*(?: \w+)?) an? (?:{TIME})\b"
-        rf"|\b(?:once|twice|one|two|three|\d[\d,.]*)(?: (?!(?:{PARTS})\b)[\w-]+){{0,2}} an? (?:{UNIT})\b"
+        rf"(?:\b(?!(?:{LASTS})\b)(?:\w+s|{NUMBER}|\d[\d,.]*(?: \w+)?) an? (?:{TIME})\b"
+        rf"|\b(?:{NUMBER}|\d[\d,.]*)(?: (?!(?:{PARTS})\b)[\w-]+){{0,2}} an? (?:{UNIT})\b"
         rf"|\ban? (?!(?:{PARTS})\b)[\w-]+ an? (?:{UNIT})\b"
-        rf"|\b(?:quotas|retries|starts|subjects|times|tries|units|flight) an? (?:{UNIT})\b)",
+        rf"|\b(?:flight|invokes|kind|\w*seconds|quotas|retries|starts|subjects|times|tries|units) an? (?:{UNIT})\b)",
         "per ...",
         bad=("100 events a second", "at most once a minute", "one call a request", "a breaker a cell", "two writes an item"),
-        good=("100 events per second", "makes a second letter", "takes a second", "one read of a request", "reads a request", "a call to a cell"),
+        good=("100 events per second", "makes a second letter", "takes a second", "one read of a request", "a call to a cell"),
     ),
     rule(
         "no",
-        r"(?<!there )\b(?:is|are|was|were|be) (?:none\b(?! of)|no (?!longer|one\b|more|less|fewer|later|earlier|older|newer|larger|smaller|way\b|matter))",
+        r"(?<!there )\b(?:is|are|was|were|be) (?:none\b(?! of)|no (?!longer|one\b|more|less|fewer|later|earlier|matter))",
         "is not a ..., is invalid, is missing",
         bad=("the header is none", "text that is no number", "Keys that are no keys."),
-        good=("there is none", "aud is none of these", "the lease is no longer fresh", "the text is not a number", "There is no default cell."),
+        good=("there is none", "aud is none of these", "the lease is no longer fresh", "There is no default cell."),
     ),
     rule(
         "see-the-module",

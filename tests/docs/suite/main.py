@@ -4,7 +4,7 @@
 
 Every fenced block of every page is one of these:
 
-  sh                    run as it stands, in the page's order, in one shell a page; each command must end well
+  sh                    run as it stands, in the page's order, in one shell per page; each command must end well
   text, json, http      right below commands: their output, line by line (see shapes.py)
   text serve            what the page's `make serve` has written, somewhere
   rust, hcl             held against a file, or parsed
