@@ -53,10 +53,10 @@ RULES = (
     ),
     rule(
         "no",
-        r"(?<!there )\b(?:is|are|was|were|be) (?:none\b(?! of)|no (?!longer|one\b|more|less|fewer|later|earlier|matter))",
+        r"(?<!there )\b(?:is|are|was|were|be) (?:none\b(?! of)|no (?!longer|one\b|more|less|matter|\w+ than\b))",
         "is not a ..., is invalid, is missing",
         bad=("the header is none", "text that is no number", "Keys that are no keys."),
-        good=("there is none", "aud is none of these", "the lease is no longer fresh", "There is no default cell."),
+        good=("there is none", "aud is none of these", "is no shorter than", "is no longer fresh", "There is no default cell."),
     ),
     rule(
         "see-the-module",

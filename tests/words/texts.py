@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Help and errors that are strings: of clap and thiserror, and of Terraform.
-RUST_STRING = re.compile(r'\b(?:about|long_about|help|long_help|after_help|before_help)\s*=\s*"((?:[^"\\]|\\.)*)"|#\[error\(\s*"((?:[^"\\]|\\.)*)"')
+RUST_STRING = re.compile(
+    r'\b(?:about|long_about|help|long_help|after_help|before_help)\s*=\s*"((?:[^"\\]|\\.)*)"|#\[error\(\s*"((?:[^"\\]|\\.)*)"'
+)
 TERRAFORM_STRING = re.compile(r'^\s*(?:description|error_message)\s*=\s*"((?:[^"\\]|\\.)*)"', re.M)
 # Code inside text, and addresses: their words are not prose.
 CODE = re.compile(r"``.+?``|`[^`]*`")
