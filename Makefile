@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# The architecture of the functions' code: that of this machine, unless told otherwise.
+# The architecture of the functions' code: that of this machine, unless set.
 HOST_ARCH := $(shell uname -m | sed 's/aarch64/arm64/')
 ARCH ?= $(HOST_ARCH)
 # Function and event of `make invoke`.
@@ -84,20 +84,28 @@ test-deployed: ## Deploy the stack locally, run the end-to-end suites against it
 	terraform/local/run cargo test --locked --workspace --features cellstack-tests/deployed --test deployed --test contract
 
 .PHONY: lint
-lint: ## Check Rust formatting, clippy and rustdoc with warnings denied (Terraform's checks are part of `test`)
-	@$(NEED_CARGO)
+lint: ## Check formatting, clippy and rustdoc with warnings denied, words, the crate graph and dependencies (Terraform: `test`)
+	@$(NEED_CARGO); $(NEED_PYTHON)
 	cargo fmt --all --check
+	tests/words/check
+	tests/crates/check
+	@$(MAKE) --no-print-directory deny
 	cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --quiet
 
+.PHONY: deny
+deny: ## Hold licences, sources, duplicates and advisories of the dependencies against deny.toml
+	@$(NEED_CARGO); $(NEED_PYTHON)
+	tests/deny/check
+
 .PHONY: ci
-ci: lint test ## What CI runs
+ci: lint test ## Run all that CI runs
 
 # Programs that wait for each other on two cores are measured by how long a halted core takes to wake.
 ONE_CORE := $(if $(shell command -v taskset),taskset -c 0)
 
 .PHONY: bench
-bench: ## Measure the router beside a bare hello, Python and Node; writes docs/router-bench.json and .svg
+bench: ## Measure the router alongside a bare hello, Python and Node; writes docs/router-bench.json and .svg
 	@$(NEED_CARGO)
 	@crates/bench/peers/install
 	cargo build --locked --release -p cellstack-router

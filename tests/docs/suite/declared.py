@@ -1,4 +1,4 @@
-"""What is not run, and why: the one table of it. A block that is neither run nor declared here fails the suite, and so does
+"""The blocks and examples that are not run, each with its reason. A block that is neither run nor declared here fails the suite, and so does
 a declaration that no block has.
 
 A block is named by its page and its first line, an example by its command's --help and its own line.
@@ -11,6 +11,7 @@ BENCH = "measures for minutes; CI runs no benchmark"
 S3 = "the local endpoint has no S3; crates/cellctl/tests/snapshot runs it against a file"
 REFUSAL = "what a plan is refused with; terraform/tests hold the refusal"
 FIGURE = "a drawing, no output"
+GRAPH = "drawn and checked by tests/crates/check"
 SHAPE = "an answer with a standby in it, its values left out; tests/api holds the answers against docs/openapi.yaml"
 
 # Pages whose commands change an account: none of them is run, so each is declared.
@@ -21,6 +22,7 @@ NOT_RUN = {
     ("README.md", "caller ──HTTPS──> router (Lambda, function URL) ──cached──> tenant map        one of each, thin"): FIGURE,
     ("README.md", "make deploy-local     # builds the zips, starts the emulator, applies, places the three tenants, prints a call to try"): ITSELF,
     ("README.md", 'curl --aws-sigv4 "aws:amz:$AWS_REGION:lambda" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\'): AWS,
+    ("docs/ARCHITECTURE.md", "flowchart TD"): GRAPH,
     ("docs/api.md", '{"events":[{"id":"…","type":"order.placed","status":"processed","accepted_at":"…","processed_at":"…"},'): SHAPE,
     ("docs/api.md", '{"tenant_id":"acme","cell_id":"alpha","epoch":1,"state":"active","standby_cell_id":"beta","cell_status":"down",'): SHAPE,
     ("docs/dead-letters.md", "{"): "the format; `cellctl dlq show --output json` on the same page prints one",

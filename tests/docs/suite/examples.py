@@ -24,7 +24,7 @@ Found = tuple[str, str, str | None]
 def check(repo: Path, env: dict[str, str], scratch: Path, declared: Callable[[str, str, str], bool]) -> Iterator[Found]:
     binaries = Path(env.get("CARGO_TARGET_DIR", repo / "target")) / "debug"
     env = {**env, "PATH": f"{binaries}:{env['PATH']}"}
-    # Some examples write beside them; the sample events are named from the top of the project.
+    # Some examples write into their directory; the sample events are named from the top of the project.
     work = scratch / "work"
     work.mkdir()
     (work / "events").symlink_to(repo / "events")
@@ -36,7 +36,7 @@ def check(repo: Path, env: dict[str, str], scratch: Path, declared: Callable[[st
                 yield place, "no example", "a command's --help ends with examples"
             todo += [(place, example) for example in found if not declared(place, example, place)]
 
-    # What serves takes the ports that the other examples want served.
+    # A server takes the ports that the other examples want served.
     for place, example in todo:
         if serves(example):
             shell = Shell(work, env, scratch)

@@ -1,4 +1,4 @@
-"""What a page points to: files of the repository, and targets of the Makefile."""
+"""The targets of a page: files of the repository, and targets of the Makefile."""
 
 import re
 from collections.abc import Iterator

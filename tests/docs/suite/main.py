@@ -4,7 +4,7 @@
 
 Every fenced block of every page is one of these:
 
-  sh                    run as it stands, in the page's order, in one shell a page; each command must end well
+  sh                    run as it stands, in the page's order, in one shell per page; each command must end well
   text, json, http      right below commands: their output, line by line (see shapes.py)
   text serve            what the page's `make serve` has written, somewhere
   rust, hcl             held against a file, or parsed
@@ -33,12 +33,12 @@ from pages import Block, blocks, pages
 from shapes import match, put_in, spoilt
 from shell import BACKGROUND, Failed, Shell, background
 
-# How long what a block reads may take to become what is shown: an event is on its way for some milliseconds.
+# Seconds within which a block that reads must show its output: an event is on its way for some milliseconds.
 PATIENCE = 8
 
 
 class Broken(str):
-    """What is wrong with commands that did not end well: those after them can't be told from broken ones."""
+    """The fault of commands that failed: those after them can't be distinguished from broken ones."""
 
 
 def loopback_up() -> None:
@@ -53,12 +53,12 @@ def loopback_up() -> None:
 def environment(repo: Path, home: Path) -> dict[str, str]:
     """A reader's, freshly logged in: nothing of AWS, a home of its own. Rust's tools stay where they are."""
     real = Path.home()
-    # The AWS CLI alone: beside it is a Python of its own, which is not the reader's.
+    # The AWS CLI alone: its directory also has a Python, which is not the reader's.
     tools = home / "bin"
     tools.mkdir()
     (tools / "aws").symlink_to(repo / ".venv/docs/bin/aws")
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "CARGO_TARGET_DIR") if name in os.environ}
-    # On a terminal curl draws no progress beside an answer; in a file it would.
+    # On a terminal curl draws no progress into a response; in a file it would.
     (home / ".curlrc").write_text("no-progress-meter\n")
     return {
         **kept,
@@ -74,7 +74,7 @@ def environment(repo: Path, home: Path) -> dict[str, str]:
 
 
 def only_reads(commands: str) -> bool:
-    """Whether a block may be run again until it shows what it must."""
+    """Returns whether a block may be run again until it shows its output."""
     reads = ("cellctl dlq ls", "cellctl dlq show", "aws dynamodb scan", "aws sqs get-queue-attributes")
     lines = [line for line in commands.replace("\\\n", " ").split("\n") if line.strip()]
     is_get = lambda line: line.startswith("curl ") and not any(f" {flag}" in line for flag in ("-d", "-X", "--data"))
@@ -202,7 +202,7 @@ class Suite:
 
 def main() -> int:
     repo, scratch, wanted = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
-    # Whoever ends the suite ends what it has started.
+    # The end of the suite ends all that it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     loopback_up()
     for port in (9000, 9001, 4566):

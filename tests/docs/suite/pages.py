@@ -15,7 +15,7 @@ class Block:
     # The words after the fence: the language first.
     info: list[str]
     text: str
-    # What a reader sees right below it as its output.
+    # The block right below it, which a reader takes for its output.
     shown: "Block | None" = None
 
     @property
@@ -32,7 +32,7 @@ class Block:
 
 
 def pages(repo: Path) -> list[str]:
-    """Every page of the repository, but for the changelog, which tells of the past."""
+    """Every page of the repository, but for the changelog, which describes the past."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
     found = subprocess.run(listed, cwd=repo, check=True, capture_output=True, text=True)
     return [page for page in sorted(found.stdout.split()) if page != "CHANGELOG.md"]

@@ -14,7 +14,7 @@ from shell import Failed, Shell
 URL = "http://127.0.0.1:9000"
 ENDPOINT = "http://127.0.0.1:4566"
 TABLE = "cellstack-cell-alpha"
-# How long what must come of a sample may take, and how long what must not come is waited for.
+# Seconds within which a sample's outcome must come, and seconds to wait for one that must not come.
 PATIENCE = 8
 QUIET = 0.6
 # A function that does not start leaves its caller waiting.
@@ -140,7 +140,7 @@ def totals() -> dict[str, tuple[int, Decimal]]:
 
 
 def served(shell: Shell) -> int:
-    """How much `make serve` has written."""
+    """Returns the length of the output of `make serve`."""
     return len(serve_log(shell))
 
 

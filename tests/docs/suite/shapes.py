@@ -70,7 +70,7 @@ def put_in(commands: str, ids: dict[str, str]) -> str:
 
 
 def spoilt(shown: str) -> str | None:
-    """What is shown, with one letter changed that no shape covers: it must match no more."""
+    """Returns the shown text with one letter changed that no shape covers: it must not match any more."""
     lines = shown.split("\n")
     for at, line in enumerate(lines):
         bare = line

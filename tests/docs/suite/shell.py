@@ -1,4 +1,4 @@
-"""A reader's terminal: one shell a page, and the terminals beside it for what runs until Ctrl-C."""
+"""A reader's terminal: one shell per page, and further terminals for programs that run until Ctrl-C."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-# What runs in a terminal of its own: when it is ready, by what it has written.
+# Programs that run in a terminal of their own, and the output by which they are ready.
 BACKGROUND = {
     "make serve": re.compile(r"^ready: ", re.M),
     "make watch": re.compile(r"starting Runtime server"),
