@@ -3,8 +3,8 @@
 use std::io::{Cursor, Write};
 use std::sync::{Arc, Mutex};
 
-use cellstack_cellctl::{Cli, Console, Ending, Estate};
-use cellstack_core::SystemAmbient;
+use cellstack_cellctl::{Cli, Completion, Console, Deployment};
+use cellstack_core::SystemClock;
 use clap::Parser as _;
 
 use crate::stack::Deployed;
@@ -23,19 +23,19 @@ impl Write for Output {
 }
 
 /// Runs a command; how it ended and what it printed.
-pub(crate) async fn cellctl(deployed: &Deployed, arguments: &[&str]) -> (Ending, String) {
+pub(crate) async fn cellctl(deployed: &Deployed, arguments: &[&str]) -> (Completion, String) {
     let config = deployed.config(None);
-    let estate = Estate::new(
+    let deployment = Deployment::new(
         "cellstack",
         aws_sdk_dynamodb::Client::new(&config),
         aws_sdk_sqs::Client::new(&config),
-        Arc::new(SystemAmbient::new()),
+        Arc::new(SystemClock::new()),
     )
     .with_config(config);
     let output = Output::default();
     let mut console = Console::new(output.clone(), std::io::sink());
     let cli = Cli::try_parse_from([&["cellctl"], arguments].concat()).unwrap();
-    let ending = cli.run(&estate, &mut console).await.unwrap();
+    let ending = cli.run(&deployment, &mut console).await.unwrap();
     let text = String::from_utf8(output.0.lock().unwrap().get_ref().clone()).unwrap();
     (ending, text)
 }

@@ -1,9 +1,9 @@
 //! `cellctl dlq` against the deployed stack.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::dead_letter::Reason;
-use cellstack_core::{Epoch, EventRecord, Message, NewEvent, SystemAmbient};
+use cellstack_core::{Epoch, EventRecord, Message, NewEvent, SystemClock};
 
 use crate::cellctl::cellctl;
 use crate::stack::{Deployed, eventually};
@@ -12,7 +12,7 @@ use crate::stack::{Deployed, eventually};
 /// dead-letter queue.
 async fn mended(deployed: &Deployed, name: &str) -> String {
     let new = NewEvent {
-        id: cellstack_core::EventId::fresh(&SystemAmbient::new()),
+        id: cellstack_core::EventId::fresh(&SystemClock::new()),
         event_type: name.parse().unwrap(),
         data: Some(r#"{"amount":5}"#.to_owned()),
         context: None,
@@ -50,15 +50,15 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
         "100",
     ];
     let (dry, _) = cellctl(&deployed, &[redrive.as_slice(), &["--dry-run"]].concat()).await;
-    assert_eq!(dry, Ending::Done);
+    assert_eq!(dry, Completion::Done);
     assert_eq!(deployed.get("initech", &format!("/v1/events/{id}")).await.1["status"], "failed");
 
     let (ending, text) = cellctl(&deployed, &redrive).await;
-    assert_eq!(ending, Ending::Done, "{text}");
+    assert_eq!(ending, Completion::Done, "{text}");
     deployed.processed("initech", &id).await;
     assert_eq!(deployed.total("initech", "e2e.redrive").await, Some((1, "5".to_owned())));
     // Nothing is left to redrive, and doing it again changes nothing.
-    assert_eq!(cellctl(&deployed, &redrive).await.0, Ending::Done);
+    assert_eq!(cellctl(&deployed, &redrive).await.0, Completion::Done);
     assert_eq!(deployed.total("initech", "e2e.redrive").await, Some((1, "5".to_owned())));
 
     // An event that its processor still refuses is tried once more and given up once more.
@@ -103,6 +103,6 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
         "--yes",
     ];
     let (ending, _) = cellctl(&deployed, &purge).await;
-    assert_eq!(ending, Ending::Done);
+    assert_eq!(ending, Completion::Done);
     assert!(letter().await.is_none());
 }

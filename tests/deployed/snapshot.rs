@@ -1,7 +1,7 @@
 //! The snapshot of the tenant map: the operators write it, and the router's role may read it and nothing beside it.
 
 use cellstack_aws::fetch::FetchError;
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::snapshot::Snapshot;
 use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 
@@ -22,7 +22,7 @@ async fn the_router_may_read_its_snapshot_and_no_other_object() {
     let deployed = Deployed::read();
     let (ending, text) =
         cellctl(&deployed, &["snapshot", "write", "--to", &deployed.router_snapshot, "--operator", "e2e"]).await;
-    assert_eq!(ending, Ending::Done, "{text}");
+    assert_eq!(ending, Completion::Done, "{text}");
 
     let router = deployed.config(Some(assume(&deployed, &deployed.router.role_arn).await));
     let place: SnapshotSource = deployed.router_snapshot.parse().unwrap();

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use cellstack_core::dead_letter::{DeadLetter, Place};
-use cellstack_core::{Ambient as _, SystemAmbient};
+use cellstack_core::{Clock as _, SystemClock};
 use cellstack_store::placement::Placement;
 use hyper::Request;
 use serde::Deserialize;
@@ -89,7 +89,7 @@ impl Deployed {
         let client = self.dynamodb();
         let placement = Placement { client: &client, map_table: &self.tenant_map_table, operator: "end-to-end" };
         let (tenant, id) = (tenant.parse().unwrap(), cell.parse().unwrap());
-        placement.place(&tenant, &id, &self.cells[cell].table, SystemAmbient::new().wall_ms()).await.unwrap();
+        placement.place(&tenant, &id, &self.cells[cell].table, SystemClock::new().wall_ms()).await.unwrap();
     }
 
     /// The issuer of tokens.

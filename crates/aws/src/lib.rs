@@ -5,16 +5,16 @@ mod client;
 mod failure;
 pub mod fetch;
 mod function;
-mod quiet;
-mod sign;
+mod signing;
 pub mod transaction;
 mod transport;
+mod user_agent;
 
 #[cfg(feature = "operator")]
 pub use client::config;
 pub use client::{http_client, timeouts};
 pub use failure::{AwsFailure, FailureKind, chain};
 pub use function::function_config;
-pub use quiet::Quiet;
-pub use sign::QuickSigV4;
+pub use signing::CachedKeySigV4;
 pub(crate) use transport::AnswerLimit;
+pub use user_agent::UserAgentOnly;

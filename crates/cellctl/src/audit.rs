@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::event::rfc3339;
 use cellstack_core::registry::PARTITION_KEY;
-use cellstack_core::{Ambient as _, EventId};
+use cellstack_core::{Clock as _, Entropy as _, EventId};
 
-use crate::estate::Estate;
+use crate::deployment::Deployment;
 use crate::operator::Signature;
 
 /// The partition of the audit trail in the registry.
@@ -23,7 +23,7 @@ pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// A run on record.
 pub(crate) struct Entry<'a> {
-    estate: &'a Estate,
+    deployment: &'a Deployment,
     by: &'a Signature,
     what: &'static str,
     /// The command's own words for what it was to act on.
@@ -37,13 +37,20 @@ pub(crate) struct Entry<'a> {
 /// # Errors
 /// When it can't be recorded; the run must not happen then.
 pub(crate) async fn begin<'a>(
-    estate: &'a Estate,
+    deployment: &'a Deployment,
     by: &'a Signature,
     what: &'static str,
     scope: String,
     before: Counts,
 ) -> Result<Entry<'a>, AwsFailure> {
-    let entry = Entry { estate, by, what, scope, run: EventId::fresh(&estate.ambient), before };
+    let entry = Entry {
+        deployment,
+        by,
+        what,
+        scope,
+        run: EventId::from_parts(deployment.clock.wall_ms(), deployment.entropy.random()),
+        before,
+    };
     entry.write("began", []).await?;
     Ok(entry)
 }
@@ -60,8 +67,9 @@ impl Entry<'_> {
     }
 
     async fn write<const N: usize>(&self, phase: &str, more: [(&str, AttributeValue); N]) -> Result<(), AwsFailure> {
-        let at = rfc3339(self.estate.ambient.wall_ms());
-        let key = format!("{at}#{}", EventId::fresh(&self.estate.ambient));
+        let at = rfc3339(self.deployment.clock.wall_ms());
+        let key =
+            format!("{at}#{}", EventId::from_parts(self.deployment.clock.wall_ms(), self.deployment.entropy.random()));
         let mut item = HashMap::from([
             (PARTITION_KEY.to_owned(), text(PARTITION)),
             ("sk".to_owned(), text(&key)),
@@ -76,10 +84,10 @@ impl Entry<'_> {
         ]);
         item.extend(more.map(|(name, value)| (name.to_owned(), value)));
         let written = self
-            .estate
+            .deployment
             .dynamodb
             .put_item()
-            .table_name(self.estate.registry())
+            .table_name(self.deployment.registry())
             .set_item(Some(item))
             // Append-only: no entry is ever written over.
             .condition_expression("attribute_not_exists(pk)")

@@ -11,7 +11,7 @@ use cellstack_core::dead_letter::Place;
 use cellstack_core::registry::{CellStatus, partition};
 use serde::Deserialize;
 
-use crate::estate::Estate;
+use crate::deployment::Deployment;
 
 /// What an operator needs to know of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +50,11 @@ const FIFO: &str = ".fifo";
 const WHAT: &str = "read the registry";
 
 /// All cells by id.
-pub(crate) async fn all(estate: &Estate) -> Result<Vec<Cell>> {
-    let mut pages = estate
+pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
+    let mut pages = deployment
         .dynamodb
         .scan()
-        .table_name(estate.registry())
+        .table_name(deployment.registry())
         .consistent_read(true)
         .filter_expression("begins_with(pk, :cell) AND sk IN (:config, :state)")
         .expression_attribute_values(":cell", AttributeValue::S("cell#".to_owned()))
@@ -71,12 +71,12 @@ pub(crate) async fn all(estate: &Estate) -> Result<Vec<Cell>> {
 }
 
 /// The cells an operator named, or all if none was.
-pub(crate) async fn named(estate: &Estate, names: &[CellId]) -> Result<Vec<Cell>> {
-    let mut cells = all(estate).await?;
+pub(crate) async fn named(deployment: &Deployment, names: &[CellId]) -> Result<Vec<Cell>> {
+    let mut cells = all(deployment).await?;
     for name in names {
         if !cells.iter().any(|cell| cell.id == *name) {
             let known: Vec<&str> = cells.iter().map(|cell| cell.id.as_str()).collect();
-            bail!("cell {name} is not in the registry {}; these are: {}", estate.registry(), known.join(", "));
+            bail!("cell {name} is not in the registry {}; these are: {}", deployment.registry(), known.join(", "));
         }
     }
     if !names.is_empty() {
@@ -86,11 +86,11 @@ pub(crate) async fn named(estate: &Estate, names: &[CellId]) -> Result<Vec<Cell>
 }
 
 /// One cell as it is now; `None` when it is not registered.
-pub(crate) async fn one(estate: &Estate, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
-    let answer = estate
+pub(crate) async fn one(deployment: &Deployment, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
+    let answer = deployment
         .dynamodb
         .query()
-        .table_name(estate.registry())
+        .table_name(deployment.registry())
         .key_condition_expression("pk = :cell")
         .expression_attribute_values(":cell", AttributeValue::S(partition(id)))
         .consistent_read(true)

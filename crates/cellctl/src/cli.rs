@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::dlq::Dlq;
 use crate::commands::snapshot::Snapshot;
 use crate::console::{Console, Output};
-use crate::estate::Estate;
+use crate::deployment::Deployment;
 
 /// Inspect and redrive dead letters, and manage snapshots of the tenant map
 ///
@@ -44,26 +44,26 @@ enum Command {
 
 /// How a command ended that met no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum Completion {
     /// All was done.
     Done,
     /// Something was left alone, or could not be seen.
     LeftSome,
 }
 
-impl Ending {
-    /// [`Ending::Done`] when nothing is left.
+impl Completion {
+    /// [`Completion::Done`] when nothing is left.
     #[must_use]
     pub const fn of(all_done: bool) -> Self {
         if all_done { Self::Done } else { Self::LeftSome }
     }
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
+impl From<Completion> for ExitCode {
+    fn from(ending: Completion) -> Self {
         match ending {
-            Ending::Done => Self::SUCCESS,
-            Ending::LeftSome => Self::from(3),
+            Completion::Done => Self::SUCCESS,
+            Completion::LeftSome => Self::from(3),
         }
     }
 }
@@ -79,10 +79,10 @@ impl Cli {
     ///
     /// # Errors
     /// When something could not be read or done; what was done until then is written to the console all the same.
-    pub async fn run(self, estate: &Estate, console: &mut Console) -> Result<Ending> {
+    pub async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
         match self.command {
-            Command::Dlq(dlq) => dlq.run(estate, self.output, console).await,
-            Command::Snapshot(snapshot) => snapshot.run(estate, self.output, console).await,
+            Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
+            Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `cellctl`, the operator's tool. It stands beside the request path: nothing that serves a request needs it.
 //!
-//! Commands are `commands/<noun>/<verb>.rs`. What decides (`redrive`'s `decide`, the filters, the pace) makes no AWS
-//! call; what calls AWS takes its clients and clocks from [`Estate`], so that tests run commands in process over the
+//! Commands are `commands/<noun>/<verb>.rs`. Code that decides (`dlq/redrive/decide`, the filters, the rate limit) makes no AWS
+//! call; code that calls AWS takes its clients and clocks from [`Deployment`], so that tests run commands in process over the
 //! embedded stack.
 
 mod audit;
@@ -9,14 +9,13 @@ mod cells;
 mod cli;
 mod commands;
 mod console;
+mod deployment;
 mod diagnosis;
-mod estate;
-mod letters;
+mod dlq;
 mod operator;
-mod redrive;
-mod survey;
+mod scan;
 
-pub use cli::{Cli, Ending};
+pub use cli::{Cli, Completion};
 pub use console::Console;
+pub use deployment::Deployment;
 pub use diagnosis::{Destination, Diagnosis};
-pub use estate::{Estate, Stop};

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
-use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use cellstack_cellctl::{Cli, Completion, Console, Deployment};
 use clap::Parser as _;
 
 #[tokio::main]
@@ -18,20 +18,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<Ending> {
+async fn run() -> Result<Completion> {
     let cli = Cli::parse();
     let unusable = |diagnosis| anyhow!("no stack can be reached from this environment\n{diagnosis}");
-    let (estate, destination) = Estate::from_env(cli.prefix()).await.map_err(unusable)?;
-    let stop = estate.stop().clone();
+    let (deployment, destination) = Deployment::from_env(cli.prefix()).await.map_err(unusable)?;
+    let stop = deployment.stop().clone();
     // The first Ctrl-C ends a run between two letters; the second one is the terminal's own.
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            stop.now();
+            stop.cancel();
             let _ = tokio::signal::ctrl_c().await;
             std::process::exit(130);
         }
     });
-    cli.run(&estate, &mut Console::standard()).await.map_err(|error| match destination.explain(&error) {
+    cli.run(&deployment, &mut Console::standard()).await.map_err(|error| match destination.explain(&error) {
         Some(diagnosis) => anyhow!("{error:#}\n{diagnosis}"),
         None => error,
     })

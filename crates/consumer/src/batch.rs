@@ -47,7 +47,7 @@ pub(crate) struct Lane {
 
 /// A message that can't be processed here, whatever is tried.
 #[derive(Debug)]
-pub(crate) struct Unfit {
+pub(crate) struct Rejected {
     pub(crate) delivery: Delivery,
     pub(crate) reason: Reason,
     pub(crate) detail: String,
@@ -63,7 +63,7 @@ pub(crate) struct Batch {
     /// Lanes to process after those, one after the other. Where order is kept, a tenant's lane is whole, its fresh events
     /// included; elsewhere each event is a lane of its own.
     pub(crate) returning: Vec<Lane>,
-    pub(crate) unfit: Vec<Unfit>,
+    pub(crate) rejected: Vec<Rejected>,
     /// Whether the queue keeps each tenant's events in order, so that none may overtake another.
     pub(crate) ordered: bool,
     /// The names of all messages, by their places.
@@ -82,13 +82,13 @@ pub(crate) fn sort_out(event: SqsEvent, cell: &CellId) -> Batch {
             Ok(message) => message,
             Err(error) => {
                 let detail = format!("not a CloudEvent of ours: {error}");
-                batch.unfit.push(Unfit { delivery, reason: Reason::Undecodable, detail, message: None });
+                batch.rejected.push(Rejected { delivery, reason: Reason::Undecodable, detail, message: None });
                 continue;
             }
         };
         if message.cell != *cell {
             let detail = format!("it belongs to cell {}, this is cell {cell}", message.cell);
-            batch.unfit.push(Unfit { delivery, reason: Reason::ForeignCell, detail, message: Some(message) });
+            batch.rejected.push(Rejected { delivery, reason: Reason::ForeignCell, detail, message: Some(message) });
             continue;
         }
         let lane = lanes.iter().position(|lane| lane.tenant == message.tenant).unwrap_or_else(|| {
@@ -189,9 +189,9 @@ mod tests {
             let record = |body: &Option<String>| json!({ "body": body, "eventSourceARN": if fifo { "q.fifo" } else { "q" } });
             let event = json!({ "Records": bodies.iter().map(record).collect::<Vec<_>>() });
             let batch = sort_out(serde_json::from_value(event).unwrap(), &"alpha".parse().unwrap());
-            let unfit = batch.unfit.iter().map(|unfit| unfit.delivery.at);
+            let rejected = batch.rejected.iter().map(|rejected| rejected.delivery.at);
             let fit = places(&batch.fresh).into_iter().chain(places(&batch.returning)).flatten();
-            let mut all: Vec<_> = unfit.chain(fit).collect();
+            let mut all: Vec<_> = rejected.chain(fit).collect();
             all.sort_unstable();
             prop_assert_eq!(all, (0..bodies.len()).collect::<Vec<_>>());
             prop_assert_eq!(batch.receipts.len(), bodies.len());

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::{Ambient, TenantId};
+use cellstack_core::{Clock, TenantId};
 
 use crate::Effects;
 use crate::batch::Job;
@@ -38,7 +38,7 @@ impl Invocation {
     }
 }
 
-impl<P, A: Ambient> Consumer<P, A> {
+impl<P, A: Clock> Consumer<P, A> {
     /// Concludes events of one tenant, given in order. Returns whether they are all done with; where order is kept, it
     /// stops at the first that is not.
     pub(crate) async fn conclude(
@@ -117,7 +117,7 @@ impl<P, A: Ambient> Consumer<P, A> {
             client: &self.clients.dynamodb,
             table: &self.settings.table,
             tenant,
-            now_ms: self.ambient.wall_ms(),
+            now_ms: self.clock.wall_ms(),
             ordered: invocation.blocks(),
             deadline: invocation.budget.deadline(),
         };

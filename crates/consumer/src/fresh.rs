@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use cellstack_core::limits::EVENTS_AT_ONCE;
 use futures::future::join;
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::handler::Consumer;
 use crate::invocation::Invocation;
 
-impl<P: Processor, A: Ambient> Consumer<P, A> {
+impl<P: Processor, A: Clock> Consumer<P, A> {
     /// Processes one tenant's fresh events: at once, or one after the other where order is kept. While some are committed
     /// others run, so those that end together share a transaction, and none waits for one that is slow.
     pub(crate) async fn fresh(&self, invocation: &Invocation, lane: &Lane) {

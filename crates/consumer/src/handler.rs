@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use futures::future::{join, join_all};
 use tokio::time::timeout_at;
 
 use crate::Processor;
-use crate::batch::{Batch, Unfit, sort_out};
+use crate::batch::{Batch, Rejected, sort_out};
 use crate::invocation::{Budget, Invocation};
 use crate::item::Items;
 use crate::settings::{Clients, Settings};
@@ -18,7 +18,7 @@ use crate::settings::{Clients, Settings};
 pub struct Consumer<P, A> {
     pub(crate) clients: Clients,
     pub(crate) settings: Settings,
-    pub(crate) ambient: A,
+    pub(crate) clock: A,
     pub(crate) processor: P,
 }
 
@@ -30,10 +30,10 @@ impl<P, A> Consumer<P, A> {
     }
 }
 
-impl<P: Processor, A: Ambient> Consumer<P, A> {
+impl<P: Processor, A: Clock> Consumer<P, A> {
     /// A consumer that runs `processor`.
-    pub const fn new(clients: Clients, settings: Settings, processor: P, ambient: A) -> Self {
-        Self { clients, settings, ambient, processor }
+    pub const fn new(clients: Clients, settings: Settings, processor: P, clock: A) -> Self {
+        Self { clients, settings, clock, processor }
     }
 
     /// Processes a batch within `time`, which is what the function has left of its own. The response names the messages
@@ -42,13 +42,13 @@ impl<P: Processor, A: Ambient> Consumer<P, A> {
     pub async fn handle(&self, event: SqsEvent, time: Duration) -> SqsBatchResponse {
         let received = event.records.len();
         let budget = Budget::new(time, self.settings.event_timeout);
-        let Batch { fresh, returning, unfit, ordered, receipts } = sort_out(event, &self.settings.cell);
+        let Batch { fresh, returning, rejected, ordered, receipts } = sort_out(event, &self.settings.cell);
         let invocation = Invocation::new(budget, ordered, receipts);
         let work = async {
             // Tenants share nothing, so they need not wait for each other.
             let fresh = join_all(fresh.iter().map(|lane| self.fresh(&invocation, lane)));
-            let unfit = join_all(unfit.iter().map(|unfit| self.unfit(&invocation, unfit)));
-            join(fresh, unfit).await;
+            let rejected = join_all(rejected.iter().map(|rejected| self.rejected(&invocation, rejected)));
+            join(fresh, rejected).await;
             self.returning(&invocation, &returning).await;
         };
         // Work that is cut off here comes again; what was done before counts.
@@ -60,9 +60,9 @@ impl<P: Processor, A: Ambient> Consumer<P, A> {
         respond(open)
     }
 
-    async fn unfit(&self, invocation: &Invocation, unfit: &Unfit) {
-        match self.give_up_unfit(unfit).await {
-            Ok(()) => invocation.message_done(unfit.delivery.at),
+    async fn rejected(&self, invocation: &Invocation, rejected: &Rejected) {
+        match self.dead_letter_rejected(rejected).await {
+            Ok(()) => invocation.message_done(rejected.delivery.at),
             Err(failure) => tracing::error!(%failure, "give up"),
         }
     }

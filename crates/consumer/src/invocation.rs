@@ -57,7 +57,7 @@ struct Message {
     /// Processed, by this invocation or an earlier one, or given up.
     done: AtomicBool,
     /// Given up, by a letter of which there should be one.
-    given_up: AtomicBool,
+    dead_lettered: AtomicBool,
     /// Deleted from the queue.
     deleted: AtomicBool,
 }
@@ -65,7 +65,7 @@ struct Message {
 impl Invocation {
     pub(crate) fn new(budget: Budget, ordered: bool, receipts: Vec<Receipt>) -> Self {
         let no = || AtomicBool::new(false);
-        let message = |receipt| Message { receipt, done: no(), given_up: no(), deleted: no() };
+        let message = |receipt| Message { receipt, done: no(), dead_lettered: no(), deleted: no() };
         Self { budget, ordered, messages: receipts.into_iter().map(message).collect() }
     }
 
@@ -75,9 +75,9 @@ impl Invocation {
     }
 
     /// Notes that an event is given up.
-    pub(crate) fn given_up(&self, job: &Job) {
+    pub(crate) fn dead_lettered(&self, job: &Job) {
         for message in job.deliveries.iter().filter_map(|delivery| self.messages.get(delivery.at)) {
-            message.given_up.store(true, Ordering::Relaxed);
+            message.dead_lettered.store(true, Ordering::Relaxed);
             message.done.store(true, Ordering::Relaxed);
         }
     }
@@ -85,7 +85,7 @@ impl Invocation {
     /// Returns whether an event is given up and its message is still in the queue: it would be given up again if the
     /// process ended now.
     pub(crate) fn owes_deletion(&self) -> bool {
-        self.messages.iter().any(|m| is(&m.given_up) && !is(&m.deleted))
+        self.messages.iter().any(|m| is(&m.dead_lettered) && !is(&m.deleted))
     }
 
     /// Notes that the message at this place of the batch is done with.

@@ -6,7 +6,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use cellstack_aws as aws;
 use cellstack_consumer::{Clients, Consumer, Settings, processor};
 use cellstack_core::limits::pipeline::CONSUMER_TIMEOUT;
-use cellstack_core::{Ambient as _, SystemAmbient, config, deadline, telemetry};
+use cellstack_core::{Clock as _, SystemClock, config, deadline, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,11 +17,11 @@ async fn main() -> Result<ExitCode, Error> {
         Err(error) => return Ok(config::exit(&error)),
     };
     let clients = Clients { dynamodb: aws_sdk_dynamodb::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
-    let ambient = SystemAmbient::new();
-    let consumer = Consumer::new(clients, settings, processor(), ambient);
+    let clock = SystemClock::new();
+    let consumer = Consumer::new(clients, settings, processor(), clock);
     let consumer = &consumer;
     let handler = |event: LambdaEvent<SqsEvent>| async move {
-        let time = deadline::remaining(event.context.deadline, ambient.wall_ms(), CONSUMER_TIMEOUT);
+        let time = deadline::remaining(event.context.deadline, clock.wall_ms(), CONSUMER_TIMEOUT);
         Ok::<_, Error>(consumer.handle(event.payload, time).await)
     };
     lambda_runtime::run(service_fn(handler)).await?;

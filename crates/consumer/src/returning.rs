@@ -3,7 +3,7 @@
 //! queue before one runs that had a noted try, or that runs after another was given up.
 
 use cellstack_aws::AwsFailure;
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use futures::future::join_all;
 
 use crate::Processor;
@@ -31,7 +31,7 @@ impl Known<'_> {
     }
 }
 
-impl<P: Processor, A: Ambient> Consumer<P, A> {
+impl<P: Processor, A: Clock> Consumer<P, A> {
     /// Processes the lanes of returning events, one after the other.
     pub(crate) async fn returning(&self, invocation: &Invocation, lanes: &[Lane]) {
         let mut known = Vec::new();

@@ -1,6 +1,6 @@
 //! An event that was not processed: it comes again, or it is given up.
 
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use cellstack_core::dead_letter::Reason;
 use cellstack_core::mutation::{Mutation, is_planted};
 
@@ -14,7 +14,7 @@ use crate::invocation::Invocation;
 const NO_ANSWER: &str =
     "its last try ended without an answer: it ended the process, or blocked it until the function's time-out";
 
-impl<P, A: Ambient> Consumer<P, A> {
+impl<P, A: Clock> Consumer<P, A> {
     /// Settles an event that was not processed. Returns whether it is done with; otherwise its messages come again.
     pub(crate) async fn settle(&self, invocation: &Invocation, attempt: Try<'_>, failure: &Failure) -> bool {
         let Try { job, number, noted } = attempt;
@@ -39,23 +39,23 @@ impl<P, A: Ambient> Consumer<P, A> {
             }
             Failure::Blocked => return false,
         };
-        self.dead_letter(invocation, attempt, reason, detail).await
+        self.try_dead_letter(invocation, attempt, reason, detail).await
     }
 
     /// Gives up an event whose last try ended without an answer. Returns whether that worked.
     pub(crate) async fn exhausted(&self, invocation: &Invocation, attempt: Try<'_>) -> bool {
-        self.dead_letter(invocation, attempt, Reason::RetriesExhausted, NO_ANSWER).await
+        self.try_dead_letter(invocation, attempt, Reason::RetriesExhausted, NO_ANSWER).await
     }
 
-    async fn dead_letter(&self, invocation: &Invocation, attempt: Try<'_>, reason: Reason, detail: &str) -> bool {
+    async fn try_dead_letter(&self, invocation: &Invocation, attempt: Try<'_>, reason: Reason, detail: &str) -> bool {
         if is_planted(Mutation::PoisonRetriedForever) {
             return false;
         }
         let message = &attempt.job.message;
         // An event that can't be given up now comes again; after its last receive the queue moves it as it is.
-        match self.give_up(invocation, attempt, reason, detail).await {
+        match self.dead_letter(invocation, attempt, reason, detail).await {
             Ok(()) => {
-                invocation.given_up(attempt.job);
+                invocation.dead_lettered(attempt.job);
                 true
             }
             Err(failure) => {

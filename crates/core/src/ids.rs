@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::Ambient;
 use crate::limits::{MAX_CELL_ID, MAX_EVENT_TYPE, MAX_TENANT_ID};
+use crate::{Clock, Entropy};
 
 /// A text that is no valid id: says what was expected and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -136,10 +136,15 @@ impl fmt::Display for Epoch {
 pub struct EventId(Uuid);
 
 impl EventId {
-    /// A fresh UUIDv7: ids sort by time.
-    pub fn fresh(ambient: &impl Ambient) -> Self {
-        let random = ambient.random();
-        Self(uuid::Builder::from_unix_timestamp_millis(ambient.wall_ms(), &random).into_uuid())
+    /// Returns a fresh UUIDv7: ids sort by time.
+    pub fn fresh(source: &(impl Clock + Entropy)) -> Self {
+        Self::from_parts(source.wall_ms(), source.random())
+    }
+
+    /// Returns the UUIDv7 of a time, in milliseconds since the Unix epoch, and of ten random bytes.
+    #[must_use]
+    pub fn from_parts(wall_ms: u64, random: [u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(wall_ms, &random).into_uuid())
     }
 
     /// The id of an event that its caller names: the name itself when it is a UUIDv7, else a UUID derived from it.
@@ -194,7 +199,7 @@ impl fmt::Display for EventId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ambient::FixedAmbient;
+    use crate::clock::FixedClock;
 
     #[test]
     fn ids_accept_what_they_document_and_name_the_rule_otherwise() {
@@ -216,10 +221,10 @@ mod tests {
 
     #[test]
     fn fresh_ids_sort_by_time() {
-        let ambient = FixedAmbient::at_ms(1_000_000);
-        let first = EventId::fresh(&ambient);
-        ambient.advance_ms(1);
-        let second = EventId::fresh(&ambient);
+        let clock = FixedClock::at_ms(1_000_000);
+        let first = EventId::fresh(&clock);
+        clock.advance_ms(1);
+        let second = EventId::fresh(&clock);
         assert!(first < second && first.to_string() < second.to_string());
     }
 

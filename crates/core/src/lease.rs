@@ -4,14 +4,15 @@
 //! keeps a tenant served. So only "not found" removes an entry, an error never does, and an older version never
 //! replaces a newer one. Where the source itself goes back to an older version, the newer one is kept as stale.
 
+use crate::sync::lock;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::ambient::Reading;
+use crate::clock::Reading;
 
 /// Something that knows which of two readings of it is the newer.
 pub trait Versioned {
@@ -61,7 +62,7 @@ pub enum Lookup<V> {
     /// Read less than a lease ago.
     Fresh(V),
     /// As `Fresh`, and it will be stale soon: time to read it again, off the critical path.
-    Ageing(V),
+    RefreshDue(V),
     /// Read longer ago than a lease, contradicted by its source, or never read from it at all.
     Stale(V),
     /// Read not long ago, and there was none.
@@ -125,7 +126,7 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
         if let Some(Entry { value, read, contradicted }) = entries.found.get(key) {
             return match read.filter(|_| !contradicted).map(|read| read.age_at(now)) {
                 Some(age) if age < self.lease * 4 / 5 => Lookup::Fresh(value.clone()),
-                Some(age) if age < self.lease => Lookup::Ageing(value.clone()),
+                Some(age) if age < self.lease => Lookup::RefreshDue(value.clone()),
                 _ => Lookup::Stale(value.clone()),
             };
         }
@@ -192,7 +193,7 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
 
     /// Takes something in that was not read from its source: it is stale from the start, and never replaces what was
     /// read. Returns what now counts.
-    pub fn take_in(&self, key: K, value: V) -> V {
+    pub fn insert_stale(&self, key: K, value: V) -> V {
         let mut entries = lock(&self.entries);
         if let Some(known) = entries.found.peek(&key) {
             return known.value.clone();
@@ -209,18 +210,13 @@ fn bounded<K: Hash + Eq, V>(capacity: usize) -> LruCache<K, V> {
     entries
 }
 
-/// A panic while the lock was held can't leave an entry half written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Ambient;
-    use crate::ambient::FixedAmbient;
+    use crate::Clock;
+    use crate::clock::FixedClock;
 
     #[derive(Debug, Clone, PartialEq, Eq)]
     struct V(u64);
@@ -232,7 +228,7 @@ mod tests {
 
     /// A cache, its clock and what drives it.
     struct World {
-        time: FixedAmbient,
+        time: FixedClock,
         clock: LeaseClock,
         cache: LeaseCache<&'static str, V>,
     }
@@ -240,7 +236,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
-            Self { time: FixedAmbient::at_ms(1_000_000), clock: LeaseClock::default(), cache }
+            Self { time: FixedClock::at_ms(1_000_000), clock: LeaseClock::default(), cache }
         }
         fn now(&self) -> LeaseTime {
             self.clock.now(self.time.now())
@@ -261,7 +257,7 @@ mod tests {
         world.time.advance_ms(239_999);
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
         world.time.advance_ms(60_000);
-        assert_eq!(world.look_up("a"), Lookup::Ageing(V(1)));
+        assert_eq!(world.look_up("a"), Lookup::RefreshDue(V(1)));
         world.time.advance_ms(1);
         assert_eq!(world.look_up("a"), Lookup::Stale(V(1)));
     }
@@ -339,10 +335,10 @@ mod tests {
     #[test]
     fn what_was_not_read_is_stale_and_gives_way_to_what_is() {
         let world = World::new();
-        assert_eq!(world.cache.take_in("a", V(5)), V(5));
+        assert_eq!(world.cache.insert_stale("a", V(5)), V(5));
         assert_eq!(world.look_up("a"), Lookup::Stale(V(5)));
         world.store("b", Some(1));
-        assert_eq!(world.cache.take_in("b", V(9)), V(1));
+        assert_eq!(world.cache.insert_stale("b", V(9)), V(1));
         assert_eq!(world.look_up("b"), Lookup::Fresh(V(1)));
         world.store("a", Some(6));
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(6)));

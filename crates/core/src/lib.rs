@@ -1,8 +1,8 @@
 //! What every part of Cellstack agrees on: ids, the event and its envelope, the tables, the tenant map and its cache,
 //! the fence, limits, configuration and telemetry. No Lambda type comes in here.
 
-pub mod ambient;
 pub mod cell_table;
+pub mod clock;
 pub mod config;
 pub mod dead_letter;
 pub mod deadline;
@@ -17,10 +17,11 @@ pub mod mutation;
 pub mod queue_text;
 pub mod registry;
 pub mod snapshot;
+pub mod sync;
 pub mod telemetry;
 pub mod tenant_map;
 
-pub use ambient::{Ambient, SystemAmbient};
+pub use clock::{Clock, Entropy, SystemClock};
 pub use event::{EventRecord, EventStatus, NewEvent};
 pub use ids::{CellId, Epoch, EventId, EventType, InvalidId, TenantId};
 pub use message::Message;

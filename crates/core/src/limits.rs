@@ -52,7 +52,7 @@ pub const LIST_DEFAULT: u8 = 25;
 /// Most events in one page of a listing.
 pub const LIST_MAX: u8 = 100;
 /// Events that one page of a filtered listing looks at; what it finds may be fewer than was asked for.
-pub const LIST_STRETCH: i32 = 500;
+pub const LIST_SCAN_LIMIT: i32 = 500;
 /// Totals in one page, unless its caller asks for another number.
 pub const TOTALS_DEFAULT: u16 = 100;
 /// Most totals in one page: with the longest types some 250 KB, where a function URL answers 6 MB at most
@@ -68,10 +68,10 @@ pub const LOOKUP_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(400);
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How long a failing dependency (the map, the registry, a cell) is left alone after its first failure; each further
 /// failure doubles it.
-pub const BREAKER_FIRST: Duration = Duration::from_millis(1_000);
+pub const BREAKER_COOLDOWN_MIN: Duration = Duration::from_millis(1_000);
 /// Longest that a failing dependency is left alone. A cell that is back serves again within this and one probe, so it is
 /// short; what a dead one costs is one probe per environment in this time, so it is not shorter.
-pub const BREAKER_LONGEST: Duration = Duration::from_secs(5);
+pub const BREAKER_COOLDOWN_MAX: Duration = Duration::from_secs(5);
 /// One try of one call from the router to a cell: some thirty times what DynamoDB takes.
 pub const CELL_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(350);
 /// One call from the router to a cell, with all its tries. Each environment learns for itself that a cell is slow, and

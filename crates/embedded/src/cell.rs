@@ -14,7 +14,7 @@ use cellstack_consumer::{Consumer, Processor};
 use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
 use cellstack_core::limits::pipeline;
 use cellstack_core::registry::{PARTITION_KEY, partition};
-use cellstack_core::{Ambient, CellId};
+use cellstack_core::{CellId, Clock};
 use cellstack_emulator::{QueueMapping, StreamMapping};
 use cellstack_producer::Producer;
 use serde_json::json;
@@ -156,8 +156,8 @@ impl Stack {
         let settings =
             cellstack_producer::Settings { cell: cell.clone(), topic_arn: arn("sns", &names.events), dlq_url };
         let clients = cellstack_producer::Clients { sns: self.sns(), sqs: self.sqs() };
-        let ambient: Arc<dyn Ambient> = self.ambient.clone();
-        let function = Arc::new(ProducerFunction(Producer::new(clients, settings, ambient)));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let function = Arc::new(ProducerFunction(Producer::new(clients, settings, clock)));
         let mut mapping = StreamMapping::new(&names.table, &names.producer);
         mapping.filters = vec![STREAM_FILTER.to_owned()];
         mapping.batch_size = pipeline::STREAM_BATCH;
@@ -187,8 +187,8 @@ impl Stack {
             event_timeout: pipeline.event_timeout,
         };
         let clients = cellstack_consumer::Clients { dynamodb: self.dynamodb(), sqs: self.sqs() };
-        let ambient: Arc<dyn Ambient> = self.ambient.clone();
-        let function = Arc::new(ConsumerFunction(Consumer::new(clients, settings, processor, ambient)));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let function = Arc::new(ConsumerFunction(Consumer::new(clients, settings, processor, clock)));
         let mut mapping = QueueMapping::new(&names.events, &names.consumer);
         mapping.batch_size = pipeline::QUEUE_BATCH;
         mapping.max_concurrency = Some(pipeline::QUEUE_CONCURRENCY);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cellstack_consumer::{Consumer, Processor};
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use cellstack_core::limits::pipeline::{CONSUMER_TIMEOUT, PRODUCER_TIMEOUT};
 use cellstack_emulator::{Function, FunctionError};
 use cellstack_producer::Producer;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The producer's handler.
-pub(crate) struct ProducerFunction(pub(crate) Producer<Arc<dyn Ambient>>);
+pub(crate) struct ProducerFunction(pub(crate) Producer<Arc<dyn Clock>>);
 
 impl Function for ProducerFunction {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
@@ -23,7 +23,7 @@ impl Function for ProducerFunction {
 }
 
 /// The consumer's handler.
-pub(crate) struct ConsumerFunction<P>(pub(crate) Consumer<P, Arc<dyn Ambient>>);
+pub(crate) struct ConsumerFunction<P>(pub(crate) Consumer<P, Arc<dyn Clock>>);
 
 impl<P: Processor> Function for ConsumerFunction<P> {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {

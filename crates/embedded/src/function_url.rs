@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
-use cellstack_core::{Ambient, EventId};
+use cellstack_core::{Clock, EventId};
 use cellstack_router::{Invocation, Reply, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::LocalAmbient;
+use crate::VirtualClock;
 use crate::activity::Exchange;
 
 /// What AWS takes in one request, in bytes.
@@ -48,16 +48,16 @@ const EXCHANGES: usize = 4_096;
 /// A router behind a URL.
 #[derive(Clone)]
 pub struct FunctionUrl {
-    router: Arc<Router<Arc<LocalAmbient>>>,
-    ambient: Arc<LocalAmbient>,
+    router: Arc<Router<Arc<VirtualClock>>>,
+    clock: Arc<VirtualClock>,
     exchanges: broadcast::Sender<Exchange>,
 }
 
 impl FunctionUrl {
     /// Puts a router behind a URL.
     #[must_use]
-    pub fn new(router: Arc<Router<Arc<LocalAmbient>>>, ambient: Arc<LocalAmbient>) -> Self {
-        Self { router, ambient, exchanges: broadcast::channel(EXCHANGES).0 }
+    pub fn new(router: Arc<Router<Arc<VirtualClock>>>, clock: Arc<VirtualClock>) -> Self {
+        Self { router, clock, exchanges: broadcast::channel(EXCHANGES).0 }
     }
 
     /// Requests and their answers from now on.
@@ -68,7 +68,7 @@ impl FunctionUrl {
     /// One request, as AWS would hand it to the function.
     pub async fn request(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
         let started = Instant::now();
-        let id = EventId::fresh(&self.ambient).to_string();
+        let id = EventId::fresh(&self.clock).to_string();
         let event = self.invocation(&request, peer, &id).to_string();
         // The log lines of a request carry its id and path, at whatever level the router logs.
         let (method, path) = (request.method().as_str(), request.uri().path());
@@ -88,7 +88,7 @@ impl FunctionUrl {
             // As Lambda answers when a function fails.
             Err(error) => return plain(StatusCode::BAD_GATEWAY, &format!("the function failed: {error}")),
         };
-        let request_id = EventId::fresh(&self.ambient).to_string();
+        let request_id = EventId::fresh(&self.clock).to_string();
         let answer = self.router.invoke(invocation, &request_id, ROUTER_TIMEOUT);
         match tokio::time::timeout(ROUTER_TIMEOUT, answer).await {
             Ok(Reply(response)) => response.map(|body| match body {
@@ -128,7 +128,7 @@ impl FunctionUrl {
                 "routeKey": "$default",
                 "stage": "$default",
                 "time": "",
-                "timeEpoch": self.ambient.wall_ms(),
+                "timeEpoch": self.clock.wall_ms(),
             },
             "body": body,
             "isBase64Encoded": text.is_none(),

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use cellstack_core::CellId;
 use cellstack_emulator::{Builder, Function, Network};
 
-use crate::{Disorder, LocalAmbient};
+use crate::{Disorder, VirtualClock};
 
 /// A function of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,8 +61,8 @@ impl Hooks {
         }
     }
 
-    pub(crate) fn ambient(&self, seed: u64) -> LocalAmbient {
-        self.wall.map_or_else(|| LocalAmbient::new(seed), |wall| LocalAmbient::at(seed, wall))
+    pub(crate) fn clock(&self, seed: u64) -> VirtualClock {
+        self.wall.map_or_else(|| VirtualClock::new(seed), |wall| VirtualClock::at(seed, wall))
     }
 
     pub(crate) fn wrap(&self, cell: &CellId, role: Role, function: Arc<dyn Function>) -> Arc<dyn Function> {

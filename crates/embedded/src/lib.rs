@@ -2,9 +2,9 @@
 //! needed. [`Stack`] is what `cellstack-local` serves, and what simulator, fuzzer and tests stand on.
 
 pub mod activity;
-mod ambient;
 mod cell;
 pub mod client;
+mod clock;
 mod disorder;
 mod function;
 pub mod function_url;
@@ -14,7 +14,7 @@ mod process;
 pub mod serve;
 mod stack;
 
-pub use ambient::LocalAmbient;
+pub use clock::VirtualClock;
 pub use disorder::Disorder;
 pub use names::Ordering;
 pub use stack::{Pipeline, Stack, StackBuilder};

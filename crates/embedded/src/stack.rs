@@ -12,7 +12,7 @@ use cellstack_consumer::{Processor, processor};
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::limits::pipeline;
 use cellstack_core::registry::{PARTITION_KEY, partition};
-use cellstack_core::{Ambient, CellId, TenantId};
+use cellstack_core::{CellId, Clock, TenantId};
 use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::{Router, Settings, TenantSource};
 use cellstack_store::placement::{Placed, Placement};
@@ -21,7 +21,7 @@ use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
 use crate::names::{ACCOUNT, CellNames, Ordering, REGION, registry, tenant_map};
 use crate::process;
-use crate::{Disorder, LocalAmbient};
+use crate::{Disorder, VirtualClock};
 
 /// The settings of a cell's pipeline that one may want different on a laptop.
 #[derive(Debug, Clone, Copy)]
@@ -137,11 +137,11 @@ impl StackBuilder {
         let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
         let aws = hooks.aws(aws).build();
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
-        let ambient = Arc::new(hooks.ambient(self.seed));
+        let clock = Arc::new(hooks.clock(self.seed));
         let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
-        let router = Router::new(&config, settings, Arc::clone(&ambient));
-        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&ambient));
-        let mut stack = Stack { aws, config, url, ambient, cells: self.cells, mappings: Vec::new(), hooks };
+        let router = Router::new(&config, settings, Arc::clone(&clock));
+        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock));
+        let mut stack = Stack { aws, config, url, clock, cells: self.cells, mappings: Vec::new(), hooks };
 
         stack.create_table(&tenant_map(), TENANT_ID, None, false).await?;
         stack.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
@@ -160,7 +160,7 @@ pub struct Stack {
     pub(crate) aws: Aws,
     pub(crate) config: SdkConfig,
     url: FunctionUrl,
-    pub(crate) ambient: Arc<LocalAmbient>,
+    pub(crate) clock: Arc<VirtualClock>,
     cells: Vec<CellId>,
     pub(crate) mappings: Vec<MappingHandle>,
     pub(crate) hooks: Hooks,
@@ -195,8 +195,8 @@ impl Stack {
 
     /// Its clocks and its randomness.
     #[must_use]
-    pub const fn ambient(&self) -> &Arc<LocalAmbient> {
-        &self.ambient
+    pub const fn clock(&self) -> &Arc<VirtualClock> {
+        &self.clock
     }
 
     /// Its mappings: those of streams and of queues, cell by cell.
@@ -281,7 +281,7 @@ impl Stack {
     pub async fn place(&self, tenant: &TenantId, cell: &CellId) -> Result<()> {
         let (client, map_table) = (self.dynamodb(), tenant_map());
         let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local" };
-        match placement.place(tenant, cell, &CellNames::of(cell).table, self.ambient.wall_ms()).await? {
+        match placement.place(tenant, cell, &CellNames::of(cell).table, self.clock.wall_ms()).await? {
             Placed::Already(route) if route.cell_id != *cell => {
                 anyhow::bail!("tenant {tenant} is placed in cell {}, not {cell}", route.cell_id)
             }

@@ -7,7 +7,7 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use cellstack_core::config::{ConfigError, var};
 use cellstack_core::limits::ANSWER_RESERVE;
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::{Ambient, CellId};
+use cellstack_core::{CellId, Clock};
 use tokio::time::{Instant, timeout_at};
 
 use crate::StreamEvent;
@@ -53,13 +53,13 @@ pub struct Clients {
 pub struct Producer<A> {
     pub(crate) clients: Clients,
     pub(crate) settings: Settings,
-    pub(crate) ambient: A,
+    pub(crate) clock: A,
 }
 
-impl<A: Ambient> Producer<A> {
+impl<A: Clock> Producer<A> {
     /// A producer.
-    pub const fn new(clients: Clients, settings: Settings, ambient: A) -> Self {
-        Self { clients, settings, ambient }
+    pub const fn new(clients: Clients, settings: Settings, clock: A) -> Self {
+        Self { clients, settings, clock }
     }
 
     /// Publishes the new events among the records and puts those that can't be read into quarantine, within `time`, which is

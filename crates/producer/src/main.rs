@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cellstack_aws as aws;
 use cellstack_core::limits::pipeline::PRODUCER_TIMEOUT;
-use cellstack_core::{Ambient as _, SystemAmbient, config, deadline, telemetry};
+use cellstack_core::{Clock as _, SystemClock, config, deadline, telemetry};
 use cellstack_producer::{Clients, Producer, Settings, StreamEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -16,11 +16,11 @@ async fn main() -> Result<ExitCode, Error> {
         Err(error) => return Ok(config::exit(&error)),
     };
     let clients = Clients { sns: aws_sdk_sns::Client::new(&aws), sqs: aws_sdk_sqs::Client::new(&aws) };
-    let ambient = SystemAmbient::new();
-    let producer = Producer::new(clients, settings, ambient);
+    let clock = SystemClock::new();
+    let producer = Producer::new(clients, settings, clock);
     let producer = &producer;
     let handler = |event: LambdaEvent<StreamEvent>| async move {
-        let time = deadline::remaining(event.context.deadline, ambient.wall_ms(), PRODUCER_TIMEOUT);
+        let time = deadline::remaining(event.context.deadline, clock.wall_ms(), PRODUCER_TIMEOUT);
         Ok::<_, Error>(producer.handle(event.payload, time).await)
     };
     lambda_runtime::run(service_fn(handler)).await?;

@@ -1,7 +1,7 @@
 //! Records that can't be read: kept whole in the stream's dead-letter queue, so that the shard moves on.
 
 use cellstack_aws::AwsFailure;
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::rfc3339;
 use cellstack_store::dead_letter;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::Producer;
 use crate::decode::Origin;
 
-impl<A: Ambient> Producer<A> {
+impl<A: Clock> Producer<A> {
     /// Puts a record into quarantine.
     ///
     /// # Errors
@@ -22,7 +22,7 @@ impl<A: Ambient> Producer<A> {
             detail,
             place: Place::Stream,
             cell: &self.settings.cell,
-            at: rfc3339(self.ambient.wall_ms()),
+            at: rfc3339(self.clock.wall_ms()),
             attempts: 1,
         };
         let letter = DeadLetter::new(draft, origin.tenant.clone(), origin.event, record.get());

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
-use cellstack_core::SystemAmbient;
+use cellstack_core::SystemClock;
 
 use crate::{Clients, Producer, Settings};
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Topic {
 }
 
 /// A producer whose batches `answer` takes. Nothing is retried but by the code under test.
-pub(crate) fn producer(topic: &str, answer: impl FnMut(&[Entry]) -> Reply + Send + 'static) -> Producer<SystemAmbient> {
+pub(crate) fn producer(topic: &str, answer: impl FnMut(&[Entry]) -> Reply + Send + 'static) -> Producer<SystemClock> {
     let topic_arn = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
     let client = Topic(Arc::new(Mutex::new(answer)));
     let (region, credentials) = (Region::new("us-east-1"), Credentials::new("test", "test", None, None, "test"));
@@ -67,7 +67,7 @@ pub(crate) fn producer(topic: &str, answer: impl FnMut(&[Entry]) -> Reply + Send
     let clients =
         Clients { sns: aws_sdk_sns::Client::from_conf(sns.build()), sqs: aws_sdk_sqs::Client::from_conf(sqs.build()) };
     let settings = Settings { cell: "alpha".parse().unwrap(), topic_arn, dlq_url: "https://dlq".to_owned() };
-    Producer::new(clients, settings, SystemAmbient::new())
+    Producer::new(clients, settings, SystemClock::new())
 }
 
 impl HttpClient for Topic {

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use cellstack_aws::{QuickSigV4, Quiet};
+use cellstack_aws::{CachedKeySigV4, UserAgentOnly};
 use cellstack_core::limits::{MAX_ATTEMPTS, RETRY_BACKOFF};
 
 /// A client for one dependency. It shares the connections of the others, and has a quota of retries of its own: a
@@ -21,5 +21,5 @@ pub(crate) fn dynamodb(config: &SdkConfig, name: impl Into<String>, attempt: Dur
     let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(RETRY_BACKOFF);
     let quota = RetryPartition::custom(name.into()).build();
     let config = Builder::from(config).timeout_config(timeouts).retry_config(retries).retry_partition(quota);
-    Client::from_conf(config.push_auth_scheme(QuickSigV4::default()).interceptor(Quiet).build())
+    Client::from_conf(config.push_auth_scheme(CachedKeySigV4::default()).interceptor(UserAgentOnly).build())
 }

@@ -1,23 +1,23 @@
-//! Time and randomness of a router environment.
+//! The clocks of a router environment.
 
 use std::sync::Arc;
 
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use cellstack_core::lease::{LeaseClock, LeaseTime};
 
-/// The ambient clocks, and what leases and breakers make of them.
+/// Clocks, and the time that leases and breakers make of them.
 #[derive(Clone)]
-pub(crate) struct Clock<A> {
-    pub(crate) ambient: A,
+pub(crate) struct RouterClock<A> {
+    pub(crate) source: A,
     lease: Arc<LeaseClock>,
 }
 
-impl<A: Ambient> Clock<A> {
-    pub(crate) fn new(ambient: A) -> Self {
-        Self { ambient, lease: Arc::default() }
+impl<A: Clock> RouterClock<A> {
+    pub(crate) fn new(source: A) -> Self {
+        Self { source, lease: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> LeaseTime {
-        self.lease.now(self.ambient.now())
+        self.lease.now(self.source.now())
     }
 }

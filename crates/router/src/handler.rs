@@ -3,32 +3,32 @@
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use cellstack_core::Ambient;
 use cellstack_core::limits::ANSWER_RESERVE;
+use cellstack_core::{Clock, Entropy};
 use lambda_http::http::Method;
 use lambda_http::{Body, Response};
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
-use crate::answer;
-use crate::call::{Call, Query};
+use crate::auth::Identity;
 use crate::cell::Cells;
-use crate::clock::Clock;
-use crate::failover::Standby;
-use crate::intake;
-use crate::invocation::{Invocation, Reply};
+use crate::clock::RouterClock;
+use crate::context::RequestContext;
+use crate::http::function_url::{Invocation, Reply};
+use crate::http::operation::{Operation, Query};
+use crate::http::problem::{Kind, Problem};
+use crate::http::response;
+use crate::ingest;
 use crate::metrics::{Metric, Metrics};
-use crate::problem::{Kind, Problem};
-use crate::rehearsal::rehearse;
-use crate::resolve::Resolver;
+use crate::priming::prime;
+use crate::routing::Resolver;
+use crate::routing::failover::Standby;
 use crate::settings::Settings;
-use crate::tenant::Identity;
-use crate::visit::Visit;
 
 /// The router: everything a request needs, made once an environment.
 pub struct Router<A> {
-    pub(crate) clock: Clock<A>,
+    pub(crate) clock: RouterClock<A>,
     pub(crate) resolver: Resolver<A>,
     pub(crate) cells: Cells<A>,
     pub(crate) metrics: Metrics,
@@ -37,15 +37,15 @@ pub struct Router<A> {
     warm_up: bool,
 }
 
-impl<A: Ambient + Clone> Router<A> {
+impl<A: Clock + Entropy + Clone> Router<A> {
     /// A router with an empty cache.
-    pub fn new(config: &SdkConfig, settings: Settings, ambient: A) -> Self {
-        let clock = Clock::new(ambient.clone());
+    pub fn new(config: &SdkConfig, settings: Settings, source: A) -> Self {
+        let clock = RouterClock::new(source.clone());
         let metrics = Metrics::new(settings.stack.clone());
         Self {
             resolver: Resolver::new(config, &settings, &clock, metrics.clone()),
             cells: Cells::new(config.clone(), clock.clone(), metrics.clone()),
-            identity: Identity::new(settings.tenant_source, ambient),
+            identity: Identity::new(settings.tenant_source, source),
             standby: settings.standby,
             warm_up: settings.warm_up,
             clock,
@@ -62,8 +62,8 @@ impl<A: Ambient + Clone> Router<A> {
         }
         // The rehearsal fills the time in which the connection is made.
         let connect = async { tokio::join!(self.resolver.warm_up(), self.identity.warm_up()) };
-        let (_, rehearsed) = tokio::join!(connect, rehearse(config, self.clock.ambient.clone()));
-        if let Err(found) = rehearsed {
+        let (_, primed) = tokio::join!(connect, prime(config, self.clock.source.clone()));
+        if let Err(found) = primed {
             tracing::warn!(found, "rehearsal");
         }
     }
@@ -74,23 +74,23 @@ impl<A: Ambient + Clone> Router<A> {
         let (method, own_id) = (invocation.method.clone(), invocation.request_id.take());
         let request_id = own_id.as_deref().unwrap_or(request_id);
         let span = span(request_id, &invocation.path);
-        let mut visit = Visit::default();
+        let mut context = RequestContext::default();
         let time = time.saturating_sub(ANSWER_RESERVE).max(ANSWER_RESERVE / 10);
         let deadline = Instant::now() + time;
         // Boxed at once: a future this large is copied each time it is moved.
-        let answer = Box::pin(self.answer(invocation, &mut visit, &span, deadline, request_id));
-        let answer = match tokio::time::timeout_at(deadline, answer.instrument(span.clone())).await {
-            Ok(answer) => answer,
+        let response = Box::pin(self.response(invocation, &mut context, &span, deadline, request_id));
+        let response = match tokio::time::timeout_at(deadline, response.instrument(span.clone())).await {
+            Ok(response) => response,
             Err(_) => Err(Problem::unavailable("The request could not be served in time.")),
         };
-        let mut response = answer.unwrap_or_else(|problem| {
+        let mut response = response.unwrap_or_else(|problem| {
             self.note(&problem);
             let problem = if method == Method::POST { problem.of_post() } else { problem };
             problem.into_response(request_id)
         });
         finish(&method, &mut response);
-        visit.stamp(&mut response, request_id);
-        span.in_scope(|| visit.log(&method, &response));
+        context.stamp(&mut response, request_id);
+        span.in_scope(|| context.log(&method, &response));
         Reply(response)
     }
 
@@ -103,10 +103,10 @@ impl<A: Ambient + Clone> Router<A> {
         }
     }
 
-    async fn answer(
+    async fn response(
         &self,
         invocation: Invocation,
-        visit: &mut Visit,
+        context: &mut RequestContext,
         span: &Span,
         deadline: Instant,
         request_id: &str,
@@ -118,9 +118,9 @@ impl<A: Ambient + Clone> Router<A> {
         let query = Query::parse(&query);
         // HEAD is GET whose answer comes without its body (RFC 9110, section 9.3.2).
         let method = if method == Method::HEAD { Method::GET } else { method };
-        let call = Call::of(&method, &path, &query)?;
+        let call = Operation::of(&method, &path, &query)?;
         // Whoever asks whether the function runs need not say who asks.
-        let proven = if call == Call::Health { None } else { self.identity.prove(&headers).await? };
+        let proven = if call == Operation::Health { None } else { self.identity.prove(&headers).await? };
         let settle = |claimed| self.identity.settle(proven.clone(), &headers, claimed);
         let tenant = |claimed| {
             let tenant = settle(claimed)?;
@@ -129,23 +129,25 @@ impl<A: Ambient + Clone> Router<A> {
         };
         // All but a single event are boxed: that one's future would be as large as the largest of them.
         match call {
-            Call::Health => answer::health(),
-            Call::PostEvent if intake::is_batch(&headers) => {
-                let events = intake::read_batch(&headers, &body.bytes()?, &self.clock.ambient)?;
+            Operation::Health => response::health(),
+            Operation::PostEvent if ingest::is_batch(&headers) => {
+                let events = ingest::read_batch(&headers, &body.bytes()?, &self.clock.source)?;
                 // The verdicts want to be told, too.
                 let deadline = deadline.checked_sub(ANSWER_RESERVE / 10).unwrap_or(deadline);
-                Box::pin(self.post_batch(events, settle, deadline, visit, request_id)).await
+                Box::pin(self.post_batch(events, settle, deadline, context, request_id)).await
             }
-            Call::PostEvent => {
-                let intake = intake::read(&headers, &body.bytes()?, &self.clock.ambient)?;
-                let tenant = tenant(intake.claimed)?;
-                intake::check_size(&tenant, &intake.event)?;
-                self.post_event(tenant, intake.event, intake.named, visit).await
+            Operation::PostEvent => {
+                let ingest = ingest::read(&headers, &body.bytes()?, &self.clock.source)?;
+                let tenant = tenant(ingest.claimed)?;
+                ingest::check_size(&tenant, &ingest.event)?;
+                self.post_event(tenant, ingest.event, ingest.named, context).await
             }
-            Call::ListEvents(listing) => Box::pin(self.list_events(&tenant(query.tenant()?)?, &listing, visit)).await,
-            Call::GetEvent(id) => Box::pin(self.get_event(&tenant(query.tenant()?)?, id, visit)).await,
-            Call::Totals(page) => Box::pin(self.totals(&tenant(query.tenant()?)?, &page, visit)).await,
-            Call::Route => Box::pin(self.show_route(&tenant(query.tenant()?)?, visit)).await,
+            Operation::ListEvents(listing) => {
+                Box::pin(self.list_events(&tenant(query.tenant()?)?, &listing, context)).await
+            }
+            Operation::GetEvent(id) => Box::pin(self.get_event(&tenant(query.tenant()?)?, id, context)).await,
+            Operation::Totals(page) => Box::pin(self.totals(&tenant(query.tenant()?)?, &page, context)).await,
+            Operation::Route => Box::pin(self.show_route(&tenant(query.tenant()?)?, context)).await,
         }
     }
 }

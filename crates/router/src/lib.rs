@@ -1,32 +1,27 @@
 //! The router: one thin function in front of all cells. It finds a tenant's cell and writes the event there.
+//!
+//! A request is read forward: [`http`] turns an invocation into an operation, [`auth`] names the tenant, [`ingest`] reads the
+//! event, [`routing`] finds the cell, [`operations`] decides, [`cell`] reads and writes, and [`http`] writes the response.
 
-mod answer;
-mod batch;
-mod breaker;
-mod call;
+mod auth;
 mod cell;
 mod clients;
 mod clock;
-mod cursor;
-mod events;
-mod failover;
+mod context;
 mod handler;
-mod intake;
-mod invocation;
-mod jwt;
+mod http;
+mod ingest;
 mod metrics;
-mod problem;
-mod rehearsal;
-mod resolve;
+mod operations;
+mod priming;
+mod routing;
 #[cfg(test)]
 mod scripted;
 mod settings;
-mod tenant;
-mod visit;
 
-pub use failover::Standby;
+pub use auth::TenantSource;
+pub use auth::jwt::JwtSettings;
 pub use handler::Router;
-pub use invocation::{Invocation, Reply};
-pub use jwt::JwtSettings;
+pub use http::function_url::{Invocation, Reply};
+pub use routing::failover::Standby;
 pub use settings::Settings;
-pub use tenant::TenantSource;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cellstack_aws as aws;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
-use cellstack_core::{Ambient, SystemAmbient, config, deadline, telemetry};
+use cellstack_core::{Clock, SystemClock, config, deadline, telemetry};
 use cellstack_router::{Invocation, Router, Settings};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 
@@ -16,13 +16,13 @@ async fn main() -> Result<ExitCode, Error> {
         Ok(configured) => configured,
         Err(error) => return Ok(config::exit(&error)),
     };
-    let ambient = SystemAmbient::new();
-    let router = &Router::new(&aws, settings, ambient);
+    let clock = SystemClock::new();
+    let router = &Router::new(&aws, settings, clock);
     tokio::spawn(keep_timers_quiet());
     router.warm_up(&aws).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Invocation>| async move {
         let LambdaEvent { payload, context } = event;
-        Ok::<_, Error>(router.invoke(payload, &context.request_id, remaining(&context, &ambient)).await)
+        Ok::<_, Error>(router.invoke(payload, &context.request_id, remaining(&context, &clock)).await)
     }))
     .await?;
     Ok(ExitCode::SUCCESS)
@@ -37,6 +37,6 @@ async fn keep_timers_quiet() {
 }
 
 /// What is left of the invocation's time.
-fn remaining(context: &Context, ambient: &impl Ambient) -> Duration {
-    deadline::remaining(context.deadline, ambient.wall_ms(), ROUTER_TIMEOUT)
+fn remaining(context: &Context, clock: &impl Clock) -> Duration {
+    deadline::remaining(context.deadline, clock.wall_ms(), ROUTER_TIMEOUT)
 }

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
-use cellstack_core::{Ambient, SystemAmbient};
+use cellstack_core::{Clock, Entropy, SystemClock};
 use lambda_http::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -126,22 +126,25 @@ impl HttpConnector for Script {
 
 /// Tokio's clock, which a test can pause.
 #[derive(Debug, Clone)]
-pub(crate) struct PausedAmbient(Instant);
+pub(crate) struct PausedClock(Instant);
 
-impl PausedAmbient {
+impl PausedClock {
     pub(crate) fn new() -> Self {
         Self(Instant::now())
     }
 }
 
-impl Ambient for PausedAmbient {
+impl Clock for PausedClock {
     fn wall_ms(&self) -> u64 {
         1_700_000_000_000 + u64::try_from(self.0.elapsed().as_millis()).unwrap()
     }
     fn monotonic(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+impl Entropy for PausedClock {
     fn random(&self) -> [u8; 10] {
-        SystemAmbient::new().random()
+        SystemClock::new().random()
     }
 }

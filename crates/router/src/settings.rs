@@ -3,9 +3,9 @@
 use cellstack_core::config::{ConfigError, optional, var};
 use cellstack_store::snapshot::SnapshotSource;
 
-use crate::failover::Standby;
-use crate::jwt::JwtSettings;
-use crate::tenant::TenantSource;
+use crate::auth::TenantSource;
+use crate::auth::jwt::JwtSettings;
+use crate::routing::failover::Standby;
 
 /// See the module.
 #[derive(Debug, Clone)]

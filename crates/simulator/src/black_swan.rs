@@ -65,7 +65,7 @@ impl Wake {
 struct Swan(RefCell<Option<(Vec<FaultId>, Duration)>>);
 
 impl Script for Swan {
-    async fn play(&self, loaded: &Loaded) {
+    async fn run(&self, loaded: &Loaded) {
         let tick = Duration::from_millis(100);
         while loaded.elapsed() < LASTS {
             tokio::time::sleep(tick).await;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
-use cellstack_core::Ambient;
+use cellstack_core::Clock;
 use cellstack_router::{Router, Settings, Standby, TenantSource};
 use hyper::{Request, Response};
 use rand::Rng;
@@ -23,7 +23,7 @@ use crate::mutation::Mutation;
 use crate::wire::Wire;
 use cellstack_embedded::function_url::FunctionUrl;
 use cellstack_embedded::names::{registry, tenant_map};
-use cellstack_embedded::{LocalAmbient, Stack};
+use cellstack_embedded::{Stack, VirtualClock};
 
 /// How often an environment is frozen until its next invocation.
 const FREEZES: f64 = 0.7;
@@ -50,20 +50,20 @@ impl Make {
 /// Makes environments.
 pub(crate) struct Maker {
     config: SdkConfig,
-    clock: Arc<LocalAmbient>,
+    clock: Arc<VirtualClock>,
     make: Make,
 }
 
 impl Maker {
     pub(crate) fn new(stack: &Stack, make: Make) -> Self {
-        Self { config: stack.config().clone(), clock: Arc::clone(stack.ambient()), make }
+        Self { config: stack.config().clone(), clock: Arc::clone(stack.clock()), make }
     }
 
     /// A cold environment.
     pub(crate) fn start(&self, number: usize) -> Environment {
         let wall: SystemTime = UNIX_EPOCH + Duration::from_millis(self.clock.wall_ms());
         let Make { seed, mutation, standby } = self.make;
-        let clocks = Arc::new(LocalAmbient::at(seed ^ (number as u64 + 1) << 32, wall));
+        let clocks = Arc::new(VirtualClock::at(seed ^ (number as u64 + 1) << 32, wall));
         if mutation == Some(Mutation::MonotonicLease) {
             clocks.stop_both();
         }
@@ -82,7 +82,7 @@ impl Maker {
 /// An environment of the router's function.
 pub(crate) struct Environment {
     url: FunctionUrl,
-    clocks: Arc<LocalAmbient>,
+    clocks: Arc<VirtualClock>,
     /// Whether its wall clock has jumped since the last invocation.
     jumped: Cell<bool>,
     pub(crate) wire: Wire,

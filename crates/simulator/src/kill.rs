@@ -1,11 +1,12 @@
 //! Kills a process at an await point: the k-th time a handler's future returns `Pending`, it is dropped there. So is a
 //! process whose processor aborts it; one whose processor blocks its thread is not polled any more.
 
+use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use crate::network;
@@ -110,7 +111,7 @@ impl Kills {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -75,7 +75,7 @@ impl Load {
         runtime.block_on(async {
             let loaded = self.start().await?;
             let requests = loaded.requests(&script);
-            let (sent, ()) = futures::future::join(requests, script.play(&loaded)).await;
+            let (sent, ()) = futures::future::join(requests, script.run(&loaded)).await;
             Ok(sent)
         })
     }
@@ -115,7 +115,7 @@ fn name(tenant: usize) -> String {
 /// What happens beside the load.
 pub(crate) trait Script {
     /// Goes on until it is over.
-    async fn play(&self, loaded: &Loaded);
+    async fn run(&self, loaded: &Loaded);
 
     /// A tenant is about to send.
     fn sending(&self, _loaded: &Loaded, _tenant: usize) {}

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use bytes::Bytes;
-use cellstack_core::limits::{BREAKER_LONGEST, CELL_LEASE};
+use cellstack_core::limits::{BREAKER_COOLDOWN_MAX, CELL_LEASE};
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, EventId, EventStatus, TenantId};
 use cellstack_emulator::{Fault, FaultKind};
@@ -48,7 +48,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The share of requests that repeat an event of before.
 const REPEATS: f64 = 0.2;
 /// Routers know of a mark after this; and a breaker that was open is closed again.
-const KNOWN: Duration = CELL_LEASE.saturating_add(BREAKER_LONGEST);
+const KNOWN: Duration = CELL_LEASE.saturating_add(BREAKER_COOLDOWN_MAX);
 
 const PHASES: [(&str, Duration); 5] = [
     ("before", Duration::from_secs(60)),

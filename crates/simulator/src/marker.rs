@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::Ambient as _;
+use cellstack_core::Clock as _;
 use cellstack_core::registry::{CellStatus, PARTITION_KEY, partition};
 
 use crate::trace::Trace;
@@ -69,7 +69,7 @@ pub(crate) async fn mark(stack: &Stack, cell: usize, status: CellStatus) {
     if status == CellStatus::Down {
         update = update
             .update_expression("SET #status = :status, down_at = :now")
-            .expression_attribute_values(":now", AttributeValue::N(stack.ambient().wall_ms().to_string()));
+            .expression_attribute_values(":now", AttributeValue::N(stack.clock().wall_ms().to_string()));
     }
     while update.clone().send().await.is_err() {
         tokio::time::sleep(PAUSE).await;

@@ -1,7 +1,8 @@
 //! The way to the services: some milliseconds each way, drawn from the seed, and a note of what is under way.
 
+use cellstack_core::sync::lock;
 use std::cell::RefCell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use cellstack_emulator::{Leg, Network};
@@ -40,7 +41,7 @@ impl Network for Way {
             Leg::Answer => "answering",
         };
         UNDER_WAY.with(|under_way| under_way.replace(Some(format!("{service} {operation} {half}"))));
-        let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rng = lock(&self.0);
         // Mostly a millisecond or two, now and then ten times that.
         let slow = rng.random_bool(0.02);
         Duration::from_micros(rng.random_range(1_000..3_000) * if slow { 10 } else { 1 })

@@ -31,7 +31,7 @@ pub struct Noticed {
 struct DownThenSlow;
 
 impl Script for DownThenSlow {
-    async fn play(&self, loaded: &Loaded) {
+    async fn run(&self, loaded: &Loaded) {
         loaded.until(PHASE).await;
         let down = loaded.take_down(VICTIM);
         loaded.until(2 * PHASE).await;

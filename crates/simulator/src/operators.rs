@@ -1,13 +1,14 @@
 //! The operators' part of a run: redrives, some of them killed on their way.
 
+use cellstack_core::sync::lock;
 use std::cell::Cell;
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cellstack_cellctl::{Cli, Console, Estate};
-use cellstack_core::{Ambient, EventId};
+use cellstack_cellctl::{Cli, Console, Deployment};
+use cellstack_core::EventId;
 use clap::Parser as _;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -112,16 +113,16 @@ pub(crate) async fn redrive_all(stack: &Stack, seed: u64, trace: &Trace, rest: i
 }
 
 async fn redrive(stack: &Stack, max_attempts: u32) -> Result<Report> {
-    let ambient: Arc<dyn Ambient> = stack.ambient().clone();
-    let estate = Estate::new(PREFIX, stack.dynamodb(), stack.sqs(), ambient);
+    let clock = Arc::clone(stack.clock());
+    let deployment = Deployment::new(PREFIX, stack.dynamodb(), stack.sqs(), clock);
     let max_attempts = max_attempts.to_string();
     let arguments =
         ["cellctl", "--output", "json", "dlq", "redrive", "--reason", "simulated", "--operator", "simulate"];
     let limits = ["--rate", "50", "--max-attempts", &max_attempts];
     let data = Buffer::default();
     let mut console = Console::new(data.clone(), std::io::sink());
-    Cli::try_parse_from(arguments.iter().chain(&limits))?.run(&estate, &mut console).await?;
-    serde_json::from_slice(&data.0.lock().unwrap_or_else(PoisonError::into_inner)).context("a report that is not JSON")
+    Cli::try_parse_from(arguments.iter().chain(&limits))?.run(&deployment, &mut console).await?;
+    serde_json::from_slice(&lock(&data.0)).context("a report that is not JSON")
 }
 
 /// Memory to write to.
@@ -130,7 +131,7 @@ struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        lock(&self.0).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -1,11 +1,12 @@
 //! The processor of this build, and events that give it trouble.
 
+use cellstack_core::sync::lock;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cellstack_consumer::{Effects, ProcessError, Processor};
@@ -128,10 +129,6 @@ impl Moods {
     fn meet(&self, mood: Mood) {
         *lock(&self.0.met).entry(mood).or_default() += 1;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts events' moods in front of a processor.

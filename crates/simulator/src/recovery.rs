@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::Result;
-use cellstack_core::limits::{BREAKER_LONGEST, MAX_ATTEMPTS};
+use cellstack_core::limits::{BREAKER_COOLDOWN_MAX, MAX_ATTEMPTS};
 
 use crate::load::{Load, Loaded, Script};
 
@@ -38,7 +38,7 @@ impl Recovered {
     /// then once per longest cool-down, with its retries.
     #[must_use]
     pub const fn bound(&self) -> u64 {
-        let probes = LASTS.as_secs() / BREAKER_LONGEST.as_secs();
+        let probes = LASTS.as_secs() / BREAKER_COOLDOWN_MAX.as_secs();
         (BEFORE_THE_LONGEST + probes) * MAX_ATTEMPTS as u64 * self.environments as u64
     }
 }
@@ -53,7 +53,7 @@ struct FailsForAMinute {
 }
 
 impl Script for &FailsForAMinute {
-    async fn play(&self, loaded: &Loaded) {
+    async fn run(&self, loaded: &Loaded) {
         loaded.until(FAILS).await;
         let faults = loaded.take_down(VICTIM);
         loaded.until(FAILS + LASTS).await;

@@ -1,8 +1,9 @@
 //! What happened in a run, in order: a hash of all of it, and the last lines in words.
 
+use cellstack_core::sync::lock;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cellstack_core::EventId;
@@ -77,7 +78,7 @@ impl Trace {
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -3,8 +3,9 @@
 //! The router says of itself whether a route is fresh. This knows better: it sees when the map was read, and time here is
 //! the simulator's own, whatever the environment's clocks show.
 
+use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -108,7 +109,7 @@ impl Wire {
     }
 
     fn lock(&self) -> MutexGuard<'_, Knowledge> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cellstack_consumer::processor;
 use cellstack_core::mutation as code;
-use cellstack_core::{Ambient as _, CellId, EventStatus, TenantId, TenantRoute};
+use cellstack_core::{CellId, Clock as _, EventStatus, TenantId, TenantRoute};
 use cellstack_store::placement::Placement;
 use futures::StreamExt;
 use futures::future::join5;
@@ -200,7 +200,7 @@ impl World {
             restless,
             redriven,
         };
-        evidence.judge(findings);
+        evidence.check(findings);
         Ok((state, journal))
     }
 
@@ -239,6 +239,6 @@ pub(crate) async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Pla
     let placement = Placement { client: &client, map_table: &map_table, operator: "simulate" };
     let (home, standby) = (&stack.cells()[place.cell], &stack.cells()[standby]);
     let route = TenantRoute::first(tenant.clone(), home.clone());
-    placement.appoint_standby(&route, standby, &CellNames::of(standby).table, stack.ambient().wall_ms()).await?;
+    placement.appoint_standby(&route, standby, &CellNames::of(standby).table, stack.clock().wall_ms()).await?;
     Ok(())
 }

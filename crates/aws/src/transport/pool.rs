@@ -1,6 +1,7 @@
 //! Connections at rest.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use cellstack_core::sync::lock;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use super::connect::{Connection, Target};
@@ -53,6 +54,6 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Resting>> {
         // A panic while the lock was held can't leave a connection half in.
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.resting)
     }
 }

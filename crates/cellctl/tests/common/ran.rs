@@ -3,24 +3,24 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use cellstack_cellctl::{Cli, Console, Ending, Estate};
+use cellstack_cellctl::{Cli, Completion, Console, Deployment};
 use clap::Parser as _;
 use serde_json::Value;
 
 /// What a command left.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    pub(crate) ending: Result<Ending, String>,
+    pub(crate) ending: Result<Completion, String>,
     pub(crate) data: String,
     pub(crate) talk: String,
 }
 
 impl Ran {
     /// Runs `cellctl` with a command line as a shell would split it (no quotes).
-    pub(crate) async fn of(line: &str, estate: &Estate) -> Self {
+    pub(crate) async fn of(line: &str, deployment: &Deployment) -> Self {
         let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
         let (data, talk) = (Buffer::default(), Buffer::default());
-        let ending = cli.run(estate, &mut Console::new(data.clone(), talk.clone())).await;
+        let ending = cli.run(deployment, &mut Console::new(data.clone(), talk.clone())).await;
         Self { ending: ending.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
     }
 
@@ -29,7 +29,7 @@ impl Ran {
     }
 
     #[track_caller]
-    pub(crate) fn ended(self, ending: Ending) -> Self {
+    pub(crate) fn ended(self, ending: Completion) -> Self {
         assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
         self
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Fault, FaultKind};
 
@@ -20,7 +20,7 @@ async fn a_fifo_cells_letters_are_sent_in_order_and_processed_once() {
     }
     world.until("13 letters", async || world.bodies(DLQ).len() == 13).await;
 
-    let ls = world.cellctl("dlq ls --cell alpha").await.ended(Ending::LeftSome);
+    let ls = world.cellctl("dlq ls --cell alpha").await.ended(Completion::LeftSome);
     assert!(ls.talk.contains("saw 10 of about 13: a FIFO queue shows ten letters of a tenant at most"), "{}", ls.talk);
     assert!(world.all_visible(DLQ));
 
@@ -29,7 +29,7 @@ async fn a_fifo_cells_letters_are_sent_in_order_and_processed_once() {
     let fault = world.stack.aws().faults().inject(fault);
     tokio::time::sleep(Duration::from_secs(30)).await; // Receives that were waiting already have ended.
     world.mend();
-    world.redrive("--cell alpha --place queue --rate 100").await.ended(Ending::Done);
+    world.redrive("--cell alpha --place queue --rate 100").await.ended(Completion::Done);
     let sent = world.bodies(QUEUE);
     let position = |id: &String| sent.iter().position(|body| body.contains(id));
     assert!(ids.is_sorted_by_key(position), "{sent:?}");

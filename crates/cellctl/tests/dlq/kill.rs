@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_emulator::{Fault, FaultKind};
 
 use crate::world::World;
@@ -44,7 +44,7 @@ async fn killed(world: &World, kill_at: usize) -> bool {
     .await;
     faults.clear();
     if let Some(ran) = ended {
-        ran.ended(Ending::Done);
+        ran.ended(Completion::Done);
         return false;
     }
     true
@@ -60,7 +60,7 @@ async fn a_run_killed_at_any_await_point_and_run_again_has_one_effect_and_loses_
         if was_killed {
             // What the killed run had in hand comes back after two minutes.
             tokio::time::sleep(Duration::from_secs(121)).await;
-            world.redrive("").await.ended(Ending::Done);
+            world.redrive("").await.ended(Completion::Done);
         }
         for id in &ids {
             world.processed("alpha", "acme", id).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::dead_letter::Reason;
 use cellstack_emulator::{Fault, FaultKind};
 
@@ -19,7 +19,7 @@ async fn ls_counts_by_cell_place_and_reason_and_leaves_every_letter_where_it_was
     }
     world.put("cellstack-cell-alpha-topic-dlq", "nonsense").await;
 
-    let ran = world.cellctl("dlq ls --output json").await.ended(Ending::Done);
+    let ran = world.cellctl("dlq ls --output json").await.ended(Completion::Done);
     let count = |cell: &str, place: &str| {
         let json = ran.json();
         let all = json.as_array().unwrap().clone();
@@ -35,7 +35,7 @@ async fn ls_counts_by_cell_place_and_reason_and_leaves_every_letter_where_it_was
     assert_eq!(count("beta", "queue").1, 1);
     assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 23);
 
-    let table = world.cellctl("dlq ls --cell alpha").await.ended(Ending::Done).data;
+    let table = world.cellctl("dlq ls --cell alpha").await.ended(Completion::Done).data;
     for text in ["not-held", "23", "2026-01-01T00:00:00.000Z", "about 23", "stream"] {
         assert!(table.contains(text), "{text} is not in\n{table}");
     }
@@ -48,7 +48,7 @@ async fn ls_says_when_it_could_not_see_all() {
     for at in 0..15 {
         world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
     }
-    let ran = world.cellctl("dlq ls --cell alpha --limit 12").await.ended(Ending::LeftSome);
+    let ran = world.cellctl("dlq ls --cell alpha --limit 12").await.ended(Completion::LeftSome);
     assert!(ran.talk.contains("not all was seen: stopped after 12 of about 15"), "{}", ran.talk);
     assert!(world.all_visible(DLQ));
 
@@ -56,7 +56,7 @@ async fn ls_says_when_it_could_not_see_all() {
     let url = world.stack.queue_url(DLQ).await.unwrap();
     let taken = world.stack.sqs().receive_message().queue_url(url).max_number_of_messages(4).send().await.unwrap();
     assert_eq!(taken.messages().len(), 4);
-    let ran = world.cellctl("dlq ls --cell alpha").await.ended(Ending::LeftSome);
+    let ran = world.cellctl("dlq ls --cell alpha").await.ended(Completion::LeftSome);
     assert!(ran.talk.contains("4 in other hands just now"), "{}", ran.talk);
     assert!(ran.data.contains("11"), "{}", ran.data);
 }
@@ -77,7 +77,7 @@ async fn ls_ends_although_letters_come_back_while_it_reads() {
     let world = long_queue().await;
     let ls = world.cellctl("dlq ls --cell alpha");
     let ran = tokio::time::timeout(Duration::from_secs(3_600), ls).await.expect("it ends");
-    let ran = ran.ended(Ending::Done);
+    let ran = ran.ended(Completion::Done);
     assert!(ran.data.contains("2000"), "{}", ran.data);
     assert!(world.all_visible(DLQ));
 }
@@ -85,15 +85,15 @@ async fn ls_ends_although_letters_come_back_while_it_reads() {
 #[tokio::test(start_paused = true)]
 async fn ls_ends_when_somebody_stops_it() {
     let world = long_queue().await;
-    let estate = world.estate();
+    let deployment = world.deployment();
     let stop = async {
         tokio::time::sleep(Duration::from_secs(10)).await;
-        estate.stop().now();
+        deployment.stop().cancel();
     };
-    let ls = crate::ran::Ran::of("dlq ls --cell alpha", &estate);
+    let ls = crate::ran::Ran::of("dlq ls --cell alpha", &deployment);
     let both = futures::future::join(ls, stop);
     let (ran, ()) = tokio::time::timeout(Duration::from_secs(3_600), both).await.expect("it ends");
-    let ran = ran.ended(Ending::LeftSome);
+    let ran = ran.ended(Completion::LeftSome);
     assert!(ran.talk.contains("not all was seen: stopped after 1"), "{}", ran.talk);
     assert!(world.all_visible(DLQ));
 }
@@ -111,7 +111,7 @@ async fn show_prints_whole_letters_and_filters_them() {
     let id = world.poison("acme", 7).await;
     let other = world.write_letter(DLQ, Reason::NotHeld, r#"{"whole":["as","it","was"]}"#).await;
 
-    let ran = world.cellctl("dlq show --cell alpha --because not-held --output json").await.ended(Ending::Done);
+    let ran = world.cellctl("dlq show --cell alpha --because not-held --output json").await.ended(Completion::Done);
     let json = ran.json();
     assert_eq!(json.as_array().unwrap().len(), 1);
     assert_eq!(json[0]["original"], other.original);
@@ -119,13 +119,13 @@ async fn show_prints_whole_letters_and_filters_them() {
     assert_eq!((&json[0]["attempts"], &json[0]["redrives"]), (&1.into(), &0.into()));
 
     for (filter, shown) in [("--tenant acme", 1), ("--tenant globex", 0), ("--place topic", 0), ("--place queue", 2)] {
-        let ran = world.cellctl(&format!("dlq show --cell alpha --output json {filter}")).await.ended(Ending::Done);
+        let ran = world.cellctl(&format!("dlq show --cell alpha --output json {filter}")).await.ended(Completion::Done);
         assert_eq!(ran.json().as_array().unwrap().len(), shown, "{filter}");
     }
-    let ran = world.cellctl(&format!("dlq show --cell alpha --event {id}")).await.ended(Ending::Done);
+    let ran = world.cellctl(&format!("dlq show --cell alpha --event {id}")).await.ended(Completion::Done);
     assert!(ran.data.contains(&id) && ran.data.contains("acme") && !ran.data.contains("amount"), "{}", ran.data);
 
-    let ran = world.cellctl("dlq show --cell alpha --limit 1").await.ended(Ending::LeftSome);
+    let ran = world.cellctl("dlq show --cell alpha --limit 1").await.ended(Completion::LeftSome);
     assert!(ran.talk.contains("there are more than the 1 letter shown: raise --limit"), "{}", ran.talk);
     assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 2);
 }

@@ -1,6 +1,6 @@
 //! Letters of tenants that live elsewhere now, or just move.
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::Epoch;
 use cellstack_core::fence::FenceState;
 use cellstack_core::limits::FENCE_TIMEOUT;
@@ -34,7 +34,7 @@ async fn a_letter_goes_to_the_cell_that_owns_its_tenant_now() {
     move_to_beta(&world, &id, true).await;
     world.set(&alpha, &[("tenant_id", "acme"), ("sk", &key)], "status", text("carried")).await;
     world.mend();
-    let ran = world.redrive("").await.ended(Ending::Done);
+    let ran = world.redrive("").await.ended(Completion::Done);
     assert!(ran.data.contains("to cell beta"), "{}", ran.data);
     world.processed("beta", "acme", &id).await;
     assert_eq!(world.status("alpha", "acme", &id).await, "carried");
@@ -49,7 +49,7 @@ async fn an_event_that_a_move_left_behind_is_told_of_and_stays() {
     let id = world.poison("acme", 5).await;
     move_to_beta(&world, &id, false).await;
     world.mend();
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("its tenant moved, its event is still in cell alpha"), "{}", ran.data);
     assert_eq!(world.dead("alpha").len(), 1);
 }
@@ -61,12 +61,12 @@ async fn a_tenant_that_just_moves_is_left_alone() {
     world.mend();
     for state in ["moving", "fenced"] {
         world.route("acme", "alpha", 1, state).await;
-        let ran = world.redrive("").await.ended(Ending::LeftSome);
+        let ran = world.redrive("").await.ended(Completion::LeftSome);
         assert!(ran.data.contains(&format!("its tenant is {state}")), "{}", ran.data);
         assert_eq!(world.dead("alpha").len(), 1);
     }
     world.route("acme", "alpha", 1, "active").await;
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
 }
 
@@ -75,7 +75,7 @@ async fn nothing_is_sent_to_a_cell_that_is_down() {
     let world = World::new().await;
     world.poison("acme", 5).await;
     world.set(&registry(), &[("pk", "cell#alpha"), ("sk", "state")], "status", text("down")).await;
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("its tenant's cell alpha must not be sent to"), "{}", ran.data);
     assert_eq!(world.dead("alpha").len(), 1);
 }
@@ -112,7 +112,7 @@ async fn what_a_standby_could_not_process_is_redriven_there() {
         let message = world.message("beta", "acme", &id).await;
         world.put("cellstack-cell-beta-events-dlq", &message).await;
         world.mend();
-        let ran = world.redrive("").await.ended(Ending::Done);
+        let ran = world.redrive("").await.ended(Completion::Done);
         assert!(ran.data.contains("to cell beta"), "{status}, {alpha}: {}", ran.data);
         world.processed("beta", "acme", &id).await;
         assert!(world.dead("beta").is_empty());
@@ -127,7 +127,7 @@ async fn an_event_that_a_standby_holds_waits_until_it_is_carried_home() {
         world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
         stand_by(&world, &id, "held", alpha).await;
         world.mend();
-        let ran = world.redrive("").await.ended(Ending::LeftSome);
+        let ran = world.redrive("").await.ended(Completion::LeftSome);
         assert!(ran.data.contains("cell beta holds its event as a standby"), "{alpha}: {}", ran.data);
         assert!(ran.data.contains("nothing to do until it is carried home"), "{alpha}: {}", ran.data);
         assert_eq!(world.status("beta", "acme", &id).await, "held");

@@ -1,6 +1,6 @@
 //! Letters deleted for good.
 
-use cellstack_cellctl::{Cli, Ending};
+use cellstack_cellctl::{Cli, Completion};
 use cellstack_core::dead_letter::Reason;
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -18,7 +18,7 @@ async fn purge_deletes_what_the_filter_names_and_prints_it_whole() {
         world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
     }
     let line = "dlq purge --because not-held --reason nobody-wants-them --operator test --yes --output json";
-    let ran = world.cellctl(line).await.ended(Ending::Done);
+    let ran = world.cellctl(line).await.ended(Completion::Done);
     let letters: Vec<Value> = ran.data.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(letters.len(), 12);
     let mut originals: Vec<&str> = letters.iter().map(|letter| letter["original"].as_str().unwrap()).collect();
@@ -44,13 +44,13 @@ async fn a_filter_that_matches_nothing_says_so_and_ends_3() {
     world.write_letter(DLQ, Reason::NotHeld, "one").await;
     for line in ["--because refused", "--because refused --dry-run", "--cell beta"] {
         let line = format!("dlq purge --reason test --operator test --yes {line}");
-        let ran = world.cellctl(&line).await.ended(Ending::LeftSome);
+        let ran = world.cellctl(&line).await.ended(Completion::LeftSome);
         assert!(ran.talk.contains("no letter matches: "), "{}", ran.talk);
     }
     assert_eq!(world.dead("alpha").len(), 1);
     let all = "dlq purge --all --reason test --operator test --yes";
-    world.cellctl(all).await.ended(Ending::Done);
-    world.cellctl(all).await.ended(Ending::Done);
+    world.cellctl(all).await.ended(Completion::Done);
+    world.cellctl(all).await.ended(Completion::Done);
     assert!(world.dead("alpha").is_empty());
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::fence::{FENCE_SHARDS, shard_key};
 use cellstack_embedded::names::{CellNames, registry};
 use cellstack_emulator::{Fault, FaultKind, Observation};
@@ -33,7 +33,7 @@ async fn poison_is_processed_once_after_its_processor_is_mended() {
     assert_eq!(world.sum("alpha", "acme").await, (5, 500));
 
     world.mend();
-    let ran = world.redrive("--output json").await.ended(Ending::Done);
+    let ran = world.redrive("--output json").await.ended(Completion::Done);
     assert!(ran.talk.contains("5 sent, 0 letters deleted with nothing left to do, 0 left alone"), "{}", ran.talk);
     assert!(ran.json()["letters"].as_array().unwrap().iter().all(|row| row["what"] == "to cell alpha"));
     for id in &poison {
@@ -44,7 +44,7 @@ async fn poison_is_processed_once_after_its_processor_is_mended() {
     assert_eq!(world.sum("alpha", "acme").await, (10, 515));
     assert!(world.dead("alpha").is_empty());
 
-    let again = world.redrive("").await.ended(Ending::Done);
+    let again = world.redrive("").await.ended(Completion::Done);
     assert!(again.talk.starts_with("0 sent, 0 letters deleted"), "{}", again.talk);
     assert_eq!(world.sum("alpha", "acme").await, (10, 515));
 }
@@ -54,7 +54,7 @@ async fn an_event_that_failed_for_good_is_set_back_and_sent() {
     let world = World::new().await;
     let (id, key) = failed(&world, 3).await;
     world.mend();
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
     assert!(!world.item("alpha", "acme", &key).await.unwrap().contains_key("error"));
     assert_eq!(world.sum("alpha", "acme").await, (1, 3));
@@ -68,11 +68,11 @@ async fn an_event_that_its_consumer_has_not_marked_yet_waits_for_that() {
     // As it is between the letter and the mark.
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "status", text("accepted")).await;
     world.mend();
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("is not marked failed yet"), "{}", ran.data);
     // The consumer was killed there: no invocation lives longer than a quarter of an hour.
     tokio::time::sleep(Duration::from_secs(15 * 60)).await;
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
 }
 
@@ -84,7 +84,7 @@ async fn a_closed_fence_keeps_a_failed_event_as_it_is() {
     for shard in 0..FENCE_SHARDS {
         world.set(&table, &[("tenant_id", "acme"), ("sk", &shard_key(shard))], "state", text("closed")).await;
     }
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("the fence of cell alpha"), "{}", ran.data);
     assert_eq!(world.status("alpha", "acme", &id).await, "failed");
     assert_eq!(world.dead("alpha").len(), 1);
@@ -98,7 +98,7 @@ async fn a_letter_of_a_processed_event_is_deleted_and_nothing_is_sent() {
     let message = world.message("alpha", "acme", &id).await;
     world.put(DLQ, &message).await;
     world.put("cellstack-cell-alpha-topic-dlq", &message).await;
-    let ran = world.redrive("").await.ended(Ending::Done);
+    let ran = world.redrive("").await.ended(Completion::Done);
     assert!(ran.talk.starts_with("0 sent, 2 letters deleted with nothing left to do"), "{}", ran.talk);
     assert!(world.dead("alpha").is_empty());
     assert_eq!(world.sum("alpha", "acme").await, (1, 9));
@@ -108,7 +108,7 @@ async fn a_letter_of_a_processed_event_is_deleted_and_nothing_is_sent() {
 async fn what_the_topic_could_not_deliver_is_brought_back() {
     let world = World::new().await;
     let id = world.undelivered(4).await;
-    let ran = world.redrive("--because undelivered").await.ended(Ending::Done);
+    let ran = world.redrive("--because undelivered").await.ended(Completion::Done);
     assert!(ran.data.contains("undelivered"), "{}", ran.data);
     world.processed("alpha", "acme", &id).await;
     assert!(world.bodies("cellstack-cell-alpha-topic-dlq").is_empty());
@@ -136,7 +136,7 @@ async fn messages_are_sent_no_faster_than_the_rate() {
         }
         times
     });
-    world.redrive("--rate 4/s").await.ended(Ending::Done);
+    world.redrive("--rate 4/s").await.ended(Completion::Done);
     let times = watch.await.unwrap();
     for pair in times.windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_millis(245), "{:?}", pair[1] - pair[0]);
@@ -151,11 +151,11 @@ async fn a_run_sends_no_more_than_it_may_and_the_next_goes_on() {
     }
     world.dead_letters("alpha", 5).await;
     world.mend();
-    let ran = world.redrive("--max 2").await.ended(Ending::LeftSome);
+    let ran = world.redrive("--max 2").await.ended(Completion::LeftSome);
     assert!(ran.talk.starts_with("2 sent"), "{}", ran.talk);
     assert_eq!(world.dead("alpha").len(), 3);
     assert!(world.all_visible(DLQ), "a run that ends gives back what it holds");
-    let ran = world.redrive("").await.ended(Ending::Done);
+    let ran = world.redrive("").await.ended(Completion::Done);
     assert!(ran.talk.starts_with("3 sent"), "{}", ran.talk);
 }
 
@@ -173,11 +173,11 @@ async fn an_event_that_keeps_failing_is_left_alone_after_so_many_redrives() {
         world.until("the count in the next letter", counted).await;
         assert_eq!(world.cellctl("dlq show --cell alpha --output json").await.json()[0]["reason"], "refused");
     }
-    let ran = world.redrive("--max-attempts 2").await.ended(Ending::LeftSome);
+    let ran = world.redrive("--max-attempts 2").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("it was redriven 2 times (--max-attempts)"), "{}", ran.data);
     assert_eq!(world.dead("alpha").len(), 1);
     world.mend();
-    world.redrive("--max-attempts 3").await.ended(Ending::Done);
+    world.redrive("--max-attempts 3").await.ended(Completion::Done);
     world.until("the sum", async || world.sum("alpha", "acme").await == (1, 1)).await;
 }
 
@@ -187,7 +187,7 @@ async fn the_count_survives_what_the_queue_itself_moves() {
     let id = world.poison("acme", 1).await;
     let crash = Fault::new("Lambda", "Invoke", FaultKind::ServerError).on("alpha-consumer");
     world.stack.aws().faults().inject(crash);
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.dead_letters("alpha", 1).await;
     let shown = world.cellctl("dlq show --cell alpha --output json").await.json();
     assert_eq!(shown[0]["reason"], "retries-exhausted");
@@ -201,7 +201,7 @@ async fn poison_that_comes_back_at_once_is_sent_once_a_run() {
     // Two letters of one event: the second could be what came of the first.
     let message = world.message("alpha", "acme", &id).await;
     world.put(DLQ, &message).await;
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.talk.starts_with("1 sent"), "{}", ran.talk);
     assert!(ran.data.contains("its event was sent in this run already"), "{}", ran.data);
 }
@@ -216,16 +216,16 @@ async fn a_dry_run_changes_nothing_and_says_the_same() {
     let state = async || (world.table(&table).await, world.table(&registry()).await, world.dead("alpha"));
     let before = state().await;
     let sends = world.stack.aws().calls("SQS", "SendMessage");
-    let ran = world.redrive("--dry-run").await.ended(Ending::Done);
+    let ran = world.redrive("--dry-run").await.ended(Completion::Done);
     assert!(ran.talk.starts_with("2 would be sent"), "{}", ran.talk);
-    let purge = world.cellctl("dlq purge --all --reason test --operator test --dry-run").await.ended(Ending::Done);
+    let purge = world.cellctl("dlq purge --all --reason test --operator test --dry-run").await.ended(Completion::Done);
     assert!(purge.talk.starts_with("2 letters would be deleted"), "{}", purge.talk);
     assert_eq!(state().await, before);
     assert_eq!(world.stack.aws().calls("SQS", "SendMessage"), sends);
     assert!(world.all_visible(DLQ));
     assert!(world.audit().await.is_empty());
 
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     for id in [id, failed] {
         world.processed("alpha", "acme", &id).await;
     }
@@ -244,7 +244,7 @@ async fn what_can_not_be_redriven_stays_and_is_told_of() {
     world.put(DLQ, "nonsense").await;
     world.put(DLQ, &message("nobody", nowhere)).await;
     world.put(DLQ, &message("acme", nowhere)).await;
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     for text in
         ["it names no event", "its tenant is not in the tenant map", "its tenant's cell alpha does not hold the event"]
     {
@@ -270,7 +270,7 @@ async fn one_cells_trouble_does_not_keep_the_run_from_the_next_cell() {
     let trail = world.audit().await;
     assert_eq!(trail[1]["troubles"].as_l().unwrap().len(), 1);
     world.stack.aws().faults().remove(fault);
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.until("the sum", async || world.sum("alpha", "acme").await == (1, 1)).await;
 }
 
@@ -279,7 +279,7 @@ async fn a_run_leaves_who_what_why_and_how_many_in_the_registry() {
     let world = World::new().await;
     let id = world.poison("acme", 1).await;
     world.mend();
-    world.redrive("--cell alpha --tenant acme").await.ended(Ending::Done);
+    world.redrive("--cell alpha --tenant acme").await.ended(Completion::Done);
     let trail = world.audit().await;
     let phases: Vec<&String> = trail.iter().map(|entry| entry["phase"].as_s().unwrap()).collect();
     assert_eq!(phases, ["began", "ended"]);

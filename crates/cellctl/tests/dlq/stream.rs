@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::dead_letter::Reason;
 use cellstack_core::limits::pipeline::STREAM_RECORD_AGE;
 use cellstack_emulator::{Fault, FaultKind};
@@ -33,9 +33,9 @@ async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() 
     world.stack.aws().faults().remove(fault);
     assert_eq!(world.sum("alpha", "acme").await, (0, 0));
 
-    let dry = world.redrive("--place stream --dry-run").await.ended(Ending::Done);
+    let dry = world.redrive("--place stream --dry-run").await.ended(Completion::Done);
     assert!(dry.talk.starts_with("4 would be sent"), "{}{}", dry.data, dry.talk);
-    world.redrive("--place stream").await.ended(Ending::Done);
+    world.redrive("--place stream").await.ended(Completion::Done);
     for id in &ids {
         world.processed("alpha", "acme", id).await;
     }
@@ -53,14 +53,14 @@ async fn a_note_stays_while_one_of_its_events_does() {
     world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
     world.stack.aws().faults().remove(fault);
     world.route("acme", "alpha", 1, "fenced").await;
-    let ran = world.redrive("").await.ended(Ending::LeftSome);
+    let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("its tenant is fenced"), "{}", ran.data);
     assert!(ran.data.contains("some of its batch's events were left alone"), "{}", ran.data);
     assert_eq!(world.bodies(DLQ).len(), 1);
     assert!(world.all_visible(DLQ));
 
     world.route("acme", "alpha", 1, "active").await;
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.until("the sum", async || world.sum("alpha", "acme").await == (1, 1)).await;
     assert!(world.bodies(DLQ).is_empty());
 }
@@ -77,7 +77,7 @@ async fn a_record_that_this_build_can_read_is_sent_from_its_item() {
     );
     world.write_letter(DLQ, Reason::Undecodable, &record).await;
     world.mend();
-    world.redrive("--because undecodable").await.ended(Ending::Done);
+    world.redrive("--because undecodable").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
     assert!(world.bodies(DLQ).is_empty());
 }
@@ -94,15 +94,15 @@ async fn an_event_that_only_notes_know_is_not_redriven_for_ever() {
     // The event never arrives, so that it is still accepted when the next note is swept.
     let lost = world.stack.aws().faults().inject(Fault::new("Lambda", "Invoke", FaultKind::Throttle));
     for _ in 0..2 {
-        let ran = world.redrive("--place stream --max-attempts 2").await.ended(Ending::Done);
+        let ran = world.redrive("--place stream --max-attempts 2").await.ended(Completion::Done);
         assert!(ran.talk.starts_with("1 sent"), "{}", ran.talk);
         world.put(DLQ, &note).await;
     }
-    let ran = world.redrive("--place stream --max-attempts 2").await.ended(Ending::LeftSome);
+    let ran = world.redrive("--place stream --max-attempts 2").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("it was redriven 2 times (--max-attempts)"), "{}", ran.data);
     assert_eq!(world.bodies(DLQ).len(), 1);
     world.stack.aws().faults().remove(lost);
-    world.redrive("--place stream --max-attempts 9").await.ended(Ending::Done);
+    world.redrive("--place stream --max-attempts 9").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
     assert_eq!(world.sum("alpha", "acme").await, (1, 1));
 }
@@ -115,7 +115,7 @@ async fn a_redrive_gives_an_event_all_its_tries_again() {
     let table = cellstack_embedded::names::CellNames::of(&crate::world::cell("alpha")).table;
     let tries = aws_sdk_dynamodb::types::AttributeValue::N("4".to_owned());
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "tries", tries).await;
-    world.redrive("").await.ended(Ending::Done);
+    world.redrive("").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
     assert!(!world.item("alpha", "acme", &key).await.unwrap().contains_key("tries"));
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
-use cellstack_cellctl::Estate;
+use cellstack_cellctl::Deployment;
 use cellstack_consumer::{Effects, ProcessError, Processor};
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::{CellId, Message};
 use cellstack_embedded::names::{CellNames, registry, tenant_map};
-use cellstack_embedded::{LocalAmbient, Pipeline, Stack};
+use cellstack_embedded::{Pipeline, Stack, VirtualClock};
 use cellstack_emulator::{Fault, FaultKind};
 use hyper::Request;
 use serde_json::Value;
@@ -23,13 +23,13 @@ use crate::ran::Ran;
 pub(crate) struct World {
     pub(crate) stack: Stack,
     mended: Arc<AtomicBool>,
-    ambient: Arc<LocalAmbient>,
+    clock: Arc<VirtualClock>,
 }
 
 /// Adds up amounts; refuses events of type `poison` until it is mended.
-struct Moody(Arc<AtomicBool>);
+struct FlakyProcessor(Arc<AtomicBool>);
 
-impl Processor for Moody {
+impl Processor for FlakyProcessor {
     async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
         if event.event_type.as_str() == "poison" && !self.0.load(Ordering::Relaxed) {
             return Err(ProcessError::Permanent("not my kind of event".to_owned()));
@@ -59,21 +59,21 @@ impl World {
         for (tenant, id) in [("acme", "alpha"), ("globex", "beta")] {
             builder = builder.cell(cell(id)).tenant(tenant.parse().unwrap(), cell(id));
         }
-        let stack = builder.build_with(|| Moody(Arc::clone(&mended))).await.unwrap();
-        Self { stack, mended, ambient: Arc::new(LocalAmbient::new(7)) }
+        let stack = builder.build_with(|| FlakyProcessor(Arc::clone(&mended))).await.unwrap();
+        Self { stack, mended, clock: Arc::new(VirtualClock::new(7)) }
     }
 
     pub(crate) fn mend(&self) {
         self.mended.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn estate(&self) -> Estate {
-        Estate::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), self.ambient.clone())
+    pub(crate) fn deployment(&self) -> Deployment {
+        Deployment::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), self.clock.clone())
     }
 
     /// Runs `cellctl` with a command line as a shell would split it (no quotes).
     pub(crate) async fn cellctl(&self, line: &str) -> Ran {
-        Ran::of(line, &self.estate()).await
+        Ran::of(line, &self.deployment()).await
     }
 
     pub(crate) async fn redrive(&self, more: &str) -> Ran {

@@ -1,6 +1,6 @@
 //! What is shown.
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::snapshot::Header;
 
 use crate::world::{World, text};
@@ -9,9 +9,9 @@ use crate::world::{World, text};
 async fn show_counts_tenants_by_cell_and_prints_the_header() {
     let world = World::new().await;
     world.entry("initech", "beta", &[("standby_cell_id", text("alpha"))]).await;
-    world.write("").await.ended(Ending::Done);
+    world.write("").await.ended(Completion::Done);
 
-    let ran = world.cellctl("snapshot show --from PLACE --output json").await.ended(Ending::Done);
+    let ran = world.cellctl("snapshot show --from PLACE --output json").await.ended(Completion::Done);
     let json = ran.json();
     let file = std::fs::read(world.file()).unwrap();
     let first = file.split(|byte| *byte == b'\n').next().unwrap();
@@ -29,7 +29,7 @@ async fn show_counts_tenants_by_cell_and_prints_the_header() {
     };
     assert_eq!((row(0), row(1)), (("alpha", Some(1), Some(1)), ("beta", Some(2), Some(0))));
 
-    let ran = world.cellctl("snapshot show --from PLACE").await.ended(Ending::Done);
+    let ran = world.cellctl("snapshot show --from PLACE").await.ended(Completion::Done);
     assert!(ran.data.contains("cellstack-cell-beta") && ran.data.contains("active"), "{}", ran.data);
     assert!(ran.talk.contains(": 3 tenants in 2 cells, taken at "), "{}", ran.talk);
 }
@@ -39,7 +39,7 @@ async fn one_that_is_missing_cut_off_or_edited_is_refused() {
     let world = World::new().await;
     let show = async || world.cellctl("snapshot show --from PLACE").await.ending.unwrap_err();
     assert!(show().await.ends_with("there is no snapshot"));
-    world.write("").await.ended(Ending::Done);
+    world.write("").await.ended(Completion::Done);
     let whole = std::fs::read_to_string(world.file()).unwrap();
     std::fs::write(world.file(), &whole[..whole.len() - 1]).unwrap();
     assert!(show().await.ends_with("it was cut off, or edited"));

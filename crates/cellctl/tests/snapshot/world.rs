@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_cellctl::Estate;
+use cellstack_cellctl::Deployment;
 use cellstack_core::cell_table::Item;
 use cellstack_core::snapshot::Snapshot;
 use cellstack_embedded::names::{registry, tenant_map};
-use cellstack_embedded::{LocalAmbient, Stack};
+use cellstack_embedded::{Stack, VirtualClock};
 
 use crate::ran::Ran;
 
@@ -52,9 +52,9 @@ impl World {
     /// Runs `cellctl` with a command line as a shell would split it; `PLACE` is where the snapshot lies.
     pub(crate) async fn cellctl(&self, line: &str) -> Ran {
         let line = line.replace("PLACE", &format!("file://{}", self.file().display()));
-        let ambient = Arc::new(LocalAmbient::new(7));
-        let estate = Estate::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), ambient);
-        Ran::of(&line, &estate).await
+        let clock = Arc::new(VirtualClock::new(7));
+        let deployment = Deployment::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), clock);
+        Ran::of(&line, &deployment).await
     }
 
     pub(crate) async fn write(&self, more: &str) -> Ran {

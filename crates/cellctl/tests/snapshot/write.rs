@@ -1,6 +1,6 @@
 //! What is written, and what it is written over.
 
-use cellstack_cellctl::Ending;
+use cellstack_cellctl::Completion;
 use cellstack_core::registry::CellStatus;
 use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{Epoch, RouteState};
@@ -15,7 +15,7 @@ async fn it_holds_every_tenant_and_every_cell_and_the_audit_trail_says_who_took_
     world.entry("initech", "beta", &moving).await;
     world.state("beta", "down", 1_700_000_000_000).await;
 
-    let ran = world.write("--reason nightly").await.ended(Ending::Done);
+    let ran = world.write("--reason nightly").await.ended(Completion::Done);
     assert!(ran.talk.starts_with("3 tenants in 2 cells, taken at "), "{}", ran.talk);
     assert!(ran.talk.contains(" written to file:///"), "{}", ran.talk);
 
@@ -38,7 +38,7 @@ async fn it_holds_every_tenant_and_every_cell_and_the_audit_trail_says_who_took_
     assert_eq!(began["run"], ended["run"]);
     assert_eq!(ended["done"].as_m().unwrap()["tenants"], number(3));
 
-    world.write("").await.ended(Ending::Done);
+    world.write("").await.ended(Completion::Done);
     assert_eq!(world.audit().await[2]["why"], text("routine"));
 }
 
@@ -50,15 +50,15 @@ async fn a_map_of_many_pages_is_read_to_its_end() {
     for at in 0..25 {
         world.entry(&format!("tenant-{at}"), "alpha", &[("updated_by", padding.clone())]).await;
     }
-    world.write("").await.ended(Ending::Done);
+    world.write("").await.ended(Completion::Done);
     assert_eq!(world.snapshot().tenants.len(), 27);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_one_and_something_else_are_not_written_over() {
     let world = World::new().await;
-    world.write("").await.ended(Ending::Done);
-    world.write("").await.ended(Ending::Done);
+    world.write("").await.ended(Completion::Done);
+    world.write("").await.ended(Completion::Done);
 
     let newer = Snapshot { taken_at_ms: world.snapshot().taken_at_ms + 3_600_000, ..Snapshot::default() };
     for (there, refusal) in
@@ -68,7 +68,7 @@ async fn a_newer_one_and_something_else_are_not_written_over() {
         let error = world.write("").await.ending.unwrap_err();
         assert!(error.contains(refusal), "{error}");
         assert_eq!(std::fs::read(world.file()).unwrap(), there);
-        world.write("--force").await.ended(Ending::Done);
+        world.write("--force").await.ended(Completion::Done);
         assert_eq!(world.snapshot().tenants.len(), 2);
     }
     let trail = world.audit().await;
@@ -79,7 +79,7 @@ async fn a_newer_one_and_something_else_are_not_written_over() {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_writes_nothing() {
     let world = World::new().await;
-    let ran = world.write("--dry-run --output json").await.ended(Ending::Done);
+    let ran = world.write("--dry-run --output json").await.ended(Completion::Done);
     assert_eq!(ran.json()["tenants"], 2);
     assert!(ran.talk.contains("would be written to"), "{}", ran.talk);
     assert!(!world.file().exists() && world.audit().await.is_empty());
@@ -90,7 +90,7 @@ async fn what_is_wrong_in_the_map_is_told_and_does_not_keep_the_rest_from_being_
     let world = World::new().await;
     world.entry("broken", "beta", &[("state", text("sideways"))]).await;
     world.entry("lost", "omega", &[]).await;
-    let ran = world.write("").await.ended(Ending::LeftSome);
+    let ran = world.write("").await.ended(Completion::LeftSome);
     assert!(ran.talk.contains("left out: entry of broken: "), "{}", ran.talk);
     assert!(ran.talk.contains("tenants name cells that are not registered: omega"), "{}", ran.talk);
     assert!(ran.data.contains("not registered"), "{}", ran.data);
@@ -109,7 +109,7 @@ async fn a_place_that_can_not_be_written_is_on_record() {
     assert!(trail[1]["troubles"].as_l().unwrap()[0].as_s().unwrap().contains("could not write"));
     assert!(trail[1]["done"].as_m().unwrap().is_empty());
 
-    // No configuration of this estate leads to S3.
+    // No configuration of this deployment leads to S3.
     let error = world.cellctl("snapshot show --from s3://maps/map").await.ending.unwrap_err();
     assert!(error.starts_with("could not read s3://maps/map: S3 can't be called: "), "{error}");
 }

@@ -1,8 +1,9 @@
 //! The spans that say which request a line belongs to.
 
+use crate::sync::lock;
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use tracing::Metadata;
 use tracing::field::{Field, Visit};
@@ -106,7 +107,7 @@ impl Spans {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Span>>> {
         // A panic while the lock was held can't leave a span half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -16,7 +16,7 @@ use cellstack_core::cell_table::key;
 use cellstack_core::dead_letter::{DeadLetter, Place};
 use cellstack_core::event::EventKey;
 use cellstack_core::limits::pipeline::{self, CONSUMER_TIMEOUT};
-use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemAmbient, TenantId};
+use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemClock, TenantId};
 use cellstack_embedded::Ordering;
 use cellstack_emulator::{Function, FunctionError, MappingHandle, QueueMapping};
 use futures::FutureExt;
@@ -67,7 +67,7 @@ async fn end_process(how: u8) {
 }
 
 /// A process around the consumer: an event may end it, or block its thread until the function's time-out.
-struct Process(Consumer<Told, SystemAmbient>);
+struct Process(Consumer<Told, SystemClock>);
 
 impl Function for Process {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
@@ -161,7 +161,7 @@ impl Bench {
         send.send().await.unwrap();
     }
 
-    pub(crate) async fn consumer(&self) -> Consumer<Told, SystemAmbient> {
+    pub(crate) async fn consumer(&self) -> Consumer<Told, SystemClock> {
         let settings = Settings {
             cell: "alpha".parse().unwrap(),
             table: TABLE.to_owned(),
@@ -171,7 +171,7 @@ impl Bench {
             event_timeout: pipeline::EVENT_TIMEOUT,
         };
         let clients = Clients { dynamodb: self.world.stack.dynamodb(), sqs: self.world.stack.sqs() };
-        Consumer::new(clients, settings, self.told.clone(), SystemAmbient::new())
+        Consumer::new(clients, settings, self.told.clone(), SystemClock::new())
     }
 
     /// Maps the queue to the consumer, for as long as this lasts.

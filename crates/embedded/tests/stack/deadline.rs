@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
 use cellstack_core::limits::{
-    ANSWER_RESERVE, BREAKER_LONGEST, CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT, MAX_ATTEMPTS, PROBE_TIMEOUT, TENANT_LEASE,
+    ANSWER_RESERVE, BREAKER_COOLDOWN_MAX, CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT, MAX_ATTEMPTS, PROBE_TIMEOUT, TENANT_LEASE,
 };
 use cellstack_emulator::{Fault, FaultKind};
 use futures::future::join_all;
@@ -79,7 +79,7 @@ async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
     assert!(waited.len() <= 15, "{waited:?}");
 
     world.stack.aws().faults().remove(hang);
-    tokio::time::sleep(BREAKER_LONGEST).await;
+    tokio::time::sleep(BREAKER_COOLDOWN_MAX).await;
     assert_eq!(environment.post("acme", ORDER).await.status, 202);
     assert_eq!(environment.post("acme", ORDER).await.status, 202);
 }
@@ -107,7 +107,7 @@ async fn a_cell_that_recovers_is_served_again_within_seconds_and_hardly_asked_be
         });
         join_all(callers).await;
         // What closes a breaker, three doublings, and then one in each longest pause; each with its retries.
-        let probes = 4 + 60 / BREAKER_LONGEST.as_secs();
+        let probes = 4 + 60 / BREAKER_COOLDOWN_MAX.as_secs();
         let hits = world.stack.aws().faults().hits(fails);
         assert!(hits <= ENVIRONMENTS * probes * u64::from(MAX_ATTEMPTS), "{kind:?}: {hits}");
 

@@ -1,6 +1,7 @@
 //! Another environment of the router: a cache, breakers and clocks of its own, and a wire that can be listened to.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use cellstack_core::sync::lock;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -9,7 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use bytes::Bytes;
-use cellstack_embedded::LocalAmbient;
+use cellstack_embedded::VirtualClock;
 use cellstack_embedded::function_url::FunctionUrl;
 use cellstack_embedded::names::{registry, tenant_map};
 use cellstack_router::{Router, Settings, TenantSource};
@@ -19,7 +20,7 @@ use crate::world::{Answer, World, ask, look, order};
 
 pub(crate) struct Environment {
     url: FunctionUrl,
-    pub(crate) clocks: Arc<LocalAmbient>,
+    pub(crate) clocks: Arc<VirtualClock>,
     pub(crate) wire: Wire,
 }
 
@@ -34,7 +35,7 @@ impl Environment {
         let config = world.stack.aws().sdk_config();
         let wire = Wire::new(config.http_client().expect("the embedded AWS brings a client"));
         let config = config.to_builder().http_client(wire.clone()).build();
-        let clocks = Arc::new(LocalAmbient::new(7));
+        let clocks = Arc::new(VirtualClock::new(7));
         let router = Router::new(&config, settings, Arc::clone(&clocks));
         Self { url: FunctionUrl::new(Arc::new(router), Arc::clone(&clocks)), clocks, wire }
     }
@@ -98,19 +99,19 @@ impl Wire {
 
     /// Calls since it was last asked.
     pub(crate) fn take(&self) -> Vec<Sent> {
-        std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).sent)
+        std::mem::take(&mut lock(&self.state).sent)
     }
 
     /// The next answer to a call of `operation` comes `by` later than it was given.
     pub(crate) fn delay_answer(&self, operation: &'static str, by: Duration) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).late = Some((operation, by));
+        lock(&self.state).late = Some((operation, by));
     }
 
     fn note(&self, request: &HttpRequest) -> Option<Duration> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let late = state.late.take_if(|(late, _)| *late == operation).map(|(_, by)| by);
         state.sent.push(Sent { operation, body });
         late

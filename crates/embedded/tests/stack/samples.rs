@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_consumer::{Consumer, processor};
 use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_core::limits::pipeline;
-use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemAmbient};
+use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemClock};
 use cellstack_emulator::Observation;
 use cellstack_producer::{Producer, StreamEvent};
 use serde::Deserialize;
@@ -53,7 +53,7 @@ async fn producer_samples() {
         dlq_url: world.stack.queue_url("cellstack-cell-alpha-stream-dlq").await.unwrap(),
     };
     let clients = cellstack_producer::Clients { sns: world.stack.sns(), sqs: world.stack.sqs() };
-    let producer = Producer::new(clients, settings, SystemAmbient::new());
+    let producer = Producer::new(clients, settings, SystemClock::new());
     for (name, event, expect) in read::<StreamEvent, Expect>("producer") {
         let mut seen = world.stack.aws().observe();
         let response = producer.handle(event, pipeline::PRODUCER_TIMEOUT).await;
@@ -107,7 +107,7 @@ async fn consumer_samples() {
             event_timeout: pipeline::EVENT_TIMEOUT,
         };
         let clients = cellstack_consumer::Clients { dynamodb: client.clone(), sqs: world.stack.sqs() };
-        let consumer = Consumer::new(clients, settings, processor(), SystemAmbient::new());
+        let consumer = Consumer::new(clients, settings, processor(), SystemClock::new());
         let response = consumer.handle(event, Duration::from_secs(30)).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
         let dead: BTreeSet<Reason> = world.letters("alpha").iter().map(|letter| letter.reason).collect();

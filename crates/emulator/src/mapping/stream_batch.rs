@@ -85,7 +85,7 @@ impl Lane {
                 }
             }
             if self.mapping.max_retries.is_some_and(|max| part.failures > max) {
-                self.give_up(&part.items, Condition::RetryAttemptsExhausted, part.invocations);
+                self.dead_letter(&part.items, Condition::RetryAttemptsExhausted, part.invocations);
                 continue;
             }
             let pause = pause(part.tries);
@@ -160,7 +160,7 @@ impl Lane {
         let expired = part.items.iter().take_while(|i| i.record.created_ms < horizon).count();
         if expired > 0 {
             let rest = part.items.split_off(expired);
-            self.give_up(&part.items, Condition::RecordAgeExceeded, part.invocations);
+            self.dead_letter(&part.items, Condition::RecordAgeExceeded, part.invocations);
             part.items = rest;
         }
     }
@@ -171,7 +171,7 @@ impl Lane {
         }
     }
 
-    fn give_up(&self, items: &[Item], condition: Condition, invocations: u32) {
+    fn dead_letter(&self, items: &[Item], condition: Condition, invocations: u32) {
         if let (Some(first), Some(last)) = (items.first(), items.last()) {
             let body = metadata(
                 &self.context,

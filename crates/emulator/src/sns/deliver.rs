@@ -39,7 +39,7 @@ impl Sns {
     /// Delivers to one subscriber. Returns at once; retries and injected latency go on in the background.
     pub(super) fn deliver(self: &Arc<Self>, subscription: &Arc<Subscription>, messages: &[Accepted]) {
         let (sends, refused) = self.prepare(subscription, messages);
-        self.give_up(subscription, refused, 1, "more than 10 attributes under raw delivery");
+        self.dead_letter(subscription, refused, 1, "more than 10 attributes under raw delivery");
         if messages.iter().any(|message| message.published.sequence_number.is_none()) {
             if let Some(unfinished) = self.begin(subscription, sends) {
                 let (sns, subscription) = (self.clone(), subscription.clone());
@@ -149,7 +149,7 @@ impl Sns {
                 Some(drawn) => drawn,
                 None => {
                     let Some(pause) = pause_before_retry(tries) else {
-                        return self.give_up(subscription, sends, tries, "retries exhausted");
+                        return self.dead_letter(subscription, sends, tries, "retries exhausted");
                     };
                     tokio::time::sleep(pause).await;
                     self.draw(subscription, sends.len())
@@ -194,13 +194,13 @@ impl Sns {
                 (now, later)
             }
             Some(FaultKind::Error { status, .. }) if *status < 500 => {
-                self.give_up(subscription, sends, tries, "refused by the queue");
+                self.dead_letter(subscription, sends, tries, "refused by the queue");
                 return Vec::new();
             }
             Some(_) => return sends,
         };
         let refused = self.send(subscription, &now);
-        self.give_up(subscription, refused, tries, "refused by the queue");
+        self.dead_letter(subscription, refused, tries, "refused by the queue");
         later
     }
 
@@ -212,7 +212,7 @@ impl Sns {
         refused.map(|(send, _)| send.clone()).collect()
     }
 
-    fn give_up(&self, subscription: &Subscription, sends: Vec<Send>, tries: u32, reason: &'static str) {
+    fn dead_letter(&self, subscription: &Subscription, sends: Vec<Send>, tries: u32, reason: &'static str) {
         for send in sends {
             let target = subscription.dead_letter_arn.as_deref();
             self.sqs.dead_letter(&subscription.arn, target, send, tries, reason);

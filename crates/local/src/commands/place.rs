@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_dynamodb::Client;
 use cellstack_aws as aws;
 use cellstack_cellctl::Destination;
-use cellstack_core::{Ambient, CellId, SystemAmbient, TenantId};
+use cellstack_core::{CellId, Clock, SystemClock, TenantId};
 use cellstack_store::Registry;
 use cellstack_store::placement::{Placed, Placement};
 use clap::Args;
@@ -75,7 +75,7 @@ impl Place {
         let map_table = format!("{}-tenant-map", self.prefix);
         let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local place" };
         let mut code = ExitCode::SUCCESS;
-        let now_ms = SystemAmbient::new().wall_ms();
+        let now_ms = SystemClock::new().wall_ms();
         for Wish { tenant, cell, standby } in &self.placements {
             let route = match placement.place(tenant, cell, &tables[cell], now_ms).await? {
                 Placed::New(route) => {

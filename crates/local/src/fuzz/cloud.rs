@@ -1,8 +1,9 @@
 //! A DynamoDB that always answers, at once and from memory: tenants and cells are what they are, and what is written can be
 //! read again. Whatever is written must be an event that can be published, or it was accepted in vain.
 
+use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -35,11 +36,11 @@ struct Tables {
 impl Cloud {
     /// What was written and should not have been, since this was asked last.
     pub(super) fn complaints(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).complaints)
+        std::mem::take(&mut lock(&self.0).complaints)
     }
 
     fn answer(&self, operation: &str, call: &Value) -> (u16, Value) {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = lock(&self.0);
         match operation {
             "PutItem" => tables.put(&call["Item"]),
             "GetItem" => (200, tables.get(&call["Key"])),

@@ -1,6 +1,7 @@
 //! Runs cases in blocks. A block begins with a cold router and nothing written, so that what a case finds depends on the
 //! seed and on what went before it in its block, and on nothing else.
 
+use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -88,7 +89,7 @@ impl Fuzz {
                 let last = (first + BLOCK).min(end);
                 let (tally, finding) = self.block(&config, &runtime, first..last);
                 stop.fetch_or(finding.is_some(), Ordering::Relaxed);
-                let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut sum = lock(&sum);
                 for (outcome, times) in tally {
                     *sum.tally.entry(outcome).or_default() += times;
                 }

@@ -12,13 +12,13 @@ use tokio::runtime::Runtime;
 
 use super::case::Case;
 use super::cloud::Cloud;
-use super::judge::{Outcome, judge};
-use cellstack_embedded::LocalAmbient;
+use super::oracle::{Outcome, oracle};
+use cellstack_embedded::VirtualClock;
 use cellstack_embedded::names::{registry, tenant_map};
 
 /// See the module.
 pub(super) struct World {
-    router: Router<Arc<LocalAmbient>>,
+    router: Router<Arc<VirtualClock>>,
     cloud: Cloud,
 }
 
@@ -28,7 +28,7 @@ impl World {
         let cloud = Cloud::default();
         let config = config.to_builder().http_client(cloud.clone()).build();
         let settings = Settings::new(tenant_map(), registry(), source);
-        Self { router: Router::new(&config, settings, Arc::new(LocalAmbient::new(seed))), cloud }
+        Self { router: Router::new(&config, settings, Arc::new(VirtualClock::new(seed))), cloud }
     }
 
     /// Hands the router a case. `None` where the payload is no invocation event: the runtime is told so, and no caller can
@@ -39,7 +39,7 @@ impl World {
             let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             format!("panic: {}", said.unwrap_or_default())
         })?;
-        let outcome = answer.map(|reply| judge(case, &reply)).transpose();
+        let outcome = answer.map(|reply| oracle(case, &reply)).transpose();
         match self.cloud.complaints().into_iter().next() {
             Some(complaint) => Err(format!("accepted in vain: {complaint}")),
             None => outcome,

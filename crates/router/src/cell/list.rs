@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, SORT_KEY, key};
 use cellstack_core::event::EventKey;
-use cellstack_core::limits::LIST_STRETCH;
-use cellstack_core::{Ambient, CellId, EventId, EventStatus, EventType, TenantId};
+use cellstack_core::limits::LIST_SCAN_LIMIT;
+use cellstack_core::{CellId, Clock, EventId, EventStatus, EventType, TenantId};
 use serde::Deserialize;
 
 use super::read::READ;
 use super::{Cell, Extent};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Which events are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub(crate) struct Page {
 /// What of an item a listing shows. The data stays where it is.
 const SHOWN: &str = "sk, #type, #status, accepted_at, processed_at, #error";
 
-impl<A: Ambient> Cell<A> {
-    /// Up to `limit` events before `before`. With a filter one call looks at [`LIST_STRETCH`] events, so that what is
+impl<A: Clock> Cell<A> {
+    /// Up to `limit` events before `before`. With a filter one call looks at [`LIST_SCAN_LIMIT`] events, so that what is
     /// rare can't make a request read a whole partition.
     pub(crate) async fn list(
         &self,
@@ -93,7 +93,7 @@ impl<A: Ambient> Cell<A> {
                 .set_exclusive_start_key(before.map(|id| key(tenant, format!("{}{id}", EventKey::PREFIX))))
                 .scan_index_forward(false)
                 .consistent_read(true)
-                .limit(if filtered { LIST_STRETCH } else { i32::from(limit) });
+                .limit(if filtered { LIST_SCAN_LIMIT } else { i32::from(limit) });
             let mut wanted = Vec::new();
             if let Some(event_type) = &filter.event_type {
                 wanted.push("#type = :type");
@@ -106,9 +106,9 @@ impl<A: Ambient> Cell<A> {
             if filtered {
                 query = query.filter_expression(wanted.join(" AND "));
             }
-            let answer = query.send().await.map_err(|error| AwsFailure::of(READ, error))?;
-            let events = answer.items.unwrap_or_default().into_iter().filter_map(Listed::of).collect();
-            let next = answer.last_evaluated_key.as_ref().and_then(id_of);
+            let response = query.send().await.map_err(|error| AwsFailure::of(READ, error))?;
+            let events = response.items.unwrap_or_default().into_iter().filter_map(Listed::of).collect();
+            let next = response.last_evaluated_key.as_ref().and_then(id_of);
             Ok(Page { events, next }.cut(limit))
         })
         .await

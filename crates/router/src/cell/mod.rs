@@ -5,25 +5,26 @@ mod read;
 mod totals;
 mod write;
 
+use cellstack_core::sync::lock;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::limits::{CELL_ATTEMPT_TIMEOUT, CELL_CACHE, CELL_TIMEOUT, PROBE_TIMEOUT};
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::{Ambient, CellId};
+use cellstack_core::{CellId, Clock};
 
 pub(crate) use self::list::{Filter, Listed, Page};
 pub(crate) use self::totals::Total;
 pub(crate) use self::write::{Guard, Written};
-use crate::breaker::{Breaker, Pass};
 use crate::clients;
-use crate::clock::Clock;
+use crate::clock::RouterClock;
+use crate::http::problem::Problem;
 use crate::metrics::{Metric, Metrics};
-use crate::problem::Problem;
+use crate::routing::breaker::{Breaker, Pass};
 
 /// What a call reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +45,12 @@ pub(crate) struct Cell<A> {
     breaker: Breaker,
     bulk_breaker: Breaker,
     config: Arc<SdkConfig>,
-    clock: Clock<A>,
+    clock: RouterClock<A>,
     metrics: Metrics,
 }
 
-impl<A: Ambient> Cell<A> {
-    fn new(id: CellId, table: String, config: Arc<SdkConfig>, clock: Clock<A>, metrics: Metrics) -> Self {
+impl<A: Clock> Cell<A> {
+    fn new(id: CellId, table: String, config: Arc<SdkConfig>, clock: RouterClock<A>, metrics: Metrics) -> Self {
         Self {
             client: client(&config, id.as_str()),
             bulk_client: OnceLock::new(),
@@ -80,20 +81,20 @@ impl<A: Ambient> Cell<A> {
             Extent::Event | Extent::Bulk => (&self.breaker, Metric::BreakerOpened),
         };
         let pass = breaker.admit(self.clock.now()).map_err(|_| left_alone())?;
-        let answer = match pass {
+        let response = match pass {
             Pass::Normal => call.await,
             // What it asked for may have happened all the same: the answer says so, as for any time-out.
             Pass::Probe => match tokio::time::timeout(PROBE_TIMEOUT, call).await {
-                Ok(answer) => answer,
+                Ok(response) => response,
                 Err(_) => Err(AwsFailure::late(what)),
             },
         };
-        let gone = answer.as_ref().is_err_and(|failure| failure.kind == FailureKind::Unavailable);
+        let gone = response.as_ref().is_err_and(|failure| failure.kind == FailureKind::Unavailable);
         if breaker.note(self.clock.now(), !gone) {
             tracing::warn!(cell = %self.id, ?extent, "the cell fails and is left alone for a while");
             self.metrics.count(opened);
         }
-        answer.map_err(|failure| Problem::of_aws(&failure))
+        response.map_err(|failure| Problem::of_aws(&failure))
     }
 }
 
@@ -108,18 +109,18 @@ fn left_alone() -> Problem {
 /// The cells that were met so far.
 pub(crate) struct Cells<A> {
     config: Arc<SdkConfig>,
-    clock: Clock<A>,
+    clock: RouterClock<A>,
     metrics: Metrics,
     known: Mutex<HashMap<CellId, Arc<Cell<A>>>>,
 }
 
-impl<A: Ambient + Clone> Cells<A> {
-    pub(crate) fn new(config: SdkConfig, clock: Clock<A>, metrics: Metrics) -> Self {
+impl<A: Clock + Clone> Cells<A> {
+    pub(crate) fn new(config: SdkConfig, clock: RouterClock<A>, metrics: Metrics) -> Self {
         Self { config: Arc::new(config), clock, metrics, known: Mutex::default() }
     }
 
     pub(crate) fn get(&self, id: &CellId, table: &str) -> Arc<Cell<A>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         if let Some(cell) = known.get(id).filter(|cell| cell.table == table) {
             return Arc::clone(cell);
         }

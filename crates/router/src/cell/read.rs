@@ -3,18 +3,18 @@
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, key};
 use cellstack_core::event::EventKey;
-use cellstack_core::{Ambient, EventId, EventRecord, TenantId};
+use cellstack_core::{Clock, EventId, EventRecord, TenantId};
 
 use super::{Cell, Extent};
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 pub(super) const READ: &str = "read the tenant's cell";
 
-impl<A: Ambient> Cell<A> {
+impl<A: Clock> Cell<A> {
     pub(crate) async fn event(&self, tenant: &TenantId, id: EventId) -> Result<Option<EventRecord>, Problem> {
         let item = self
             .call(Extent::Event, READ, async {
-                let answer = self
+                let response = self
                     .client
                     .get_item()
                     .table_name(&self.table)
@@ -23,7 +23,7 @@ impl<A: Ambient> Cell<A> {
                     .send()
                     .await
                     .map_err(|error| AwsFailure::of(READ, error))?;
-                Ok(answer.item)
+                Ok(response.item)
             })
             .await?;
         item.map(|item| self.record(id, item)).transpose()

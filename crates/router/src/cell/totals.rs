@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, SORT_KEY, TOTAL_PREFIX, key};
-use cellstack_core::{Ambient, TenantId};
+use cellstack_core::{Clock, TenantId};
 
 use super::read::READ;
 use super::{Cell, Extent};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// One item of the reference projection.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ fn event_type(item: &Item) -> Option<String> {
     Some(item.get(SORT_KEY)?.as_s().ok()?.strip_prefix(TOTAL_PREFIX)?.to_owned())
 }
 
-impl<A: Ambient> Cell<A> {
+impl<A: Clock> Cell<A> {
     /// Up to `limit` totals of types after `after`, and the type that the next page begins after, if there may be more. One
     /// query a page, so that a tenant with many types can't make a request read a whole partition.
     pub(crate) async fn totals(
@@ -39,7 +39,7 @@ impl<A: Ambient> Cell<A> {
         limit: u16,
     ) -> Result<(Vec<Total>, Option<String>), Problem> {
         self.call(Extent::Bulk, READ, async {
-            let answer = self
+            let response = self
                 .bulk_client()
                 .query()
                 .table_name(&self.table)
@@ -54,10 +54,10 @@ impl<A: Ambient> Cell<A> {
                 .map_err(|error| AwsFailure::of(READ, error))?;
             let unreadable = |item: &Item| AwsFailure::unreadable(READ, format!("total {item:?}"));
             let mut totals = Vec::new();
-            for item in answer.items.unwrap_or_default() {
+            for item in response.items.unwrap_or_default() {
                 totals.push(Total::of(&item).ok_or_else(|| unreadable(&item))?);
             }
-            let last = answer.last_evaluated_key.as_ref();
+            let last = response.last_evaluated_key.as_ref();
             let next = last.map(|last| event_type(last).ok_or_else(|| unreadable(last))).transpose()?;
             Ok((totals, next))
         })

@@ -11,11 +11,11 @@ use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::cell_table::Item;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::CELL_TIMEOUT;
-use cellstack_core::{Ambient, EventRecord};
+use cellstack_core::{Clock, EventRecord};
 use tokio::time::Instant;
 
 use super::{Cell, Extent};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 const WRITE: &str = "write the event into its cell";
 
@@ -49,7 +49,7 @@ enum Outcome {
     FenceRefused,
 }
 
-impl<A: Ambient> Cell<A> {
+impl<A: Clock> Cell<A> {
     /// Writes the event. Conflicts with other transactions and throttles are tried again, all within [`CELL_TIMEOUT`].
     pub(crate) async fn write(&self, record: &EventRecord, guard: Guard) -> Result<Written, Problem> {
         // Pinned here, and the rare one boxed: a future as large as this is copied each time it is moved.

@@ -7,14 +7,14 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use cellstack_core::SystemAmbient;
+use cellstack_core::SystemClock;
 use lambda_http::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::*;
-use crate::jwt::JwtSettings;
-use crate::tenant::TenantSource;
+use crate::auth::TenantSource;
+use crate::auth::jwt::JwtSettings;
 
 /// What DynamoDB does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl HttpConnector for Scripted {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let answer = match operation.as_str() {
+        let response = match operation.as_str() {
             "GetItem" => {
                 r#"{"Item":{"tenant_id":{"S":"acme"},"cell_id":{"S":"alpha"},"epoch":{"N":"1"},"state":{"S":"active"}}}"#
             }
@@ -52,19 +52,19 @@ impl HttpConnector for Scripted {
             _ => "{}",
         };
         self.calls.lock().unwrap().push(operation);
-        let (status, answer) = match self.aws {
+        let (status, response) = match self.aws {
             Aws::Silent => return HttpConnectorFuture::new(std::future::pending()),
             Aws::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "{}"),
-            Aws::Works => (StatusCode::OK, answer),
+            Aws::Works => (StatusCode::OK, response),
         };
-        let mut response = HttpResponse::new(status.into(), SdkBody::from(answer));
+        let mut response = HttpResponse::new(status.into(), SdkBody::from(response));
         response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
         HttpConnectorFuture::ready(Ok(response))
     }
 }
 
 struct World {
-    router: Router<SystemAmbient>,
+    router: Router<SystemClock>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
@@ -82,7 +82,7 @@ impl World {
             .http_client(client)
             .build();
         let settings = Settings::new("map".to_owned(), "registry".to_owned(), source);
-        Self { router: Router::new(&config, settings, SystemAmbient::new()), calls }
+        Self { router: Router::new(&config, settings, SystemClock::new()), calls }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: Value, body: &str, base64: bool) -> Response<Body> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellstack_core::limits::{BREAKER_LONGEST, TENANT_LEASE};
+use cellstack_core::limits::{BREAKER_COOLDOWN_MAX, TENANT_LEASE};
 use hyper::Response;
 
 use super::{CutOff, LATE, SOON};
@@ -72,7 +72,7 @@ impl Oracle {
         Self { cut, back, served: BTreeMap::new(), cut_off: CutOff::default() }
     }
 
-    pub(super) fn judge(&mut self, told: Told<'_>) {
+    pub(super) fn check(&mut self, told: Told<'_>) {
         let (ends, accepted) = (told.at + told.took, told.status() == 202);
         // A tenant between two cells is nobody's, and what happened meanwhile is no steady ground for a verdict.
         let steady = told.before == told.after && told.before.as_ref().is_some_and(|tenure| tenure.served);
@@ -80,7 +80,7 @@ impl Oracle {
             self.during(&told, steady);
         } else if ends < self.cut && steady {
             self.demand(accepted, &told, "nothing was wrong");
-        } else if told.at > self.back + BREAKER_LONGEST + SOON && steady {
+        } else if told.at > self.back + BREAKER_COOLDOWN_MAX + SOON && steady {
             self.cut_off.after += 1;
             self.demand(accepted, &told, "the control plane was back");
         }

@@ -163,6 +163,6 @@ impl World {
             answer,
         };
         self.trace.note(format_args!("{told}"));
-        self.oracle.borrow_mut().judge(told);
+        self.oracle.borrow_mut().check(told);
     }
 }

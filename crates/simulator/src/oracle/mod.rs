@@ -114,7 +114,7 @@ pub(crate) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    pub(crate) fn judge(&self, findings: &mut Findings) {
+    pub(crate) fn check(&self, findings: &mut Findings) {
         self.durable(findings);
         self.once(findings);
         self.fenced(findings);

@@ -11,8 +11,8 @@ const SEEDS: u64 = 50;
 fn every_warm_tenant_is_served_by_fenced_writes_and_a_cold_one_is_refused_soon() {
     let (mut sum, mut slowest) = (CutOff::default(), Duration::ZERO);
     let seeds: Vec<u64> = (1..=8).collect();
-    let play = |seed| control_plane_cut(seed, None, false);
-    each_seed(&seeds, 2, play, |one| {
+    let run = |seed| control_plane_cut(seed, None, false);
+    each_seed(&seeds, 2, run, |one| {
         assert_eq!(one.violations, [""; 0], "seed {}: {}", one.seed, one.drawn);
         assert_eq!((one.warm_served, one.plain_past_lease, one.below_fence), (one.warm, 0, 0), "seed {}", one.seed);
         for (sum, one) in [

@@ -11,10 +11,10 @@ use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use crate::cells::named;
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::console::{Console, Output, table};
-use crate::estate::Estate;
-use crate::letters::{DeadLetterQueue, Filter, Reader, Size, queues};
+use crate::deployment::Deployment;
+use crate::dlq::{DeadLetterQueue, Filter, Reader, Size, queues};
 
 /// Count dead letters by cell, place and reason
 ///
@@ -59,9 +59,14 @@ struct Group {
 }
 
 impl Ls {
-    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
-        let cells = named(estate, &self.cell).await?;
-        let queues = queues(estate, &cells, &Filter::default());
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let cells = named(deployment, &self.cell).await?;
+        let queues = queues(deployment, &cells, &Filter::default());
         let looks = stream::iter(&queues).map(|queue| look(queue, self.limit)).buffered(AT_ONCE);
         let (mut all, mut failures) = (Vec::new(), Vec::new());
         for (queue, look) in queues.iter().zip(looks.collect::<Vec<_>>().await) {
@@ -82,7 +87,7 @@ impl Ls {
         if !failures.is_empty() {
             bail!("{}", failures.join("; "));
         }
-        Ok(Ending::of(all.iter().all(|contents| contents.unseen.is_none())))
+        Ok(Completion::of(all.iter().all(|contents| contents.unseen.is_none())))
     }
 }
 

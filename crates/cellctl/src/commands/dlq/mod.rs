@@ -11,10 +11,10 @@ use clap::{Args, Subcommand};
 
 use crate::audit::Counts;
 use crate::cells::named;
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::console::{Console, Output};
-use crate::estate::Estate;
-use crate::letters::{DeadLetterQueue, Filter, queues};
+use crate::deployment::Deployment;
+use crate::dlq::{DeadLetterQueue, Filter, queues};
 
 /// What the cells gave up: list, show, redrive, purge
 ///
@@ -35,12 +35,17 @@ enum Verb {
 }
 
 impl Dlq {
-    pub(crate) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+    pub(crate) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
         match self.verb {
-            Verb::Ls(ls) => ls.run(estate, output, console).await,
-            Verb::Show(show) => show.run(estate, output, console).await,
-            Verb::Redrive(redrive) => redrive.run(estate, output, console).await,
-            Verb::Purge(purge) => purge.run(estate, output, console).await,
+            Verb::Ls(ls) => ls.run(deployment, output, console).await,
+            Verb::Show(show) => show.run(deployment, output, console).await,
+            Verb::Redrive(redrive) => redrive.run(deployment, output, console).await,
+            Verb::Purge(purge) => purge.run(deployment, output, console).await,
         }
     }
 }
@@ -56,8 +61,8 @@ struct Scope {
 }
 
 impl Scope {
-    async fn queues(&self, estate: &Estate) -> Result<Vec<DeadLetterQueue>> {
-        Ok(queues(estate, &named(estate, &self.cell).await?, &self.filter))
+    async fn queues(&self, deployment: &Deployment) -> Result<Vec<DeadLetterQueue>> {
+        Ok(queues(deployment, &named(deployment, &self.cell).await?, &self.filter))
     }
 }
 

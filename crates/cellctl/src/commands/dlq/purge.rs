@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::{Scope, sizes};
 use crate::audit::{self, Counts};
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output, letters, table};
-use crate::estate::Estate;
-use crate::letters::{DeadLetterQueue, Found, Reader};
+use crate::deployment::Deployment;
+use crate::dlq::{DeadLetterQueue, Found, Reader};
 use crate::operator::Operator;
 
 /// Delete dead letters for good
@@ -39,7 +39,7 @@ pub(super) struct Purge {
     all: bool,
     #[command(flatten)]
     operator: Operator,
-    /// Stop after deleting this many letters
+    /// CancellationToken after deleting this many letters
     #[arg(long, value_name = "N")]
     max: Option<usize>,
     /// Yes, delete them
@@ -73,19 +73,24 @@ struct Line<'a> {
 }
 
 impl Purge {
-    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
         let by = self.operator.sign(console)?;
-        let queues = self.scope.queues(estate).await?;
+        let queues = self.scope.queues(deployment).await?;
         let before = sizes(&queues).await?;
         let progress = Progress::over(before.values().sum(), console);
         let entry = if self.dry_run {
             None
         } else {
-            Some(audit::begin(estate, &by, "dlq purge", self.scope.to_string(), before).await?)
+            Some(audit::begin(deployment, &by, "dlq purge", self.scope.to_string(), before).await?)
         };
         let mut purged = Purged::default();
         for queue in &queues {
-            if let Err(error) = self.queue(queue, estate, output, console, &progress, &mut purged).await {
+            if let Err(error) = self.queue(queue, deployment, output, console, &progress, &mut purged).await {
                 purged.troubles.push(format!("{}: {error:#}", queue.name()));
             }
         }
@@ -95,13 +100,13 @@ impl Purge {
             let done = Counts::from([("deleted".to_owned(), purged.count as u64)]);
             entry.end(&after, &done, &purged.troubles).await?;
         }
-        self.conclude(&purged, output, estate, console)
+        self.conclude(&purged, output, deployment, console)
     }
 
     async fn queue(
         &self,
         queue: &DeadLetterQueue,
-        estate: &Estate,
+        deployment: &Deployment,
         output: Output,
         console: &mut Console,
         progress: &Progress,
@@ -109,7 +114,7 @@ impl Purge {
     ) -> Result<()> {
         let mut reader = Reader::open(queue, MAX_IN_HAND).await?;
         let ended = loop {
-            if estate.stop().is_wished() || self.max.is_some_and(|max| purged.count >= max) {
+            if deployment.stop().is_cancelled() || self.max.is_some_and(|max| purged.count >= max) {
                 break Ok(());
             }
             let found = match reader.next().await {
@@ -153,7 +158,13 @@ impl Purge {
         Ok(())
     }
 
-    fn conclude(&self, purged: &Purged, output: Output, estate: &Estate, console: &mut Console) -> Result<Ending> {
+    fn conclude(
+        &self,
+        purged: &Purged,
+        output: Output,
+        deployment: &Deployment,
+        console: &mut Console,
+    ) -> Result<Completion> {
         if output == Output::Table {
             let mut table =
                 table(&["cell", "place", "reason", if self.dry_run { "would be deleted" } else { "deleted" }]);
@@ -168,7 +179,7 @@ impl Purge {
             letters(purged.count),
             purged.passed_over
         ));
-        let stopped = estate.stop().is_wished();
+        let stopped = deployment.stop().is_cancelled();
         let matched_nothing = !self.all && purged.count == 0 && purged.troubles.is_empty() && !stopped;
         if matched_nothing {
             console.say(format_args!("no letter matches: {}", self.scope));
@@ -179,6 +190,6 @@ impl Purge {
         if !purged.troubles.is_empty() {
             bail!("{}", purged.troubles.join("; "));
         }
-        Ok(Ending::of(purged.unseen.is_empty() && !stopped && !matched_nothing))
+        Ok(Completion::of(purged.unseen.is_empty() && !stopped && !matched_nothing))
     }
 }

@@ -5,12 +5,12 @@ use clap::Args;
 
 use super::{Scope, sizes};
 use crate::audit;
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output, letters, table};
-use crate::estate::Estate;
+use crate::deployment::Deployment;
+use crate::dlq::redrive::{Limits, Rate, Redrive, Report};
 use crate::operator::Operator;
-use crate::redrive::{Limits, Rate, Redrive, Report};
 
 /// Send what dead letters are about again, to the cell each tenant lives in now
 ///
@@ -22,7 +22,7 @@ use crate::redrive::{Limits, Rate, Redrive, Report};
 /// A stream mapping's note (stream-gave-up) names no events: those that came in about then and are still accepted are
 /// found in the cell's table, which is read whole for it.
 ///
-/// Left alone, and told of: letters that name no event, events that can't be read, tenants that are unknown or just
+/// SkipReason alone, and told of: letters that name no event, events that can't be read, tenants that are unknown or just
 /// moving, cells that are down, events redriven --max-attempts times, and what comes back within the same run.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -36,7 +36,7 @@ pub(super) struct RedriveLetters {
     /// Send no faster than this
     #[arg(long, value_name = "N/s", default_value = "10/s")]
     rate: Rate,
-    /// Stop after sending this many messages
+    /// CancellationToken after sending this many messages
     #[arg(long, value_name = "N")]
     max: Option<usize>,
     /// Leave an event alone that was redriven this often
@@ -48,19 +48,24 @@ pub(super) struct RedriveLetters {
 }
 
 impl RedriveLetters {
-    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
         let by = self.operator.sign(console)?;
-        let queues = self.scope.queues(estate).await?;
+        let queues = self.scope.queues(deployment).await?;
         let before = sizes(&queues).await?;
         let progress = Progress::over(before.values().sum(), console);
         let entry = if self.dry_run {
             None
         } else {
             let scope = format!("{} --rate {} --max-attempts {}", self.scope, self.rate, self.max_attempts);
-            Some(audit::begin(estate, &by, "dlq redrive", scope, before).await?)
+            Some(audit::begin(deployment, &by, "dlq redrive", scope, before).await?)
         };
         let limits = Limits { rate: self.rate, max: self.max, max_attempts: self.max_attempts, dry_run: self.dry_run };
-        let report = Redrive::new(estate, limits).run(&queues, &self.scope.filter, &progress).await;
+        let report = Redrive::new(deployment, limits).run(&queues, &self.scope.filter, &progress).await;
         progress.finish();
         // What was done is told before anything else can fail.
         match output {
@@ -71,10 +76,10 @@ impl RedriveLetters {
             let after = sizes(&queues).await?;
             entry.end(&after, &report.counts(), &report.troubles).await?;
         }
-        self.conclude(&report, estate, console)
+        self.conclude(&report, deployment, console)
     }
 
-    fn conclude(&self, report: &Report, estate: &Estate, console: &mut Console) -> Result<Ending> {
+    fn conclude(&self, report: &Report, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
         let (sent, deleted, left) = (report.count("sent"), report.count("deleted"), report.count("left"));
         let would = if self.dry_run { "would be " } else { "" };
         console.say(format_args!(
@@ -87,14 +92,14 @@ impl RedriveLetters {
             console.say(format_args!("not all was seen: {unseen}"));
             all_done = false;
         }
-        if estate.stop().is_wished() {
+        if deployment.stop().is_cancelled() {
             console.say("stopped: run it again to go on");
             all_done = false;
         }
         if !report.troubles.is_empty() {
             bail!("{}; run it again to go on", report.troubles.join("; "));
         }
-        Ok(Ending::of(all_done))
+        Ok(Completion::of(all_done))
     }
 }
 

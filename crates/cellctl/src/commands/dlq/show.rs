@@ -6,10 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cells::named;
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::console::{Console, Output, letters, table};
-use crate::estate::Estate;
-use crate::letters::{Filter, Found, Reader, queues};
+use crate::deployment::Deployment;
+use crate::dlq::{Filter, Found, Reader, queues};
 
 /// Show dead letters, with why they lie there
 ///
@@ -42,8 +42,13 @@ struct Shown<'a> {
 }
 
 impl Show {
-    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
-        let queues = queues(estate, &named(estate, std::slice::from_ref(&self.cell)).await?, &self.filter);
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let queues = queues(deployment, &named(deployment, std::slice::from_ref(&self.cell)).await?, &self.filter);
         let mut shown = Vec::new();
         let mut more = Vec::new();
         for queue in &queues {
@@ -78,7 +83,7 @@ impl Show {
         for line in &more {
             console.say(line);
         }
-        Ok(Ending::of(more.is_empty()))
+        Ok(Completion::of(more.is_empty()))
     }
 }
 

@@ -7,9 +7,9 @@ mod write;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::console::{Console, Output};
-use crate::estate::Estate;
+use crate::deployment::Deployment;
 
 /// The tenant map as an object, for routers that start while the map is out of reach: write, show
 ///
@@ -29,10 +29,15 @@ enum Verb {
 }
 
 impl Snapshot {
-    pub(crate) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+    pub(crate) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
         match self.verb {
-            Verb::Write(write) => write.run(estate, output, console).await,
-            Verb::Show(show) => show.run(estate, output, console).await,
+            Verb::Write(write) => write.run(deployment, output, console).await,
+            Verb::Show(show) => show.run(deployment, output, console).await,
         }
     }
 }

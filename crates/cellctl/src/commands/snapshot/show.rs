@@ -6,9 +6,9 @@ use cellstack_store::snapshot::SnapshotSource;
 use clap::Args;
 
 use super::summary::Summary;
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::console::{Console, Output};
-use crate::estate::Estate;
+use crate::deployment::Deployment;
 
 /// Check a snapshot as a router would, and show what is in it
 #[derive(Debug, Args)]
@@ -22,13 +22,18 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
         // An operator has more time than a router.
-        let snapshot = self.from.read_within(&estate.config, SNAPSHOT_WRITE_TIMEOUT).await;
+        let snapshot = self.from.read_within(&deployment.config, SNAPSHOT_WRITE_TIMEOUT).await;
         let snapshot = snapshot.with_context(|| format!("could not read {}", self.from))?;
         let summary = Summary::of(&self.from, &snapshot);
         summary.print(output, console)?;
         console.say(format_args!("{}: {}", self.from, summary.line()));
-        Ok(Ending::Done)
+        Ok(Completion::Done)
     }
 }

@@ -9,11 +9,11 @@ use clap::Args;
 
 use super::summary::Summary;
 use crate::audit::{self, Counts};
-use crate::cli::Ending;
+use crate::cli::Completion;
 use crate::console::{Console, Output};
-use crate::estate::Estate;
+use crate::deployment::Deployment;
 use crate::operator::{Routine, Signature};
-use crate::survey;
+use crate::scan;
 
 /// Write a snapshot of the tenant map and the cells
 ///
@@ -39,34 +39,39 @@ pub(super) struct Write {
 }
 
 impl Write {
-    pub(super) async fn run(self, estate: &Estate, output: Output, console: &mut Console) -> Result<Ending> {
-        let survey = survey::take(estate).await?;
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let scan = scan::take(deployment).await?;
         if !self.force {
-            let there = self.to.read_within(&estate.config, SNAPSHOT_WRITE_TIMEOUT).await;
-            may_replace(&self.to, there, survey.snapshot.taken_at_ms)?;
+            let there = self.to.read_within(&deployment.config, SNAPSHOT_WRITE_TIMEOUT).await;
+            may_replace(&self.to, there, scan.snapshot.taken_at_ms)?;
         }
-        let summary = Summary::of(&self.to, &survey.snapshot);
+        let summary = Summary::of(&self.to, &scan.snapshot);
         if !self.dry_run {
             let by = self.by.sign(console)?;
-            self.write(estate, &by, &survey.snapshot).await?;
+            self.write(deployment, &by, &scan.snapshot).await?;
         }
         summary.print(output, console)?;
         let done = if self.dry_run { "would be written" } else { "written" };
         console.say(format_args!("{} {done} to {}", summary.line(), self.to));
-        for reason in &survey.unreadable {
+        for reason in &scan.unreadable {
             console.say(format_args!("left out: {reason}"));
         }
         let unregistered = summary.unregistered();
         if !unregistered.is_empty() {
             console.say(format_args!("tenants name cells that are not registered: {}", unregistered.join(", ")));
         }
-        Ok(Ending::of(survey.unreadable.is_empty() && unregistered.is_empty()))
+        Ok(Completion::of(scan.unreadable.is_empty() && unregistered.is_empty()))
     }
 
-    async fn write(&self, estate: &Estate, by: &Signature, snapshot: &Snapshot) -> Result<()> {
+    async fn write(&self, deployment: &Deployment, by: &Signature, snapshot: &Snapshot) -> Result<()> {
         let scope = format!("--to {}{}", self.to, if self.force { " --force" } else { "" });
-        let entry = audit::begin(estate, by, "snapshot write", scope, Counts::new()).await?;
-        let written = self.to.write(&estate.config, snapshot).await;
+        let entry = audit::begin(deployment, by, "snapshot write", scope, Counts::new()).await?;
+        let written = self.to.write(&deployment.config, snapshot).await;
         let written = written.with_context(|| format!("could not write {}", self.to));
         let troubles: Vec<String> = written.as_ref().err().map(|error| format!("{error:#}")).into_iter().collect();
         let count = |name: &str, count: usize| (name.to_owned(), count as u64);

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use cellstack_core::event::rfc3339;
-use cellstack_core::{Ambient as _, EventStatus, SystemAmbient};
+use cellstack_core::{Clock as _, EventStatus, SystemClock};
 use cellstack_embedded::activity::{Activity, Exchange, Happening, Subject};
 
 /// See the module.
@@ -11,7 +11,7 @@ use cellstack_embedded::activity::{Activity, Exchange, Happening, Subject};
 pub(super) struct Lines {
     verbose: bool,
     color: bool,
-    clock: SystemAmbient,
+    clock: SystemClock,
 }
 
 /// A line's first word, and whether it is good news.
@@ -27,7 +27,7 @@ enum Tone {
 impl Lines {
     pub(super) fn new(verbose: bool) -> Self {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { verbose, color, clock: SystemAmbient::new() }
+        Self { verbose, color, clock: SystemClock::new() }
     }
 
     /// Talk. A reader that went away is no error of ours.
@@ -154,7 +154,7 @@ mod tests {
     const ID: &str = "019b76da-a800-7000-8000-000000000004";
 
     fn line(happening: &Happening, verbose: bool) -> Option<String> {
-        let lines = Lines { verbose, color: false, clock: SystemAmbient::new() };
+        let lines = Lines { verbose, color: false, clock: SystemClock::new() };
         lines.line(happening).map(|(head, rest)| format!("{}  {rest}", lines.paint(head)))
     }
 

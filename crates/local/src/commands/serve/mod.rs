@@ -67,7 +67,7 @@ impl Serve {
             (true, _) => "error",
             (_, true) => "info",
             // A letter has a line already.
-            _ => "warn,cellstack_consumer::give_up=error",
+            _ => "warn,cellstack_consumer::dead_letter=error",
         }
     }
 

@@ -7,16 +7,16 @@ use cellstack_core::{Epoch, EventId, NewEvent};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::clock::Clock;
+use crate::clock::RouterClock;
+use crate::http::problem::Kind;
 use crate::metrics::Metrics;
-use crate::problem::Kind;
-use crate::scripted::{PausedAmbient, Reply, Script};
+use crate::scripted::{PausedClock, Reply, Script};
 
 const FENCED: Guard = Guard::Fence(FenceState::Open);
 
-fn cell(script: &Script) -> Cell<PausedAmbient> {
+fn cell(script: &Script) -> Cell<PausedClock> {
     let config = Arc::new(script.config());
-    let clock = Clock::new(PausedAmbient::new());
+    let clock = RouterClock::new(PausedClock::new());
     Cell::new("alpha".parse().unwrap(), "table".to_owned(), config, clock, Metrics::new(None))
 }
 

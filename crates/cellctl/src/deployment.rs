@@ -1,0 +1,86 @@
+//! One control plane and its cells, as an operator reaches them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use cellstack_aws as aws;
+use cellstack_core::{Clock, Entropy, SystemClock};
+use cellstack_store::TenantMap;
+use tokio_util::sync::CancellationToken;
+
+use crate::diagnosis::{Destination, Diagnosis};
+
+/// Clients, clocks and names. Clones are the same deployment.
+#[derive(Clone)]
+pub struct Deployment {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// What reaches objects; `dynamodb` and `sqs` are of the same configuration.
+    pub(crate) config: SdkConfig,
+    prefix: String,
+    stop: CancellationToken,
+}
+
+/// An operator has time, and may sit far from the region: the router's time-outs are not for them.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Deployment {
+    /// The deployment whose resources' names begin with `prefix`.
+    #[must_use]
+    pub fn new(
+        prefix: &str,
+        dynamodb: aws_sdk_dynamodb::Client,
+        sqs: aws_sdk_sqs::Client,
+        clock: Arc<impl Clock + Entropy>,
+    ) -> Self {
+        let config = SdkConfig::builder().build();
+        let entropy = Arc::clone(&clock);
+        Self { dynamodb, sqs, clock, entropy, config, prefix: prefix.to_owned(), stop: CancellationToken::new() }
+    }
+
+    /// The same, reaching objects too.
+    #[must_use]
+    pub fn with_config(self, config: SdkConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The deployment that region, endpoint and credentials of the environment lead to, and where that is.
+    ///
+    /// # Errors
+    /// When they lead nowhere.
+    pub async fn from_env(prefix: &str) -> Result<(Self, Destination), Diagnosis> {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .connect_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let config = aws::config().await.to_builder().timeout_config(timeouts).build();
+        let destination = Destination::of(&config, prefix).await?;
+        let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
+        let deployment = Self::new(prefix, dynamodb, sqs, Arc::new(SystemClock::new())).with_config(config);
+        Ok((deployment, destination))
+    }
+
+    /// Returns the token whose cancellation ends a run before its next letter.
+    #[must_use]
+    pub const fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    pub(crate) fn registry(&self) -> String {
+        format!("{}-registry", self.prefix)
+    }
+
+    pub(crate) fn tenant_map(&self) -> TenantMap {
+        TenantMap::new(self.dynamodb.clone(), self.tenant_map_table())
+    }
+
+    pub(crate) fn tenant_map_table(&self) -> String {
+        format!("{}-tenant-map", self.prefix)
+    }
+}

@@ -1,0 +1,14 @@
+//! Dead letters: read where they are queued, filtered, redriven.
+
+mod filter;
+mod found;
+mod note;
+mod queue;
+mod reader;
+pub(crate) mod redrive;
+
+pub(crate) use filter::Filter;
+pub(crate) use found::{Found, REDRIVES, Subject};
+pub(crate) use note::Window;
+pub(crate) use queue::{DeadLetterQueue, HOLD, PLACES, Size, queues};
+pub(crate) use reader::Reader;

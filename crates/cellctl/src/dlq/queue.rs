@@ -1,0 +1,180 @@
+//! One dead-letter queue.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use cellstack_aws::AwsFailure;
+use cellstack_core::CellId;
+use cellstack_core::dead_letter::Place;
+
+use super::{Filter, Found};
+use crate::cells::Cell;
+use crate::deployment::Deployment;
+use tokio_util::sync::CancellationToken;
+
+/// All places, in the order in which an event passes them.
+pub(crate) const PLACES: [Place; 3] = [Place::Stream, Place::Topic, Place::Queue];
+
+/// How long a letter stays hidden from others while it is in hand. A run that is killed leaves it hidden for as long.
+pub(crate) const HOLD: Duration = Duration::from_secs(120);
+/// How long an empty queue is asked for more: a receive that waits asks every server of the queue, one that does not
+/// asks some (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
+const WAIT: Duration = Duration::from_secs(1);
+/// The longest a message may be hidden.
+const LONGEST_HOLD: Duration = Duration::from_secs(12 * 3_600);
+
+/// How many messages SQS says there are. It may lag by a minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Size {
+    /// To be received.
+    pub(crate) visible: u64,
+    /// Received by somebody just now.
+    pub(crate) hidden: u64,
+}
+
+impl Size {
+    pub(crate) const fn total(self) -> u64 {
+        self.visible + self.hidden
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct DeadLetterQueue {
+    client: Client,
+    url: String,
+    stop: CancellationToken,
+    pub(crate) cell: CellId,
+    pub(crate) place: Place,
+}
+
+/// The dead-letter queues of cells, those that a filter wants.
+pub(crate) fn queues(deployment: &Deployment, cells: &[Cell], filter: &Filter) -> Vec<DeadLetterQueue> {
+    let of = |cell: &Cell| {
+        PLACES
+            .into_iter()
+            .filter(|place| filter.wants(*place))
+            .map(|place| DeadLetterQueue {
+                client: deployment.sqs.clone(),
+                url: cell.dead_letters(place).to_owned(),
+                stop: deployment.stop().clone(),
+                cell: cell.id.clone(),
+                place,
+            })
+            .collect::<Vec<_>>()
+    };
+    cells.iter().flat_map(of).collect()
+}
+
+impl DeadLetterQueue {
+    /// Its name, as an operator finds it elsewhere.
+    pub(crate) fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or(&self.url)
+    }
+
+    /// Whether letters of one tenant come in order, ten at once at most, and none while one of them is in hand.
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.url.ends_with(".fifo")
+    }
+
+    /// Returns whether somebody wants the run to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// What SQS says of its size.
+    pub(crate) async fn size(&self) -> Result<Size, AwsFailure> {
+        let attributes = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .set_attribute_names(Some(attributes.to_vec()))
+            .send()
+            .await
+            .map_err(|error| AwsFailure::of("read the size of a dead-letter queue", error))?;
+        let [visible, hidden, delayed] = attributes.map(|name| {
+            let text = answer.attributes.as_ref().and_then(|attributes| attributes.get(&name));
+            text.and_then(|text| text.parse().ok()).unwrap_or(0_u64)
+        });
+        Ok(Size { visible, hidden: hidden + delayed })
+    }
+
+    /// Takes up to ten letters in hand, for [`HOLD`]. None: none is left that can be had.
+    pub(crate) async fn receive(&self) -> Result<Vec<Found>, AwsFailure> {
+        // Longer than the clients' own time-outs, which need not know of the wait.
+        let patience = TimeoutConfig::builder()
+            .operation_attempt_timeout(WAIT + Duration::from_secs(5))
+            .operation_timeout(WAIT + Duration::from_secs(15))
+            .build();
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(10)
+            .visibility_timeout(seconds(HOLD))
+            .wait_time_seconds(seconds(WAIT))
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .message_attribute_names("All")
+            .customize()
+            .config_override(aws_sdk_sqs::config::Config::builder().timeout_config(patience))
+            .send()
+            .await
+            .map_err(|error| AwsFailure::of("receive dead letters", error))?;
+        let messages = answer.messages.unwrap_or_default();
+        Ok(messages.into_iter().map(|message| Found::read(message, &self.cell, self.place)).collect())
+    }
+
+    /// Keeps a letter in hand for longer.
+    pub(crate) async fn hold(&self, receipt: &str, time: Duration) -> Result<(), AwsFailure> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds(time.min(LONGEST_HOLD)))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| AwsFailure::of("keep a dead letter in hand", error))
+    }
+
+    /// Deletes a letter. One that is gone already is no error.
+    pub(crate) async fn delete(&self, receipt: &str) -> Result<(), AwsFailure> {
+        self.client
+            .delete_message()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| AwsFailure::of("delete a dead letter", error))
+    }
+
+    /// Lets others have letters again, at once. Where that fails they come back by themselves, after [`HOLD`].
+    pub(crate) async fn give_back(&self, receipts: &[String]) {
+        for chunk in receipts.chunks(10) {
+            let entry = |(at, receipt): (usize, &String)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .receipt_handle(receipt)
+                    .visibility_timeout(0)
+                    .build()
+                    .ok()
+            };
+            let entries: Vec<_> = chunk.iter().enumerate().filter_map(entry).collect();
+            let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            let _ = request.set_entries(Some(entries)).send().await;
+        }
+    }
+}
+
+fn seconds(time: Duration) -> i32 {
+    i32::try_from(time.as_secs()).unwrap_or(i32::MAX)
+}

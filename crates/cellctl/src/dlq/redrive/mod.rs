@@ -1,0 +1,18 @@
+//! Bringing letters back: each to the cell that owns its tenant now.
+//!
+//! An event's item in its cell is the truth: it says whether anything is left to do, and the message that is sent is
+//! made from it. The letter only says which event to look at. A letter is deleted after its message was sent, never
+//! before; a run that is killed in between sends the same message again when it is run again, and the consumer's guard
+//! makes that one effect.
+
+mod compose;
+mod decide;
+mod rate_limit;
+mod report;
+mod run;
+mod store;
+mod sweep;
+
+pub(crate) use rate_limit::Rate;
+pub(crate) use report::{Report, Row};
+pub(crate) use run::{Limits, Redrive};

@@ -1,0 +1,83 @@
+//! Gives messages up: a letter in the cell's dead-letter queue, and the event's item says so.
+
+use cellstack_aws::AwsFailure;
+use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
+use cellstack_core::event::rfc3339;
+use cellstack_core::limits::MAX_REASON;
+use cellstack_core::mutation::{Mutation, is_planted};
+use cellstack_core::{Clock, Message};
+use cellstack_store::dead_letter;
+
+use crate::batch::Rejected;
+use crate::conclude::Try;
+use crate::handler::Consumer;
+use crate::invocation::Invocation;
+use crate::item::Standing;
+
+impl<P, A: Clock> Consumer<P, A> {
+    /// Gives up a message that can't be processed here.
+    pub(crate) async fn dead_letter_rejected(&self, rejected: &Rejected) -> Result<(), AwsFailure> {
+        let Rejected { delivery, reason, detail, message } = rejected;
+        self.send(*reason, detail, delivery.receives, message.as_ref(), &delivery.body).await
+    }
+
+    /// Gives up an event. The letter comes first: a crash after it leaves an event that is given up again, with a
+    /// second letter that a redrive finds done; the other way round it could leave a failed event without a letter.
+    pub(crate) async fn dead_letter(
+        &self,
+        invocation: &Invocation,
+        attempt: Try<'_>,
+        reason: Reason,
+        detail: &str,
+    ) -> Result<(), AwsFailure> {
+        let Some(delivery) = attempt.job.deliveries.last() else { return Ok(()) };
+        let (message, detail, tries) = (&attempt.job.message, shorten(detail), attempt.number);
+        let items = self.items(invocation);
+        // Whatever else stood in its way may pass: it stays `accepted` and can be redriven as it is.
+        let mark = reason == Reason::Refused;
+        match items.read(message).await? {
+            // Another delivery of it was faster.
+            Standing::Done => Ok(()),
+            Standing::Missing => {
+                let detail = "this cell does not hold the event";
+                self.send(Reason::NotHeld, detail, tries, Some(message), &delivery.body).await
+            }
+            Standing::Waiting { .. } | Standing::Unknown(_) => {
+                if mark && is_planted(Mutation::MarkedBeforeLetter) {
+                    items.mark_failed(message, detail).await?;
+                }
+                self.send(reason, detail, tries, Some(message), &delivery.body).await?;
+                if mark { items.mark_failed(message, detail).await } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        reason: Reason,
+        detail: &str,
+        attempts: u32,
+        message: Option<&Message>,
+        body: &str,
+    ) -> Result<(), AwsFailure> {
+        let draft = Draft {
+            reason,
+            detail,
+            place: Place::Queue,
+            cell: &self.settings.cell,
+            at: rfc3339(self.clock.wall_ms()),
+            attempts,
+        };
+        let (tenant, event) = (message.map(|message| message.tenant.clone()), message.map(|message| message.id));
+        let letter = DeadLetter::new(draft, tenant, event, body);
+        dead_letter::send(&letter, &self.clients.sqs, &self.settings.dlq_url).await?;
+        let (tenant, event) = (message.map(|message| message.tenant.as_str()), event.map(tracing::field::display));
+        tracing::warn!(%reason, detail, tenant, event, "given up");
+        Ok(())
+    }
+}
+
+/// A reason that fits an item and a letter.
+fn shorten(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_REASON)]
+}

@@ -1,0 +1,135 @@
+//! `POST /v1/events`.
+
+use cellstack_core::fence::FenceState;
+use cellstack_core::registry::CellStatus;
+use cellstack_core::{Clock, Entropy, EventRecord, EventStatus, NewEvent, RouteState, TenantId};
+use lambda_http::{Body, Response};
+
+use super::{Located, Other};
+use crate::cell::{Cell, Guard, Written};
+use crate::context::RequestContext;
+use crate::handler::Router;
+use crate::http::problem::{Kind, Problem};
+use crate::http::response;
+use crate::metrics::Metric;
+use crate::routing::failover::Taker;
+use crate::routing::{Resolved, RouteSource};
+
+impl<A: Clock + Entropy + Clone> Router<A> {
+    /// Writes the event where its tenant lives. A fence that refuses gets one look at the map and one more try, under the
+    /// same event id, so that a write that did land is found and not doubled.
+    pub(crate) async fn post_event(
+        &self,
+        tenant: TenantId,
+        event: NewEvent,
+        named: bool,
+        context: &mut RequestContext,
+    ) -> Result<Response<Body>, Problem> {
+        let mut located = self.locate(&tenant, |state| state == RouteState::Fenced, context).await?;
+        let mut record = EventRecord::accepted(tenant, event, located.route().epoch, self.clock.source.wall_ms());
+        let mut is_second = false;
+        loop {
+            if located.route().state == RouteState::Fenced {
+                return Err(moving());
+            }
+            match self.write(&located, &mut record, named, context).await? {
+                Written::New => return response::accepted(&record, false),
+                Written::Exists(first) => return repeat(&record, &first),
+                Written::FenceRefused => self.metrics.count(Metric::FenceRefused),
+            }
+            // A standby's fence is closed when the tenant's cell is back, which routers learn of later.
+            let by_standby = context.standby.take().is_some();
+            if is_second || (!by_standby && located.resolved.source == RouteSource::Map) {
+                return Err(moving());
+            }
+            located = if by_standby {
+                self.resolver.refresh_cell(&located.route().cell_id).await;
+                self.refresh_if_possible(located, context).await?
+            } else {
+                self.refresh(&record.tenant_id, context).await?
+            };
+            record.epoch = located.route().epoch;
+            is_second = true;
+        }
+    }
+
+    /// Writes the event into the cell that takes it; `visit.standby` says whether that is the standby.
+    async fn write(
+        &self,
+        located: &Located,
+        record: &mut EventRecord,
+        named: bool,
+        context: &mut RequestContext,
+    ) -> Result<Written, Problem> {
+        context.standby = None;
+        let standby_id = &located.route().standby_cell_id;
+        match self.taker(located).await? {
+            Taker::Home => {
+                // An event that was sent before may be in the standby. That it can't be asked must not hold up this cell.
+                if named
+                    && located.home.was_down()
+                    && let Ok(Other::Serves(standby)) = self.standby(located.route()).await
+                    && let Some(first) = first_try(&standby, record).await?
+                {
+                    // If it had arrived here before that, here is its first try.
+                    if let Some(first) = first_try(&self.home(located), record).await? {
+                        return Ok(Written::Exists(first));
+                    }
+                    context.standby.clone_from(standby_id);
+                    return Ok(Written::Exists(first));
+                }
+                record.status = EventStatus::Accepted;
+                self.home(located).write(record, guard(&located.resolved)).await
+            }
+            Taker::Standby => {
+                // An event that was sent before the cell was marked down is in there. While it can't be read its repeat is
+                // held: under the same id, so that on its way home it meets its first try.
+                if named
+                    && located.home.status == CellStatus::Recovering
+                    && let Some(first) = first_try(&self.home(located), record).await?
+                {
+                    return Ok(Written::Exists(first));
+                }
+                let Other::Serves(standby) = self.standby(located.route()).await? else { return Err(located.marked()) };
+                context.standby.clone_from(standby_id);
+                self.metrics.count(Metric::StandbyServed);
+                record.status = self.standby.status();
+                standby.write(record, Guard::Fence(FenceState::Standby)).await
+            }
+            Taker::Nobody => Err(located.marked()),
+        }
+    }
+}
+
+/// The event as a cell has it that is not the one to write to; nothing where that one can't be asked.
+async fn first_try<A: Clock>(cell: &Cell<A>, record: &EventRecord) -> Result<Option<Box<EventRecord>>, Problem> {
+    match cell.event(&record.tenant_id, record.id()).await {
+        Ok(first) => Ok(first.map(Box::new)),
+        // It is there, whatever it is.
+        Err(problem) if problem.kind == Kind::UnreadableEvent => Err(problem),
+        Err(_) => Ok(None),
+    }
+}
+
+/// How a write into the tenant's own cell must be guarded, given what is known of its route.
+const fn guard(resolved: &Resolved) -> Guard {
+    match (resolved.route.state, resolved.source) {
+        (RouteState::Active, RouteSource::Cache | RouteSource::Map) => Guard::Lease,
+        (RouteState::Moving | RouteState::Fenced, _) | (_, RouteSource::Stale) => Guard::Fence(FenceState::Open),
+    }
+}
+
+fn moving() -> Problem {
+    Problem::unavailable("The tenant is being moved to another cell.")
+}
+
+/// The answer to an event whose name is taken: the first answer again, or a conflict.
+fn repeat(record: &EventRecord, first: &EventRecord) -> Result<Response<Body>, Problem> {
+    if record.body_sha256 == first.body_sha256 {
+        return response::accepted(first, true);
+    }
+    Err(Problem::new(
+        Kind::IdempotencyConflict,
+        format!("Event {} was accepted with another body. Give this event a name of its own.", first.id()),
+    ))
+}

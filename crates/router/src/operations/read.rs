@@ -1,0 +1,77 @@
+//! `GET /v1/events/{id}`.
+
+use cellstack_core::{Clock, Entropy, EventId, EventRecord, EventStatus, TenantId};
+use lambda_http::{Body, Response};
+
+use super::{Located, Other};
+use crate::context::RequestContext;
+use crate::handler::Router;
+use crate::http::problem::{Kind, Problem};
+use crate::http::response;
+use crate::routing::RouteSource;
+
+impl<A: Clock + Entropy + Clone> Router<A> {
+    /// An event that an old route does not lead to may be where the map says now. Where that can't be read, what the
+    /// tenant's cell says counts: within the lease no other has become its owner.
+    pub(crate) async fn get_event(
+        &self,
+        tenant: &TenantId,
+        id: EventId,
+        context: &mut RequestContext,
+    ) -> Result<Response<Body>, Problem> {
+        let located = self.locate(tenant, |_| false, context).await?;
+        let mut found = self.find(&located, id, context).await?;
+        let moved_on = found.as_ref().is_none_or(|record| record.status == EventStatus::Carried);
+        if moved_on && located.resolved.source == RouteSource::Cache {
+            match self.refresh(tenant, context).await {
+                Ok(now) if now.route().cell_id != located.route().cell_id => {
+                    found = self.find(&now, id, context).await?.or(found);
+                }
+                Err(problem) if problem.kind != Kind::Unavailable => return Err(problem),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        match found {
+            Some(record) => response::event(&record),
+            None => Err(Problem::new(Kind::UnknownEvent, format!("Tenant {tenant} has no event {id}."))),
+        }
+    }
+
+    /// Looks for an event in the tenant's cell and then in its standby.
+    async fn find(
+        &self,
+        located: &Located,
+        id: EventId,
+        context: &mut RequestContext,
+    ) -> Result<Option<EventRecord>, Problem> {
+        context.standby = None;
+        let tenant = &located.route().tenant_id;
+        let at_home = match self.readable_home(located) {
+            Some(home) => home.event(tenant, id).await,
+            None => Err(located.marked()),
+        };
+        let at_home = match at_home {
+            Ok(None) => Ok(()),
+            // The standby may have it, whatever ails the cell that was down.
+            Err(problem) if problem.kind != Kind::UnreadableEvent && located.home.was_down() => Err(problem),
+            found => return found,
+        };
+        let there = match self.standby(located.route()).await {
+            Ok(Other::Serves(standby)) => standby.event(tenant, id).await,
+            Ok(Other::None) => Ok(None),
+            Ok(Other::Away) => Err(Problem::lasting("The cell that may hold the event must not be read just now.")),
+            Err(problem) => Err(problem),
+        };
+        match (at_home, there) {
+            (_, Ok(Some(record))) => {
+                context.standby.clone_from(&located.route().standby_cell_id);
+                Ok(Some(record))
+            }
+            (_, Err(problem)) if problem.kind == Kind::UnreadableEvent => Err(problem),
+            (Err(problem), _) => Err(problem),
+            (Ok(()), Err(problem)) if located.home.was_down() => Err(problem),
+            // Nothing was ever sent to a standby that can't be asked.
+            (Ok(()), Ok(None) | Err(_)) => Ok(None),
+        }
+    }
+}

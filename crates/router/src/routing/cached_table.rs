@@ -1,0 +1,228 @@
+//! What the caches are filled from: a table of the control plane, and the snapshot of the map.
+
+use std::fmt::{self, Display};
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use aws_types::SdkConfig;
+use cellstack_aws::{AwsFailure, FailureKind};
+use cellstack_core::lease::{Known, LeaseCache, LeaseTime, Lookup, Versioned};
+use cellstack_core::limits::{
+    CELL_CACHE, CELL_LEASE, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT, NOT_FOUND_CACHE, NOT_FOUND_LEASE, PROBE_TIMEOUT,
+    SNAPSHOT_LEASE, TENANT_CACHE, TENANT_LEASE,
+};
+use cellstack_core::registry::CellRecord;
+use cellstack_core::snapshot::Snapshot;
+use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
+use cellstack_store::Registry;
+use cellstack_store::TenantMap;
+use cellstack_store::snapshot::SnapshotSource;
+use tokio::sync::Mutex;
+
+use super::singleflight::{Permit, Singleflight};
+use crate::clients;
+use crate::clock::RouterClock;
+use crate::http::problem::Problem;
+use crate::metrics::{Metric, Metrics};
+use crate::routing::breaker::{Breaker, Pass};
+
+/// A kind of thing that is looked up.
+pub(super) trait Key: Hash + Eq + Clone + Send + Sync + 'static {
+    type Value: Versioned + Clone + Send + Sync + 'static;
+    type Table: Send + Sync + 'static;
+
+    fn read(&self, table: &Self::Table) -> impl Future<Output = Result<Option<Self::Value>, AwsFailure>> + Send;
+}
+
+impl Key for TenantId {
+    type Value = TenantRoute;
+    type Table = TenantMap;
+
+    async fn read(&self, map: &TenantMap) -> Result<Option<TenantRoute>, AwsFailure> {
+        map.read(self).await
+    }
+}
+
+impl Key for CellId {
+    type Value = CellRecord;
+    type Table = Registry;
+
+    async fn read(&self, directory: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
+        directory.read(self).await
+    }
+}
+
+/// Why something was not read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Failed(AwsFailure),
+    /// It failed not long ago.
+    CircuitOpen,
+}
+
+impl Unread {
+    pub(super) fn problem(&self) -> Problem {
+        match self {
+            Self::Failed(failure) => Problem::of_aws(failure),
+            Self::CircuitOpen => Problem::unavailable("The router can't read where the tenant lives."),
+        }
+    }
+}
+
+impl Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => failure.fmt(f),
+            Self::CircuitOpen => f.write_str("left alone after a failure"),
+        }
+    }
+}
+
+/// A table of the control plane behind a cache, read by one request at a time for each key.
+pub(super) struct CachedTable<K: Key, A> {
+    table: K::Table,
+    cache: LeaseCache<K, K::Value>,
+    singleflight: Singleflight<K>,
+    breaker: Breaker,
+    clock: RouterClock<A>,
+    metrics: Metrics,
+}
+
+impl<A: Clock> CachedTable<TenantId, A> {
+    pub(super) fn tenants(config: &SdkConfig, table: &str, clock: RouterClock<A>, metrics: Metrics) -> Self {
+        let cache = LeaseCache::new(TENANT_CACHE, TENANT_LEASE, NOT_FOUND_CACHE, NOT_FOUND_LEASE);
+        Self::new(TenantMap::new(lookups(config, "tenant-map"), table.to_owned()), cache, clock, metrics)
+    }
+
+    /// No tenant has this id, and none could: asking for it changes nothing and makes the connection.
+    pub(super) async fn warm_up(&self) {
+        if let Err(failure) = self.table.touch().await {
+            tracing::warn!(%failure, "warm-up");
+        }
+    }
+}
+
+impl<A: Clock> CachedTable<CellId, A> {
+    pub(super) fn cells(config: &SdkConfig, table: &str, clock: RouterClock<A>, metrics: Metrics) -> Self {
+        let cache = LeaseCache::new(CELL_CACHE, CELL_LEASE, CELL_CACHE, NOT_FOUND_LEASE);
+        Self::new(Registry::new(lookups(config, "registry"), table.to_owned()), cache, clock, metrics)
+    }
+}
+
+fn lookups(config: &SdkConfig, name: &'static str) -> aws_sdk_dynamodb::Client {
+    clients::dynamodb(config, name, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT)
+}
+
+impl<K: Key, A: Clock> CachedTable<K, A> {
+    fn new(table: K::Table, cache: LeaseCache<K, K::Value>, clock: RouterClock<A>, metrics: Metrics) -> Self {
+        Self { table, cache, singleflight: Singleflight::new(), breaker: Breaker::default(), clock, metrics }
+    }
+
+    pub(super) fn now(&self) -> LeaseTime {
+        self.clock.now()
+    }
+
+    pub(super) fn look_up(&self, key: &K) -> Lookup<K::Value> {
+        self.cache.look_up(key, self.now())
+    }
+
+    /// See [`LeaseCache::insert_stale`].
+    pub(super) fn insert_stale(&self, key: K, value: K::Value) -> K::Value {
+        self.cache.insert_stale(key, value)
+    }
+
+    /// Notes an answer that a test makes up.
+    #[cfg(test)]
+    pub(super) fn note(&self, key: K, response: Option<K::Value>) {
+        self.cache.store(key, response, self.now());
+    }
+
+    /// Reads `key`, unless another request has just done so: since `since`, where it is given; else since this one asked, or
+    /// within the lease.
+    pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Known<K::Value>, Unread> {
+        let asked = since.unwrap_or_else(|| self.now());
+        let turn = self.singleflight.turn(key).await;
+        if let Some(known) = self.cache.read_since(key, asked) {
+            return Ok(known);
+        }
+        if since.is_none() {
+            match self.look_up(key) {
+                Lookup::Fresh(value) | Lookup::RefreshDue(value) => return Ok(Known::Current(value)),
+                Lookup::NotFound => return Ok(Known::NotFound),
+                Lookup::Stale(_) | Lookup::Unknown => {}
+            }
+        }
+        self.ask(key, &turn).await
+    }
+
+    /// Reads `key` beside the request that finds it ageing, unless that is under way. What comes of it is for the
+    /// requests after: in a Lambda environment it goes on whenever one is served.
+    pub(super) fn refresh_in_background(self: &Arc<Self>, key: K) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Some(turn) = this.singleflight.try_acquire(&key)
+                && let Err(unread) = this.ask(&key, &turn).await
+            {
+                tracing::debug!(%unread, "refresh-ahead");
+            }
+        });
+    }
+
+    async fn ask(&self, key: &K, _turn: &Permit<'_, K>) -> Result<Known<K::Value>, Unread> {
+        let sent = self.now();
+        let response = match self.breaker.admit(sent).map_err(|_| Unread::CircuitOpen)? {
+            Pass::Normal => key.read(&self.table).await,
+            Pass::Probe => match tokio::time::timeout(PROBE_TIMEOUT, key.read(&self.table)).await {
+                Ok(response) => response,
+                Err(_) => Err(AwsFailure::late("read where the tenant lives")),
+            },
+        };
+        // What answers is not left alone, whatever it answers: one tenant's broken entry must not close the map to all.
+        let gone = |failure: &AwsFailure| matches!(failure.kind, FailureKind::Unavailable | FailureKind::Busy);
+        let gone = response.as_ref().is_err_and(gone);
+        if gone {
+            self.metrics.count(Metric::MapFailed);
+        }
+        self.breaker.note(self.now(), !gone);
+        Ok(self.cache.store(key.clone(), response.map_err(Unread::Failed)?, sent))
+    }
+}
+
+/// The snapshot of the map, read when it is needed and not more often than its lease says.
+pub(super) struct Snapshots<A> {
+    source: Option<SnapshotSource>,
+    config: SdkConfig,
+    clock: RouterClock<A>,
+    last: Mutex<Option<(LeaseTime, Option<Arc<Snapshot>>)>>,
+}
+
+impl<A: Clock> Snapshots<A> {
+    pub(super) fn new(source: Option<SnapshotSource>, config: SdkConfig, clock: RouterClock<A>) -> Self {
+        Self { source, config, clock, last: Mutex::new(None) }
+    }
+
+    pub(super) async fn get(&self) -> Option<Arc<Snapshot>> {
+        let source = self.source.as_ref()?;
+        let mut last = self.last.lock().await;
+        let now = self.clock.now();
+        if let Some((read, snapshot)) = &*last
+            && read.age_at(now) < SNAPSHOT_LEASE
+        {
+            return snapshot.clone();
+        }
+        let before = last.take().and_then(|(_, snapshot)| snapshot);
+        let snapshot = match source.read(&self.config).await {
+            Ok(snapshot) => {
+                tracing::warn!(%source, taken_at = snapshot.taken_at_ms, "the map can't be read; using its snapshot");
+                Some(Arc::new(snapshot))
+            }
+            Err(error) => {
+                tracing::error!(%source, error = cellstack_aws::chain(&error), "snapshot");
+                before
+            }
+        };
+        *last = Some((now, snapshot.clone()));
+        snapshot
+    }
+}

@@ -1,0 +1,182 @@
+//! Which cell a tenant is in and whether that cell may be sent to: from caches with leases, else from the map and the
+//! registry, and while those can't be read from what is left.
+//!
+//! | the cache has it | the answer |
+//! |---|---|
+//! | fresh | the cache's |
+//! | near the end of its lease | the cache's, while it is read again beside the request |
+//! | stale | read first; the cache's, as stale, if that fails |
+//! | not | read first; the snapshot's, as stale, if that fails and it has it |
+//! | with a later epoch than the map, which was read since | the cache's, as stale |
+//!
+//! Of several requests that want the same tenant or cell read, one reads. A table that can't be read is left alone for a
+//! while (its [`Breaker`]), so that an outage costs a request a time-out now and then, not each one.
+
+use std::sync::Arc;
+
+use cellstack_core::lease::{Known, Lookup};
+use cellstack_core::registry::CellRecord;
+use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
+
+use super::cached_table::{CachedTable, Snapshots};
+use crate::Settings;
+use crate::clock::RouterClock;
+use crate::http::problem::{Kind, Problem};
+use crate::metrics::{Metric, Metrics};
+
+/// Where a route came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RouteSource {
+    /// The cache, within its lease.
+    Cache,
+    /// The tenant map, read just now.
+    Map,
+    /// The cache past its lease or a snapshot, because the map can't be read or has gone back to an earlier epoch.
+    Stale,
+}
+
+impl RouteSource {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Map => "map",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// A tenant's route and how sure the router may be of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) route: TenantRoute,
+    pub(crate) source: RouteSource,
+}
+
+/// Looks tenants and cells up.
+pub(crate) struct Resolver<A> {
+    tenants: Arc<CachedTable<TenantId, A>>,
+    cells: Arc<CachedTable<CellId, A>>,
+    snapshots: Snapshots<A>,
+    metrics: Metrics,
+}
+
+impl<A: Clock + Clone> Resolver<A> {
+    pub(crate) fn new(
+        config: &aws_types::SdkConfig,
+        settings: &Settings,
+        clock: &RouterClock<A>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            tenants: Arc::new(CachedTable::tenants(config, &settings.tenant_map_table, clock.clone(), metrics.clone())),
+            cells: Arc::new(CachedTable::cells(config, &settings.registry_table, clock.clone(), metrics.clone())),
+            snapshots: Snapshots::new(settings.snapshot.clone(), config.clone(), clock.clone()),
+            metrics,
+        }
+    }
+
+    /// Makes the connection that the first request would have to wait for.
+    pub(crate) async fn warm_up(&self) {
+        self.tenants.warm_up().await;
+    }
+
+    /// The tenant's route.
+    pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Resolved, Problem> {
+        let stale = match self.tenants.look_up(tenant) {
+            Lookup::Fresh(route) => return Ok(Resolved { route, source: RouteSource::Cache }),
+            Lookup::RefreshDue(route) => {
+                self.tenants.refresh_in_background(tenant.clone());
+                return Ok(Resolved { route, source: RouteSource::Cache });
+            }
+            Lookup::NotFound => return Err(unknown_tenant(tenant)),
+            Lookup::Stale(route) => Some(route),
+            Lookup::Unknown => None,
+        };
+        let unread = match self.tenants.read(tenant, None).await {
+            Ok(known) => return self.found(tenant, known),
+            Err(unread) => unread,
+        };
+        let stale = match stale {
+            Some(route) => Some(route),
+            None => self.snapshot(tenant).await,
+        };
+        let Some(route) = stale else { return Err(unread.problem()) };
+        tracing::warn!(%tenant, %unread, "serving a stale route");
+        self.metrics.count(Metric::StaleServed);
+        Ok(Resolved { route, source: RouteSource::Stale })
+    }
+
+    /// The tenant's route as the map has it from now on.
+    pub(crate) async fn refresh(&self, tenant: &TenantId) -> Result<Resolved, Problem> {
+        let known = self.tenants.read(tenant, Some(self.tenants.now())).await;
+        self.found(tenant, known.map_err(|unread| unread.problem())?)
+    }
+
+    fn found(&self, tenant: &TenantId, known: Known<TenantRoute>) -> Result<Resolved, Problem> {
+        match known {
+            Known::Current(route) => Ok(Resolved { route, source: RouteSource::Map }),
+            Known::Contradicted(route) => {
+                tracing::warn!(%tenant, epoch = %route.epoch, "the map has gone back to an earlier epoch");
+                self.metrics.count(Metric::StaleServed);
+                Ok(Resolved { route, source: RouteSource::Stale })
+            }
+            Known::NotFound => Err(unknown_tenant(tenant)),
+        }
+    }
+
+    /// What is known of a cell.
+    pub(crate) async fn cell(&self, cell: &CellId) -> Result<CellRecord, Problem> {
+        let stale = match self.cells.look_up(cell) {
+            Lookup::Fresh(record) => return Ok(record),
+            Lookup::RefreshDue(record) => {
+                self.cells.refresh_in_background(cell.clone());
+                return Ok(record);
+            }
+            Lookup::NotFound => return Err(not_registered(cell)),
+            Lookup::Stale(record) => Some(record),
+            Lookup::Unknown => None,
+        };
+        let unread = match self.cells.read(cell, None).await {
+            Ok(Known::Current(record) | Known::Contradicted(record)) => return Ok(record),
+            Ok(Known::NotFound) => return Err(not_registered(cell)),
+            Err(unread) => unread,
+        };
+        let stale = match stale {
+            Some(record) => Some(record),
+            None => self.snapshots.get().await.and_then(|snapshot| snapshot.cell(cell).cloned()),
+        };
+        match stale {
+            Some(record) => {
+                tracing::warn!(%cell, %unread, "using a stale cell record");
+                Ok(self.cells.insert_stale(cell.clone(), record))
+            }
+            None => Err(unread.problem()),
+        }
+    }
+
+    /// Reads a cell's record from the registry, if that can be read, so that [`cell`](Self::cell) knows what it says from now
+    /// on.
+    pub(crate) async fn refresh_cell(&self, cell: &CellId) {
+        if let Err(unread) = self.cells.read(cell, Some(self.cells.now())).await {
+            tracing::warn!(%cell, %unread, "going on with what is known of the cell");
+        }
+    }
+
+    async fn snapshot(&self, tenant: &TenantId) -> Option<TenantRoute> {
+        let route = self.snapshots.get().await?.tenant(tenant).cloned()?;
+        Some(self.tenants.insert_stale(tenant.clone(), route))
+    }
+}
+
+fn unknown_tenant(tenant: &TenantId) -> Problem {
+    let detail = format!("Tenant {tenant} is not placed. Check its id, or have the operators place it in a cell.");
+    Problem::new(Kind::UnknownTenant, detail)
+}
+
+fn not_registered(cell: &CellId) -> Problem {
+    tracing::error!(%cell, "the map names a cell that is not registered");
+    Problem::unavailable("The tenant's cell is not registered.")
+}
+
+#[cfg(test)]
+mod tests;
