@@ -1,5 +1,6 @@
 //! The command line.
 
+use cellstack_core::names;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -25,7 +26,7 @@ use crate::deployment::Deployment;
   cellctl dlq ls")]
 pub struct Cli {
     /// What the names of the stack's resources begin with
-    #[arg(long, global = true, help_heading = GLOBAL, default_value = "cellstack", env = "CELLSTACK_PREFIX", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = GLOBAL, default_value = names::DEFAULT_PREFIX, env = "CELLSTACK_PREFIX", hide_env_values = true)]
     prefix: String,
     /// A table for people, JSON for programs
     #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = Output::Table)]

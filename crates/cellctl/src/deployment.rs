@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use cellstack_aws as aws;
-use cellstack_core::{Clock, Entropy, SystemClock};
+use cellstack_core::{Clock, Entropy, SystemClock, names};
 use cellstack_store::TenantMap;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ impl Deployment {
     }
 
     pub(crate) fn registry(&self) -> String {
-        format!("{}-registry", self.prefix)
+        names::registry(&self.prefix)
     }
 
     pub(crate) fn tenant_map(&self) -> TenantMap {
@@ -81,6 +81,6 @@ impl Deployment {
     }
 
     pub(crate) fn tenant_map_table(&self) -> String {
-        format!("{}-tenant-map", self.prefix)
+        names::tenant_map(&self.prefix)
     }
 }

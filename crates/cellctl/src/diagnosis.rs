@@ -9,6 +9,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
 use cellstack_aws::{AwsFailure, FailureKind, chain};
+use cellstack_core::names;
 
 /// What to type where `make serve` runs.
 const LOCAL_KEYS: &str = "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1";
@@ -77,9 +78,9 @@ impl Destination {
     fn no_table(&self, failure: &AwsFailure) -> Diagnosis {
         let prefix = &self.prefix;
         let table = if failure.what.contains("tenant map") {
-            format!("the table {prefix}-tenant-map")
+            format!("the table {}", names::tenant_map(prefix))
         } else if failure.what.contains("registry") || failure.what.contains("audit") {
-            format!("the table {prefix}-registry")
+            format!("the table {}", names::registry(prefix))
         } else {
             format!("the tables of {prefix}")
         };

@@ -1,4 +1,7 @@
 //! The consumer of a cell: messages on the queue become effects in the table, each event once.
+//!
+//! A team's own consumer is a crate whose `main` is `cellstack_consumer::run(processor)`, with a [`Processor`] that holds its
+//! business logic. [`Totals`] is the reference.
 
 mod acknowledge;
 mod amount;
@@ -12,19 +15,20 @@ mod fresh;
 mod handler;
 mod invocation;
 mod item;
-// The one line that says where the business logic is: name your file here. It offers `processor()`.
-#[path = "totals.rs"]
-mod logic;
+mod lambda;
+mod process;
 mod processor;
 mod returning;
-mod run;
 #[cfg(test)]
 mod scripted;
 mod settings;
 mod settle;
+mod totals;
 
+pub use cellstack_core::Message;
 pub use effects::{Effect, Effects};
 pub use handler::Consumer;
-pub use logic::processor;
+pub use lambda::run;
 pub use processor::{ProcessError, Processor};
 pub use settings::{Clients, Settings};
+pub use totals::Totals;

@@ -14,6 +14,7 @@ pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod mutation;
+pub mod names;
 pub mod queue_text;
 pub mod registry;
 pub mod snapshot;

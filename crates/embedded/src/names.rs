@@ -1,9 +1,8 @@
 //! What things are called, as Terraform calls them.
 
 use cellstack_core::CellId;
+pub use cellstack_core::names::DEFAULT_PREFIX as PREFIX;
 
-/// What each name begins with.
-pub const PREFIX: &str = "cellstack";
 /// The region of an embedded stack.
 pub const REGION: &str = "us-east-1";
 /// The account of an embedded stack.
@@ -12,13 +11,13 @@ pub const ACCOUNT: &str = "000000000000";
 /// The tenant map's table.
 #[must_use]
 pub fn tenant_map() -> String {
-    format!("{PREFIX}-tenant-map")
+    cellstack_core::names::tenant_map(PREFIX)
 }
 
 /// The registry's table.
 #[must_use]
 pub fn registry() -> String {
-    format!("{PREFIX}-registry")
+    cellstack_core::names::registry(PREFIX)
 }
 
 /// Whether a cell keeps the events of a tenant in order.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws as aws;
-use cellstack_consumer::{Processor, processor};
+use cellstack_consumer::{Processor, Totals};
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::limits::pipeline;
 use cellstack_core::registry::{PARTITION_KEY, partition};
@@ -125,7 +125,7 @@ impl StackBuilder {
     /// # Errors
     /// When the embedded AWS refuses a resource.
     pub async fn build(self) -> Result<Stack> {
-        self.build_with(processor).await
+        self.build_with(|| Totals).await
     }
 
     /// Builds the stack around another processor, one a cell.

@@ -3,7 +3,7 @@
 //! SDK clients talk to it without a socket, everything runs on Tokio's time, randomness comes from a seed, and faults
 //! are scripted an operation. What AWS leaves open (how long a transaction takes and what conflicts with it, the order of a
 //! standard queue, the number of a stream's shards) is drawn from the seed as far as the builder says. What AWS documents
-//! and this crate promises is written down in `tests/contract`.
+//! and this crate promises is written down in `crates/emulator/tests/contract`.
 //!
 //! ```
 //! use bytes::Bytes;

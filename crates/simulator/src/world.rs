@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Result;
-use cellstack_consumer::processor;
+use cellstack_consumer::Totals;
 use cellstack_core::mutation as code;
 use cellstack_core::{CellId, Clock as _, EventStatus, TenantId, TenantRoute};
 use cellstack_store::placement::Placement;
@@ -122,7 +122,7 @@ impl World {
         for (tenant, place) in tenants.iter().zip(&places) {
             builder = builder.tenant(tenant.clone(), cells[place.cell].clone());
         }
-        let stack = builder.build_with(|| FlakyProcessor::new(processor(), moods.clone())).await?;
+        let stack = builder.build_with(|| FlakyProcessor::new(Totals, moods.clone())).await?;
         for (tenant, place) in tenants.iter().zip(&places) {
             appoint_standby(&stack, tenant, *place).await?;
         }

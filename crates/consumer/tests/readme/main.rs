@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers end the test")]
 
-use cellstack_core::Message;
-// The names that the file finds in this crate's root when it is this crate's logic.
-use cellstack_consumer::{Effects, ProcessError, Processor};
+mod stock;
 
-#[allow(unreachable_pub, reason = "in the library it is exported")]
-#[path = "stock.rs"]
-mod logic;
+use cellstack_consumer::{Effects, Message, ProcessError, Processor as _};
+
+use crate::stock::Stock;
 
 fn message(data: &str) -> Message {
     let frame = r#""specversion":"1.0","id":"019b76da-a800-7000-8000-000000000007","source":"/cellstack""#;
@@ -18,7 +16,7 @@ fn message(data: &str) -> Message {
 
 #[tokio::test]
 async fn it_counts_what_was_sold_and_refuses_an_order_without_data() {
-    let stock = logic::processor();
+    let stock = Stock;
     let sold = stock.process(&message(r#","data":{"amount":10}"#)).await.unwrap();
     assert_eq!(sold, Effects::none().add("stock#sold", "count", 1));
     let refused = stock.process(&message("")).await.unwrap_err();

@@ -1,13 +1,6 @@
-use cellstack_core::Message;
+use cellstack_consumer::{Effects, Message, ProcessError, Processor};
 
-use crate::{Effects, ProcessError, Processor};
-
-/// The processor this build runs.
-pub const fn processor() -> impl Processor {
-    Stock
-}
-
-struct Stock;
+pub(crate) struct Stock;
 
 impl Processor for Stock {
     async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellstack_consumer::processor;
+use cellstack_consumer::Totals;
 use cellstack_core::fence::{FENCE_SHARDS, shard_key};
 use cellstack_emulator::{Fault, FaultKind, Observation};
 
@@ -113,7 +113,7 @@ async fn the_cells_own_writes_never_become_events() {
 
 #[tokio::test(start_paused = true)]
 async fn totals_are_exact_decimals() {
-    let world = World::with(processor).await;
+    let world = World::with(|| Totals).await;
     for _ in 0..10 {
         world.post("acme", r#"{"type":"t","data":{"amount":0.1}}"#).await.id();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_consumer::{Consumer, processor};
+use cellstack_consumer::{Consumer, Totals};
 use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_core::limits::pipeline;
 use cellstack_core::{Epoch, EventId, EventRecord, Message, NewEvent, SystemClock};
@@ -107,7 +107,7 @@ async fn consumer_samples() {
             event_timeout: pipeline::EVENT_TIMEOUT,
         };
         let clients = cellstack_consumer::Clients { dynamodb: client.clone(), sqs: world.stack.sqs() };
-        let consumer = Consumer::new(clients, settings, processor(), SystemClock::new());
+        let consumer = Consumer::new(clients, settings, Totals, SystemClock::new());
         let response = consumer.handle(event, Duration::from_secs(30)).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
         let dead: BTreeSet<Reason> = world.letters("alpha").iter().map(|letter| letter.reason).collect();

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_dynamodb::Client;
 use cellstack_aws as aws;
 use cellstack_cellctl::Destination;
-use cellstack_core::{CellId, Clock, SystemClock, TenantId};
+use cellstack_core::{CellId, Clock, SystemClock, TenantId, names};
 use cellstack_store::Registry;
 use cellstack_store::placement::{Placed, Placement};
 use clap::Args;
@@ -26,7 +26,7 @@ use super::print;
   cellstack-local place umbrella=alpha hooli=beta+gamma")]
 pub(crate) struct Place {
     /// What the names of the stack's resources begin with
-    #[arg(long, default_value = "cellstack")]
+    #[arg(long, default_value = names::DEFAULT_PREFIX)]
     prefix: String,
     /// A tenant, its cell, and its standby cell if it is to have one, for example acme=alpha or acme=alpha+beta
     #[arg(value_name = "TENANT=CELL[+STANDBY]", required = true)]
@@ -71,8 +71,8 @@ impl Place {
     }
 
     async fn place(&self, client: Client) -> Result<ExitCode> {
-        let tables = self.tables(&Registry::new(client.clone(), format!("{}-registry", self.prefix))).await?;
-        let map_table = format!("{}-tenant-map", self.prefix);
+        let tables = self.tables(&Registry::new(client.clone(), names::registry(&self.prefix))).await?;
+        let map_table = names::tenant_map(&self.prefix);
         let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local place" };
         let mut code = ExitCode::SUCCESS;
         let now_ms = SystemClock::new().wall_ms();

@@ -3,7 +3,7 @@
 use cellstack_cellctl::Completion;
 use cellstack_core::snapshot::Header;
 
-use crate::world::{World, text};
+use super::world::{World, text};
 
 #[tokio::test(start_paused = true)]
 async fn show_counts_tenants_by_cell_and_prints_the_header() {

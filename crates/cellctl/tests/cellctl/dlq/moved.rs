@@ -8,7 +8,7 @@ use cellstack_embedded::names::{CellNames, registry, tenant_map};
 use cellstack_store::fence;
 use tokio::time::Instant;
 
-use crate::world::{World, cell, text};
+use super::world::{World, cell, text};
 
 /// Copies acme's event and fence into beta, as a move does; the map says beta from now on.
 async fn move_to_beta(world: &World, id: &str, copy: bool) {

@@ -1,7 +1,5 @@
 //! The help texts, as a reader sees them. `CELLCTL_BLESS=1` writes them anew.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers end the test")]
-
 use std::path::Path;
 
 use cellstack_cellctl::Cli;

@@ -1,7 +1,5 @@
 //! A bounded run of the fuzzer; `make fuzz` runs a million.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers end the test")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use cellstack_local::fuzz::{Form, Fuzz, Report};

@@ -1,7 +1,5 @@
 //! The same over HTTP.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers end the test")]
-
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;

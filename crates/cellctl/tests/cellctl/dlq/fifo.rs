@@ -6,7 +6,7 @@ use cellstack_cellctl::Completion;
 use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Fault, FaultKind};
 
-use crate::world::World;
+use super::world::World;
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq.fifo";
 const QUEUE: &str = "cellstack-cell-alpha-events.fifo";

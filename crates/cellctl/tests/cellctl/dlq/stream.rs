@@ -7,7 +7,7 @@ use cellstack_core::dead_letter::Reason;
 use cellstack_core::limits::pipeline::STREAM_RECORD_AGE;
 use cellstack_emulator::{Fault, FaultKind};
 
-use crate::world::World;
+use super::world::World;
 
 const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
@@ -112,7 +112,7 @@ async fn a_redrive_gives_an_event_all_its_tries_again() {
     let world = World::new().await;
     let id = world.undelivered(4).await;
     let key = format!("event#{id}");
-    let table = cellstack_embedded::names::CellNames::of(&crate::world::cell("alpha")).table;
+    let table = cellstack_embedded::names::CellNames::of(&super::world::cell("alpha")).table;
     let tries = aws_sdk_dynamodb::types::AttributeValue::N("4".to_owned());
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "tries", tries).await;
     world.redrive("").await.ended(Completion::Done);

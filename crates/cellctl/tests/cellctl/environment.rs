@@ -1,8 +1,6 @@
 //! `cellctl` where its environment leads to the wrong place: each error says what it expected, what it found and what to
 //! type next.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
-
 use cellstack_embedded::Stack;
 use cellstack_embedded::serve::Served;
 use tokio::process::Command;

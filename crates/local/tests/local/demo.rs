@@ -1,7 +1,5 @@
 //! The demo, and every event of the router in `events/`: each ends as its `x-expect` says.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
-
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use cellstack_embedded::names::{CellNames, registry};
 use cellstack_emulator::{Fault, FaultKind, Observation};
 use tokio::time::Instant;
 
-use crate::world::{World, cell, text};
+use super::world::{World, cell, text};
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq";
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cellstack_cellctl::Completion;
 use cellstack_emulator::{Fault, FaultKind};
 
-use crate::world::World;
+use super::world::World;
 
 /// Three letters: of an event that failed, of one that is still accepted, and of one that was processed meanwhile.
 async fn letters(world: &World) -> Vec<String> {

@@ -6,7 +6,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use serde_json::Value;
 
-use crate::world::{World, text};
+use super::world::{World, text};
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq";
 

@@ -7,7 +7,7 @@ use cellstack_embedded::{Pipeline, Stack};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::world::cell;
+use super::world::cell;
 
 async fn run(served: &Served, line: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cellctl"))

@@ -6,7 +6,7 @@ use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{Epoch, RouteState};
 use cellstack_embedded::names::CellNames;
 
-use crate::world::{World, number, text};
+use super::world::{World, number, text};
 
 #[tokio::test(start_paused = true)]
 async fn it_holds_every_tenant_and_every_cell_and_the_audit_trail_says_who_took_it() {

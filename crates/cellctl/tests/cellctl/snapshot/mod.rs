@@ -1,0 +1,5 @@
+//! `cellctl snapshot` over the embedded stack.
+
+mod show;
+mod world;
+mod write;

@@ -1,0 +1,16 @@
+//! Names of a deployment's tables, as Terraform gives them. Every name begins with the deployment's prefix.
+
+/// Prefix of a deployment that has no other.
+pub const DEFAULT_PREFIX: &str = "cellstack";
+
+/// Returns the name of the tenant map's table.
+#[must_use]
+pub fn tenant_map(prefix: &str) -> String {
+    format!("{prefix}-tenant-map")
+}
+
+/// Returns the name of the registry's table.
+#[must_use]
+pub fn registry(prefix: &str) -> String {
+    format!("{prefix}-registry")
+}

@@ -1,0 +1,7 @@
+//! `cellstack-local`: what it serves, its demo and its fuzzer.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
+
+mod demo;
+mod fuzz;
+mod serve;
