@@ -145,7 +145,9 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             Operation::ListEvents(listing) => {
                 Box::pin(self.list_events(&tenant(query.tenant()?)?, &listing, context)).await
             }
-            Operation::GetEvent(id) => Box::pin(self.get_event(&tenant(query.tenant()?)?, id, context)).await,
+            Operation::GetEvent(id, wait) => {
+                Box::pin(self.get_event(&tenant(query.tenant()?)?, id, wait, deadline, context)).await
+            }
             Operation::Totals(page) => Box::pin(self.totals(&tenant(query.tenant()?)?, &page, context)).await,
             Operation::Route => Box::pin(self.show_route(&tenant(query.tenant()?)?, context)).await,
         }

@@ -1,27 +1,34 @@
-//! `GET /v1/events/{id}`.
+//! Finding one event.
+
+use std::sync::Arc;
 
 use cellstack_core::{Clock, Entropy, EventId, EventRecord, EventStatus, TenantId};
-use lambda_http::{Body, Response};
 
 use super::{Located, Other};
+use crate::cell::Cell;
 use crate::context::RequestContext;
 use crate::handler::Router;
 use crate::http::problem::{Kind, Problem};
-use crate::http::response;
 use crate::routing::RouteSource;
+
+/// An event, and the cell that has it.
+pub(super) struct Found<A> {
+    pub(super) record: EventRecord,
+    pub(super) cell: Arc<Cell<A>>,
+}
 
 impl<A: Clock + Entropy + Clone> Router<A> {
     /// An event that an old route does not lead to may be where the map says now. Where that can't be read, what the
     /// tenant's cell says counts: within the lease no other has become its owner.
-    pub(crate) async fn get_event(
+    pub(super) async fn read_event(
         &self,
         tenant: &TenantId,
         id: EventId,
         context: &mut RequestContext,
-    ) -> Result<Response<Body>, Problem> {
+    ) -> Result<Found<A>, Problem> {
         let located = self.locate(tenant, |_| false, context).await?;
         let mut found = self.find(&located, id, context).await?;
-        let moved_on = found.as_ref().is_none_or(|record| record.status == EventStatus::Carried);
+        let moved_on = found.as_ref().is_none_or(|found| found.record.status == EventStatus::Carried);
         if moved_on && located.resolved.source == RouteSource::Cache {
             match self.refresh(tenant, context).await {
                 Ok(now) if now.route().cell_id != located.route().cell_id => {
@@ -31,10 +38,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 Ok(_) | Err(_) => {}
             }
         }
-        match found {
-            Some(record) => response::event(&record),
-            None => Err(Problem::new(Kind::UnknownEvent, format!("Tenant {tenant} has no event {id}."))),
-        }
+        found.ok_or_else(|| Problem::new(Kind::UnknownEvent, format!("Tenant {tenant} has no event {id}.")))
     }
 
     /// Looks for an event in the tenant's cell and then in its standby.
@@ -43,11 +47,11 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         located: &Located,
         id: EventId,
         context: &mut RequestContext,
-    ) -> Result<Option<EventRecord>, Problem> {
+    ) -> Result<Option<Found<A>>, Problem> {
         context.standby = None;
         let tenant = &located.route().tenant_id;
         let at_home = match self.readable_home(located) {
-            Some(home) => home.event(tenant, id).await,
+            Some(home) => event_in(home, tenant, id).await,
             None => Err(located.marked()),
         };
         let at_home = match at_home {
@@ -57,15 +61,15 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             found => return found,
         };
         let there = match self.standby(located.route()).await {
-            Ok(Other::Serves(standby)) => standby.event(tenant, id).await,
+            Ok(Other::Serves(standby)) => event_in(standby, tenant, id).await,
             Ok(Other::None) => Ok(None),
             Ok(Other::Away) => Err(Problem::lasting("The cell that may hold the event must not be read just now.")),
             Err(problem) => Err(problem),
         };
         match (at_home, there) {
-            (_, Ok(Some(record))) => {
+            (_, Ok(Some(found))) => {
                 context.standby.clone_from(&located.route().standby_cell_id);
-                Ok(Some(record))
+                Ok(Some(found))
             }
             (_, Err(problem)) if problem.kind == Kind::UnreadableEvent => Err(problem),
             (Err(problem), _) => Err(problem),
@@ -74,4 +78,9 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             (Ok(()), Ok(None) | Err(_)) => Ok(None),
         }
     }
+}
+
+async fn event_in<A: Clock>(cell: Arc<Cell<A>>, tenant: &TenantId, id: EventId) -> Result<Option<Found<A>>, Problem> {
+    let record = cell.event(tenant, id).await?;
+    Ok(record.map(|record| Found { record, cell }))
 }
