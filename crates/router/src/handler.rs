@@ -22,15 +22,14 @@ use crate::http::response;
 use crate::ingest;
 use crate::metrics::{Metric, Metrics};
 use crate::priming::prime;
-use crate::routing::Resolver;
 use crate::routing::failover::Standby;
+use crate::routing::{Locator, Resolver};
 use crate::settings::Settings;
 
 /// The router: everything a request needs, made once an environment.
 pub struct Router<A> {
     pub(crate) clock: RouterClock<A>,
-    pub(crate) resolver: Resolver<A>,
-    pub(crate) cells: Cells<A>,
+    pub(crate) locator: Locator<A>,
     pub(crate) metrics: Metrics,
     pub(crate) standby: Standby,
     identity: Identity<A>,
@@ -43,8 +42,10 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let clock = RouterClock::new(source.clone());
         let metrics = Metrics::new(settings.stack.clone());
         Self {
-            resolver: Resolver::new(config, &settings, &clock, metrics.clone()),
-            cells: Cells::new(config.clone(), clock.clone(), metrics.clone()),
+            locator: Locator::new(
+                Resolver::new(config, &settings, &clock, metrics.clone()),
+                Cells::new(config.clone(), clock.clone(), metrics.clone()),
+            ),
             identity: Identity::new(settings.tenant_source, source),
             standby: settings.standby,
             warm_up: settings.warm_up,
@@ -61,7 +62,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             return;
         }
         // The rehearsal fills the time in which the connection is made.
-        let connect = async { tokio::join!(self.resolver.warm_up(), self.identity.warm_up()) };
+        let connect = async { tokio::join!(self.locator.warm_up(), self.identity.warm_up()) };
         let (_, primed) = tokio::join!(connect, prime(config, self.clock.source.clone()));
         if let Err(found) = primed {
             tracing::warn!(found, "rehearsal");

@@ -9,8 +9,7 @@ use cellstack_core::{CellId, Clock, EventId, EventStatus, EventType, TenantId};
 use serde::Deserialize;
 
 use super::read::READ;
-use super::{Cell, Extent};
-use crate::http::problem::Problem;
+use super::{Cell, CellError, Extent};
 
 /// Which events are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl<A: Clock> Cell<A> {
         filter: &Filter,
         before: Option<&str>,
         limit: u8,
-    ) -> Result<Page, Problem> {
+    ) -> Result<Page, CellError> {
         self.call(Extent::Bulk, READ, async {
             let filtered = *filter != Filter::default();
             let mut query = self

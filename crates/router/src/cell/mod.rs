@@ -1,5 +1,6 @@
 //! A cell as the router sees it: conditional writes and consistent reads of one tenant's partition, behind a breaker.
 
+mod error;
 mod list;
 mod read;
 mod totals;
@@ -17,12 +18,12 @@ use cellstack_core::limits::{CELL_ATTEMPT_TIMEOUT, CELL_CACHE, CELL_TIMEOUT, PRO
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, Clock};
 
+pub(crate) use self::error::CellError;
 pub(crate) use self::list::{Filter, Listed, Page};
 pub(crate) use self::totals::Total;
 pub(crate) use self::write::{Guard, Written};
 use crate::clients;
 use crate::clock::RouterClock;
-use crate::http::problem::Problem;
 use crate::metrics::{Metric, Metrics};
 use crate::routing::breaker::{Breaker, Pass};
 
@@ -69,18 +70,18 @@ impl<A: Clock> Cell<A> {
         self.bulk_client.get_or_init(|| client(&self.config, &format!("{}/bulk", self.id)))
     }
 
-    /// Makes a call to the cell, unless it is left alone because it failed.
+    /// Makes a call to the cell, unless its breaker is open.
     async fn call<T>(
         &self,
         extent: Extent,
         what: &'static str,
         call: impl Future<Output = Result<T, AwsFailure>>,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, CellError> {
         let (breaker, opened) = match extent {
             Extent::Bulk if !is_planted(Mutation::TotalsOpenBreaker) => (&self.bulk_breaker, Metric::BulkBreakerOpened),
             Extent::Event | Extent::Bulk => (&self.breaker, Metric::BreakerOpened),
         };
-        let pass = breaker.admit(self.clock.now()).map_err(|_| left_alone())?;
+        let pass = breaker.admit(self.clock.now()).map_err(|_| CellError::CircuitOpen)?;
         let response = match pass {
             Pass::Normal => call.await,
             // What it asked for may have happened all the same: the answer says so, as for any time-out.
@@ -91,19 +92,18 @@ impl<A: Clock> Cell<A> {
         };
         let gone = response.as_ref().is_err_and(|failure| failure.kind == FailureKind::Unavailable);
         if breaker.note(self.clock.now(), !gone) {
-            tracing::warn!(cell = %self.id, ?extent, "the cell fails and is left alone for a while");
+            tracing::warn!(cell = %self.id, ?extent, "the cell fails and is not called for a while");
             self.metrics.count(opened);
         }
-        response.map_err(|failure| Problem::of_aws(&failure))
+        response.map_err(|failure| {
+            tracing::error!(cell = %self.id, %failure, "cell");
+            CellError::Failed(failure)
+        })
     }
 }
 
 fn client(config: &SdkConfig, name: &str) -> Client {
     clients::dynamodb(config, name.to_owned(), CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT)
-}
-
-fn left_alone() -> Problem {
-    Problem::unavailable("The tenant's cell does not answer just now.")
 }
 
 /// The cells that were met so far.

@@ -7,14 +7,13 @@ use cellstack_core::event::EventKey;
 use cellstack_core::{Clock, EventId, EventRecord, EventStatus, TenantId};
 use serde::Deserialize;
 
-use super::{Cell, Extent};
-use crate::http::problem::{Kind, Problem};
+use super::{Cell, CellError, Extent};
 
 pub(super) const READ: &str = "read the tenant's cell";
 
 impl<A: Clock> Cell<A> {
     /// Reads an event as it is now.
-    pub(crate) async fn event(&self, tenant: &TenantId, id: EventId) -> Result<Option<EventRecord>, Problem> {
+    pub(crate) async fn event(&self, tenant: &TenantId, id: EventId) -> Result<Option<EventRecord>, CellError> {
         let item = self.get(tenant, id, |get| get.consistent_read(true)).await?;
         item.map(|item| self.record(id, item)).transpose()
     }
@@ -25,7 +24,7 @@ impl<A: Clock> Cell<A> {
         &self,
         tenant: &TenantId,
         id: EventId,
-    ) -> Result<Option<EventStatus>, Problem> {
+    ) -> Result<Option<EventStatus>, CellError> {
         #[derive(Deserialize)]
         struct Shown {
             status: EventStatus,
@@ -42,7 +41,7 @@ impl<A: Clock> Cell<A> {
         tenant: &TenantId,
         id: EventId,
         how: impl FnOnce(GetItemFluentBuilder) -> GetItemFluentBuilder,
-    ) -> Result<Option<Item>, Problem> {
+    ) -> Result<Option<Item>, CellError> {
         let key = key(tenant, EventKey(id).to_string());
         self.call(Extent::Event, READ, async {
             let get = how(self.client.get_item().table_name(&self.table).set_key(Some(key)));
@@ -52,15 +51,10 @@ impl<A: Clock> Cell<A> {
     }
 
     /// Reads the item of an event. One that is damaged is that event's own trouble.
-    pub(super) fn record(&self, id: EventId, item: Item) -> Result<EventRecord, Problem> {
+    pub(super) fn record(&self, id: EventId, item: Item) -> Result<EventRecord, CellError> {
         serde_dynamo::from_item(item).map_err(|error| {
             tracing::error!(cell = %self.id, event = %id, %error, "an event can't be read");
-            Problem::new(
-                Kind::UnreadableEvent,
-                format!(
-                    "Event {id} is stored in a form that can't be read: {error}. Report it to the cell's operators."
-                ),
-            )
+            CellError::Unreadable { event: id, reason: error.to_string() }
         })
     }
 }

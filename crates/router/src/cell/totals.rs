@@ -6,8 +6,7 @@ use cellstack_core::cell_table::{Item, SORT_KEY, TOTAL_PREFIX, key};
 use cellstack_core::{Clock, TenantId};
 
 use super::read::READ;
-use super::{Cell, Extent};
-use crate::http::problem::Problem;
+use super::{Cell, CellError, Extent};
 
 /// One item of the reference projection.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ impl<A: Clock> Cell<A> {
         tenant: &TenantId,
         after: Option<&str>,
         limit: u16,
-    ) -> Result<(Vec<Total>, Option<String>), Problem> {
+    ) -> Result<(Vec<Total>, Option<String>), CellError> {
         self.call(Extent::Bulk, READ, async {
             let response = self
                 .bulk_client()

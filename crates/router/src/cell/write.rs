@@ -14,8 +14,7 @@ use cellstack_core::limits::CELL_TIMEOUT;
 use cellstack_core::{Clock, EventRecord};
 use tokio::time::Instant;
 
-use super::{Cell, Extent};
-use crate::http::problem::Problem;
+use super::{Cell, CellError, Extent};
 
 const WRITE: &str = "write the event into its cell";
 
@@ -51,7 +50,7 @@ enum Outcome {
 
 impl<A: Clock> Cell<A> {
     /// Writes the event. Conflicts with other transactions and throttles are tried again, all within [`CELL_TIMEOUT`].
-    pub(crate) async fn write(&self, record: &EventRecord, guard: Guard) -> Result<Written, Problem> {
+    pub(crate) async fn write(&self, record: &EventRecord, guard: Guard) -> Result<Written, CellError> {
         // Pinned here, and the rare one boxed: a future as large as this is copied each time it is moved.
         let write = pin!(async {
             match guard {

@@ -9,6 +9,9 @@ use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
+use crate::cell::CellError;
+use crate::routing::{LookupError, Unread};
+
 /// The kinds of problem. Each one's slug is stable: callers may match on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -99,9 +102,8 @@ impl Problem {
         Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, format!("This path takes {allow}.")) }
     }
 
-    /// The failed call is logged, not told: it names resources.
-    pub(crate) fn of_aws(failure: &AwsFailure) -> Self {
-        tracing::error!(%failure, "AWS");
+    /// Describes a failed call by what it was for. Its detail is for the log, since it names resources.
+    fn of_aws(failure: &AwsFailure) -> Self {
         match failure.kind {
             FailureKind::Unavailable => Self::unavailable(format!("The router could not {} in time.", failure.what)),
             FailureKind::Busy => Self::unavailable(format!("The router could not {}: too busy.", failure.what)),
@@ -171,5 +173,39 @@ impl Problem {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         response
+    }
+}
+
+impl From<CellError> for Problem {
+    fn from(error: CellError) -> Self {
+        match error {
+            CellError::CircuitOpen => Self::unavailable("The tenant's cell does not answer just now."),
+            CellError::Failed(failure) => Self::of_aws(&failure),
+            CellError::Unreadable { event, reason } => Self::new(
+                Kind::UnreadableEvent,
+                format!(
+                    "Event {event} is stored in a form that can't be read: {reason}. Report it to the cell's operators."
+                ),
+            ),
+        }
+    }
+}
+
+impl From<LookupError> for Problem {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::UnknownTenant(tenant) => Self::new(
+                Kind::UnknownTenant,
+                format!("Tenant {tenant} is not placed. Check its id, or have the operators place it in a cell."),
+            ),
+            LookupError::UnregisteredCell => Self::unavailable("The tenant's cell is not registered."),
+            LookupError::Unread(Unread::CircuitOpen) => {
+                Self::unavailable("The router can't read where the tenant lives.")
+            }
+            LookupError::Unread(Unread::Failed(failure)) => {
+                tracing::error!(%failure, "lookup");
+                Self::of_aws(&failure)
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 use cellstack_core::{Clock, Entropy, RouteState, TenantId};
 use lambda_http::{Body, Response};
 
-use super::Other;
+use super::marked;
 use crate::cell::Page;
 use crate::context::RequestContext;
 use crate::handler::Router;
@@ -14,6 +14,7 @@ use crate::http::cursor::{Cursor, Scope};
 use crate::http::operation::{Listing, TotalsPage};
 use crate::http::problem::{Kind, Problem};
 use crate::http::response;
+use crate::routing::Other;
 
 fn may_have_moved(state: RouteState) -> bool {
     state != RouteState::Active
@@ -29,15 +30,15 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let Listing { filter, limit, cursor } = listing;
         let scope = Scope::events(tenant, filter);
         let before = cursor.as_ref().map(|cursor| open(cursor, &scope)).transpose()?;
-        let located = self.locate(tenant, may_have_moved, context).await?;
-        let standby = if located.home.was_down() { self.standby(located.route()).await? } else { Other::None };
+        let located = self.locator.locate(tenant, may_have_moved, context).await?;
+        let standby = if located.home.was_down() { self.locator.standby(located.route()).await? } else { Other::None };
 
         let (mut page, mut missing) = (Page::default(), Vec::new());
-        let home = self.readable_home(&located);
+        let home = self.locator.readable_home(&located);
         match (&home, &standby) {
             (Some(home), _) => page = home.list(tenant, filter, before, *limit).await?,
             (None, Other::Serves(_)) => missing.push(&located.route().cell_id),
-            (None, Other::None | Other::Away) => return Err(located.marked()),
+            (None, Other::None | Other::Away) => return Err(marked(located.home.status)),
         }
         match (standby, &located.route().standby_cell_id) {
             (Other::Serves(standby), Some(id)) => {
@@ -63,8 +64,8 @@ impl<A: Clock + Entropy + Clone> Router<A> {
     ) -> Result<Response<Body>, Problem> {
         let scope = Scope::totals(tenant);
         let after = page.cursor.as_ref().map(|cursor| open(cursor, &scope)).transpose()?;
-        let located = self.locate(tenant, may_have_moved, context).await?;
-        let home = self.readable_home(&located).ok_or_else(|| located.marked())?;
+        let located = self.locator.locate(tenant, may_have_moved, context).await?;
+        let home = self.locator.readable_home(&located).ok_or_else(|| marked(located.home.status))?;
         let (totals, next) = home.totals(tenant, after, page.limit).await?;
         let next = next.map(|last| Cursor::new(&last, &scope).encode());
         response::totals(tenant, &totals, next)

@@ -5,15 +5,15 @@ use cellstack_core::registry::CellStatus;
 use cellstack_core::{Clock, Entropy, EventRecord, EventStatus, NewEvent, RouteState, TenantId};
 use lambda_http::{Body, Response};
 
-use super::{Located, Other};
-use crate::cell::{Cell, Guard, Written};
+use super::marked;
+use crate::cell::{Cell, CellError, Guard, Written};
 use crate::context::RequestContext;
 use crate::handler::Router;
 use crate::http::problem::{Kind, Problem};
 use crate::http::response;
 use crate::metrics::Metric;
 use crate::routing::failover::Taker;
-use crate::routing::{Resolved, RouteSource};
+use crate::routing::{Located, Other, Resolved, RouteSource};
 
 impl<A: Clock + Entropy + Clone> Router<A> {
     /// Writes the event where its tenant lives. A fence that refuses gets one look at the map and one more try, under the
@@ -25,7 +25,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         named: bool,
         context: &mut RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let mut located = self.locate(&tenant, |state| state == RouteState::Fenced, context).await?;
+        let mut located = self.locator.locate(&tenant, |state| state == RouteState::Fenced, context).await?;
         let mut record = EventRecord::accepted(tenant, event, located.route().epoch, self.clock.source.wall_ms());
         let mut is_second = false;
         loop {
@@ -43,17 +43,17 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 return Err(moving());
             }
             located = if by_standby {
-                self.resolver.refresh_cell(&located.route().cell_id).await;
-                self.refresh_if_possible(located, context).await?
+                self.locator.refresh_home(&located).await;
+                self.locator.refresh_if_possible(located, context).await?
             } else {
-                self.refresh(&record.tenant_id, context).await?
+                self.locator.refresh(&record.tenant_id, context).await?
             };
             record.epoch = located.route().epoch;
             is_second = true;
         }
     }
 
-    /// Writes the event into the cell that takes it; `visit.standby` says whether that is the standby.
+    /// Writes the event into the cell that takes it; `context.standby` says whether that is the standby.
     async fn write(
         &self,
         located: &Located,
@@ -63,50 +63,52 @@ impl<A: Clock + Entropy + Clone> Router<A> {
     ) -> Result<Written, Problem> {
         context.standby = None;
         let standby_id = &located.route().standby_cell_id;
-        match self.taker(located).await? {
+        match self.locator.taker(located).await? {
             Taker::Home => {
                 // An event that was sent before may be in the standby. That it can't be asked must not hold up this cell.
                 if named
                     && located.home.was_down()
-                    && let Ok(Other::Serves(standby)) = self.standby(located.route()).await
+                    && let Ok(Other::Serves(standby)) = self.locator.standby(located.route()).await
                     && let Some(first) = first_try(&standby, record).await?
                 {
                     // If it had arrived here before that, here is its first try.
-                    if let Some(first) = first_try(&self.home(located), record).await? {
+                    if let Some(first) = first_try(&self.locator.home(located), record).await? {
                         return Ok(Written::Exists(first));
                     }
                     context.standby.clone_from(standby_id);
                     return Ok(Written::Exists(first));
                 }
                 record.status = EventStatus::Accepted;
-                self.home(located).write(record, guard(&located.resolved)).await
+                Ok(self.locator.home(located).write(record, guard(&located.resolved)).await?)
             }
             Taker::Standby => {
                 // An event that was sent before the cell was marked down is in there. While it can't be read its repeat is
                 // held: under the same id, so that on its way home it meets its first try.
                 if named
                     && located.home.status == CellStatus::Recovering
-                    && let Some(first) = first_try(&self.home(located), record).await?
+                    && let Some(first) = first_try(&self.locator.home(located), record).await?
                 {
                     return Ok(Written::Exists(first));
                 }
-                let Other::Serves(standby) = self.standby(located.route()).await? else { return Err(located.marked()) };
+                let Other::Serves(standby) = self.locator.standby(located.route()).await? else {
+                    return Err(marked(located.home.status));
+                };
                 context.standby.clone_from(standby_id);
                 self.metrics.count(Metric::StandbyServed);
                 record.status = self.standby.status();
-                standby.write(record, Guard::Fence(FenceState::Standby)).await
+                Ok(standby.write(record, Guard::Fence(FenceState::Standby)).await?)
             }
-            Taker::Nobody => Err(located.marked()),
+            Taker::Nobody => Err(marked(located.home.status)),
         }
     }
 }
 
 /// The event as a cell has it that is not the one to write to; nothing where that one can't be asked.
-async fn first_try<A: Clock>(cell: &Cell<A>, record: &EventRecord) -> Result<Option<Box<EventRecord>>, Problem> {
+async fn first_try<A: Clock>(cell: &Cell<A>, record: &EventRecord) -> Result<Option<Box<EventRecord>>, CellError> {
     match cell.event(&record.tenant_id, record.id()).await {
         Ok(first) => Ok(first.map(Box::new)),
         // It is there, whatever it is.
-        Err(problem) if problem.kind == Kind::UnreadableEvent => Err(problem),
+        Err(error) if error.is_unreadable() => Err(error),
         Err(_) => Ok(None),
     }
 }

@@ -2,19 +2,48 @@
 
 use std::sync::Arc;
 
+use cellstack_core::registry::CellStatus;
 use cellstack_core::{Clock, Entropy, EventId, EventRecord, EventStatus, TenantId};
 
-use super::{Located, Other};
-use crate::cell::Cell;
+use super::marked;
+use crate::cell::{Cell, CellError};
 use crate::context::RequestContext;
 use crate::handler::Router;
 use crate::http::problem::{Kind, Problem};
-use crate::routing::RouteSource;
+use crate::routing::{Located, LookupError, Other, RouteSource};
 
 /// An event, and the cell that has it.
 pub(super) struct Found<A> {
     pub(super) record: EventRecord,
     pub(super) cell: Arc<Cell<A>>,
+}
+
+/// A cell could not be asked for an event.
+enum Unseen {
+    /// The tenant's cell is marked so.
+    Marked(CellStatus),
+    /// The standby must not be read.
+    StandbyAway,
+    Standby(LookupError),
+    Cell(CellError),
+}
+
+impl Unseen {
+    /// Returns whether the event is there, in a form that can't be read.
+    const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Cell(error) if error.is_unreadable())
+    }
+}
+
+impl From<Unseen> for Problem {
+    fn from(unseen: Unseen) -> Self {
+        match unseen {
+            Unseen::Marked(status) => marked(status),
+            Unseen::StandbyAway => Self::lasting("The cell that may hold the event must not be read just now."),
+            Unseen::Standby(error) => error.into(),
+            Unseen::Cell(error) => error.into(),
+        }
+    }
 }
 
 impl<A: Clock + Entropy + Clone> Router<A> {
@@ -26,15 +55,15 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         id: EventId,
         context: &mut RequestContext,
     ) -> Result<Found<A>, Problem> {
-        let located = self.locate(tenant, |_| false, context).await?;
+        let located = self.locator.locate(tenant, |_| false, context).await?;
         let mut found = self.find(&located, id, context).await?;
         let moved_on = found.as_ref().is_none_or(|found| found.record.status == EventStatus::Carried);
         if moved_on && located.resolved.source == RouteSource::Cache {
-            match self.refresh(tenant, context).await {
+            match self.locator.refresh(tenant, context).await {
                 Ok(now) if now.route().cell_id != located.route().cell_id => {
                     found = self.find(&now, id, context).await?.or(found);
                 }
-                Err(problem) if problem.kind != Kind::Unavailable => return Err(problem),
+                Err(error) if !error.is_unavailable() => return Err(error.into()),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -47,40 +76,40 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         located: &Located,
         id: EventId,
         context: &mut RequestContext,
-    ) -> Result<Option<Found<A>>, Problem> {
+    ) -> Result<Option<Found<A>>, Unseen> {
         context.standby = None;
         let tenant = &located.route().tenant_id;
-        let at_home = match self.readable_home(located) {
+        let at_home = match self.locator.readable_home(located) {
             Some(home) => event_in(home, tenant, id).await,
-            None => Err(located.marked()),
+            None => Err(Unseen::Marked(located.home.status)),
         };
         let at_home = match at_home {
             Ok(None) => Ok(()),
             // The standby may have it, whatever ails the cell that was down.
-            Err(problem) if problem.kind != Kind::UnreadableEvent && located.home.was_down() => Err(problem),
+            Err(unseen) if !unseen.is_unreadable() && located.home.was_down() => Err(unseen),
             found => return found,
         };
-        let there = match self.standby(located.route()).await {
+        let there = match self.locator.standby(located.route()).await {
             Ok(Other::Serves(standby)) => event_in(standby, tenant, id).await,
             Ok(Other::None) => Ok(None),
-            Ok(Other::Away) => Err(Problem::lasting("The cell that may hold the event must not be read just now.")),
-            Err(problem) => Err(problem),
+            Ok(Other::Away) => Err(Unseen::StandbyAway),
+            Err(error) => Err(Unseen::Standby(error)),
         };
         match (at_home, there) {
             (_, Ok(Some(found))) => {
                 context.standby.clone_from(&located.route().standby_cell_id);
                 Ok(Some(found))
             }
-            (_, Err(problem)) if problem.kind == Kind::UnreadableEvent => Err(problem),
-            (Err(problem), _) => Err(problem),
-            (Ok(()), Err(problem)) if located.home.was_down() => Err(problem),
+            (_, Err(unseen)) if unseen.is_unreadable() => Err(unseen),
+            (Err(unseen), _) => Err(unseen),
+            (Ok(()), Err(unseen)) if located.home.was_down() => Err(unseen),
             // Nothing was ever sent to a standby that can't be asked.
             (Ok(()), Ok(None) | Err(_)) => Ok(None),
         }
     }
 }
 
-async fn event_in<A: Clock>(cell: Arc<Cell<A>>, tenant: &TenantId, id: EventId) -> Result<Option<Found<A>>, Problem> {
-    let record = cell.event(tenant, id).await?;
+async fn event_in<A: Clock>(cell: Arc<Cell<A>>, tenant: &TenantId, id: EventId) -> Result<Option<Found<A>>, Unseen> {
+    let record = cell.event(tenant, id).await.map_err(Unseen::Cell)?;
     Ok(record.map(|record| Found { record, cell }))
 }

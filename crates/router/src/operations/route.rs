@@ -5,7 +5,7 @@ use lambda_http::{Body, Response};
 
 use crate::context::RequestContext;
 use crate::handler::Router;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 use crate::http::response::{self, NewEvents};
 use crate::routing::failover::Taker;
 
@@ -16,16 +16,17 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         tenant: &TenantId,
         context: &mut RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let located = match self.locate(tenant, |state| state == RouteState::Fenced, context).await {
+        let located = match self.locator.locate(tenant, |state| state == RouteState::Fenced, context).await {
             Ok(located) => located,
-            Err(problem) if problem.kind == Kind::Unavailable => {
-                let resolved = context.route.as_ref().ok_or(problem)?;
+            Err(error) if error.is_unavailable() => {
+                let resolved = context.route.as_ref().ok_or(error)?;
                 return response::route(&resolved.route, None, None);
             }
-            Err(problem) => return Err(problem),
+            Err(error) => return Err(error.into()),
         };
         let route = located.route();
-        let taker = if route.state == RouteState::Fenced { Ok(Taker::Nobody) } else { self.taker(&located).await };
+        let taker =
+            if route.state == RouteState::Fenced { Ok(Taker::Nobody) } else { self.locator.taker(&located).await };
         let new_events = match (taker, &route.standby_cell_id) {
             (Ok(Taker::Home), _) => Some(NewEvents { cell_id: &route.cell_id, status: EventStatus::Accepted }),
             (Ok(Taker::Standby), Some(standby)) => Some(NewEvents { cell_id: standby, status: self.standby.status() }),

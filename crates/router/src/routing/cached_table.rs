@@ -1,6 +1,5 @@
 //! What the caches are filled from: a table of the control plane, and the snapshot of the map.
 
-use std::fmt::{self, Display};
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -20,10 +19,10 @@ use cellstack_store::TenantMap;
 use cellstack_store::snapshot::SnapshotSource;
 use tokio::sync::Mutex;
 
+use super::error::Unread;
 use super::singleflight::{Permit, Singleflight};
 use crate::clients;
 use crate::clock::RouterClock;
-use crate::http::problem::Problem;
 use crate::metrics::{Metric, Metrics};
 use crate::routing::breaker::{Breaker, Pass};
 
@@ -50,32 +49,6 @@ impl Key for CellId {
 
     async fn read(&self, directory: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
         directory.read(self).await
-    }
-}
-
-/// Why something was not read.
-#[derive(Debug)]
-pub(super) enum Unread {
-    Failed(AwsFailure),
-    /// It failed not long ago.
-    CircuitOpen,
-}
-
-impl Unread {
-    pub(super) fn problem(&self) -> Problem {
-        match self {
-            Self::Failed(failure) => Problem::of_aws(failure),
-            Self::CircuitOpen => Problem::unavailable("The router can't read where the tenant lives."),
-        }
-    }
-}
-
-impl Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(failure) => failure.fmt(f),
-            Self::CircuitOpen => f.write_str("left alone after a failure"),
-        }
     }
 }
 
@@ -142,7 +115,7 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
     /// within the lease.
     pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Known<K::Value>, Unread> {
         let asked = since.unwrap_or_else(|| self.now());
-        let turn = self.singleflight.turn(key).await;
+        let permit = self.singleflight.acquire(key).await;
         if let Some(known) = self.cache.read_since(key, asked) {
             return Ok(known);
         }
@@ -153,7 +126,7 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
                 Lookup::Stale(_) | Lookup::Unknown => {}
             }
         }
-        self.ask(key, &turn).await
+        self.ask(key, &permit).await
     }
 
     /// Reads `key` beside the request that finds it ageing, unless that is under way. What comes of it is for the
@@ -161,15 +134,15 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
     pub(super) fn refresh_in_background(self: &Arc<Self>, key: K) {
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            if let Some(turn) = this.singleflight.try_acquire(&key)
-                && let Err(unread) = this.ask(&key, &turn).await
+            if let Some(permit) = this.singleflight.try_acquire(&key)
+                && let Err(unread) = this.ask(&key, &permit).await
             {
                 tracing::debug!(%unread, "refresh-ahead");
             }
         });
     }
 
-    async fn ask(&self, key: &K, _turn: &Permit<'_, K>) -> Result<Known<K::Value>, Unread> {
+    async fn ask(&self, key: &K, _permit: &Permit<'_, K>) -> Result<Known<K::Value>, Unread> {
         let sent = self.now();
         let response = match self.breaker.admit(sent).map_err(|_| Unread::CircuitOpen)? {
             Pass::Normal => key.read(&self.table).await,

@@ -3,8 +3,12 @@
 
 pub(crate) mod breaker;
 mod cached_table;
+mod error;
 pub(crate) mod failover;
+mod locator;
 mod resolver;
 mod singleflight;
 
+pub(crate) use self::error::{LookupError, Unread};
+pub(crate) use self::locator::{Located, Locator, Other};
 pub(crate) use self::resolver::{Resolved, Resolver, RouteSource};

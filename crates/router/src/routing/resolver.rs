@@ -19,9 +19,9 @@ use cellstack_core::registry::CellRecord;
 use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 
 use super::cached_table::{CachedTable, Snapshots};
+use super::error::LookupError;
 use crate::Settings;
 use crate::clock::RouterClock;
-use crate::http::problem::{Kind, Problem};
 use crate::metrics::{Metric, Metrics};
 
 /// Where a route came from.
@@ -81,14 +81,14 @@ impl<A: Clock + Clone> Resolver<A> {
     }
 
     /// The tenant's route.
-    pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Resolved, Problem> {
+    pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Resolved, LookupError> {
         let stale = match self.tenants.look_up(tenant) {
             Lookup::Fresh(route) => return Ok(Resolved { route, source: RouteSource::Cache }),
             Lookup::RefreshDue(route) => {
                 self.tenants.refresh_in_background(tenant.clone());
                 return Ok(Resolved { route, source: RouteSource::Cache });
             }
-            Lookup::NotFound => return Err(unknown_tenant(tenant)),
+            Lookup::NotFound => return Err(LookupError::UnknownTenant(tenant.clone())),
             Lookup::Stale(route) => Some(route),
             Lookup::Unknown => None,
         };
@@ -100,19 +100,19 @@ impl<A: Clock + Clone> Resolver<A> {
             Some(route) => Some(route),
             None => self.snapshot(tenant).await,
         };
-        let Some(route) = stale else { return Err(unread.problem()) };
+        let Some(route) = stale else { return Err(unread.into()) };
         tracing::warn!(%tenant, %unread, "serving a stale route");
         self.metrics.count(Metric::StaleServed);
         Ok(Resolved { route, source: RouteSource::Stale })
     }
 
     /// The tenant's route as the map has it from now on.
-    pub(crate) async fn refresh(&self, tenant: &TenantId) -> Result<Resolved, Problem> {
+    pub(crate) async fn refresh(&self, tenant: &TenantId) -> Result<Resolved, LookupError> {
         let known = self.tenants.read(tenant, Some(self.tenants.now())).await;
-        self.found(tenant, known.map_err(|unread| unread.problem())?)
+        self.found(tenant, known?)
     }
 
-    fn found(&self, tenant: &TenantId, known: Known<TenantRoute>) -> Result<Resolved, Problem> {
+    fn found(&self, tenant: &TenantId, known: Known<TenantRoute>) -> Result<Resolved, LookupError> {
         match known {
             Known::Current(route) => Ok(Resolved { route, source: RouteSource::Map }),
             Known::Contradicted(route) => {
@@ -120,12 +120,12 @@ impl<A: Clock + Clone> Resolver<A> {
                 self.metrics.count(Metric::StaleServed);
                 Ok(Resolved { route, source: RouteSource::Stale })
             }
-            Known::NotFound => Err(unknown_tenant(tenant)),
+            Known::NotFound => Err(LookupError::UnknownTenant(tenant.clone())),
         }
     }
 
     /// What is known of a cell.
-    pub(crate) async fn cell(&self, cell: &CellId) -> Result<CellRecord, Problem> {
+    pub(crate) async fn cell(&self, cell: &CellId) -> Result<CellRecord, LookupError> {
         let stale = match self.cells.look_up(cell) {
             Lookup::Fresh(record) => return Ok(record),
             Lookup::RefreshDue(record) => {
@@ -150,7 +150,7 @@ impl<A: Clock + Clone> Resolver<A> {
                 tracing::warn!(%cell, %unread, "using a stale cell record");
                 Ok(self.cells.insert_stale(cell.clone(), record))
             }
-            None => Err(unread.problem()),
+            None => Err(unread.into()),
         }
     }
 
@@ -168,14 +168,9 @@ impl<A: Clock + Clone> Resolver<A> {
     }
 }
 
-fn unknown_tenant(tenant: &TenantId) -> Problem {
-    let detail = format!("Tenant {tenant} is not placed. Check its id, or have the operators place it in a cell.");
-    Problem::new(Kind::UnknownTenant, detail)
-}
-
-fn not_registered(cell: &CellId) -> Problem {
+fn not_registered(cell: &CellId) -> LookupError {
     tracing::error!(%cell, "the map names a cell that is not registered");
-    Problem::unavailable("The tenant's cell is not registered.")
+    LookupError::UnregisteredCell
 }
 
 #[cfg(test)]

@@ -1,43 +1,43 @@
-//! Single flight: of those who want the same thing read, one reads it and the others wait for that.
+//! Single flight: of requests that want the same key read, one reads it and the others wait.
 
 use cellstack_core::sync::lock;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
+use tokio::sync::{Mutex as Permits, OwnedMutexGuard};
 
-/// Who reads what. Whoever gets the turn after another looks first whether the other's answer will do.
+/// In-flight reads by key. A waiter rechecks the cache before it reads.
 #[derive(Debug)]
-pub(crate) struct Singleflight<K: Hash + Eq>(Mutex<HashMap<K, Arc<Turns<()>>>>);
+pub(crate) struct Singleflight<K: Hash + Eq>(Mutex<HashMap<K, Arc<Permits<()>>>>);
 
 impl<K: Hash + Eq + Clone> Singleflight<K> {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(HashMap::new()))
     }
 
-    /// Waits for the turn to read `key`.
-    pub(crate) async fn turn(&self, key: &K) -> Permit<'_, K> {
-        // Made before the wait: a waiter that is given up leaves as one that had its turn.
-        let mut turn = Permit { singleflight: self, key: key.clone(), held: None };
-        let turns = Arc::clone(self.lock().entry(key.clone()).or_default());
-        turn.held = Some(turns.lock_owned().await);
-        turn
+    /// Waits for the permit to read `key`.
+    pub(crate) async fn acquire(&self, key: &K) -> Permit<'_, K> {
+        // Made before the wait: a waiter that is dropped leaves as one that had its permit.
+        let mut permit = Permit { singleflight: self, key: key.clone(), held: None };
+        let permits = Arc::clone(self.lock().entry(key.clone()).or_default());
+        permit.held = Some(permits.lock_owned().await);
+        permit
     }
 
-    /// The turn to read `key`, if nobody has it.
+    /// Returns the permit to read `key`, unless another request has it.
     pub(crate) fn try_acquire(&self, key: &K) -> Option<Permit<'_, K>> {
-        let turns = Arc::clone(self.lock().entry(key.clone()).or_default());
-        let held = turns.try_lock_owned().ok()?;
+        let permits = Arc::clone(self.lock().entry(key.clone()).or_default());
+        let held = permits.try_lock_owned().ok()?;
         Some(Permit { singleflight: self, key: key.clone(), held: Some(held) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<Turns<()>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<Permits<()>>>> {
         lock(&self.0)
     }
 }
 
-/// The turn to read something; dropping it passes it on.
+/// The permit to read a key. Dropping it passes it on.
 pub(crate) struct Permit<'a, K: Hash + Eq + Clone> {
     singleflight: &'a Singleflight<K>,
     key: K,
@@ -49,7 +49,7 @@ impl<K: Hash + Eq + Clone> Drop for Permit<'_, K> {
         self.held = None;
         let mut singleflight = self.singleflight.lock();
         // Only the map holds it: nobody waits.
-        if singleflight.get(&self.key).is_some_and(|turns| Arc::strong_count(turns) == 1) {
+        if singleflight.get(&self.key).is_some_and(|permits| Arc::strong_count(permits) == 1) {
             singleflight.remove(&self.key);
         }
     }
@@ -62,11 +62,11 @@ mod tests {
     #[tokio::test]
     async fn one_has_the_turn_and_nothing_is_left_behind() {
         let singleflight = Singleflight::new();
-        let first = singleflight.turn(&"a").await;
+        let first = singleflight.acquire(&"a").await;
         assert!(singleflight.try_acquire(&"a").is_none());
         assert!(singleflight.try_acquire(&"b").is_some());
-        let waiting = singleflight.turn(&"a");
-        let given_up = singleflight.turn(&"a");
+        let waiting = singleflight.acquire(&"a");
+        let given_up = singleflight.acquire(&"a");
         let mut waiting = std::pin::pin!(waiting);
         {
             let mut given_up = std::pin::pin!(given_up);

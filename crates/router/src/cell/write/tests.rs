@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::RouterClock;
-use crate::http::problem::Kind;
+use crate::http::problem::{Kind, Problem};
 use crate::metrics::Metrics;
 use crate::scripted::{PausedClock, Reply, Script};
 
@@ -40,7 +40,7 @@ fn stored() -> Value {
 async fn write(guard: Guard, replies: impl IntoIterator<Item = Reply>) -> (Result<&'static str, Problem>, usize) {
     let script = Script::new(replies);
     let begun = Instant::now();
-    let written = cell(&script).write(&record(), guard).await.map(|written| match written {
+    let written = cell(&script).write(&record(), guard).await.map_err(Problem::from).map(|written| match written {
         Written::New => "new",
         Written::Exists(first) => {
             assert_eq!((first.accepted_at, first.epoch), (5, Epoch(2)), "the first is what is answered");
@@ -129,7 +129,8 @@ async fn conflicts_that_do_not_end_make_it_busy_when_its_time_is_over() {
         };
         let script = Script::new([conflict, Reply::Hang]);
         let cell = cell(&script);
-        assert_eq!(cell.write(&record(), guard).await.unwrap_err().kind, Kind::Unavailable);
+        let error = cell.write(&record(), guard).await.unwrap_err();
+        assert_eq!(Problem::from(error).kind, Kind::Unavailable);
         script.set(Reply::Ok(json!({})));
         assert!(matches!(cell.write(&record(), guard).await, Ok(Written::New)), "the breaker is closed");
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::auth::TenantSource;
+use crate::http::problem::Problem;
 use crate::scripted::{PausedClock, Reply, Script};
 
 fn resolver(script: &Script) -> Resolver<PausedClock> {
@@ -34,10 +35,10 @@ fn acme() -> TenantId {
 }
 
 /// Cell, epoch and source, or the status of the problem.
-fn said(resolved: Result<Resolved, Problem>) -> Result<(String, u64, RouteSource), u16> {
+fn said(resolved: Result<Resolved, LookupError>) -> Result<(String, u64, RouteSource), u16> {
     resolved
         .map(|Resolved { route, source }| (route.cell_id.to_string(), route.epoch.0, source))
-        .map_err(|problem| problem.into_response("r").status().as_u16())
+        .map_err(|error| Problem::from(error).into_response("r").status().as_u16())
 }
 
 fn route(cell: &str, epoch: u64, source: RouteSource) -> Result<(String, u64, RouteSource), u16> {

@@ -1,0 +1,137 @@
+//! The cell that a request goes to: the tenant's route, the state of the cell it leads to, and the standby where that cell is
+//! marked down ([`failover`]).
+
+use std::sync::Arc;
+
+use cellstack_core::registry::{CellRecord, CellStatus};
+use cellstack_core::{Clock, RouteState, TenantId, TenantRoute};
+
+use super::error::LookupError;
+use super::failover::{self, Taker};
+use super::resolver::{Resolved, Resolver, RouteSource};
+use crate::cell::{Cell, Cells};
+use crate::context::RequestContext;
+
+/// A tenant's route, and what is known of the cell it leads to.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) resolved: Resolved,
+    pub(crate) home: CellRecord,
+}
+
+impl Located {
+    pub(crate) const fn route(&self) -> &TenantRoute {
+        &self.resolved.route
+    }
+}
+
+/// A cell beside the tenant's own.
+pub(crate) enum Other<A> {
+    /// The tenant has none.
+    None,
+    /// It must not be sent to.
+    Away,
+    Serves(Arc<Cell<A>>),
+}
+
+/// Finds tenants' cells.
+pub(crate) struct Locator<A> {
+    resolver: Resolver<A>,
+    cells: Cells<A>,
+}
+
+impl<A: Clock + Clone> Locator<A> {
+    pub(crate) const fn new(resolver: Resolver<A>, cells: Cells<A>) -> Self {
+        Self { resolver, cells }
+    }
+
+    /// Makes the connection that the first request would have to wait for.
+    pub(crate) async fn warm_up(&self) {
+        self.resolver.warm_up().await;
+    }
+
+    /// Finds the tenant's route and cell.
+    ///
+    /// A cached route may be behind where it leads into a cell that is marked down or retired, since that is when tenants are
+    /// moved, and where its state is one that `is_doubtful`. It is read again then. Where the map can't be read, the route
+    /// serves on, as a stale one.
+    pub(crate) async fn locate(
+        &self,
+        tenant: &TenantId,
+        is_doubtful: impl Fn(RouteState) -> bool,
+        context: &mut RequestContext,
+    ) -> Result<Located, LookupError> {
+        context.tenant = Some(tenant.clone());
+        let resolved = self.resolver.tenant(tenant).await?;
+        context.route = Some(resolved.clone());
+        let located = self.at_home(resolved).await?;
+        let is_gone = matches!(located.home.status, CellStatus::Down | CellStatus::Retired);
+        if located.resolved.source != RouteSource::Cache || !(is_gone || is_doubtful(located.route().state)) {
+            return Ok(located);
+        }
+        self.refresh_if_possible(located, context).await
+    }
+
+    /// Reads the tenant's route; where the map can't be read, goes on with the one there is, as a stale one.
+    pub(crate) async fn refresh_if_possible(
+        &self,
+        located: Located,
+        context: &mut RequestContext,
+    ) -> Result<Located, LookupError> {
+        match self.refresh(&located.route().tenant_id, context).await {
+            Err(error) if error.is_unavailable() => {
+                let stale = Resolved { source: RouteSource::Stale, ..located.resolved };
+                context.route = Some(stale.clone());
+                self.at_home(stale).await
+            }
+            read => read,
+        }
+    }
+
+    /// Reads the tenant's route, and looks at the cell it leads to.
+    pub(crate) async fn refresh(
+        &self,
+        tenant: &TenantId,
+        context: &mut RequestContext,
+    ) -> Result<Located, LookupError> {
+        let resolved = self.resolver.refresh(tenant).await?;
+        context.route = Some(resolved.clone());
+        self.at_home(resolved).await
+    }
+
+    async fn at_home(&self, resolved: Resolved) -> Result<Located, LookupError> {
+        let home = self.resolver.cell(&resolved.route.cell_id).await?;
+        Ok(Located { resolved, home })
+    }
+
+    /// The tenant's own cell.
+    pub(crate) fn home(&self, located: &Located) -> Arc<Cell<A>> {
+        self.cells.get(&located.route().cell_id, &located.home.table)
+    }
+
+    /// The tenant's own cell, if it may be read.
+    pub(crate) fn readable_home(&self, located: &Located) -> Option<Arc<Cell<A>>> {
+        located.home.status.is_read().then(|| self.home(located))
+    }
+
+    /// The tenant's standby.
+    pub(crate) async fn standby(&self, route: &TenantRoute) -> Result<Other<A>, LookupError> {
+        let Some(id) = &route.standby_cell_id else { return Ok(Other::None) };
+        let CellRecord { table, status, .. } = self.resolver.cell(id).await?;
+        Ok(if status.serves() { Other::Serves(self.cells.get(id, &table)) } else { Other::Away })
+    }
+
+    /// Which cell takes the tenant's new events. The standby is looked up only where it counts.
+    pub(crate) async fn taker(&self, located: &Located) -> Result<Taker, LookupError> {
+        let standby = match (&located.route().standby_cell_id, located.home.status) {
+            (Some(id), CellStatus::Down | CellStatus::Recovering) => Some(self.resolver.cell(id).await?.status),
+            _ => None,
+        };
+        Ok(failover::taker(located.home.status, standby))
+    }
+
+    /// Reads the cell's record from the registry, if that can be read.
+    pub(crate) async fn refresh_home(&self, located: &Located) {
+        self.resolver.refresh_cell(&located.route().cell_id).await;
+    }
+}
