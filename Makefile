@@ -77,11 +77,12 @@ fuzz: ## Hand the router a million requests that are right, nearly right and now
 	cargo run --locked --release --quiet -p cellstack-local -- fuzz --bodies 1000000 $(ARGS)
 
 .PHONY: test-deployed
-test-deployed: ## Deploy the stack locally, run the end-to-end suites against it, destroy it
+test-deployed: ## Deploy the stack locally, run the end-to-end suites against it, retire a cell, destroy it
 	@trap '$(MAKE) --no-print-directory destroy-local' EXIT; \
 	$(MAKE) --no-print-directory deploy-local; \
 	terraform/local/run terraform/local/drift; \
-	terraform/local/run cargo test --locked --workspace --features cellstack-tests/deployed --test deployed --test contract
+	terraform/local/run cargo test --locked --workspace --features cellstack-tests/deployed --test deployed --test contract; \
+	terraform/local/run $(VENV)/bin/python -B tests/deployed/day_two/main.py
 
 .PHONY: lint
 lint: ## Check formatting, clippy and rustdoc with warnings denied, words, the crate graph and dependencies (Terraform: `test`)

@@ -1,18 +1,18 @@
-# What a plan must not do by a slip of the hand. Terraform deletes what is no longer written down, in an order in which a cell's
-# registry item, mappings, queues and dead letters are gone before its table's protection refuses. So each of these is refused
-# while planning, before anything is touched.
+# Plans that are refused because they would delete a cell or the stack by mistake. Terraform deletes a resource that is no longer
+# configured, and a cell's registry item, mappings, queues and dead letters would be gone before its table's protection refused.
+# So the plan itself fails, before anything is touched.
 
-# Which cells stand is asked of the account: it knows also when the state is lost or the guard is new. A cell's table has a name
-# and two tags that nothing else has; a table that somebody restored from a backup has not the tags.
+# The account has the list of standing cells, even if the state is lost. A cell's table has a name and two tags that nothing else
+# has; a table restored from a backup lacks the tags.
 data "aws_dynamodb_tables" "standing" {}
 
 locals {
-  # In an account without tables the provider says null.
+  # In an account without tables the provider returns null.
   standing = data.aws_dynamodb_tables.standing.names == null ? [] : data.aws_dynamodb_tables.standing.names
-  # Tables with the name of a cell that has no line: as a rule none, and then nothing more is read.
+  # Tables with the name of a cell that has no line. Usually there are none, and nothing more is read.
   unlisted = {
-    for name in local.standing : trimprefix(name, "${var.prefix}-cell-") => name
-    if startswith(name, "${var.prefix}-cell-") && !contains(keys(var.cells), trimprefix(name, "${var.prefix}-cell-"))
+    for name in local.standing : trimprefix(name, "${local.stack.prefix}-cell-") => name
+    if startswith(name, "${local.stack.prefix}-cell-") && !contains(keys(var.cells), trimprefix(name, "${local.stack.prefix}-cell-"))
   }
 }
 
@@ -24,7 +24,7 @@ data "aws_dynamodb_table" "unlisted" {
   lifecycle {
     postcondition {
       condition = (
-        try(self.tags["cellstack:stack"], "") != var.prefix || try(self.tags["cellstack:cell"], "") != each.key ||
+        try(self.tags["cellstack:stack"], "") != local.stack.prefix || try(self.tags["cellstack:cell"], "") != each.key ||
         contains(var.retire, each.key)
       )
       error_message = <<-EOT
@@ -38,7 +38,7 @@ data "aws_dynamodb_table" "unlisted" {
 
     postcondition {
       condition = (
-        try(self.tags["cellstack:stack"], "") != var.prefix || try(self.tags["cellstack:cell"], "") != each.key ||
+        try(self.tags["cellstack:stack"], "") != local.stack.prefix || try(self.tags["cellstack:cell"], "") != each.key ||
         !contains(var.retire, each.key) || !self.deletion_protection_enabled
       )
       error_message = <<-EOT
@@ -49,22 +49,22 @@ data "aws_dynamodb_table" "unlisted" {
   }
 }
 
-# What the stack was made as. Another prefix would be another stack in place of this one, and another account or Region under the
-# same state would forget this one.
+# The stack's identity when it was made. Another prefix would replace the stack, and another account or Region under the same state
+# would forget it.
 resource "terraform_data" "stack" {
-  input = { prefix = var.prefix, account = local.context.account, region = local.context.region }
+  input = { prefix = local.stack.prefix, account = local.stack.account, region = local.stack.region }
 
   lifecycle {
     ignore_changes = [input]
 
     postcondition {
-      condition     = self.output.prefix == var.prefix
-      error_message = "This state holds the stack \"${self.output.prefix}\", and prefix = \"${var.prefix}\" would delete it to make another. Give the second stack a state of its own."
+      condition     = self.output.prefix == local.stack.prefix
+      error_message = "This state holds the stack \"${self.output.prefix}\", and prefix = \"${local.stack.prefix}\" would delete it to make another. Give the second stack a state of its own."
     }
 
     postcondition {
-      condition     = self.output.account == local.context.account && self.output.region == local.context.region
-      error_message = "This state holds a stack in ${self.output.region} of account ${self.output.account}, and the credentials are for ${local.context.region} of ${local.context.account}. Set AWS_PROFILE and AWS_REGION as they were, or use another state."
+      condition     = self.output.account == local.stack.account && self.output.region == local.stack.region
+      error_message = "This state holds a stack in ${self.output.region} of account ${self.output.account}, and the credentials are for ${local.stack.region} of ${local.stack.account}. Set AWS_PROFILE and AWS_REGION as they were, or use another state."
     }
   }
 }

@@ -1,5 +1,5 @@
 output "router_url" {
-  description = "Where callers send events: POST <router_url>v1/events."
+  description = "URL to which callers send events: POST <router_url>v1/events."
   value       = module.router.url
 }
 
@@ -13,7 +13,7 @@ output "router" {
 }
 
 output "router_snapshot" {
-  description = "Where routers look for a snapshot of the tenant map, as `cellctl snapshot write --to` takes it; null without router_snapshot."
+  description = "Place of the snapshot of the tenant map, for `cellctl snapshot write --to`; null without router_snapshot."
   value       = one([for snapshot in local.snapshot[*] : "s3://${snapshot.bucket}/${snapshot.key}"])
 }
 
@@ -39,12 +39,12 @@ output "cells" {
 }
 
 output "tenant_map_table" {
-  description = "Name of the tenant map: which cell each tenant lives in."
+  description = "Name of the tenant map: the cell of each tenant."
   value       = module.control_plane.tenant_map.name
 }
 
 output "registry_table" {
-  description = "Name of the registry: what cells there are."
+  description = "Name of the registry of cells."
   value       = module.control_plane.registry.name
 }
 

@@ -1,4 +1,4 @@
-"""Who may call the local stack: a key that signs tokens, and an IAM user who may invoke the router.
+"""Identities that may call the local stack: a key that signs tokens, and an IAM user who may invoke the router.
 
     identity.py make ENDPOINT DIRECTORY    makes what is missing; writes identity.auto.tfvars.json and caller.json there
     identity.py key DIRECTORY              makes only the key; writes its public half to keys.json there

@@ -44,7 +44,7 @@ clean_environment() {
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
 }
 
-# Where Terraform gets its provider from: a mirror on this machine if there is one, else its registry.
+# Makes Terraform take its provider from a mirror on this machine, if there is one, else from its registry.
 use_provider_mirror() {
   local mirror
   if mirror=$("$here/provider-mirror"); then

@@ -1,4 +1,4 @@
-# What a plan refuses before anything is touched: a cell whose line is gone, another prefix, another Region. The stack is applied to
+# Plans that are refused before anything is touched: a cell whose line is gone, another prefix, another Region. The stack is applied to
 # a mocked provider first, so that each plan has something to lose.
 
 mock_provider "aws" {
@@ -14,7 +14,7 @@ mock_provider "aws" {
     defaults = { id = "eu-west-1" }
   }
 
-  # What the account says once the first run has applied: both cells stand, beside tables of other things.
+  # The account's tables once the first run has applied: both cells, and tables of other applications.
   mock_data "aws_dynamodb_tables" {
     defaults = { names = ["cellstack-cell-alpha", "cellstack-cell-beta", "cellstack-registry", "cellstack-tenant-map", "orders"] }
   }

@@ -65,6 +65,72 @@ run "one_line_more_is_one_cell_more" {
   }
 }
 
+# Each rule is tested in the module that owns it; here, that every shared input gets there.
+run "shared_inputs_reach_the_modules" {
+  command = plan
+
+  variables {
+    prefix              = "ours"
+    alarm_actions       = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+    deletion_protection = false
+    iam                 = { path = "/ours/", permissions_boundary = "arn:aws:iam::111122223333:policy/boundary" }
+    kms_key_arn         = "arn:aws:kms:eu-west-1:111122223333:key/ours"
+    log_level           = "WARN"
+    log_retention_days  = 90
+    tags                = { team = "platform" }
+    ordering            = "tenant"
+    functions           = { router = { memory = 512 }, producer = { memory = 384 }, consumer = { timeout = 25 } }
+    pipeline            = { max_tries = 7 }
+    alarms              = { letters_standing = 48 }
+  }
+
+  assert {
+    condition = jsonencode(module.settings.stack) == jsonencode({
+      prefix              = "ours"
+      account             = "111122223333"
+      partition           = "aws"
+      region              = "eu-west-1"
+      dns_suffix          = "amazonaws.com"
+      architecture        = "arm64"
+      alarm_actions       = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+      deletion_protection = false
+      iam                 = { path = "/ours/", permissions_boundary = "arn:aws:iam::111122223333:policy/boundary" }
+      kms_key_arn         = "arn:aws:kms:eu-west-1:111122223333:key/ours"
+      log_level           = "WARN"
+      log_retention_days  = 90
+      local_stack         = false
+      tags                = { team = "platform", "cellstack:stack" = "ours" }
+    })
+    error_message = "Settings of the stack arrive as they were given, with the place that the credentials are for."
+  }
+
+  assert {
+    condition = (
+      module.settings.functions.router.memory == 512 && module.settings.functions.producer.memory == 384 &&
+      module.settings.functions.consumer.timeout == 25 && module.settings.pipeline.max_tries == 7 &&
+      module.settings.alarms.letters_standing == 48
+    )
+    error_message = "So do those of functions, pipeline and alarms."
+  }
+
+  assert {
+    condition = alltrue([
+      for statements in [module.router.statements, module.cell["alpha"].functions.producer.statements, module.cell["alpha"].functions.consumer.statements] :
+      one([for statement in statements : statement.Resource if statement.Sid == "CustomerKey"]) == tolist(["arn:aws:kms:eu-west-1:111122223333:key/ours"])
+    ])
+    error_message = "The modules use them: each function has the stack's key."
+  }
+
+  assert {
+    condition = (
+      module.cell["alpha"].functions.consumer.environment.CELLSTACK_MAX_TRIES == "7" && !module.cell["alpha"].deletion_protection &&
+      endswith(module.cell["alpha"].functions.producer.environment.CELLSTACK_TOPIC_ARN, ".fifo") &&
+      module.control_plane.registry.name == "ours-registry" && output.router.function_name == "ours-router"
+    )
+    error_message = "And the cell has its pipeline, ordering and protection, and everybody the prefix."
+  }
+}
+
 run "order_is_a_choice_of_the_root_and_of_each_cell" {
   command = plan
 
@@ -364,16 +430,6 @@ run "a_snapshot_follows_the_given_artifact_bucket" {
   }
 }
 
-run "local_stack_is_refused_on_aws" {
-  command = plan
-
-  variables {
-    local_stack = true
-  }
-
-  expect_failures = [var.local_stack]
-}
-
 run "local_stack_is_for_the_account_of_an_emulator" {
   command = plan
 
@@ -390,4 +446,20 @@ run "local_stack_is_for_the_account_of_an_emulator" {
     condition     = length(aws_s3_bucket_policy.artifacts) == 0
     error_message = "An emulator has no TLS to ask for."
   }
+}
+
+run "refuses_an_empty_artifact_dir" {
+  command = plan
+  variables {
+    artifact_dir = ""
+  }
+  expect_failures = [var.artifact_dir]
+}
+
+run "refuses_a_bad_bucket_name" {
+  command = plan
+  variables {
+    artifact_bucket = "Our_Releases"
+  }
+  expect_failures = [var.artifact_bucket]
 }

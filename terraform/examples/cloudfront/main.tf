@@ -1,9 +1,9 @@
 # The router behind CloudFront and WAF: one public name, limits for each tenant and each address at the edge, and a function
 # URL that takes calls from this distribution and from nobody else.
 #
-# CloudFront signs what it sends on, so a signature no longer says who calls: a token does (tenant_source jwt), in a header
-# of its own, since CloudFront's signature replaces `authorization`. Lambda takes no unsigned bodies, so a POST has to bring
-# the SHA-256 of its body in `x-amz-content-sha256`
+# CloudFront signs the requests that it forwards, so a signature no longer identifies the caller: a token does (tenant_source jwt),
+# in a header of its own, since CloudFront's signature replaces `authorization`. Lambda takes no unsigned bodies, so a POST has to
+# bring the SHA-256 of its body in `x-amz-content-sha256`
 # (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-lambda.html).
 
 terraform {
@@ -17,7 +17,7 @@ terraform {
   }
 }
 
-# What guards a distribution lives in us-east-1, wherever the stack is.
+# WAF rules of a distribution belong to us-east-1, independent of the stack's Region.
 provider "aws" {
   alias  = "us_east_1"
   region = "us-east-1"

@@ -30,7 +30,7 @@ variable "jwt" {
     tenant_claim = optional(string, "tenant_id")
     keys         = string
   })
-  description = "Whose tokens count, as the root's variable jwt; they come in the header x-cellstack-token."
+  description = "Accepted tokens, as the root's variable jwt; they come in the header x-cellstack-token."
 
   validation {
     condition     = length(var.jwt.issuer) > 0 && length(var.jwt.audience) > 0
@@ -52,7 +52,7 @@ variable "tenant_rate" {
 
 variable "address_rate" {
   type        = number
-  description = "Requests a minute that one address may send, whatever tenants it names; more are answered with 429."
+  description = "Requests a minute that one address may send, for all tenants together; more are answered with 429."
   default     = 30000
   nullable    = false
 

@@ -34,7 +34,7 @@ variable "artifact_dir" {
 
 variable "callers" {
   type        = map(string)
-  description = "Who may send events: a short name for each, and its IAM ARN or account id."
+  description = "Callers that may send events: a short name for each, and its IAM ARN or account id."
   default     = {}
   nullable    = false
 
@@ -60,11 +60,11 @@ module "cellstack" {
 }
 
 output "router_url" {
-  description = "Where callers send events, signed."
+  description = "URL to which callers send signed events."
   value       = module.cellstack.router_url
 }
 
 output "cells" {
-  description = "What each cell is made of."
+  description = "Resources of each cell."
   value       = module.cellstack.cells
 }

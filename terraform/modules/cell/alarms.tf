@@ -1,21 +1,24 @@
-# Four questions about a cell, one alarm each, and one alarm that is told to people: is the cell unhealthy? A fifth reminds of
-# dead letters that nobody has looked after.
+# The alarms of a cell. Four alarms feed one that notifies people: the cell is unhealthy. A fifth is a reminder of dead letters that
+# nobody has handled.
 #
-# Two habits of metric math shape the expressions. `a + b` has a value only where both have one; a function of a list takes
-# what there is. And a metric that was silent for all of the time looked at has no values to fill in. So nothing here adds what
-# may be silent, and silence is turned into 0 by adding a metric times 0 that is there
+# Two properties of metric math shape the expressions. `a + b` has a value only where both have one; a function of a list takes
+# the values there are. And a metric without any data in the evaluated time has no values to fill in. So no expression adds a
+# metric that may be silent, and silence becomes 0 by adding a present metric times 0
 # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html).
+#
+# Metrics are named by written-out names: an alarm needs no resource to exist, and in a plan for many cells each reference from
+# resource to resource costs time (terraform/README.md, "Size and time of a plan").
 
 locals {
-  dead_letters = { dlq = aws_sqs_queue.dlq.name, topic = aws_sqs_queue.topic_dlq.name, stream = aws_sqs_queue.stream_dlq.name }
+  dead_letters = { dlq = local.names.dlq, topic = local.names.topic_dlq, stream = local.names.stream_dlq }
 
   alarms = {
-    # Letters that have arrived, by whichever way: a queue's move does not count as sent
-    # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html), so
-    # the number is watched that lie there, and rings when it rises. It is counted with those in flight, so that a letter
-    # somebody looks at does not arrive anew when it comes back. A quarter of an hour: SQS counts late.
+    # Rises of the number of queued letters. SQS does not count a queue's own move as sent
+    # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html). Letters
+    # in flight are included, so that a letter under inspection does not count as new when it returns. A quarter of an hour,
+    # since SQS counts late.
     letters = {
-      description = "Dead letters arrived in cell ${var.cell_id} within the last 15 minutes. They are kept for ${floor(var.pipeline.dlq_retention / 86400)} days: `cellctl dlq ls`."
+      description = "Dead letters arrived in cell ${var.cell_id} within the last 15 minutes. SQS keeps them for ${floor(var.pipeline.dlq_retention / 86400)} days: `cellctl dlq ls`."
       expression  = "MAX([${join(", ", [for queue in keys(local.dead_letters) : "DIFF(FILL(FILL(SUM([lie_${queue}, fly_${queue}]), REPEAT), 0))"])}])"
       metrics = merge(
         { for queue, name in local.dead_letters : "lie_${queue}" => ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", { QueueName = name }] },
@@ -27,13 +30,13 @@ locals {
       missing   = "notBreaching"
     }
 
-    # Ages as shares of what is allowed. The stream forgets after 24 hours; this has to ring long before.
+    # Ages as shares of their limits. The stream drops records after 24 hours; this alarm has to come long before.
     late = {
       description = "Cell ${var.cell_id} is late: its stream is published more than ${var.alarms.iterator_age} s late, or its queue processed more than ${var.alarms.message_age} s. After 24 hours the stream drops events."
       expression  = "MAX([stream / ${var.alarms.iterator_age * 1000}, queue / ${var.alarms.message_age}])"
       metrics = {
-        stream = ["AWS/Lambda", "IteratorAge", "Maximum", { FunctionName = module.producer.name }]
-        queue  = ["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", { QueueName = aws_sqs_queue.events.name }]
+        stream = ["AWS/Lambda", "IteratorAge", "Maximum", { FunctionName = local.names.producer }]
+        queue  = ["AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", { QueueName = local.names.queue }]
       }
       threshold = 1
       period    = 60
@@ -41,32 +44,15 @@ locals {
       missing   = "notBreaching"
     }
 
-    # A mapping that is off has no age. Whatever is written is read from the stream, also what the filter then drops, so
-    # writes without a read mean that nobody reads
-    # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics). Twice within
-    # an hour, since a write at the end of five minutes is read in the next.
-    stopped = {
-      description = "Events are written into cell ${var.cell_id}, and its producer's mapping reads none of them: it is disabled, or was deleted. After 24 hours the stream drops them."
-      expression  = "IF(writes > 0 AND SUM([reads, writes * 0]) == 0, 1, 0)"
-      metrics = {
-        writes = ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "Sum", { TableName = aws_dynamodb_table.this.name }]
-        reads  = ["AWS/Lambda", "PolledEventCount", "Sum", { EventSourceMappingUUID = aws_lambda_event_source_mapping.stream.uuid }]
-      }
-      threshold = 0
-      period    = 300
-      periods   = [2, 12]
-      missing   = "notBreaching"
-    }
-
-    # Invocations, not events: an event that fails alone is none of these, it is tried again and becomes a letter.
+    # Failed invocations, not failed events: an event that fails alone is retried, and becomes a letter.
     failing = {
       description = "Producer or consumer of cell ${var.cell_id} fail, time out or are throttled as a whole."
       expression  = "SUM([producer_errors, producer_throttles, consumer_errors, consumer_throttles])"
       metrics = {
-        producer_errors    = ["AWS/Lambda", "Errors", "Sum", { FunctionName = module.producer.name }]
-        producer_throttles = ["AWS/Lambda", "Throttles", "Sum", { FunctionName = module.producer.name }]
-        consumer_errors    = ["AWS/Lambda", "Errors", "Sum", { FunctionName = module.consumer.name }]
-        consumer_throttles = ["AWS/Lambda", "Throttles", "Sum", { FunctionName = module.consumer.name }]
+        producer_errors    = ["AWS/Lambda", "Errors", "Sum", { FunctionName = local.names.producer }]
+        producer_throttles = ["AWS/Lambda", "Throttles", "Sum", { FunctionName = local.names.producer }]
+        consumer_errors    = ["AWS/Lambda", "Errors", "Sum", { FunctionName = local.names.consumer }]
+        consumer_throttles = ["AWS/Lambda", "Throttles", "Sum", { FunctionName = local.names.consumer }]
       }
       threshold = 0
       period    = 60
@@ -74,9 +60,9 @@ locals {
       missing   = "notBreaching"
     }
 
-    # Not a matter of health: `letters` has rung, and here is what was left. Stays until the queues are empty.
+    # A reminder, not a sign of bad health: `letters` has come before. It stays until the queues are empty.
     letters-standing = {
-      description = "Dead letters of cell ${var.cell_id} lie for ${var.alarms.letters_standing} hours. After ${floor(var.pipeline.dlq_retention / 86400)} days they are gone: redrive or purge them (`cellctl dlq`)."
+      description = "Dead letters of cell ${var.cell_id} are older than ${var.alarms.letters_standing} hours. SQS deletes them after ${floor(var.pipeline.dlq_retention / 86400)} days: redrive or purge them (`cellctl dlq`)."
       expression  = "SUM([lie_dlq, lie_topic, lie_stream])"
       metrics = {
         for queue, name in local.dead_letters : "lie_${queue}" => ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Minimum", { QueueName = name }]
@@ -88,8 +74,13 @@ locals {
     }
   }
 
-  # What makes a cell unhealthy, and what is told to people by itself.
+  # The alarms that make a cell unhealthy. The others notify people themselves.
   unhealthy = ["failing", "late", "letters", "stopped"]
+  # Read from the alarms: CloudWatch refuses a composite alarm of alarms that do not exist yet.
+  alarm_names = merge(
+    { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.alarm_name },
+    { stopped = aws_cloudwatch_metric_alarm.stopped.alarm_name },
+  )
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -102,8 +93,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   datapoints_to_alarm = each.value.periods[0]
   evaluation_periods  = each.value.periods[1]
   treat_missing_data  = each.value.missing
-  alarm_actions       = contains(local.unhealthy, each.key) ? [] : var.alarm_actions
-  ok_actions          = contains(local.unhealthy, each.key) ? [] : var.alarm_actions
+  alarm_actions       = contains(local.unhealthy, each.key) ? [] : var.stack.alarm_actions
+  ok_actions          = contains(local.unhealthy, each.key) ? [] : var.stack.alarm_actions
   tags                = local.tags
 
   metric_query {
@@ -130,11 +121,57 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 }
 
+# The stream is written and not read. A disabled mapping has no age. Lambda reads every write from the stream, also those that the
+# filter drops, so writes without reads mean that the mapping has stopped
+# (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics). Twice within an hour,
+# since a write at the end of five minutes is read in the next five. Apart from the others, which need no resource to exist.
+resource "aws_cloudwatch_metric_alarm" "stopped" {
+  alarm_name          = "${local.name}-stopped"
+  alarm_description   = "Events are written into cell ${var.cell_id}, and its producer's mapping reads none of them: it is disabled, or was deleted. After 24 hours the stream drops them."
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  datapoints_to_alarm = 2
+  evaluation_periods  = 12
+  treat_missing_data  = "notBreaching"
+  tags                = local.tags
+
+  metric_query {
+    id          = "result"
+    expression  = "IF(writes > 0 AND SUM([reads, writes * 0]) == 0, 1, 0)"
+    label       = "stopped"
+    return_data = true
+  }
+
+  metric_query {
+    id = "writes"
+
+    metric {
+      namespace   = "AWS/DynamoDB"
+      metric_name = "ConsumedWriteCapacityUnits"
+      stat        = "Sum"
+      dimensions  = { TableName = local.name }
+      period      = 300
+    }
+  }
+
+  metric_query {
+    id = "reads"
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "PolledEventCount"
+      stat        = "Sum"
+      dimensions  = { EventSourceMappingUUID = local.stream_mapping }
+      period      = 300
+    }
+  }
+}
+
 resource "aws_cloudwatch_composite_alarm" "unhealthy" {
   alarm_name        = "${local.name}-unhealthy"
-  alarm_description = "Cell ${var.cell_id} is unhealthy. Which of ${join(", ", local.unhealthy)} is in alarm says why."
-  alarm_rule        = join(" OR ", [for name in local.unhealthy : "ALARM(\"${aws_cloudwatch_metric_alarm.this[name].alarm_name}\")"])
-  alarm_actions     = var.alarm_actions
-  ok_actions        = var.alarm_actions
+  alarm_description = "Cell ${var.cell_id} is unhealthy. Its alarms ${join(", ", local.unhealthy)} show the cause."
+  alarm_rule        = join(" OR ", [for name in local.unhealthy : "ALARM(\"${local.alarm_names[name]}\")"])
+  alarm_actions     = var.stack.alarm_actions
+  ok_actions        = var.stack.alarm_actions
   tags              = local.tags
 }

@@ -1,8 +1,8 @@
 locals {
-  # Without TLS nobody gets in, whatever other permission he holds. An emulator has no TLS to offer.
+  # Calls without TLS are refused, regardless of the caller's permissions. An emulator offers no TLS.
   tls_only = {
     for name, action in { topic = "sns:Publish", queue = "sqs:*", dlq = "sqs:*", topic_dlq = "sqs:*", stream_dlq = "sqs:*" } :
-    name => [for local_stack in [var.local_stack] : {
+    name => [for local_stack in [var.stack.local_stack] : {
       Sid       = "TlsOnly"
       Effect    = "Deny"
       Principal = "*"
@@ -12,7 +12,7 @@ locals {
     } if !local_stack]
   }
 
-  # SNS delivers as a service; naming the topic keeps every other topic of every other account out.
+  # SNS delivers as a service; the condition on the topic excludes all other topics and accounts.
   from_topic = {
     for name in ["queue", "topic_dlq"] : name => [{
       Sid       = "FromTopic"
@@ -32,17 +32,17 @@ locals {
     length(statements) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = statements })
   }
 
-  # High-throughput FIFO: the limits count for each tenant, so that no tenant spends another's. Both settings or neither.
-  # Deduplication by content stays off: every sender names its deduplication id, and two events may well say the same. The id
-  # is a hash of tenant and event, so that what counts as a repeat is the same for either scope, here and on a local stack.
+  # High-throughput FIFO: the limits apply per tenant, so that no tenant spends another's. Both settings or neither.
+  # Deduplication by content stays off: every sender gives a deduplication id, and two events may have the same content. The id
+  # is a hash of tenant and event, so that a repeat is recognised under either scope, here and on a local stack.
   fifo_settings = {
     deduplication_scope   = local.fifo ? "messageGroup" : null
     fifo_throughput_limit = local.fifo ? "perMessageGroupId" : null
     fifo_throughput_scope = local.fifo ? "MessageGroup" : null
   }
 
-  # SSE-SQS and a customer key exclude each other; the provider wants the one not used to be null.
-  sqs_managed_sse = var.kms_key_arn == null ? true : null
+  # SSE-SQS and a customer key exclude each other; the provider requires null for the unused one.
+  sqs_managed_sse = var.stack.kms_key_arn == null ? true : null
 }
 
 resource "aws_sns_topic" "events" {
@@ -50,7 +50,7 @@ resource "aws_sns_topic" "events" {
   fifo_topic                  = local.fifo
   content_based_deduplication = false
   fifo_throughput_scope       = local.fifo_settings.fifo_throughput_scope
-  kms_master_key_id           = coalesce(var.kms_key_arn, "alias/aws/sns")
+  kms_master_key_id           = coalesce(var.stack.kms_key_arn, "alias/aws/sns")
   tags                        = local.tags
 
   policy = jsonencode({
@@ -78,19 +78,19 @@ resource "aws_sqs_queue" "events" {
   message_retention_seconds   = var.pipeline.queue_retention
   receive_wait_time_seconds   = 20
   sqs_managed_sse_enabled     = local.sqs_managed_sse
-  kms_master_key_id           = var.kms_key_arn
+  kms_master_key_id           = var.stack.kms_key_arn
   policy                      = local.queue_policies.queue
   tags                        = local.tags
 
-  # The reference, not the written-out ARN: SQS refuses a dead-letter queue that does not exist yet.
+  # Read from the queue, not written out: SQS refuses a dead-letter queue that does not exist yet.
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.dlq.arn
+    deadLetterTargetArn = local.dlq
     maxReceiveCount     = var.pipeline.max_receive_count
   })
 }
 
-# Messages the consumer could not process. It writes here itself what no further try can help; the queue moves here what was
-# received too often. FIFO if the queue is: SQS demands it.
+# Messages that the consumer could not process. The consumer sends those that no further try can help; the queue moves those that
+# were received too often. FIFO if the queue is: SQS requires it.
 resource "aws_sqs_queue" "dlq" {
   name                        = local.names.dlq
   fifo_queue                  = local.fifo
@@ -99,7 +99,7 @@ resource "aws_sqs_queue" "dlq" {
   fifo_throughput_limit       = local.fifo_settings.fifo_throughput_limit
   message_retention_seconds   = var.pipeline.dlq_retention
   sqs_managed_sse_enabled     = local.sqs_managed_sse
-  kms_master_key_id           = var.kms_key_arn
+  kms_master_key_id           = var.stack.kms_key_arn
   policy                      = local.queue_policies.dlq
   tags                        = local.tags
 
@@ -109,7 +109,7 @@ resource "aws_sqs_queue" "dlq" {
   })
 }
 
-# Messages the topic could not deliver to the queue. FIFO if the topic is: SNS demands it.
+# Messages that the topic could not deliver to the queue. FIFO if the topic is: SNS requires it.
 resource "aws_sqs_queue" "topic_dlq" {
   name                        = local.names.topic_dlq
   fifo_queue                  = local.fifo
@@ -118,27 +118,27 @@ resource "aws_sqs_queue" "topic_dlq" {
   fifo_throughput_limit       = local.fifo_settings.fifo_throughput_limit
   message_retention_seconds   = var.pipeline.dlq_retention
   sqs_managed_sse_enabled     = local.sqs_managed_sse
-  kms_master_key_id           = var.kms_key_arn
+  kms_master_key_id           = var.stack.kms_key_arn
   policy                      = local.queue_policies.topic_dlq
   tags                        = local.tags
 }
 
-# Stream records that could not be published. The producer puts those here that it cannot read, whole; Lambda says of those the
-# producer failed on where they were, not what they held.
+# Stream records that could not be published. The producer sends the whole record if it cannot read it; Lambda sends the position
+# of a record on which the producer failed, not its content.
 resource "aws_sqs_queue" "stream_dlq" {
   name                      = local.names.stream_dlq
   message_retention_seconds = var.pipeline.dlq_retention
   sqs_managed_sse_enabled   = local.sqs_managed_sse
-  kms_master_key_id         = var.kms_key_arn
+  kms_master_key_id         = var.stack.kms_key_arn
   policy                    = local.queue_policies.stream_dlq
   tags                      = local.tags
 }
 
 resource "aws_sns_topic_subscription" "queue" {
-  topic_arn            = aws_sns_topic.events.arn
+  topic_arn            = local.topic
   protocol             = "sqs"
-  endpoint             = aws_sqs_queue.events.arn
+  endpoint             = local.queue
   raw_message_delivery = true
 
-  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.topic_dlq.arn })
+  redrive_policy = jsonencode({ deadLetterTargetArn = local.topic_dlq })
 }

@@ -1,12 +1,12 @@
-# One cell: table -> stream -> producer -> topic -> queue -> consumer -> table, and a place for whatever gets stuck.
-# Nothing in here knows of another cell.
+# One cell: table -> stream -> producer -> topic -> queue -> consumer -> table, and a dead-letter queue for each step. Nothing
+# here refers to another cell.
 
 locals {
-  name = "${var.prefix}-cell-${var.cell_id}"
-  root = "arn:${var.context.partition}:iam::${var.context.account}:root"
-  tags = merge(var.tags, { "cellstack:cell" = var.cell_id })
+  name = "${var.stack.prefix}-cell-${var.cell_id}"
+  root = "arn:${var.stack.partition}:iam::${var.stack.account}:root"
+  tags = merge(var.stack.tags, { "cellstack:cell" = var.cell_id })
 
-  # SNS and SQS want this suffix on FIFO names; functions and operators' tools tell an ordered cell by it.
+  # SNS and SQS require this suffix on FIFO names; functions and operators' tools recognise an ordered cell by it.
   fifo   = var.ordering == "tenant"
   suffix = local.fifo ? ".fifo" : ""
 
@@ -15,12 +15,14 @@ locals {
     queue     = "${local.name}-events${local.suffix}"
     dlq       = "${local.name}-events-dlq${local.suffix}"
     topic_dlq = "${local.name}-topic-dlq${local.suffix}"
-    # Lambda writes it as well, and has no message group to give: it cannot be FIFO.
+    # Lambda writes it as well, without a message group: it cannot be FIFO.
     stream_dlq = "${local.name}-stream-dlq"
+    producer   = "${local.name}-producer"
+    consumer   = "${local.name}-consumer"
   }
 
-  # Written out instead of read from the resources: a policy inside `aws_sqs_queue` names its own queue, and the provider
-  # waits 25 s for every change of a queue, so that a policy in a resource of its own would cost that again.
+  # Written out instead of read from the resources: a policy inside `aws_sqs_queue` names its own queue. A policy in a resource
+  # of its own would cost another 25 s, for which the provider waits after every change of a queue.
   arns = {
     for name, parts in {
       table      = ["dynamodb", "table/${local.name}"]
@@ -30,10 +32,10 @@ locals {
       topic_dlq  = ["sqs", local.names.topic_dlq]
       stream_dlq = ["sqs", local.names.stream_dlq]
       log_group  = ["logs", "log-group:${local.log_group_name}"]
-    } : name => join(":", ["arn", var.context.partition, parts[0], var.context.region, var.context.account, parts[1]])
+    } : name => join(":", ["arn", var.stack.partition, parts[0], var.stack.region, var.stack.account, parts[1]])
   }
 
-  # One log for the cell's two functions: an event's way through the cell can be read in one place.
+  # One log group for both functions, so that an event's way through the cell can be read in one place.
   log_group_name = "/aws/lambda/${local.name}"
   log_group      = { name = aws_cloudwatch_log_group.this.name, arn = local.arns.log_group }
 
@@ -45,16 +47,29 @@ locals {
   )
 }
 
+# References from resource to resource, by way of a local value each. Terraform draws the graph of an apply, which a plan checks
+# too, without regard to the cell: a direct reference joins every cell's resource with every other cell's, and 200 cells make
+# 40,000 edges of it.
+locals {
+  dlq            = aws_sqs_queue.dlq.arn
+  queue          = aws_sqs_queue.events.arn
+  stream         = aws_dynamodb_table.this.stream_arn
+  stream_dlq     = aws_sqs_queue.stream_dlq.arn
+  stream_mapping = aws_lambda_event_source_mapping.stream.uuid
+  topic          = aws_sns_topic.events.arn
+  topic_dlq      = aws_sqs_queue.topic_dlq.arn
+}
+
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:Logs are tenant data and kept for a limited time; log_retention_days says how long.
   name              = local.log_group_name
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
+  retention_in_days = var.stack.log_retention_days
+  kms_key_id        = var.stack.kms_key_arn
   tags              = local.tags
 }
 
-# What the cell was made with. A change of `ordering` would replace the topic, the queue and two dead-letter queues with all
-# that lies in them: accepted events. So it is refused until whoever has drained the cell asks for this to be replaced.
+# The ordering that the cell was made with. A change would replace the topic, the queue and two dead-letter queues, and so delete
+# the accepted events in them. A plan refuses it until the operator has drained the cell and replaces this resource.
 resource "terraform_data" "ordering" {
   input = var.ordering
 
@@ -63,7 +78,7 @@ resource "terraform_data" "ordering" {
 
     postcondition {
       condition     = self.output == var.ordering
-      error_message = "Cell ${var.cell_id} stands with ordering = \"${self.output}\". The change would delete its topic, its queue and two dead-letter queues with what is in them. How to do it without loss: \"Changing the ordering of a cell\" in terraform/README.md."
+      error_message = "Cell ${var.cell_id} stands with ordering = \"${self.output}\". The change would delete its topic, its queue and two dead-letter queues with all messages in them. To change it without loss: \"Changing the ordering of a cell\" in terraform/README.md."
     }
   }
 }

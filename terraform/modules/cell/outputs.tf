@@ -1,12 +1,12 @@
 output "resources" {
-  description = "What the registry records of this cell. It is known only once both event source mappings stand, so that no router learns of half a cell."
+  description = "Names, ARNs and URLs for the cell's record in the registry. They are known only once both event source mappings exist, so that no router reads of half a cell."
   value = {
-    account        = var.context.account
+    account        = var.stack.account
     dlq_arn        = aws_sqs_queue.dlq.arn
     dlq_url        = aws_sqs_queue.dlq.url
     queue_arn      = aws_sqs_queue.events.arn
     queue_url      = aws_sqs_queue.events.url
-    region         = var.context.region
+    region         = var.stack.region
     stream_dlq_url = aws_sqs_queue.stream_dlq.url
     table          = aws_dynamodb_table.this.name
     table_arn      = aws_dynamodb_table.this.arn
@@ -23,7 +23,7 @@ output "table_arn" {
 }
 
 output "alarm" {
-  description = "Name of the alarm that says whether the cell is healthy."
+  description = "Name of the alarm that is on while the cell is unhealthy."
   value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
 }
 
@@ -40,6 +40,6 @@ output "functions" {
 }
 
 output "deletion_protection" {
-  description = "Whether the cell's table refuses to be deleted."
+  description = "True while the cell's table is protected from deletion."
   value       = aws_dynamodb_table.this.deletion_protection_enabled
 }

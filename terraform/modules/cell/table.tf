@@ -5,7 +5,7 @@ resource "aws_dynamodb_table" "this" {
   range_key                   = "sk"
   stream_enabled              = true
   stream_view_type            = "NEW_AND_OLD_IMAGES"
-  deletion_protection_enabled = var.deletion_protection
+  deletion_protection_enabled = var.stack.deletion_protection
   tags                        = local.tags
 
   attribute {
@@ -29,6 +29,6 @@ resource "aws_dynamodb_table" "this" {
 
   server_side_encryption {
     enabled     = true
-    kms_key_arn = var.kms_key_arn
+    kms_key_arn = var.stack.kms_key_arn
   }
 }

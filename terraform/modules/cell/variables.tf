@@ -1,32 +1,34 @@
-# Rules stand where they are owned: this module checks what is particular to a cell. What all cells of a stack share (functions,
-# pipeline, alarms, keys, log level, tags) is checked once, in the root: a value that is wrong is one error there, not one for
-# each cell.
+# The settings come checked from modules/settings, once for all cells; the rules here are those of a single cell.
 
-variable "prefix" {
-  type        = string
-  description = "First part of every name."
+variable "stack" {
+  type = object({
+    prefix              = string
+    account             = string
+    partition           = string
+    region              = string
+    dns_suffix          = string
+    architecture        = string
+    alarm_actions       = list(string)
+    deletion_protection = bool
+    iam                 = object({ path = string, permissions_boundary = optional(string) })
+    kms_key_arn         = optional(string)
+    log_level           = string
+    log_retention_days  = number
+    local_stack         = bool
+    tags                = map(string)
+  })
+  description = "Settings of the stack as they hold for this cell, as modules/settings returns them."
+  nullable    = false
 }
 
 variable "cell_id" {
   type        = string
-  description = "The cell's id, part of all its names."
+  description = "Id of the cell, part of all its names."
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.cell_id))
     error_message = "A cell id has 1 to 20 characters of a-z 0-9 and -, a letter first, no - last."
   }
-}
-
-variable "context" {
-  type        = object({ account = string, partition = string, region = string, dns_suffix = string })
-  description = "Where the stack is. Read once, by the root."
-}
-
-variable "iam" {
-  type        = object({ path = string, permissions_boundary = optional(string) })
-  description = "Path and permissions boundary of the roles."
-  default     = { path = "/" }
-  nullable    = false
 }
 
 variable "artifacts" {
@@ -35,7 +37,7 @@ variable "artifacts" {
     key              = string
     source_code_hash = string
   }))
-  description = "The zips of `producer` and `consumer`: their place in S3 and their base64 SHA-256."
+  description = "The zips of `producer` and `consumer`: their bucket and key in S3, and their base64 SHA-256."
 
   validation {
     condition     = alltrue([for name in ["producer", "consumer"] : contains(keys(var.artifacts), name)])
@@ -43,115 +45,44 @@ variable "artifacts" {
   }
 }
 
-variable "architecture" {
-  type        = string
-  description = "Instruction set the artifacts were built for: arm64 or x86_64."
-  default     = "arm64"
-  nullable    = false
-}
-
 variable "functions" {
   type = object({
-    producer = optional(object({
-      memory               = optional(number, 256)
-      timeout              = optional(number, 30)
-      reserved_concurrency = optional(number, 10)
-    }), {})
-    consumer = optional(object({
-      memory               = optional(number, 256)
-      timeout              = optional(number, 30)
-      reserved_concurrency = optional(number, 20)
-    }), {})
+    producer = object({ memory = number, timeout = number, reserved_concurrency = number })
+    consumer = object({ memory = number, timeout = number, reserved_concurrency = number })
   })
   description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of producer and consumer."
-  default     = {}
   nullable    = false
 }
 
 variable "ordering" {
   type        = string
-  description = "none: events of a tenant may overtake each other. tenant: they are processed in the order their table took them; topic, queue and the dead-letter queues behind them become FIFO. A standing cell keeps its ordering."
-  default     = "none"
+  description = "none: a tenant's events may overtake each other. tenant: they are processed in the order in which their table took them, over a FIFO topic and FIFO queues. A standing cell keeps its ordering."
   nullable    = false
 }
 
 variable "pipeline" {
   type = object({
-    stream_batch_size         = optional(number, 100)
-    stream_batching_window    = optional(number, 0)
-    stream_parallelization    = optional(number, 1)
-    stream_retries            = optional(number, 10000)
-    stream_record_age         = optional(number, 21600)
-    queue_batch_size          = optional(number, 10)
-    queue_batching_window     = optional(number, 0)
-    queue_maximum_concurrency = optional(number, 10)
+    stream_batch_size         = number
+    stream_batching_window    = number
+    stream_parallelization    = number
+    stream_retries            = number
+    stream_record_age         = number
+    queue_batch_size          = number
+    queue_batching_window     = number
+    queue_maximum_concurrency = number
     queue_visibility_timeout  = optional(number)
-    queue_retention           = optional(number, 345600)
-    max_tries                 = optional(number, 5)
-    max_receive_count         = optional(number, 50)
-    event_timeout             = optional(number, 10)
-    dlq_retention             = optional(number, 1209600)
+    queue_retention           = number
+    max_tries                 = number
+    max_receive_count         = number
+    event_timeout             = number
+    dlq_retention             = number
   })
-  description = "How events move through a cell: batches, tries, retention. Times in seconds. queue_visibility_timeout is 6 x the consumer's timeout + queue_batching_window unless given. max_tries: tries of an event before the consumer gives it up; event_timeout: the longest one try may take; max_receive_count: receives before the queue moves a message by itself, for what the consumer can't even count."
-  default     = {}
+  description = "Settings of an event's way through the cell: batches, tries, retention. Times in seconds. Without queue_visibility_timeout a message stays invisible for 6 x the consumer's timeout + queue_batching_window."
   nullable    = false
 }
 
 variable "alarms" {
-  type = object({
-    iterator_age     = optional(number, 900)
-    message_age      = optional(number, 900)
-    letters_standing = optional(number, 24)
-  })
-  description = "What rings: seconds of delay of the stream (iterator_age) and of the queue (message_age), and hours that dead letters lie untouched (letters_standing)."
-  default     = {}
-  nullable    = false
-}
-
-variable "alarm_actions" {
-  type        = list(string)
-  description = "ARNs told when the cell becomes unhealthy and when it is well again, and when dead letters lie too long; as a rule SNS topics."
-  default     = []
-  nullable    = false
-}
-
-variable "kms_key_arn" {
-  type        = string
-  description = "Customer key for everything the cell stores, shared with other cells or its own; null uses AWS's own keys."
-  default     = null
-}
-
-variable "log_level" {
-  type        = string
-  description = "Lowest level of the functions' own log lines."
-  default     = "INFO"
-  nullable    = false
-}
-
-variable "log_retention_days" {
-  type        = number
-  description = "Days the logs are kept."
-  default     = 30
-  nullable    = false
-}
-
-variable "deletion_protection" {
-  type        = bool
-  description = "Refuse to delete the table, whoever asks."
-  default     = true
-  nullable    = false
-}
-
-variable "local_stack" {
-  type        = bool
-  description = "This is a cell on an emulator, not on AWS: topic and queues take calls without TLS, the account may assume the roles so that tests can show what they are refused, and what the emulator authorises differently is allowed."
-  default     = false
-  nullable    = false
-}
-
-variable "tags" {
-  type        = map(string)
-  description = "Tags of everything this module makes."
-  default     = {}
+  type        = object({ iterator_age = number, message_age = number, letters_standing = number })
+  description = "Limits of the alarms: seconds of delay of the stream (iterator_age) and of the queue (message_age), and hours that dead letters stay untouched (letters_standing)."
   nullable    = false
 }

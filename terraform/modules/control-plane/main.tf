@@ -1,11 +1,11 @@
-# What routers read and only operators write: where each tenant lives, and what cells there are.
+# Tables that routers read and only operators write: the tenant map (the cell of each tenant) and the registry of cells.
 
 resource "aws_dynamodb_table" "tenant_map" {
-  name                        = "${var.prefix}-tenant-map"
+  name                        = "${var.stack.prefix}-tenant-map"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "tenant_id"
-  deletion_protection_enabled = var.deletion_protection
-  tags                        = var.tags
+  deletion_protection_enabled = var.stack.deletion_protection
+  tags                        = var.stack.tags
 
   attribute {
     name = "tenant_id"
@@ -18,17 +18,17 @@ resource "aws_dynamodb_table" "tenant_map" {
 
   server_side_encryption {
     enabled     = true
-    kms_key_arn = var.kms_key_arn
+    kms_key_arn = var.stack.kms_key_arn
   }
 }
 
 resource "aws_dynamodb_table" "registry" {
-  name                        = "${var.prefix}-registry"
+  name                        = "${var.stack.prefix}-registry"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
   range_key                   = "sk"
-  deletion_protection_enabled = var.deletion_protection
-  tags                        = var.tags
+  deletion_protection_enabled = var.stack.deletion_protection
+  tags                        = var.stack.tags
 
   attribute {
     name = "pk"
@@ -46,11 +46,11 @@ resource "aws_dynamodb_table" "registry" {
 
   server_side_encryption {
     enabled     = true
-    kms_key_arn = var.kms_key_arn
+    kms_key_arn = var.stack.kms_key_arn
   }
 }
 
-# `sk = state` beside this one belongs to the operators' tools: Terraform would undo what they write.
+# The item with `sk = state` belongs to the operators' tools: Terraform would undo their writes.
 resource "aws_dynamodb_table_item" "cell" {
   for_each = var.cells
 
@@ -71,8 +71,8 @@ resource "aws_dynamodb_table_item" "cell" {
   ))
 }
 
-# What stays of a cell when its `config` is gone, which leaves first: no router learns of half a cell, neither while it is made
-# nor while it is taken down. It needs nothing of the cell, so it is written before anything goes.
+# The mark that outlasts a cell. Terraform writes it before it deletes anything, since it depends on nothing of the cell. The
+# `config` item is deleted first, so that no router ever reads of half a cell.
 resource "aws_dynamodb_table_item" "retired" {
   for_each = var.retire
 

@@ -1,8 +1,14 @@
-# The values come from the root, which checks them.
+# The settings of the stack come checked from modules/settings; the rules here are those of the registry's records.
 
-variable "prefix" {
-  type        = string
-  description = "First part of every name."
+variable "stack" {
+  type = object({
+    prefix              = string
+    kms_key_arn         = optional(string)
+    deletion_protection = bool
+    tags                = map(string)
+  })
+  description = "Settings of the stack that the control plane needs, as modules/settings returns them."
+  nullable    = false
 }
 
 variable "cells" {
@@ -25,32 +31,27 @@ variable "cells" {
       topic_dlq_url  = string
     })
   }))
-  description = "The cells by id: what the operator says of each (capacity, weight, wave, tags) and what it is made of."
+  description = "The cells by id: capacity, weight, wave and tags as the operator sets them, and the resources of each."
+  nullable    = false
+
+  validation {
+    condition = alltrue(flatten([
+      for cell in values(var.cells) : [
+        for number in [cell.capacity, cell.weight, cell.wave] : number >= 0 && floor(number) == number
+      ]
+    ]))
+    error_message = "Capacity, weight and wave are whole numbers, 0 or more."
+  }
 }
 
 variable "retire" {
   type        = set(string)
-  description = "Ids of cells that are going or gone: marked as retired, and out of the running for new tenants."
+  description = "Ids of cells that are being deleted or are deleted: marked as retired, with a weight of 0, so that no new tenant is placed there."
   default     = []
   nullable    = false
-}
 
-variable "kms_key_arn" {
-  type        = string
-  description = "Customer key for the two tables; null uses the AWS managed one."
-  default     = null
-}
-
-variable "deletion_protection" {
-  type        = bool
-  description = "Refuse to delete the tables, whoever asks."
-  default     = true
-  nullable    = false
-}
-
-variable "tags" {
-  type        = map(string)
-  description = "Tags of everything this module makes."
-  default     = {}
-  nullable    = false
+  validation {
+    condition     = alltrue([for id in var.retire : can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", id))])
+    error_message = "retire holds ids of cells: 1 to 20 characters of a-z 0-9 and -, a letter first, no - last."
+  }
 }

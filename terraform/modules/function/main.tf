@@ -1,10 +1,10 @@
-# One Rust Lambda with all that belongs to it and to nothing else: its role and its code.
+# One Rust Lambda function with a role of its own.
 
 locals {
   # A role's name counts for the whole account, a function's for its Region: without the Region in it, a second stack in
   # another Region would meet the roles of the first. IAM takes 64 characters; a longer name keeps its beginning and gets a
   # hash in place of the rest.
-  role_name_long = "${var.name}-${var.context.region}"
+  role_name_long = "${var.name}-${var.stack.region}"
   role_name      = length(local.role_name_long) <= 64 ? local.role_name_long : "${substr(local.role_name_long, 0, 55)}-${substr(sha256(local.role_name_long), 0, 8)}"
 
   trust = concat(
@@ -36,12 +36,12 @@ locals {
       Sid    = "OwnLogGroup"
       Effect = "Allow"
       Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      # Lambda invents the stream's name, so the last part cannot be written out.
+      # Lambda chooses the stream's name, so the last part cannot be written out.
       Resource = ["${var.log_group.arn}:log-stream:*"]
     }],
-    # DynamoDB, SNS and SQS call KMS with the permissions of whoever called them; with the condition the role can't use the
-    # key on its own (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service).
-    [for keys in [distinct(compact(concat([var.kms_key_arn], var.data_keys.arns)))] : {
+    # DynamoDB, SNS and SQS call KMS with the permissions of their caller; the condition keeps the role from using the key
+    # directly (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service).
+    [for keys in [distinct(compact(concat([var.stack.kms_key_arn], var.data_keys.arns)))] : {
       Sid      = "CustomerKey"
       Effect   = "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -50,7 +50,7 @@ locals {
         StringEquals = {
           "kms:ViaService" = [
             for service in sort(distinct(concat(["lambda"], var.data_keys.services))) :
-            "${service}.${var.context.region}.${var.context.dns_suffix}"
+            "${service}.${var.stack.region}.${var.stack.dns_suffix}"
           ]
         }
       }
@@ -58,26 +58,31 @@ locals {
   )
   policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
 
-  # Lambda takes a line without a valid `level` and `timestamp` for INFO, and drops what is below this level: set to WARN it
-  # would drop metrics, and with them every alarm on them
-  # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). So above INFO the program does
-  # the choosing, and Lambda lets pass whatever it is given.
-  lambda_log_level = contains(["TRACE", "DEBUG"], var.log_level) ? var.log_level : "INFO"
+  # Lambda treats a line without a valid `level` and `timestamp` as INFO, and drops lines below this level: set to WARN it
+  # would drop metrics, and with them the data of every alarm on them
+  # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). So above INFO the program
+  # filters, and Lambda passes every line.
+  lambda_log_level = contains(["TRACE", "DEBUG"], var.stack.log_level) ? var.stack.log_level : "INFO"
+}
+
+# By way of a local value, as in modules/cell: fewer edges in the graph of an apply.
+locals {
+  role = { name = aws_iam_role.this.name, arn = aws_iam_role.this.arn }
 }
 
 resource "aws_iam_role" "this" {
   name                 = local.role_name
-  path                 = var.iam.path
-  permissions_boundary = var.iam.permissions_boundary
-  description          = "What ${var.name} may do in ${var.context.region}. Used by this one function."
-  tags                 = var.tags
+  path                 = var.stack.iam.path
+  permissions_boundary = var.stack.iam.permissions_boundary
+  description          = "Permissions of ${var.name} in ${var.stack.region}. Used by this one function."
+  tags                 = var.stack.tags
 
   assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = local.trust })
 }
 
 resource "aws_iam_role_policy" "this" {
   name   = "calls"
-  role   = aws_iam_role.this.name
+  role   = local.role.name
   policy = local.policy
 
   lifecycle {
@@ -90,15 +95,15 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:Serves asynchronous invocations only. These functions have none; streams and queues have their own dead-letter queues.
+  #checkov:skip=CKV_AWS_116:Serves asynchronous invocations only. These functions get none; streams and queues have their own dead-letter queues.
   #checkov:skip=CKV_AWS_117:Calls nothing but public AWS endpoints. A VPC would add a NAT gateway, shared by cells that must share nothing.
   #checkov:skip=CKV_AWS_272:The artifact bucket is the deployer's own, and objects are named and checked by their SHA-256.
   function_name                  = var.name
   description                    = var.description
-  role                           = aws_iam_role.this.arn
+  role                           = local.role.arn
   runtime                        = "provided.al2023"
   handler                        = "bootstrap"
-  architectures                  = [var.architecture]
+  architectures                  = [var.stack.architecture]
   memory_size                    = var.memory
   timeout                        = var.timeout
   reserved_concurrent_executions = var.reserved_concurrency
@@ -106,12 +111,12 @@ resource "aws_lambda_function" "this" {
   s3_bucket                      = var.artifact.bucket
   s3_key                         = var.artifact.key
   source_code_hash               = var.artifact.source_code_hash
-  kms_key_arn                    = var.kms_key_arn
-  tags                           = var.tags
+  kms_key_arn                    = var.stack.kms_key_arn
+  tags                           = var.stack.tags
 
   environment {
-    # The program's own level, before the one that Lambda tells it of.
-    variables = merge(var.environment, { RUST_LOG = var.log_level })
+    # The program prefers this level to the one that Lambda passes to it.
+    variables = merge(var.environment, { RUST_LOG = var.stack.log_level })
   }
 
   # Traces of callers are carried on; starting them would need permissions on all resources.
@@ -122,12 +127,12 @@ resource "aws_lambda_function" "this" {
   logging_config {
     log_format            = "JSON"
     application_log_level = local.lambda_log_level
-    # START, END and REPORT of what went well would cost more to store than the events they speak of. Time-outs and crashes
-    # are WARN and ERROR, whatever the functions' own level is.
+    # START, END and REPORT of successful invocations would cost more to store than the events. Time-outs and crashes are WARN
+    # and ERROR, independent of the function's own level.
     system_log_level = "WARN"
     log_group        = var.log_group.name
   }
 
-  # A first invocation before the policy is attached would fail for want of permission.
+  # An invocation before the policy is attached would lack permission.
   depends_on = [aws_iam_role_policy.this]
 }

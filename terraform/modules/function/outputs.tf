@@ -29,6 +29,6 @@ output "statements" {
 }
 
 output "environment" {
-  description = "The environment variables the function was given, for reviews and tests. RUST_LOG, the log level, comes on top."
+  description = "The given environment variables, for reviews and tests. RUST_LOG, the log level, comes on top."
   value       = var.environment
 }

@@ -1,9 +1,22 @@
-# Rules stand where they are owned: this module checks what is particular to a function; what a whole stack shares (context,
-# iam, keys, log level, tags) is checked once, in the root.
+# The settings of the stack come checked from modules/settings; the rules here are those of a single function.
+
+variable "stack" {
+  type = object({
+    region       = string
+    dns_suffix   = string
+    architecture = string
+    iam          = object({ path = string, permissions_boundary = optional(string) })
+    kms_key_arn  = optional(string)
+    log_level    = string
+    tags         = map(string)
+  })
+  description = "Settings of the stack that a function needs, as modules/settings returns them."
+  nullable    = false
+}
 
 variable "name" {
   type        = string
-  description = "Name of the function, and first part of its role's."
+  description = "Name of the function, and first part of its role's name."
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.name))
@@ -13,24 +26,12 @@ variable "name" {
 
 variable "description" {
   type        = string
-  description = "What the function is for, in a sentence."
+  description = "Purpose of the function, in one sentence."
 
   validation {
     condition     = length(var.description) <= 256
     error_message = "Lambda takes descriptions of at most 256 characters."
   }
-}
-
-variable "context" {
-  type        = object({ account = string, partition = string, region = string, dns_suffix = string })
-  description = "Where the stack is. Read once, by the root."
-}
-
-variable "iam" {
-  type        = object({ path = string, permissions_boundary = optional(string) })
-  description = "Path and permissions boundary of the role."
-  default     = { path = "/" }
-  nullable    = false
 }
 
 variable "artifact" {
@@ -39,17 +40,12 @@ variable "artifact" {
     key              = string
     source_code_hash = string
   })
-  description = "The zip with the bootstrap binary: its place in S3 and its base64 SHA-256, whose change rolls out new code."
+  description = "The zip with the bootstrap binary: its bucket and key in S3, and its base64 SHA-256, whose change rolls out new code."
 
   validation {
     condition     = alltrue([for part in values(var.artifact) : length(part) > 0])
     error_message = "An artifact needs a bucket, a key and a hash."
   }
-}
-
-variable "architecture" {
-  type        = string
-  description = "Instruction set the artifact was built for: arm64 or x86_64."
 }
 
 variable "memory" {
@@ -74,7 +70,7 @@ variable "timeout" {
 
 variable "reserved_concurrency" {
   type        = number
-  description = "Executions set aside for this function, at the same time the most it may use; -1 shares the account's pool."
+  description = "Executions reserved for this function, and its upper limit; -1 shares the account's pool."
 
   validation {
     condition     = var.reserved_concurrency == -1 || var.reserved_concurrency >= 1
@@ -84,7 +80,7 @@ variable "reserved_concurrency" {
 
 variable "publish" {
   type        = bool
-  description = "Publish a numbered version at each change, for an alias to point at."
+  description = "Publishes a numbered version at each change, for an alias to point at."
   default     = false
   nullable    = false
 }
@@ -106,7 +102,7 @@ variable "statements" {
     resources = list(string)
     condition = optional(map(map(list(string))), {})
   }))
-  description = "What the function may do besides writing its log: exact actions on exact ARNs. A resource may end in `*` under a condition on what else must be true of it."
+  description = "Permissions of the function besides writing its log: exact actions on exact ARNs. A resource may end in `*` only under a condition."
 
   validation {
     condition     = alltrue(flatten([for statement in var.statements : [for action in statement.actions : !strcontains(action, "*")]]))
@@ -126,7 +122,7 @@ variable "statements" {
 
 variable "trusted_principals" {
   type        = list(string)
-  description = "ARNs of principals that may assume the role besides Lambda. For tests of what it is refused, on an emulator; empty on AWS."
+  description = "ARNs of principals besides Lambda that may assume the role: for tests of its limits on an emulator; empty on AWS."
   default     = []
   nullable    = false
 
@@ -136,34 +132,15 @@ variable "trusted_principals" {
   }
 }
 
-variable "kms_key_arn" {
-  type        = string
-  description = "Customer key for the environment; null uses AWS's own."
-  default     = null
-}
-
 variable "data_keys" {
   type        = object({ arns = optional(list(string), []), services = optional(list(string), []) })
-  description = "Further customer keys that guard what the function reads and writes, and the services through which it may use any of them."
+  description = "Further customer keys of the data that the function reads and writes, and the services through which it may use any key."
   default     = {}
   nullable    = false
 }
 
 variable "log_group" {
   type        = object({ name = string, arn = string })
-  description = "Where the function logs."
+  description = "Log group of the function."
 }
 
-variable "log_level" {
-  type        = string
-  description = "Lowest level of the function's own log lines. Errors and metrics arrive at each of them."
-  default     = "INFO"
-  nullable    = false
-}
-
-variable "tags" {
-  type        = map(string)
-  description = "Tags of everything this module makes."
-  default     = {}
-  nullable    = false
-}

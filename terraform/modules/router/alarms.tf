@@ -1,24 +1,23 @@
-# Each sign of trouble has an alarm; two of them are told to people: the router is unhealthy, and a caller claims another
-# tenant's name.
+# An alarm for each sign of trouble. Two alarms notify people: the router is unhealthy, and a caller claims another tenant's name.
 
 locals {
   concurrency = var.settings.reserved_concurrency > 0 ? var.settings.reserved_concurrency : var.account_concurrency
 
-  # What Lambda counts. periods: how many of how many minutes.
+  # Metrics of Lambda. periods: minutes in alarm, of minutes looked at.
   lambda = {
     errors = {
       metric    = "Url5xxCount"
       statistic = "Sum"
       threshold = 0
       periods   = [3, 3]
-      meaning   = "The router answers 5xx: callers must retry. Look at which cell x-cell-id names."
+      meaning   = "The router answers 5xx: callers must retry. The header x-cell-id names the cell."
     }
     throttles = {
       metric    = "Throttles"
       statistic = "Sum"
       threshold = 0
       periods   = [2, 5]
-      meaning   = "Lambda turns callers away with 429: the router has no more concurrency. A slow cell, or more load than functions.router.reserved_concurrency is for."
+      meaning   = "Lambda rejects callers with 429: the router's concurrency is used up. A slow cell, or more load than functions.router.reserved_concurrency allows."
     }
     concurrency = {
       metric    = "ConcurrentExecutions"
@@ -29,7 +28,7 @@ locals {
     }
   }
 
-  # What the router counts itself, in the embedded metric format. A missing count is no count: the router is silent when all
+  # Metrics that the router writes itself, in the embedded metric format. Missing data is good: the router writes none while all
   # is well.
   counted = {
     breaker-opened = {
@@ -39,7 +38,7 @@ locals {
     }
     fence-refused = {
       metric = "FenceRefused"
-      # A move's last step refuses writes for seconds; minutes on end are routers that know an owner who no longer is.
+      # A move's last step refuses writes for seconds; refusals for minutes come from routers with an outdated owner.
       periods = [5, 5]
       meaning = "Fences refuse writes for five minutes: tenants' moves that hang, or a tenant map that names the wrong cell."
     }
@@ -53,11 +52,11 @@ locals {
       periods = [2, 5]
       meaning = "Routes past their lease are used, with dearer writes, since the tenant map cannot be read."
     }
-    # Told by itself: no illness, but somebody's mistake or attempt.
+    # An alarm of its own: not an outage, but a caller's mistake or an attempt.
     tenant-mismatch = {
       metric  = "TenantMismatch"
       periods = [1, 1]
-      meaning = "Someone claims another tenant's name than the verified one. Look for tenant-mismatch in the router's log: a caller's mistake, or an attempt."
+      meaning = "A caller claims another tenant than the verified one. The router's log has it as tenant-mismatch: a caller's mistake, or an attempt."
     }
   }
 
@@ -70,7 +69,7 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "lambda" {
   for_each = local.lambda
 
-  alarm_name          = "${var.prefix}-router-${each.key}"
+  alarm_name          = "${var.stack.prefix}-router-${each.key}"
   alarm_description   = each.value.meaning
   namespace           = "AWS/Lambda"
   metric_name         = each.value.metric
@@ -81,7 +80,7 @@ resource "aws_cloudwatch_metric_alarm" "lambda" {
   datapoints_to_alarm = each.value.periods[0]
   evaluation_periods  = each.value.periods[1]
   treat_missing_data  = "notBreaching"
-  tags                = var.tags
+  tags                = var.stack.tags
 
   dimensions = {
     FunctionName = module.function.name
@@ -91,7 +90,7 @@ resource "aws_cloudwatch_metric_alarm" "lambda" {
 resource "aws_cloudwatch_metric_alarm" "counted" {
   for_each = local.counted
 
-  alarm_name          = "${var.prefix}-router-${each.key}"
+  alarm_name          = "${var.stack.prefix}-router-${each.key}"
   alarm_description   = each.value.meaning
   namespace           = "Cellstack"
   metric_name         = each.value.metric
@@ -102,21 +101,21 @@ resource "aws_cloudwatch_metric_alarm" "counted" {
   datapoints_to_alarm = each.value.periods[0]
   evaluation_periods  = each.value.periods[1]
   treat_missing_data  = "notBreaching"
-  alarm_actions       = each.key == "tenant-mismatch" ? var.alarm_actions : []
-  ok_actions          = each.key == "tenant-mismatch" ? var.alarm_actions : []
-  tags                = var.tags
+  alarm_actions       = each.key == "tenant-mismatch" ? var.stack.alarm_actions : []
+  ok_actions          = each.key == "tenant-mismatch" ? var.stack.alarm_actions : []
+  tags                = var.stack.tags
 
   dimensions = {
     service = "router"
-    stack   = var.prefix
+    stack   = var.stack.prefix
   }
 }
 
 resource "aws_cloudwatch_composite_alarm" "unhealthy" {
-  alarm_name        = "${var.prefix}-router-unhealthy"
-  alarm_description = "The router is unhealthy. Which of the alarms ${var.prefix}-router-* is on says why."
+  alarm_name        = "${var.stack.prefix}-router-unhealthy"
+  alarm_description = "The router is unhealthy. The alarms ${var.stack.prefix}-router-* show the cause."
   alarm_rule        = join(" OR ", [for name in sort(local.unhealthy) : "ALARM(\"${name}\")"])
-  alarm_actions     = var.alarm_actions
-  ok_actions        = var.alarm_actions
-  tags              = var.tags
+  alarm_actions     = var.stack.alarm_actions
+  ok_actions        = var.stack.alarm_actions
+  tags              = var.stack.tags
 }

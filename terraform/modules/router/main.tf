@@ -1,15 +1,15 @@
-# The one function callers talk to. It reads the map and the registry, and writes the cells it is told of.
+# The function that callers send requests to. It reads the tenant map and the registry, and writes the cells.
 
 locals {
-  account_root   = "arn:${var.context.partition}:iam::${var.context.account}:root"
-  log_group_name = "/aws/lambda/${var.prefix}-router"
+  account_root   = "arn:${var.stack.partition}:iam::${var.stack.account}:root"
+  log_group_name = "/aws/lambda/${var.stack.prefix}-router"
 
-  # A transaction is authorised by the actions of its items; it has none of its own.
+  # A transaction is authorised by the actions of its items; it has no action of its own.
   cell_actions = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-  tables_arn   = "arn:${var.context.partition}:dynamodb:${var.context.region}:${var.context.account}:table"
+  tables_arn   = "arn:${var.stack.partition}:dynamodb:${var.stack.region}:${var.stack.account}:table"
 
-  # One statement however many cells there are: any table that has a cell's name and bears the stack's tag. The name keeps
-  # everything else of the account out, the tag the cells of a stack whose prefix begins as this one's does.
+  # One statement for any number of cells: every table with a cell's name and the stack's tag. The name excludes all other
+  # tables of the account, the tag excludes the cells of a stack whose prefix begins like this one's.
   cell_statements = concat(
     [for tables in [var.cell_table_arns] : {
       sid       = "WriteListedCells"
@@ -19,8 +19,8 @@ locals {
     [for access in [var.cell_access] : {
       sid       = "WriteCells"
       actions   = local.cell_actions
-      resources = ["${local.tables_arn}/${var.prefix}-cell-*"]
-      condition = { StringEquals = { "aws:ResourceTag/cellstack:stack" = [var.prefix] } }
+      resources = ["${local.tables_arn}/${var.stack.prefix}-cell-*"]
+      condition = { StringEquals = { "aws:ResourceTag/cellstack:stack" = [var.stack.prefix] } }
     } if access == "tag"],
   )
 }
@@ -28,38 +28,33 @@ locals {
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:Logs are tenant data and kept for a limited time; log_retention_days says how long.
   name              = local.log_group_name
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
-  tags              = var.tags
+  retention_in_days = var.stack.log_retention_days
+  kms_key_id        = var.stack.kms_key_arn
+  tags              = var.stack.tags
 }
 
 module "function" {
   source = "../function"
 
-  name                 = "${var.prefix}-router"
+  stack                = var.stack
+  name                 = "${var.stack.prefix}-router"
   description          = "Takes events from callers into their tenant's cell."
   artifact             = var.artifact
-  architecture         = var.architecture
   memory               = var.settings.memory
   timeout              = var.settings.timeout
   reserved_concurrency = var.settings.reserved_concurrency
   publish              = true
-  context              = var.context
-  iam                  = var.iam
-  kms_key_arn          = var.kms_key_arn
   data_keys            = { arns = var.cell_key_arns, services = ["dynamodb", "s3"] }
-  log_level            = var.log_level
-  trusted_principals   = var.local_stack ? [local.account_root] : []
-  tags                 = var.tags
+  trusted_principals   = var.stack.local_stack ? [local.account_root] : []
 
   log_group = {
     name = aws_cloudwatch_log_group.this.name
-    arn  = "arn:${var.context.partition}:logs:${var.context.region}:${var.context.account}:log-group:${local.log_group_name}"
+    arn  = "arn:${var.stack.partition}:logs:${var.stack.region}:${var.stack.account}:log-group:${local.log_group_name}"
   }
 
   environment = merge(
     {
-      CELLSTACK_STACK            = var.prefix
+      CELLSTACK_STACK            = var.stack.prefix
       CELLSTACK_TENANT_MAP_TABLE = var.tenant_map.name
       CELLSTACK_REGISTRY_TABLE   = var.registry.name
       CELLSTACK_TENANT_SOURCE    = var.tenant_source
@@ -85,12 +80,12 @@ module "function" {
     [for snapshot in var.snapshot[*] : {
       sid       = "ReadSnapshot"
       actions   = ["s3:GetObject"]
-      resources = ["arn:${var.context.partition}:s3:::${snapshot.bucket}/${snapshot.key}"]
+      resources = ["arn:${var.stack.partition}:s3:::${snapshot.bucket}/${snapshot.key}"]
     }],
   )
 }
 
-# Callers and permissions hang on the alias, so that a version can be put back without touching either.
+# URL and permissions belong to the alias, so that an older version can be restored without touching either.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The version that serves callers."
@@ -104,7 +99,7 @@ resource "aws_lambda_function_url" "this" {
   authorization_type = var.auth_type
   invoke_mode        = "BUFFERED"
 
-  # Lambda answers preflights itself, unsigned as browsers send them, and adds the headers to every answer.
+  # Lambda answers preflights itself, unsigned as browsers send them, and adds the headers to every response.
   dynamic "cors" {
     for_each = var.cors[*]
 
@@ -119,7 +114,7 @@ resource "aws_lambda_function_url" "this" {
 }
 
 # An IAM-signed call needs both permissions. `lambda:InvokeFunction` is for named principals only: provider 5 cannot
-# say "through the function URL", and without that condition the grant must not go to everyone.
+# express "through the function URL", and without that condition the grant must not go to everyone.
 resource "aws_lambda_permission" "url" {
   #checkov:skip=CKV_AWS_301:`*` is taken with an organization id only, and then means that organization's principals.
   for_each = var.auth_type == "AWS_IAM" ? var.invokers : {}
@@ -145,11 +140,11 @@ resource "aws_lambda_permission" "invoke" {
   principal_org_id = var.org_id
 }
 
-# Only for a URL that asks for no signature. The condition on the URL's type keeps this from opening an IAM URL.
+# Only for a URL without signatures. The condition on the URL's type keeps this from opening an IAM URL.
 resource "aws_lambda_permission" "anyone" {
   count = var.auth_type == "NONE" ? 1 : 0
 
-  #checkov:skip=CKV_AWS_301:Made only with auth_type NONE: behind it a verified token says who calls, or the root warns at each plan.
+  #checkov:skip=CKV_AWS_301:Made only with auth_type NONE: a verified token identifies the caller, or the root warns at each plan.
   statement_id           = "url-anyone"
   action                 = "lambda:InvokeFunctionUrl"
   function_name          = module.function.name
@@ -158,15 +153,15 @@ resource "aws_lambda_permission" "anyone" {
   function_url_auth_type = "NONE"
 }
 
-# Its second half: since October 2025 Lambda asks for `lambda:InvokeFunction` too. Provider 5 cannot grant it through the
-# URL alone, CloudFormation can (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html). Emulators ask for the first
-# half only.
+# Its second half: since October 2025 Lambda requires `lambda:InvokeFunction` too. Provider 5 cannot grant it through the
+# URL alone, CloudFormation can (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html). Emulators require the
+# first half only.
 resource "aws_cloudformation_stack" "anyone" {
-  #checkov:skip=CKV_AWS_124:It holds one statement and changes with this configuration only; Terraform reports what becomes of it.
-  count = var.auth_type == "NONE" && !var.local_stack ? 1 : 0
+  #checkov:skip=CKV_AWS_124:It holds one statement and changes with this configuration only; Terraform reports its state.
+  count = var.auth_type == "NONE" && !var.stack.local_stack ? 1 : 0
 
-  name = "${var.prefix}-router-url-anyone"
-  tags = var.tags
+  name = "${var.stack.prefix}-router-url-anyone"
+  tags = var.stack.tags
 
   template_body = jsonencode({
     Description = "Anyone may invoke the router through its function URL, and in no other way."

@@ -1,5 +1,5 @@
 output "url" {
-  description = "Where callers send events."
+  description = "URL to which callers send events."
   value       = aws_lambda_function_url.this.function_url
 }
 
@@ -9,7 +9,7 @@ output "function_name" {
 }
 
 output "alias" {
-  description = "The alias that serves callers: what permissions to invoke are granted on."
+  description = "The alias that serves callers, on which permissions to invoke are granted."
   value       = aws_lambda_alias.live.name
 }
 
@@ -19,7 +19,7 @@ output "role_arn" {
 }
 
 output "statements" {
-  description = "What the router's role may do, for reviews and tests."
+  description = "Statements of the router's role, for reviews and tests."
   value       = module.function.statements
 }
 
@@ -29,6 +29,6 @@ output "environment" {
 }
 
 output "alarm" {
-  description = "Name of the alarm that says whether the router is healthy."
+  description = "Name of the alarm that is on while the router is unhealthy."
   value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
 }

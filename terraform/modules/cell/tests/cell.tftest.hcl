@@ -65,14 +65,44 @@ override_resource {
 }
 
 variables {
-  prefix  = "cellstack"
-  cell_id = "alpha"
-  context = {
-    account    = "111122223333"
-    partition  = "aws"
-    dns_suffix = "amazonaws.com"
-    region     = "eu-west-1"
+  stack = {
+    prefix              = "cellstack"
+    account             = "111122223333"
+    partition           = "aws"
+    region              = "eu-west-1"
+    dns_suffix          = "amazonaws.com"
+    architecture        = "arm64"
+    alarm_actions       = []
+    deletion_protection = true
+    iam                 = { path = "/" }
+    kms_key_arn         = null
+    log_level           = "INFO"
+    log_retention_days  = 30
+    local_stack         = false
+    tags                = {}
   }
+  cell_id = "alpha"
+  functions = {
+    producer = { memory = 256, timeout = 30, reserved_concurrency = 10 }
+    consumer = { memory = 256, timeout = 30, reserved_concurrency = 20 }
+  }
+  ordering = "none"
+  pipeline = {
+    stream_batch_size         = 100
+    stream_batching_window    = 0
+    stream_parallelization    = 1
+    stream_retries            = 10000
+    stream_record_age         = 21600
+    queue_batch_size          = 10
+    queue_batching_window     = 0
+    queue_maximum_concurrency = 10
+    queue_retention           = 345600
+    max_tries                 = 5
+    max_receive_count         = 50
+    event_timeout             = 10
+    dlq_retention             = 1209600
+  }
+  alarms = { iterator_age = 900, message_age = 900, letters_standing = 24 }
   artifacts = {
     producer = { bucket = "code", key = "producer.zip", source_code_hash = "p=" }
     consumer = { bucket = "code", key = "consumer.zip", source_code_hash = "c=" }
@@ -198,8 +228,8 @@ run "visibility_follows_timeout_and_window" {
   command = plan
 
   variables {
-    functions = { consumer = { timeout = 20 } }
-    pipeline  = { queue_batching_window = 5 }
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { timeout = 20 }) })
+    pipeline  = merge(var.pipeline, { queue_batching_window = 5 })
   }
 
   assert {
@@ -212,7 +242,7 @@ run "visibility_can_be_given" {
   command = plan
 
   variables {
-    pipeline = { queue_visibility_timeout = 60 }
+    pipeline = merge(var.pipeline, { queue_visibility_timeout = 60 })
   }
 
   assert {
@@ -302,7 +332,7 @@ run "letters_that_lie_are_reminded_of" {
   command = plan
 
   variables {
-    alarms = { letters_standing = 48 }
+    alarms = merge(var.alarms, { letters_standing = 48 })
   }
 
   assert {
@@ -343,7 +373,7 @@ run "a_stopped_mapping_is_seen_by_writes_that_nobody_reads" {
   command = plan
 
   assert {
-    condition = one([for query in aws_cloudwatch_metric_alarm.this["stopped"].metric_query : query.expression if query.return_data == true]) == (
+    condition = one([for query in aws_cloudwatch_metric_alarm.stopped.metric_query : query.expression if query.return_data == true]) == (
       "IF(writes > 0 AND SUM([reads, writes * 0]) == 0, 1, 0)"
     )
     error_message = "No reads is what a stopped mapping shows: there are no data points to fill in."
@@ -351,7 +381,7 @@ run "a_stopped_mapping_is_seen_by_writes_that_nobody_reads" {
 
   assert {
     condition = {
-      for query in aws_cloudwatch_metric_alarm.this["stopped"].metric_query : query.id => [one(query.metric).metric_name, one(keys(one(query.metric).dimensions))] if query.expression == null
+      for query in aws_cloudwatch_metric_alarm.stopped.metric_query : query.id => [one(query.metric).metric_name, one(keys(one(query.metric).dimensions))] if query.expression == null
       } == {
       writes = ["ConsumedWriteCapacityUnits", "TableName"]
       reads  = ["PolledEventCount", "EventSourceMappingUUID"]
@@ -383,7 +413,7 @@ run "a_cell_speaks_with_one_voice" {
   command = plan
 
   variables {
-    alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+    stack = merge(var.stack, { alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"] })
   }
 
   assert {
@@ -395,15 +425,15 @@ run "a_cell_speaks_with_one_voice" {
 
   assert {
     condition = (
-      aws_cloudwatch_composite_alarm.unhealthy.alarm_actions == toset(var.alarm_actions) &&
-      aws_cloudwatch_composite_alarm.unhealthy.ok_actions == toset(var.alarm_actions) &&
-      [for name, alarm in aws_cloudwatch_metric_alarm.this : name if try(length(alarm.alarm_actions), 0) > 0] == ["letters-standing"]
+      aws_cloudwatch_composite_alarm.unhealthy.alarm_actions == toset(var.stack.alarm_actions) &&
+      aws_cloudwatch_composite_alarm.unhealthy.ok_actions == toset(var.stack.alarm_actions) &&
+      [for name, alarm in merge(aws_cloudwatch_metric_alarm.this, { stopped = aws_cloudwatch_metric_alarm.stopped }) : name if try(length(alarm.alarm_actions), 0) > 0] == ["letters-standing"]
     )
     error_message = "People hear of a sick cell once, and of letters that nobody looks after."
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching" if alarm.alarm_name != "cellstack-cell-alpha-letters-standing"])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.stopped]) : alarm.treat_missing_data == "notBreaching" if alarm.alarm_name != "cellstack-cell-alpha-letters-standing"])
     error_message = "A cell without traffic is a healthy one."
   }
 }
@@ -516,7 +546,7 @@ run "functions_know_where_they_give_up" {
   command = plan
 
   variables {
-    pipeline = { max_tries = 7, event_timeout = 2.5 }
+    pipeline = merge(var.pipeline, { max_tries = 7, event_timeout = 2.5 })
   }
 
   assert {
@@ -580,15 +610,15 @@ run "a_customer_key_replaces_every_aws_key" {
   command = plan
 
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234"
+    stack = merge(var.stack, { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234" })
   }
 
   assert {
     condition = (
-      aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.kms_key_arn &&
-      aws_sns_topic.events.kms_master_key_id == var.kms_key_arn && alltrue([
+      aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.stack.kms_key_arn &&
+      aws_sns_topic.events.kms_master_key_id == var.stack.kms_key_arn && alltrue([
         for queue in [aws_sqs_queue.events, aws_sqs_queue.dlq, aws_sqs_queue.topic_dlq, aws_sqs_queue.stream_dlq] :
-        queue.kms_master_key_id == var.kms_key_arn
+        queue.kms_master_key_id == var.stack.kms_key_arn
       ])
     )
     error_message = "One variable moves all that a cell stores to the customer's key."
@@ -597,7 +627,7 @@ run "a_customer_key_replaces_every_aws_key" {
   assert {
     condition = alltrue([
       for function in output.functions : [
-        for statement in function.statements : statement.Action if contains(statement.Resource, var.kms_key_arn)
+        for statement in function.statements : statement.Action if contains(statement.Resource, var.stack.kms_key_arn)
       ] == [["kms:Decrypt", "kms:GenerateDataKey"]]
     ])
     error_message = "Both functions may use the key: to read what is encrypted, and to send to topic and dead-letter queues."
@@ -616,7 +646,7 @@ run "a_customer_key_replaces_every_aws_key" {
   }
 
   assert {
-    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.stack.kms_key_arn
     error_message = "The log too."
   }
 }
@@ -625,7 +655,7 @@ run "an_emulator_gets_what_it_needs_and_only_it" {
   command = plan
 
   variables {
-    local_stack = true
+    stack = merge(var.stack, { local_stack = true })
   }
 
   assert {

@@ -45,14 +45,44 @@ override_resource {
 }
 
 variables {
-  prefix  = "cellstack"
-  cell_id = "alpha"
-  context = {
-    account    = "111122223333"
-    partition  = "aws"
-    dns_suffix = "amazonaws.com"
-    region     = "eu-west-1"
+  stack = {
+    prefix              = "cellstack"
+    account             = "111122223333"
+    partition           = "aws"
+    region              = "eu-west-1"
+    dns_suffix          = "amazonaws.com"
+    architecture        = "arm64"
+    alarm_actions       = []
+    deletion_protection = true
+    iam                 = { path = "/" }
+    kms_key_arn         = null
+    log_level           = "INFO"
+    log_retention_days  = 30
+    local_stack         = false
+    tags                = {}
   }
+  cell_id = "alpha"
+  functions = {
+    producer = { memory = 256, timeout = 30, reserved_concurrency = 10 }
+    consumer = { memory = 256, timeout = 30, reserved_concurrency = 20 }
+  }
+  ordering = "none"
+  pipeline = {
+    stream_batch_size         = 100
+    stream_batching_window    = 0
+    stream_parallelization    = 1
+    stream_retries            = 10000
+    stream_record_age         = 21600
+    queue_batch_size          = 10
+    queue_batching_window     = 0
+    queue_maximum_concurrency = 10
+    queue_retention           = 345600
+    max_tries                 = 5
+    max_receive_count         = 50
+    event_timeout             = 10
+    dlq_retention             = 1209600
+  }
+  alarms = { iterator_age = 900, message_age = 900, letters_standing = 24 }
   artifacts = {
     producer = { bucket = "code", key = "producer.zip", source_code_hash = "p=" }
     consumer = { bucket = "code", key = "consumer.zip", source_code_hash = "c=" }

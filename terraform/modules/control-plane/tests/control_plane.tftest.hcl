@@ -3,7 +3,11 @@ mock_provider "aws" {
 }
 
 variables {
-  prefix = "cellstack"
+  stack = {
+    prefix              = "cellstack"
+    deletion_protection = true
+    tags                = {}
+  }
   cells = {
     alpha = {
       capacity = 1000
@@ -86,13 +90,13 @@ run "a_customer_key_reaches_both_tables" {
   command = plan
 
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234"
+    stack = merge(var.stack, { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234" })
   }
 
   assert {
     condition = alltrue([
       for table in [aws_dynamodb_table.tenant_map, aws_dynamodb_table.registry] :
-      table.server_side_encryption[0].kms_key_arn == var.kms_key_arn
+      table.server_side_encryption[0].kms_key_arn == var.stack.kms_key_arn
     ])
     error_message = "Both tables are encrypted with the key."
   }
@@ -102,7 +106,7 @@ run "deletion_protection_can_be_lifted" {
   command = plan
 
   variables {
-    deletion_protection = false
+    stack = merge(var.stack, { deletion_protection = false })
   }
 
   assert {
@@ -133,4 +137,20 @@ run "a_cell_about_to_go_gets_no_new_tenants_and_is_marked" {
     }
     error_message = "The mark stays when the cell is gone, and its keys are no config's, which readers go by."
   }
+}
+
+run "refuses_half_a_capacity" {
+  command = plan
+  variables {
+    cells = { alpha = merge(var.cells.alpha, { capacity = 0.5 }) }
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_to_retire_what_cannot_be_a_cell" {
+  command = plan
+  variables {
+    retire = ["Alpha"]
+  }
+  expect_failures = [var.retire]
 }

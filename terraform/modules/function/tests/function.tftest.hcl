@@ -5,11 +5,13 @@ mock_provider "aws" {
 variables {
   name        = "cellstack-cell-alpha-producer"
   description = "Publishes."
-  context = {
-    account    = "111122223333"
-    partition  = "aws"
-    dns_suffix = "amazonaws.com"
-    region     = "eu-west-1"
+  stack = {
+    region       = "eu-west-1"
+    dns_suffix   = "amazonaws.com"
+    architecture = "arm64"
+    iam          = { path = "/" }
+    log_level    = "INFO"
+    tags         = {}
   }
   log_group = {
     name = "/aws/lambda/cellstack-cell-alpha"
@@ -20,7 +22,6 @@ variables {
     key              = "cellstack/producer/abc.zip"
     source_code_hash = "abc="
   }
-  architecture         = "arm64"
   memory               = 256
   timeout              = 30
   reserved_concurrency = 10
@@ -66,7 +67,7 @@ run "runs_a_bootstrap_from_s3" {
 run "errors_and_metrics_arrive_at_trace" {
   command = plan
   variables {
-    log_level = "TRACE"
+    stack = merge(var.stack, { log_level = "TRACE" })
   }
   assert {
     condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "TRACE" && aws_lambda_function.this.logging_config[0].application_log_level == "TRACE"
@@ -77,7 +78,7 @@ run "errors_and_metrics_arrive_at_trace" {
 run "errors_and_metrics_arrive_at_debug" {
   command = plan
   variables {
-    log_level = "DEBUG"
+    stack = merge(var.stack, { log_level = "DEBUG" })
   }
   assert {
     condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "DEBUG" && aws_lambda_function.this.logging_config[0].application_log_level == "DEBUG"
@@ -88,7 +89,7 @@ run "errors_and_metrics_arrive_at_debug" {
 run "errors_and_metrics_arrive_at_info" {
   command = plan
   variables {
-    log_level = "INFO"
+    stack = merge(var.stack, { log_level = "INFO" })
   }
   assert {
     condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "INFO" && aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
@@ -99,7 +100,7 @@ run "errors_and_metrics_arrive_at_info" {
 run "errors_and_metrics_arrive_at_warn" {
   command = plan
   variables {
-    log_level = "WARN"
+    stack = merge(var.stack, { log_level = "WARN" })
   }
   assert {
     condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "WARN" && aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
@@ -110,7 +111,7 @@ run "errors_and_metrics_arrive_at_warn" {
 run "errors_and_metrics_arrive_at_error" {
   command = plan
   variables {
-    log_level = "ERROR"
+    stack = merge(var.stack, { log_level = "ERROR" })
   }
   assert {
     condition     = one(aws_lambda_function.this.environment).variables.RUST_LOG == "ERROR" && aws_lambda_function.this.logging_config[0].application_log_level == "INFO"
@@ -135,8 +136,8 @@ run "the_longest_name_in_the_longest_region_fits" {
   command = plan
 
   variables {
-    name    = "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-producer"
-    context = merge(var.context, { region = "ap-southeast-1" })
+    name  = "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-producer"
+    stack = merge(var.stack, { region = "ap-southeast-1" })
   }
 
   assert {
@@ -154,8 +155,8 @@ run "names_that_differ_at_their_end_stay_different" {
   command = plan
 
   variables {
-    name    = "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-producer"
-    context = merge(var.context, { region = "ap-southeast-2" })
+    name  = "a-prefix-of-24-characters-cell-a-cell-id-of-20-char-producer"
+    stack = merge(var.stack, { region = "ap-southeast-2" })
   }
 
   assert {
@@ -168,7 +169,7 @@ run "a_role_keeps_to_the_rules_of_its_account" {
   command = plan
 
   variables {
-    iam = { path = "/cellstack/", permissions_boundary = "arn:aws:iam::111122223333:policy/boundary" }
+    stack = merge(var.stack, { iam = { path = "/cellstack/", permissions_boundary = "arn:aws:iam::111122223333:policy/boundary" } })
   }
 
   assert {
@@ -208,7 +209,7 @@ run "customer_keys_serve_through_services_only" {
   command = plan
 
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234"
+    stack = merge(var.stack, { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234" })
     data_keys = {
       arns     = ["arn:aws:kms:eu-west-1:111122223333:key/5678", "arn:aws:kms:eu-west-1:111122223333:key/1234"]
       services = ["sqs", "dynamodb"]
@@ -225,7 +226,7 @@ run "customer_keys_serve_through_services_only" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn
+    condition     = aws_lambda_function.this.kms_key_arn == var.stack.kms_key_arn
     error_message = "The environment is encrypted with the key."
   }
 }

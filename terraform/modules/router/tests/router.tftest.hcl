@@ -3,7 +3,22 @@ mock_provider "aws" {
 }
 
 variables {
-  prefix = "cellstack"
+  stack = {
+    prefix              = "cellstack"
+    account             = "111122223333"
+    partition           = "aws"
+    region              = "eu-west-1"
+    dns_suffix          = "amazonaws.com"
+    architecture        = "arm64"
+    alarm_actions       = []
+    deletion_protection = true
+    iam                 = { path = "/" }
+    kms_key_arn         = null
+    log_level           = "INFO"
+    log_retention_days  = 30
+    local_stack         = false
+    tags                = {}
+  }
   artifact = {
     bucket           = "code"
     key              = "cellstack/router/abc.zip"
@@ -16,12 +31,6 @@ variables {
   registry = {
     name = "cellstack-registry"
     arn  = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry"
-  }
-  context = {
-    account    = "111122223333"
-    partition  = "aws"
-    dns_suffix = "amazonaws.com"
-    region     = "eu-west-1"
   }
 }
 
@@ -159,8 +168,8 @@ run "an_open_url_on_an_emulator_needs_no_second_grant" {
   command = plan
 
   variables {
-    auth_type   = "NONE"
-    local_stack = true
+    auth_type = "NONE"
+    stack     = merge(var.stack, { local_stack = true })
   }
 
   assert {
@@ -314,7 +323,7 @@ run "rings_for_every_sign_of_trouble" {
   command = plan
 
   variables {
-    alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+    stack = merge(var.stack, { alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"] })
   }
 
   assert {
@@ -351,7 +360,7 @@ run "tells_people_once" {
   command = plan
 
   variables {
-    alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+    stack = merge(var.stack, { alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"] })
   }
 
   assert {
