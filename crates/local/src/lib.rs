@@ -7,6 +7,7 @@ mod cell;
 pub mod client;
 pub mod demo;
 mod disorder;
+pub mod faults;
 mod function;
 pub mod function_url;
 pub mod fuzz;

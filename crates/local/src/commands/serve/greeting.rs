@@ -20,7 +20,8 @@ pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered:
             let _ = writeln!(tenants, "  tenant-1 to tenant-{numbered}, spread over the cells");
         }
     }
-    let tenant = placements.first().map_or("acme", |(tenant, _)| tenant.as_str());
+    let (tenant, cell) =
+        placements.first().map_or(("acme", "alpha"), |(tenant, cell)| (tenant.as_str(), cell.as_str()));
     format!(
         "\
 Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.
@@ -29,6 +30,9 @@ Tenants
 {tenants}
 Post an event
   curl -i http://{url}/v1/events -H 'x-tenant-id: {tenant}' -d '{{\"type\":\"order.placed\",\"data\":{{\"amount\":42}}}}'
+
+Take its cell down for half a minute, in another terminal
+  cellstack-local fault add down --cell {cell} --for 30s
 
 Environment for the AWS CLI, SDKs and cellctl
   export AWS_ENDPOINT_URL=http://{endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}
