@@ -6,6 +6,7 @@ mod cell;
 pub mod client;
 mod clock;
 mod disorder;
+pub mod faults;
 mod function;
 pub mod function_url;
 pub mod hooks;

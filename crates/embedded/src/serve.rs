@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Stack;
+use crate::faults;
 use crate::function_url::DRAIN;
 
 /// A stack that is being served.
@@ -35,8 +36,8 @@ impl Served {
         let (url_at, endpoint_at) = (url.local_addr()?, endpoint.local_addr()?);
         stack.set_endpoint(&format!("http://{endpoint_at}")).await?;
         let servers = vec![tokio::spawn(stack.url().clone().serve(url, stopped(&stop))), {
-            let (aws, stopped) = (stack.aws().clone(), stopped(&stop));
-            tokio::spawn(async move { aws.serve(endpoint, stopped).await })
+            let (aws, stopped, mount) = (stack.aws().clone(), stopped(&stop), faults::mount(stack.faults().clone()));
+            tokio::spawn(async move { aws.serve_with(endpoint, mount, stopped).await })
         }];
         Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers })
     }

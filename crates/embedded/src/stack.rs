@@ -17,6 +17,7 @@ use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::{Router, Settings, TenantSource};
 use cellstack_store::placement::{Placed, Placement};
 
+use crate::faults::FaultBoard;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
 use crate::names::{ACCOUNT, CellNames, Ordering, REGION, registry, tenant_map};
@@ -141,7 +142,8 @@ impl StackBuilder {
         let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
         let router = Router::new(&config, settings, Arc::clone(&clock));
         let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock));
-        let mut stack = Stack { aws, config, url, clock, cells: self.cells, mappings: Vec::new(), hooks };
+        let faults = FaultBoard::new(aws.clone(), self.cells.clone());
+        let mut stack = Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), hooks };
 
         stack.create_table(&tenant_map(), TENANT_ID, None, false).await?;
         stack.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
@@ -162,6 +164,7 @@ pub struct Stack {
     url: FunctionUrl,
     pub(crate) clock: Arc<VirtualClock>,
     cells: Vec<CellId>,
+    faults: FaultBoard,
     pub(crate) mappings: Vec<MappingHandle>,
     pub(crate) hooks: Hooks,
 }
@@ -214,6 +217,12 @@ impl Stack {
     #[must_use]
     pub const fn url(&self) -> &FunctionUrl {
         &self.url
+    }
+
+    /// Its faults on demand.
+    #[must_use]
+    pub const fn faults(&self) -> &FaultBoard {
+        &self.faults
     }
 
     /// The cells.

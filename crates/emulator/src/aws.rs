@@ -26,6 +26,7 @@ use crate::network::Network;
 use crate::observe::Observation;
 use crate::request::{Call, Service};
 use crate::response;
+use crate::server::Mount;
 use crate::sns::Sns;
 use crate::sqs::{Peeked, Sqs};
 
@@ -202,7 +203,20 @@ impl Aws {
     /// # Errors
     /// If the listener fails.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        crate::server::serve(self.clone(), listener, shutdown).await
+        crate::server::serve(self.clone(), listener, None, shutdown).await
+    }
+
+    /// The same, with something of the caller's own below a path of the endpoint.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve_with(
+        &self,
+        listener: TcpListener,
+        mount: Mount,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        crate::server::serve(self.clone(), listener, Some(Arc::new(mount)), shutdown).await
     }
 
     /// Where the URLs of queues lead that are asked for in process: the endpoint that [`serve`](Self::serve) listens on, for

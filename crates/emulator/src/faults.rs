@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::context::lock;
+use crate::resource::Resource;
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,8 @@ pub enum FaultKind {
     TransactionConflict,
     /// `TransactionCanceledException` with these reason codes (`None`, `ConditionalCheckFailed`, ...), one an item.
     TransactionCanceled(Vec<String>),
+    /// The function ends with an error before it does anything (`("Lambda", "Invoke")`; elsewhere a [`Self::ServerError`]).
+    FunctionError,
     /// Any other error.
     Error {
         /// HTTP status.
@@ -98,7 +101,7 @@ enum Schedule {
 pub struct Fault {
     service: String,
     operation: Option<String>,
-    resource: Option<String>,
+    resource: Option<Resource>,
     skip: u32,
     schedule: Schedule,
     kind: FaultKind,
@@ -125,7 +128,14 @@ impl Fault {
     /// Only requests that contain this text (a table name, queue name, ARN, key, function name) are hit.
     #[must_use]
     pub fn on(mut self, resource: &str) -> Self {
-        self.resource = Some(resource.into());
+        self.resource = Some(Resource::Containing(resource.into()));
+        self
+    }
+
+    /// Only requests that name one of these resources in full are hit: a fault of the table `cell-a` passes by `cell-ab`.
+    #[must_use]
+    pub fn on_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.resource = Some(Resource::Named(names.into_iter().map(Into::into).collect()));
         self
     }
 
@@ -234,7 +244,7 @@ impl Faults {
         service: &str,
         operation: &str,
         entries: impl Fn() -> usize,
-        mentions: impl Fn(&str) -> bool,
+        mentions: impl Fn(&Resource) -> bool,
     ) -> (Duration, Option<FaultKind>) {
         let mut latency = Duration::ZERO;
         if !self.any.load(Ordering::Acquire) {
@@ -247,7 +257,7 @@ impl Faults {
             let fault = &mut active.fault;
             if fault.service != service
                 || fault.operation.as_deref().is_some_and(|o| o != operation)
-                || fault.resource.as_deref().is_some_and(|r| !mentions(r))
+                || fault.resource.as_ref().is_some_and(|r| !mentions(r))
             {
                 continue;
             }
@@ -293,7 +303,7 @@ mod tests {
     use super::*;
 
     fn fire(faults: &Faults, operation: &str) -> Option<FaultKind> {
-        faults.decide("DynamoDB", operation, || 0, |r| r == "table-a").1
+        faults.decide("DynamoDB", operation, || 0, |r| r.is_in("table-a")).1
     }
 
     #[test]

@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::dynamodb;
 use crate::refusal::refuse;
+use crate::resource::Resource;
 use crate::response;
 use crate::sns::Params;
 
@@ -92,11 +93,11 @@ impl Call {
         }
     }
 
-    /// Whether the request contains a text.
-    pub(crate) fn mentions(&self, text: &str) -> bool {
+    /// Returns whether the request is about a resource.
+    pub(crate) fn mentions(&self, resource: &Resource) -> bool {
         match self.service {
-            Service::Sns => self.params.mention(text),
-            _ => std::str::from_utf8(&self.body).is_ok_and(|body| body.contains(text)),
+            Service::Sns => self.params.mention(resource),
+            _ => std::str::from_utf8(&self.body).is_ok_and(|body| resource.is_in(body)),
         }
     }
 }

@@ -73,7 +73,9 @@ pub(crate) fn injected(context: &Context, call: &Call, kind: &FaultKind) -> Resp
         (FaultKind::Throttle, Service::Sns) => ApiError::new(429, "Throttled", "Rate exceeded"),
         (FaultKind::Throttle, _) => ApiError::new(403, "RequestThrottled", "Request is throttled."),
         (FaultKind::Error { status, code, message }, _) => ApiError::new(*status, code.clone(), message.clone()),
-        (FaultKind::ServerError, Service::Sns) => ApiError::new(500, "InternalError", "injected"),
+        (FaultKind::ServerError | FaultKind::FunctionError, Service::Sns) => {
+            ApiError::new(500, "InternalError", "injected")
+        }
         _ => ApiError::internal("injected"),
     };
     error(context, call.service, &injected)

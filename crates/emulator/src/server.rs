@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderValue};
+use http::header::{CONNECTION, HOST, HeaderValue, ORIGIN};
 use http::uri::Authority;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -31,7 +33,27 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-pub(crate) async fn serve(aws: Aws, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+/// Something below a path of the endpoint that is none of AWS's, for this machine alone: it answers callers on a loopback
+/// address that name the endpoint by one. Other callers, and pages that a browser shows, get `403`.
+pub struct Mount {
+    /// What the paths it answers begin with.
+    pub prefix: &'static str,
+    /// What answers.
+    pub answer: Box<dyn Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Mount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mount").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn serve(
+    aws: Aws,
+    listener: TcpListener,
+    mount: Option<Arc<Mount>>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let mut shutdown = pin!(shutdown);
     // Dropped on return, which closes what is open: a long poll would hold up the end for 20 s.
     let mut connections = JoinSet::new();
@@ -39,10 +61,10 @@ pub(crate) async fn serve(aws: Aws, listener: TcpListener, shutdown: impl Future
         while connections.try_join_next().is_some() {}
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     // Without it, small answers wait for the other side's delayed acknowledgement.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(connection(aws.clone(), stream));
+                    connections.spawn(connection(Endpoints { aws: aws.clone(), mount: mount.clone(), peer }, stream));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept");
@@ -54,8 +76,16 @@ pub(crate) async fn serve(aws: Aws, listener: TcpListener, shutdown: impl Future
     }
 }
 
-async fn connection(aws: Aws, stream: TcpStream) {
-    let service = service_fn(move |request| answer(aws.clone(), request));
+/// What answers on a connection, and who asks.
+#[derive(Clone)]
+struct Endpoints {
+    aws: Aws,
+    mount: Option<Arc<Mount>>,
+    peer: SocketAddr,
+}
+
+async fn connection(endpoints: Endpoints, stream: TcpStream) {
+    let service = service_fn(move |request| answer(endpoints.clone(), request));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -65,7 +95,7 @@ async fn connection(aws: Aws, stream: TcpStream) {
     }
 }
 
-async fn answer(aws: Aws, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+async fn answer(endpoints: Endpoints, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
     let (mut parts, body) = request.into_parts();
     if is_probe(&parts) {
         return Ok(health().map(Full::new));
@@ -78,10 +108,17 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<Response<Full<By
         Ok(Err(error)) => return Err(io::Error::other(error)),
         Err(_) => return Ok(unread(408, "The body did not arrive in time.").map(Full::new)),
     };
+    if let Some(mount) = endpoints.mount.filter(|mount| parts.uri.path().starts_with(mount.prefix)) {
+        let response = match is_of_this_machine(endpoints.peer, &parts) {
+            true => (mount.answer)(Request::from_parts(parts, body)),
+            false => build(403, "application/json", json!({ "message": "For this machine alone." }).to_string() + "\n"),
+        };
+        return Ok(response.map(Full::new));
+    }
     if let Some(endpoint) = endpoint(&parts) {
         parts.extensions.insert(endpoint);
     }
-    let response = aws.handle(Request::from_parts(parts, body)).await;
+    let response = endpoints.aws.handle(Request::from_parts(parts, body)).await;
     if response.extensions().get::<ConnectionReset>().is_some() {
         return Err(io::Error::from(io::ErrorKind::ConnectionReset));
     }
@@ -107,6 +144,17 @@ fn unread(status: u16, message: &str) -> Response<Bytes> {
     let mut response = build(status, "application/json", json!({ "message": message }).to_string() + "\n");
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+/// Returns whether a caller is on this machine, and means it: a page in a browser reaches a loopback address under a name of
+/// its own, or says which page it is.
+fn is_of_this_machine(peer: SocketAddr, parts: &http::request::Parts) -> bool {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let is_loopback = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    };
+    peer.ip().is_loopback() && host.is_some_and(|host| is_loopback(host.host())) && !parts.headers.contains_key(ORIGIN)
 }
 
 /// Where the caller reached the endpoint: what it must find in queue URLs, since no other name may lead here from where it

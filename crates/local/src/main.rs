@@ -25,6 +25,7 @@ enum Command {
     Place(commands::place::Place),
     Simulate(commands::simulate::Simulate),
     Fuzz(commands::fuzz::FuzzCommand),
+    Fault(commands::fault::FaultCommand),
 }
 
 #[tokio::main]
@@ -34,7 +35,7 @@ async fn main() -> ExitCode {
     let level = match &command {
         Command::Simulate(_) | Command::Fuzz(_) => "off",
         Command::Serve(serve) => serve.log_level(),
-        Command::Demo(_) | Command::Place(_) => "error",
+        Command::Demo(_) | Command::Place(_) | Command::Fault(_) => "error",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -42,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Place(place) => place.run().await,
+        Command::Fault(fault) => fault.run().await,
         // They have threads and runtimes of their own.
         Command::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run()),
         Command::Fuzz(fuzz) => tokio::task::block_in_place(|| fuzz.run()),

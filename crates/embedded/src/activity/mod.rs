@@ -24,6 +24,7 @@ use sequence::Sequence;
 use table::Change;
 
 use crate::Stack;
+use crate::faults;
 use crate::names::CellNames;
 
 /// Changes that a slow watcher may fall behind by.
@@ -93,6 +94,8 @@ pub enum Happening {
         /// How.
         error: String,
     },
+    /// A fault on demand came, or went.
+    Fault(faults::Change),
     /// So many happenings came faster than they were taken.
     Missed(u64),
 }
@@ -102,6 +105,7 @@ pub struct Activity {
     exchanges: broadcast::Receiver<Exchange>,
     observations: broadcast::Receiver<Observation>,
     changes: mpsc::Receiver<Change>,
+    faults: broadcast::Receiver<faults::Change>,
     tick: Interval,
     sequence: Sequence,
     messages: HashMap<String, Subject>,
@@ -130,6 +134,7 @@ impl Activity {
             exchanges: stack.url().exchanges(),
             observations: stack.aws().observe(),
             changes,
+            faults: stack.faults().changes(),
             tick: tokio::time::interval(TICK),
             sequence: Sequence::default(),
             messages: HashMap::new(),
@@ -145,9 +150,11 @@ impl Activity {
             if let Some(happening) = self.ready.pop_front() {
                 return Some(happening);
             }
-            let Self { exchanges, observations, changes, tick, sequence, ready, .. } = self;
+            let Self { exchanges, observations, changes, faults, tick, sequence, ready, .. } = self;
             tokio::select! {
                 biased;
+                // Before what comes of it.
+                Ok(change) = faults.recv() => ready.push_back(Happening::Fault(change)),
                 exchange = exchanges.recv() => match exchange {
                     Ok(exchange) => sequence.exchange(exchange, ready),
                     Err(RecvError::Lagged(missed)) => ready.push_back(Happening::Missed(missed)),
@@ -229,7 +236,7 @@ impl Happening {
             | Self::Delivered(subject, _)
             | Self::Settled { subject, .. } => Some(subject.event),
             Self::DeadLetter { letter, .. } => letter.event,
-            Self::Answered(_) | Self::FunctionFailed { .. } | Self::Missed(_) => None,
+            Self::Answered(_) | Self::FunctionFailed { .. } | Self::Fault(_) | Self::Missed(_) => None,
         }
     }
 }

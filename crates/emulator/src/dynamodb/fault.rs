@@ -17,7 +17,7 @@ pub(crate) fn apply(kind: &FaultKind, operation: &str, body: &str) -> Option<(u1
         FaultKind::Throttle => {
             error(400, "ThrottlingException", "Throughput exceeds the current capacity of your table or index.")
         }
-        FaultKind::ServerError => error(500, "InternalServerError", "Internal server error"),
+        FaultKind::ServerError | FaultKind::FunctionError => error(500, "InternalServerError", "Internal server error"),
         FaultKind::Error { status, code, message } => error(*status, code, message),
         FaultKind::TransactionConflict if operation.starts_with("Transact") => {
             let items = serde_json::from_str::<Value>(body)

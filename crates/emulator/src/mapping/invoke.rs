@@ -31,7 +31,7 @@ pub(super) async fn invoke(
     let failed = |error: String| {
         context.observers.tell(|| Observation::Failed { function: name.clone(), error: error.into() });
     };
-    let (latency, fault) = context.faults.decide("Lambda", "Invoke", || 0, |r| name.contains(r));
+    let (latency, fault) = context.faults.decide("Lambda", "Invoke", || 0, |r| r.is_in(name));
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
@@ -39,6 +39,10 @@ pub(super) async fn invoke(
         Some(FaultKind::Hang) => {
             tokio::time::sleep(timeout).await;
             failed("hung until its timeout".into());
+            return Invoked::FunctionError;
+        }
+        Some(FaultKind::FunctionError) => {
+            failed("ended with an error, as injected".into());
             return Invoked::FunctionError;
         }
         Some(FaultKind::HangAfterCommit | FaultKind::ResetAfterCommit) | None => {}

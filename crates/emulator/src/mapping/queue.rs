@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::faults::FaultKind;
 use crate::function::Function;
 use crate::observe::Observation;
+use crate::resource::Resource;
 use crate::sqs::{Received, Sqs, name_of_arn};
 
 /// Longest poll.
@@ -126,7 +127,7 @@ impl Worker {
     }
 
     async fn poll(&self, max: usize, wait: Duration) -> Vec<Received> {
-        let mentions = |r: &str| self.queue_arn.contains(r);
+        let mentions = |r: &Resource| r.is_in(&self.queue_arn);
         let (latency, fault) = self.context.faults.decide("SQS", "ReceiveMessage", || 0, mentions);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -189,7 +190,7 @@ impl Worker {
     }
 
     async fn delete(&self, mut receipts: Vec<(u64, u64)>) {
-        let mentions = |r: &str| self.queue_arn.contains(r);
+        let mentions = |r: &Resource| r.is_in(&self.queue_arn);
         let (latency, fault) = self.context.faults.decide("SQS", "DeleteMessage", || receipts.len(), mentions);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;

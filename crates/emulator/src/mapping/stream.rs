@@ -15,6 +15,7 @@ use crate::dynamodb::streams::parse_sequence_number;
 use crate::dynamodb::{DynamoDb, Shard};
 use crate::function::Function;
 use crate::pattern::Pattern;
+use crate::resource::Resource;
 use crate::sqs::Sqs;
 
 /// Records read at once.
@@ -136,7 +137,7 @@ impl Lane {
         if records.is_empty() {
             return Some(false);
         }
-        let mentions = |r: &str| self.shard.stream_arn.contains(r);
+        let mentions = |r: &Resource| r.is_in(&self.shard.stream_arn);
         let (latency, fault) = self.context.faults.decide("DynamoDBStreams", "GetRecords", || 0, mentions);
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;

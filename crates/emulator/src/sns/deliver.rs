@@ -10,6 +10,7 @@ use super::subscription::Subscription;
 use super::topic::Sns;
 use crate::context::lock;
 use crate::faults::FaultKind;
+use crate::resource::Resource;
 use crate::sqs::{Attributes, Send, name_of_arn};
 
 /// A message with more attributes than a queue takes is a client-side error under raw delivery.
@@ -163,7 +164,7 @@ impl Sns {
 
     /// What is injected into the next try.
     fn draw(&self, subscription: &Subscription, entries: usize) -> (Duration, Option<FaultKind>) {
-        let mentions = |r: &str| subscription.endpoint.contains(r) || subscription.arn.contains(r);
+        let mentions = |r: &Resource| r.is_in(&subscription.endpoint) || r.is_in(&subscription.arn);
         self.context.faults.decide("SQS", "SendMessage", || entries, mentions)
     }
 

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use crate::error::ApiError;
+use crate::resource::Resource;
 use crate::sqs::{AttributeValue, Attributes};
 
 /// Parameters of a request (`Action`, `TopicArn`, `MessageAttributes.entry.1.Name`, ...).
@@ -29,9 +30,9 @@ impl Params {
         })
     }
 
-    /// Whether any value mentions `text`.
-    pub(crate) fn mention(&self, text: &str) -> bool {
-        self.0.values().any(|v| v.contains(text))
+    /// Returns whether any value is about a resource.
+    pub(crate) fn mention(&self, resource: &Resource) -> bool {
+        self.0.values().any(|value| resource.is_in(value))
     }
 
     /// A map parameter: `<prefix>.entry.N.key` and `.value`.

@@ -1,6 +1,8 @@
 //! The commands of `cellstack-local`.
 
 pub(crate) mod demo;
+mod duration;
+pub(crate) mod fault;
 pub(crate) mod fuzz;
 pub(crate) mod place;
 mod record;

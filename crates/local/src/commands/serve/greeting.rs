@@ -22,7 +22,9 @@ pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered:
             let _ = writeln!(tenants, "  tenant-1 to tenant-{numbered}, spread over the cells");
         }
     }
-    let request = source.curl(placements.first().map_or("acme", |(tenant, _)| tenant.as_str()));
+    let (tenant, cell) =
+        placements.first().map_or(("acme", "alpha"), |(tenant, cell)| (tenant.as_str(), cell.as_str()));
+    let request = source.curl(tenant);
     format!(
         "\
 Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.
@@ -31,6 +33,9 @@ Tenants
 {tenants}
 Post an event
   curl -i http://{url}/v1/events {request}
+
+Take its cell down for half a minute, in another terminal
+  cellstack-local fault add down --cell {cell} --for 30s
 
 Environment for the AWS CLI, SDKs and cellctl
   export AWS_ENDPOINT_URL=http://{endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}

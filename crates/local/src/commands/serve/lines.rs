@@ -5,6 +5,10 @@ use std::io::{IsTerminal as _, Write as _};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{Clock as _, EventStatus, SystemClock};
 use cellstack_embedded::activity::{Activity, Exchange, Happening, Subject};
+use cellstack_embedded::faults::{Change, Changed};
+
+use crate::commands::duration;
+use crate::commands::fault::describe;
 
 /// See the module.
 #[derive(Clone)]
@@ -111,6 +115,7 @@ impl Lines {
                 (("dead letter", Tone::Bad), rest)
             }
             Happening::FunctionFailed { function, error } => (("function", Tone::Bad), format!("{function}: {error}")),
+            Happening::Fault(change) => return Some(fault(change)),
             Happening::Missed(count) => (
                 ("missed", Tone::Plain),
                 format!("{count} happenings came faster than they could be shown; -q shows none"),
@@ -139,6 +144,21 @@ impl Lines {
             Some((("answered", Tone::Plain), rest))
         }
     }
+}
+
+fn fault(Change { fault, changed }: &Change) -> (Head, String) {
+    let (tone, changed) = match changed {
+        Changed::Added => (Tone::Bad, "added"),
+        Changed::Cleared => (Tone::Good, "cleared"),
+        Changed::Ended => (Tone::Good, "ended"),
+    };
+    let id = fault.id;
+    let until = match fault.order.for_ms {
+        Some(ms) if tone == Tone::Bad => format!("fault {id}, for {}", duration::show(ms)),
+        None if tone == Tone::Bad => format!("fault {id}, until it is cleared"),
+        _ => format!("fault {id}, {} calls hit", fault.hits),
+    };
+    (("fault", tone), format!("{}  {changed}  {until}", describe(fault)))
 }
 
 fn show(Subject { tenant, cell, event }: &Subject) -> String {

@@ -1,0 +1,11 @@
+//! Faults on demand: a developer takes a served stack's cell down from another terminal, and sees it come back.
+//!
+//! They are the embedded AWS's own faults, the simulator's, under names that say what a cell's owner would see on AWS.
+
+mod admin;
+mod board;
+mod kind;
+
+pub use admin::{HEADER, PATH, Problem, mount};
+pub use board::{Change, Changed, Cleared, FaultBoard, Order, Posted};
+pub use kind::Kind;

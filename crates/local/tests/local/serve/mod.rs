@@ -1,0 +1,5 @@
+//! `cellstack-local serve` as a process: how it ends, what a second terminal can do to it.
+
+mod ends;
+mod faults;
+mod world;
