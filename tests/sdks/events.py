@@ -72,8 +72,10 @@ def current(name, data):
 
 
 def former(name, data):
-    """The interface of the SDK's first major version, which most programs use. It takes a time as text."""
-    event = OlderCloudEvent({**attributes(name), "time": "2026-01-01T12:30:00.125Z"}, data)
+    """The interface of the SDK's first major version. It takes a time as text, and writes attributes into headers as they
+    are, so the subject is text that a header may hold."""
+    plain = {"time": "2026-01-01T12:30:00.125Z", "subject": "order 7 of 9"}
+    event = OlderCloudEvent({**attributes(name), **plain}, data)
     return is_one_event([older.to_structured(event), older.to_binary(event)], data)
 
 

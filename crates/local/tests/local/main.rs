@@ -5,3 +5,4 @@
 mod demo;
 mod fuzz;
 mod serve;
+mod tenant_source;
