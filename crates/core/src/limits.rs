@@ -58,6 +58,22 @@ pub const TOTALS_DEFAULT: u16 = 100;
 /// Most totals in one page: with the longest types some 250 KB, where a function URL answers 6 MB at most
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const TOTALS_MAX: u16 = 1_000;
+
+/// Longest that a caller may have a request wait until its event is done, in seconds. A request that waits holds an
+/// environment of the router, and what precedes and follows the wait has to fit into the function's time, too.
+pub const WAIT_MAX: u8 = 5;
+const _: () = {
+    let around = 2 * LOOKUP_TIMEOUT.as_millis() + 2 * CELL_TIMEOUT.as_millis() + ANSWER_RESERVE.as_millis();
+    assert!(WAIT_MAX as u128 * 1_000 + around <= pipeline::ROUTER_TIMEOUT.as_millis());
+};
+
+/// First pause before an event that is waited for is looked at again, for each read unit that it covers; each further one is
+/// twice as long. A replica is read for half a unit, so a request that waits reads ten units in a second at most.
+pub const WAIT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest pause between two looks, unless the event is so large that the first is longer.
+pub const WAIT_PAUSE_LONGEST: Duration = Duration::from_secs(1);
+
 /// Largest position in a cursor, in bytes: a sort key, of 1,024 bytes at most, without its prefix
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 pub const MAX_CURSOR: usize = 1_024 - "event#".len();

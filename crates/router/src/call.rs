@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
-use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX, TOTALS_DEFAULT, TOTALS_MAX};
+use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX, TOTALS_DEFAULT, TOTALS_MAX, WAIT_MAX};
 use cellstack_core::{EventId, EventStatus, TenantId};
 use lambda_http::http::Method;
 
@@ -17,7 +18,8 @@ use crate::problem::{Kind, Problem};
 pub(crate) enum Call {
     PostEvent,
     ListEvents(Listing),
-    GetEvent(EventId),
+    /// The event, and how long to wait until it is done.
+    GetEvent(EventId, Duration),
     Totals(TotalsPage),
     Route,
     Health,
@@ -50,7 +52,8 @@ impl Call {
             ["v1", "events"] => Err(Problem::method_not_allowed("GET, HEAD, POST")),
             ["v1", "events", _] if method != Method::GET => Err(Problem::method_not_allowed("GET, HEAD")),
             ["v1", "events", id] => {
-                id.parse().map(Self::GetEvent).map_err(|error| Problem::new(Kind::UnknownEvent, format!("{error}.")))
+                let id = id.parse().map_err(|error| Problem::new(Kind::UnknownEvent, format!("{error}.")))?;
+                query.wait().map(|wait| Self::GetEvent(id, wait))
             }
             ["v1", "totals"] if method == Method::GET => query.totals().map(Self::Totals),
             ["v1", "totals"] => Err(Problem::method_not_allowed("GET, HEAD")),
@@ -91,7 +94,7 @@ impl<'a> Query<'a> {
 
     fn listing(&self) -> Result<Listing, Problem> {
         let mut listing = Listing { filter: Filter::default(), limit: LIST_DEFAULT, cursor: None };
-        self.read("type, status, limit and cursor", |name, value| {
+        self.read("there are type, status, limit and cursor", |name, value| {
             match name {
                 "type" => {
                     let event_type =
@@ -110,7 +113,7 @@ impl<'a> Query<'a> {
 
     fn totals(&self) -> Result<TotalsPage, Problem> {
         let mut page = TotalsPage { limit: TOTALS_DEFAULT, cursor: None };
-        self.read("limit and cursor", |name, value| {
+        self.read("there are limit and cursor", |name, value| {
             match name {
                 "limit" => page.limit = limit(value, TOTALS_MAX)?,
                 "cursor" => page.cursor = Some(cursor(value)?),
@@ -121,7 +124,18 @@ impl<'a> Query<'a> {
         Ok(page)
     }
 
-    /// Hands each parameter to `take`, which says whether it knows it; `known` names those that it does.
+    fn wait(&self) -> Result<Duration, Problem> {
+        let mut wait = Duration::ZERO;
+        self.read("there is wait", |name, value| {
+            if name == "wait" {
+                wait = seconds(value)?;
+            }
+            Ok(name == "wait")
+        })?;
+        Ok(wait)
+    }
+
+    /// Hands each parameter to `take`, which says whether it knows it; `known` says which it does.
     fn read(&self, known: &str, mut take: impl FnMut(&str, &str) -> Result<bool, Problem>) -> Result<(), Problem> {
         let mut seen: Vec<&str> = Vec::new();
         for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
@@ -130,7 +144,7 @@ impl<'a> Query<'a> {
             }
             seen.push(name);
             if !take(name, value)? {
-                return Err(invalid(format!("Query parameter {} is unknown; there are {known}.", shorten(name))));
+                return Err(invalid(format!("Query parameter {} is unknown; {known}.", shorten(name))));
             }
         }
         Ok(())
@@ -159,6 +173,18 @@ fn limit<N: FromStr + PartialOrd + From<u8> + Display>(text: &str, most: N) -> R
     })
 }
 
+fn seconds(text: &str) -> Result<Duration, Problem> {
+    // `parse` takes a sign, too.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|seconds| digits && *seconds <= WAIT_MAX);
+    seconds.map(|seconds: u8| Duration::from_secs(seconds.into())).ok_or_else(|| {
+        invalid(format!(
+            "Query parameter wait must be a number of whole seconds from 0 to {WAIT_MAX}; found '{}'.",
+            shorten(text)
+        ))
+    })
+}
+
 fn cursor(text: &str) -> Result<Cursor, Problem> {
     Cursor::decode(text)
         .ok_or_else(|| invalid("Query parameter cursor must be the cursor of the page before; found another text."))
@@ -174,85 +200,4 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(method: Method, path: &str) -> Result<Call, Problem> {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        Call::of(&method, path, &Query::parse(query))
-    }
-
-    #[test]
-    fn a_call_is_its_path_and_its_method() {
-        assert_eq!(call(Method::POST, "/v1/events"), Ok(Call::PostEvent));
-        let id = "01930000-0000-7000-8000-000000000001";
-        assert_eq!(call(Method::GET, &format!("/v1/events/{id}")), Ok(Call::GetEvent(id.parse().unwrap())));
-        let kind = |method: Method, path| call(method, path).unwrap_err().kind;
-        assert_eq!(kind(Method::DELETE, "/v1/events"), Kind::MethodNotAllowed);
-        assert_eq!(kind(Method::POST, "/v1/events/x"), Kind::MethodNotAllowed);
-        assert_eq!(kind(Method::GET, "/v1/events/x"), Kind::UnknownEvent);
-        assert_eq!(kind(Method::POST, "/health"), Kind::MethodNotAllowed);
-        for path in ["", "/", "/v1", "/v1/events/", "/v1/events/a/b", "//v1/events", "/V1/events"] {
-            let kind = kind(Method::GET, path);
-            assert!(matches!(kind, Kind::UnknownPath | Kind::UnknownEvent), "{path}: {kind:?}");
-        }
-    }
-
-    #[test]
-    fn a_listing_is_told_what_to_list() {
-        let listing = |query: &str| match call(Method::GET, &format!("/v1/events{query}")) {
-            Ok(Call::ListEvents(listing)) => Ok(listing),
-            Ok(other) => panic!("{other:?}"),
-            Err(problem) => Err(problem.kind),
-        };
-        let plain = listing("").unwrap();
-        assert_eq!(plain, Listing { filter: Filter::default(), limit: 25, cursor: None });
-        assert_eq!(listing("?tenantid=acme"), Ok(plain));
-        let full = listing("?type=order.placed&status=failed&limit=100").unwrap();
-        assert_eq!(full.filter.event_type.unwrap().as_str(), "order.placed");
-        assert_eq!(full.filter.status, Some(EventStatus::Failed));
-        assert_eq!(full.limit, 100);
-        for bad in [
-            "?limit=0",
-            "?limit=101",
-            "?limit=+5",
-            "?limit=",
-            "?limit=ten",
-            "?status=lost",
-            "?status=",
-            "?type=",
-            "?type=a%20b",
-            "?cursor=",
-            "?cursor=zzz",
-            "?limit=1&limit=1",
-            "?page=2",
-            "?Limit=2",
-        ] {
-            assert_eq!(listing(bad), Err(Kind::InvalidRequest), "{bad}");
-        }
-    }
-
-    #[test]
-    fn totals_are_told_how_many_to_show() {
-        let totals = |query: &str| match call(Method::GET, &format!("/v1/totals{query}")) {
-            Ok(Call::Totals(page)) => Ok(page),
-            Ok(other) => panic!("{other:?}"),
-            Err(problem) => Err(problem.kind),
-        };
-        assert_eq!(totals("?tenantid=acme"), Ok(TotalsPage { limit: 100, cursor: None }));
-        assert_eq!(totals("?limit=1000"), Ok(TotalsPage { limit: 1_000, cursor: None }));
-        for bad in ["?limit=1001", "?limit=0", "?limit=99999999", "?type=a", "?cursor=zzz", "?limit=1&limit=1"] {
-            assert_eq!(totals(bad), Err(Kind::InvalidRequest), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_query_names_one_tenant() {
-        let tenant = |query: &'static str| Query::parse(query).tenant().map_err(|problem| problem.kind);
-        assert_eq!(tenant("a=b"), Ok(None));
-        assert_eq!(tenant("tenantid=a%40b.c"), Ok(Some("a@b.c".parse().unwrap())));
-        assert_eq!(tenant("tenantid=a&tenant_id=a"), Ok(Some("a".parse().unwrap())));
-        assert_eq!(tenant("tenantid=a&tenant_id=b"), Err(Kind::TenantMismatch));
-        assert_eq!(tenant("tenantid=a%20b"), Err(Kind::MissingTenant));
-    }
-}
+mod tests;

@@ -143,7 +143,9 @@ impl<A: Ambient + Clone> Router<A> {
                 self.post_event(tenant, intake.event, intake.named, visit).await
             }
             Call::ListEvents(listing) => Box::pin(self.list_events(&tenant(query.tenant()?)?, &listing, visit)).await,
-            Call::GetEvent(id) => Box::pin(self.get_event(&tenant(query.tenant()?)?, id, visit)).await,
+            Call::GetEvent(id, wait) => {
+                Box::pin(self.get_event(&tenant(query.tenant()?)?, id, wait, deadline, visit)).await
+            }
             Call::Totals(page) => Box::pin(self.totals(&tenant(query.tenant()?)?, &page, visit)).await,
             Call::Route => Box::pin(self.show_route(&tenant(query.tenant()?)?, visit)).await,
         }

@@ -65,7 +65,12 @@ impl Script {
 
     /// What comes from now on.
     pub(crate) fn set(&self, reply: Reply) {
-        self.0.lock().unwrap().replies = [reply].into();
+        self.set_all([reply]);
+    }
+
+    /// The same, of several, the last one over and over.
+    pub(crate) fn set_all(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.0.lock().unwrap().replies = replies.into_iter().collect();
     }
 
     pub(crate) fn takes(&self, time: Duration) {

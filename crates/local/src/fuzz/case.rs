@@ -10,6 +10,9 @@ use super::token::authorization;
 /// Tenants that are placed.
 pub(super) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
+/// Ids that some events have.
+pub(super) const IDS: [&str; 2] = ["01930000-0000-7000-8000-000000000001", "01930000-0000-7000-8000-000000000002"];
+
 /// What the generator meant to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
@@ -117,24 +120,23 @@ impl Case {
 
 /// A request that reads something, with parameters right and wrong.
 fn read(rng: &mut Rng) -> Request {
-    let id =
-        pick(rng, &["01930000-0000-7000-8000-000000000001", "", "x", "%2e%2e", "00000000000000000000000000000000"]);
+    let id = pick(rng, &[IDS[0], IDS[1], "", "x", "%2e%2e", "00000000000000000000000000000000"]);
     let path = match rng.u32(..6) {
         0 => format!("/v1/events/{id}"),
         1 => "/v1/totals".to_owned(),
         2 => "/v1/route".to_owned(),
         _ => "/v1/events".to_owned(),
     };
-    let mut request = Request::new("GET", &path);
+    let mut request = Request::new(if chance(rng, 10) { "HEAD" } else { "GET" }, &path);
     request.header("x-tenant-id", pick(rng, &TENANTS));
     if chance(rng, 15) {
         request.header("authorization", authorization(rng));
     }
     let mut parameters = Vec::new();
     while chance(rng, 60) {
-        let name = pick(rng, &["type", "status", "limit", "cursor", "tenantid", "tenant_id", "unknown"]);
+        let name = pick(rng, &["type", "status", "limit", "cursor", "tenantid", "tenant_id", "wait", "unknown"]);
         let value = match rng.u32(..4) {
-            0 => pick(rng, &["order.placed", "processed", "accepted", "25", "acme", "100"]).to_owned(),
+            0 => pick(rng, &["order.placed", "processed", "accepted", "25", "acme", "100", "1", "5"]).to_owned(),
             1 => pick(rng, &["0", "101", "-1", "1.0", "+5", "00025", "%20", "é", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"])
                 .to_owned(),
             _ => text(rng),

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::case::{Form, TENANTS};
+use super::case::{Form, IDS, TENANTS};
 use super::json::{self, object, quoted, value};
 use super::request::Request;
 use super::text::{attribute, chance, header, name, pick, text};
@@ -21,8 +21,9 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
         request.header("authorization", value);
     }
     if chance(rng, 20) {
-        // Few enough that they meet again.
-        request.header("idempotency-key", format!("key-{}", rng.u32(..20)));
+        // Few enough that they meet again; an id among them can be asked for.
+        let key = if rng.bool() { format!("key-{}", rng.u32(..20)) } else { pick(rng, &IDS).to_owned() };
+        request.header("idempotency-key", key);
     }
     let data = value(rng, 3);
     let mut attributes = vec![("type".to_owned(), name(rng))];

@@ -79,7 +79,9 @@ impl Fuzz {
         let end = start + self.bodies;
         let (next, stop, sum) = (AtomicU64::new(start), AtomicBool::new(false), Mutex::new(Report::default()));
         let work = || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
+            // Its clock is ahead as soon as all else waits: a request that waits takes no time.
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().start_paused(true).build().context("runtime")?;
             loop {
                 let first = next.fetch_add(BLOCK, Ordering::Relaxed);
                 if first >= end || stop.load(Ordering::Relaxed) {
@@ -107,7 +109,7 @@ impl Fuzz {
 
     fn block(&self, config: &SdkConfig, runtime: &Runtime, cases: Range<u64>) -> (Tally, Option<Finding>) {
         let source = source(cases.start);
-        let world = World::new(config, self.seed, source.clone());
+        let world = World::new(runtime, config, self.seed, source.clone());
         let mut tally = Tally::new();
         for number in cases {
             let mut case = self.case(number);
@@ -143,7 +145,7 @@ impl Fuzz {
         let shows = |payload: &[u8]| {
             // What is left of a valid event need not be valid.
             let smaller = Case { payload: payload.to_vec(), ..case.clone() };
-            let world = World::new(config, self.seed, source(number));
+            let world = World::new(runtime, config, self.seed, source(number));
             world.try_case(runtime, &smaller).is_err_and(|found| kind(&found) == same)
         };
         let alone = shows(&case.payload);

@@ -24,4 +24,5 @@ mod standby;
 mod suspects;
 mod text;
 mod totals;
+mod wait;
 mod world;

@@ -4,6 +4,7 @@ mod list;
 mod post;
 mod read;
 mod route;
+mod wait;
 
 use std::sync::Arc;
 
