@@ -58,11 +58,11 @@ test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a
 
 .PHONY: api
 api: ## Hold the served API against docs/openapi.yaml with schemathesis
-	@$(NEED_CARGO); $(NEED_PYTHON)
+	@$(NEED_CARGO); $(NEED_PYTHON); $(NEED_OPENSSL)
 	@tests/api/check
 
 .PHONY: sdks
-sdks: ## Let boto3 and the AWS SDK for JavaScript use the served stack, and go nowhere else (needs Node.js)
+sdks: ## Let the AWS and CloudEvents SDKs for Python and JavaScript use the served stack, and go nowhere else (needs Node.js)
 	@$(NEED_CARGO); $(NEED_PYTHON)
 	@tests/sdks/check
 

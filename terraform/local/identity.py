@@ -1,6 +1,7 @@
 """Who may call the local stack: a key that signs tokens, and an IAM user who may invoke the router.
 
     identity.py make ENDPOINT DIRECTORY    makes what is missing; writes identity.auto.tfvars.json and caller.json there
+    identity.py key DIRECTORY              makes only the key; writes its public half to keys.json there
     identity.py token DIRECTORY TENANT     prints a token for a tenant, good for an hour
 
 Nothing here is a secret of anyone: the key and the user live as long as the emulator does, and the private key stays in the
@@ -64,18 +65,24 @@ def token(directory, tenant):
 
 
 def make_key(directory):
+    """Makes the key unless it is there, and returns its public half as a JWK set."""
+    directory.mkdir(parents=True, exist_ok=True)
     private = directory / "key.pem"
     if not private.exists():
         curve = ("-pkeyopt", "ec_paramgen_curve:prime256v1", "-pkeyopt", "ec_param_enc:named_curve")
         key = openssl("genpkey", "-algorithm", "EC", *curve)
         private.touch(mode=0o600)
         private.write_bytes(key)
+    return json.dumps({"keys": [public_key(private)]}, separators=(",", ":"))
+
+
+def write_variables(directory, keys):
     jwt = {
         "issuer": ISSUER,
         "audience": [AUDIENCE],
         "algorithm": "ES256",
         "header": HEADER,
-        "keys": json.dumps({"keys": [public_key(private)]}, separators=(",", ":")),
+        "keys": keys,
     }
     (directory / "identity.auto.tfvars.json").write_text(json.dumps({"jwt": jwt}, indent=2) + "\n")
 
@@ -105,13 +112,16 @@ def main():
     match sys.argv[1:]:
         case ["make", endpoint, directory]:
             directory = pathlib.Path(directory)
-            directory.mkdir(parents=True, exist_ok=True)
-            make_key(directory)
+            write_variables(directory, make_key(directory))
             make_caller(endpoint, directory)
+        case ["key", directory]:
+            directory = pathlib.Path(directory)
+            keys = make_key(directory)
+            (directory / "keys.json").write_text(keys + "\n")
         case ["token", directory, tenant]:
             print(token(pathlib.Path(directory), tenant))
         case _:
-            sys.exit("usage: identity.py make ENDPOINT DIRECTORY | identity.py token DIRECTORY TENANT")
+            sys.exit("usage: identity.py make ENDPOINT DIRECTORY | identity.py key DIRECTORY | identity.py token DIRECTORY TENANT")
 
 
 main()

@@ -6,7 +6,9 @@ use cellstack_core::{CellId, TenantId};
 use cellstack_local::names::REGION;
 use cellstack_local::serve::Served;
 
-pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered: u32) -> String {
+use super::source::Source;
+
+pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered: u32, source: Source) -> String {
     let (url, endpoint) = (served.url, served.endpoint);
     let mut tenants = String::new();
     for (tenant, cell) in placements {
@@ -20,7 +22,7 @@ pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered:
             let _ = writeln!(tenants, "  tenant-1 to tenant-{numbered}, spread over the cells");
         }
     }
-    let tenant = placements.first().map_or("acme", |(tenant, _)| tenant.as_str());
+    let request = source.curl(placements.first().map_or("acme", |(tenant, _)| tenant.as_str()));
     format!(
         "\
 Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.
@@ -28,7 +30,7 @@ Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C
 Tenants
 {tenants}
 Post an event
-  curl -i http://{url}/v1/events -H 'x-tenant-id: {tenant}' -d '{{\"type\":\"order.placed\",\"data\":{{\"amount\":42}}}}'
+  curl -i http://{url}/v1/events {request}
 
 Environment for the AWS CLI, SDKs and cellctl
   export AWS_ENDPOINT_URL=http://{endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}

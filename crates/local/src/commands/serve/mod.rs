@@ -1,13 +1,16 @@
 //! `cellstack-local serve`
 
+mod fault;
 mod greeting;
 mod lines;
 mod signals;
+mod source;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
+use cellstack_emulator::Fault;
 use cellstack_local::activity::Activity;
 use cellstack_local::names::REGION;
 use cellstack_local::serve::Served;
@@ -17,6 +20,7 @@ use clap::Args;
 use super::print;
 use lines::Lines;
 use signals::interrupted;
+use source::Source;
 
 /// Tenants that every served stack has, placed in the cells in this order.
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
@@ -29,7 +33,8 @@ const MAX_TENANTS: i64 = 10_000;
 /// Serve the stack until Ctrl-C
 ///
 /// The function URL and an AWS-compatible endpoint for DynamoDB, SNS and SQS, on 127.0.0.1. Tenants acme, globex and initech
-/// are placed in the cells in this order; requests name their tenant in the header x-tenant-id. All of it is in memory.
+/// are placed in the cells in this order; requests name their tenant in the header x-tenant-id, unless --tenant-source
+/// names another place. All of it is in memory.
 ///
 /// Standard output has one line, when all is ready. Standard error shows what to try, then each event's way: accepted,
 /// published, processed or failed, and each dead letter. RUST_LOG sets what the functions themselves log: error, warn, info,
@@ -38,6 +43,7 @@ const MAX_TENANTS: i64 = 10_000;
 #[command(after_help = "Examples:
   cellstack-local serve
   cellstack-local serve --port 9100 --endpoint-port 4600 --cells one,two --tenants 20
+  cellstack-local serve --port 0 --endpoint-port 0 --tenant-source body
   RUST_LOG=cellstack_router=debug cellstack-local serve --port 0 --endpoint-port 0 -v")]
 pub(crate) struct Serve {
     /// Port of the function URL on 127.0.0.1; 0 takes a free one
@@ -52,6 +58,12 @@ pub(crate) struct Serve {
     /// Adds tenant-1 to tenant-N, spread evenly over the cells; 10000 at most
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=MAX_TENANTS))]
     tenants: u32,
+    /// The place where requests name their tenant
+    #[arg(long, value_enum, value_name = "SOURCE", default_value_t = Source::Header)]
+    tenant_source: Source,
+    /// Faults that it begins with
+    #[arg(long, value_name = "KIND:TABLE", value_parser = fault::parse, hide = true)]
+    fault: Vec<Fault>,
     /// Show nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
@@ -74,9 +86,12 @@ impl Serve {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let interrupted = interrupted()?;
         let served = Served::start(self.stack().await?, self.port, self.endpoint_port).await?;
+        for fault in &self.fault {
+            served.stack.aws().faults().inject(fault.clone());
+        }
         let lines = Lines::new(self.verbose);
         if !self.quiet {
-            lines.say(greeting::text(&served, &self.placements()?, self.tenants));
+            lines.say(greeting::text(&served, &self.placements()?, self.tenants, self.tenant_source));
         }
         let activity = if self.quiet { None } else { Some(Activity::of(&served.stack)?) };
         print(format_args!(
@@ -100,6 +115,7 @@ impl Serve {
         }
         let mut builder =
             Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
+        builder = builder.tenant_source(self.tenant_source.setting()?);
         for (at, cell) in self.cells.iter().enumerate() {
             if self.cells[..at].contains(cell) {
                 bail!("--cells names {cell} twice");
