@@ -109,9 +109,9 @@ ONE_CORE := $(if $(shell command -v taskset),taskset -c 0)
 bench: ## Measure the router alongside a bare hello, Python and Node; writes docs/router-bench.json and .svg
 	@$(NEED_CARGO)
 	@crates/bench/peers/install
-	cargo build --locked --release -p cellstack-router
-	cargo build --locked --release -p cellstack-bench
-	$(ONE_CORE) target/release/cellstack-bench --json docs/router-bench.json --svg docs/router-bench.svg $(ARGS)
+	cargo build --locked --profile function -p cellstack-router
+	cargo build --locked --profile function -p cellstack-bench
+	$(ONE_CORE) target/function/cellstack-bench --json docs/router-bench.json --svg docs/router-bench.svg $(ARGS)
 
 .PHONY: bench-throughput
 bench-throughput: ## Measure 20,000 events from 50 tenants through a served stack
@@ -127,7 +127,7 @@ tools: ## Install the pinned tools of build, deploy-local and watch into .venv
 .PHONY: build
 build: tools ## Build the functions' release zips into target/lambda/ARCH (arm64 or x86_64), with a manifest
 	@$(NEED_CARGO); case "$(ARCH)" in arm64 | x86_64) ;; *) echo "error: ARCH=$(ARCH) is neither arm64 nor x86_64." >&2; exit 1 ;; esac
-	$(CARGO_LAMBDA) build --locked --release $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
+	$(CARGO_LAMBDA) build --locked --profile function $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
 		-p cellstack-router -p cellstack-producer -p cellstack-consumer
 	terraform/local/manifest target/lambda/$(ARCH) $(ARCH)
 

@@ -22,6 +22,7 @@ const SENDERS: usize = 32;
 const TENANTS: usize = 50;
 
 #[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn main() {
     let events: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let aws = Aws::builder().build();

@@ -56,6 +56,7 @@ struct Measured {
     through: (f64, f64),
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn measure(server: &Server) -> Result<Measured> {
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
@@ -86,6 +87,7 @@ fn expected(tenant: usize) -> (usize, usize) {
     mine.fold((0, 0), |(count, sum), event| (count + 1, sum + event % 97))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn post_all(url: SocketAddr, next: Arc<AtomicUsize>) -> Result<Vec<f64>> {
     let mut connection = connect(url).await?;
     let mut took = Vec::new();

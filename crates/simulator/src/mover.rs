@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::cell_table::number;
 use cellstack_core::fence::FenceState;
 use cellstack_core::limits::{FENCE_TIMEOUT, LONGEST_WRITE, TENANT_LEASE};
-use cellstack_core::{CellId, Epoch, TenantId};
+use cellstack_core::{CellId, Epoch, RouteState, TenantId};
 use cellstack_store::fence::{self, FenceError};
 use tokio::time::Instant;
 
@@ -102,7 +102,7 @@ impl Mover {
         let (from, next) = (was.cell(), Epoch(was.epoch() + 1));
         self.change(tenant, |tenure| tenure.moving = true);
         self.trace.note(format_args!("{tenant} moves from cell {from} to {to}"));
-        self.map(tenant, "moving", "active", was.epoch()).await;
+        self.map(tenant, RouteState::Moving, RouteState::Active, was.epoch()).await;
         if !self.hasty {
             // A router that read the map before writes by what it said for a lease, and a write may be under way after that.
             tokio::time::sleep(TENANT_LEASE + LONGEST_WRITE).await;
@@ -115,7 +115,7 @@ impl Mover {
         self.trace.note(format_args!("the fence of {tenant} in cell {from} is closed"));
         // Some movers say so in the map, some crash before they could.
         if was.epoch() % 2 == 1 {
-            self.map(tenant, "fenced", "moving", was.epoch()).await;
+            self.map(tenant, RouteState::Fenced, RouteState::Moving, was.epoch()).await;
         }
         // A standby that becomes the tenant's cell changes places with it.
         let standby = was.standby().map(|standby| if standby == to { from } else { standby });
@@ -138,15 +138,15 @@ impl Mover {
         }
     }
 
-    async fn map(&self, tenant: &TenantId, state: &str, before: &str, epoch: u64) {
+    async fn map(&self, tenant: &TenantId, state: RouteState, before: RouteState, epoch: u64) {
         let update = self.client.update_item().table_name(tenant_map()).key("tenant_id", text(tenant.as_str()));
         let update = update
             .update_expression("SET #state = :state")
             .condition_expression("#epoch = :epoch AND #state = :before")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_values(":state", text(state))
-            .expression_attribute_values(":before", text(before))
+            .expression_attribute_values(":state", text(state.as_str()))
+            .expression_attribute_values(":before", text(before.as_str()))
             .expression_attribute_values(":epoch", number(epoch));
         persist(|| update.clone().send()).await;
     }
@@ -174,7 +174,7 @@ impl Mover {
             .expression_attribute_values(":standby", standby)
             .expression_attribute_values(":next", number(epoch.0))
             .expression_attribute_values(":epoch", number(epoch.0 - 1))
-            .expression_attribute_values(":active", text("active"));
+            .expression_attribute_values(":active", text(RouteState::Active.as_str()));
         persist(|| update.clone().send()).await;
     }
 

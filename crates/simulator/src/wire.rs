@@ -3,6 +3,7 @@
 //! The router says of itself whether a route is fresh. This knows better: it sees when the map was read, and time here is
 //! the simulator's own, whatever the environment's clocks show.
 
+use cellstack_core::RouteState;
 use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -142,7 +143,7 @@ impl Knowledge {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
         let text = |name: &str| answer["Item"][name]["S"].as_str().map(ToOwned::to_owned);
         if let (Some(tenant), Some(state)) = (text(TENANT_ID), text("state")) {
-            self.read.insert(tenant, Read { asked: sent, active: state == "active" });
+            self.read.insert(tenant, Read { asked: sent, active: state == RouteState::Active.as_str() });
         }
     }
 }

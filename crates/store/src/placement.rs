@@ -13,7 +13,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{TENANT_ID, number};
 use cellstack_core::fence::{FenceState, Shard};
 use cellstack_core::limits::FENCE_TIMEOUT;
-use cellstack_core::{CellId, Epoch, TenantId, TenantRoute};
+use cellstack_core::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 use tokio::time::Instant;
 
 use crate::TenantMap;
@@ -65,7 +65,7 @@ impl Placement<'_> {
             .item(TENANT_ID, AttributeValue::S(tenant.as_str().to_owned()))
             .item("cell_id", AttributeValue::S(cell.as_str().to_owned()))
             .item("epoch", number(epoch.0))
-            .item("state", AttributeValue::S("active".to_owned()))
+            .item("state", AttributeValue::S(RouteState::Active.as_str().to_owned()))
             .item("pinned", AttributeValue::Bool(false))
             .item("updated_at", number(now_ms))
             .item("updated_by", AttributeValue::S(self.operator.to_owned()))
@@ -113,7 +113,7 @@ impl Placement<'_> {
             .expression_attribute_values(":operator", AttributeValue::S(self.operator.to_owned()))
             .expression_attribute_values(":cell", AttributeValue::S(route.cell_id.as_str().to_owned()))
             .expression_attribute_values(":epoch", number(route.epoch.0))
-            .expression_attribute_values(":active", AttributeValue::S("active".to_owned()))
+            .expression_attribute_values(":active", AttributeValue::S(RouteState::Active.as_str().to_owned()))
             .send()
             .await;
         updated.map(drop).map_err(|error| AwsFailure::of("appoint the tenant's standby", error))

@@ -26,6 +26,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// The connection to `target` that was used last.
+    #[expect(clippy::disallowed_methods, reason = "a wall clock notices that an environment was frozen")]
     pub(super) fn take(&self, target: &Target) -> Option<Connection> {
         let mut resting = self.lock();
         let now = SystemTime::now();
@@ -36,6 +37,7 @@ impl Pool {
     }
 
     /// Lets a connection rest.
+    #[expect(clippy::disallowed_methods, reason = "a wall clock notices that an environment was frozen")]
     pub(super) fn put(&self, target: Target, connection: Connection) {
         let mut resting = self.lock();
         if resting.len() == CAPACITY {

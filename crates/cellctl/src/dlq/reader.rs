@@ -6,6 +6,10 @@ use cellstack_aws::AwsFailure;
 
 use super::{DeadLetterQueue, Found, Size};
 
+/// Error code of a receive while as many messages are in flight as the queue allows
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+const OVER_LIMIT: &str = "OverLimit";
+
 /// Letters that come again before a reader takes it that all of them have: a queue may hand one out twice by mistake.
 const ENOUGH: usize = 100;
 
@@ -78,7 +82,7 @@ impl<'a> Reader<'a> {
             }
             let batch = match self.queue.receive().await {
                 // As many are in flight as the service allows: the same bound, from its side.
-                Err(failure) if failure.detail.contains("OverLimit") => {
+                Err(failure) if failure.code.as_deref() == Some(OVER_LIMIT) => {
                     self.end = Some(End::Bound);
                     return Ok(None);
                 }

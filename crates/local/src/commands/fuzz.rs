@@ -46,6 +46,7 @@ fn threads(text: &str) -> Result<usize, String> {
 }
 
 impl FuzzCommand {
+    #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
     pub(crate) fn run(self) -> Result<ExitCode> {
         // A panic is a finding, and told as one.
         std::panic::set_hook(Box::new(|_| {}));

@@ -125,6 +125,7 @@ impl Simulate {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
     fn run_seeds(self) -> Result<ExitCode> {
         let like = Setup {
             events: self.events,

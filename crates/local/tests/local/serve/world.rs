@@ -86,6 +86,7 @@ impl Served {
 }
 
 impl Drop for Served {
+    #[expect(clippy::print_stderr, reason = "a failed test shows its process's output")]
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -96,6 +97,7 @@ impl Drop for Served {
 }
 
 /// Waits until there is something.
+#[expect(clippy::disallowed_methods, reason = "a process is waited for")]
 pub(crate) fn soon<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
