@@ -56,7 +56,7 @@ class Terraform:
         return self._run("plan", "-no-color", "-input=false", f"-var-file={self.values}", f"-out={self.plan_file}")
 
     def refused(self, message: str, **values) -> None:
-        """Expects the plan to fail with this message, whatever the line breaks."""
+        """Expects the plan to fail with this message, regardless of line breaks."""
         result = self.plan(**values)
         text = " ".join((result.stdout + result.stderr).replace("│", " ").split())
         expect(result.returncode != 0, f"the plan was not refused: {values}")
