@@ -19,6 +19,7 @@ ROOT = SCRATCH / "stack"
 OUTPUTS = json.loads(pathlib.Path(os.environ["CELLSTACK_OUTPUTS"]).read_text())
 # MiniStack reports alarms incompletely, so every plan changes them (terraform/local/drift).
 ALARMS = "aws_cloudwatch_"
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
 
 
 def client(service: str):
@@ -55,7 +56,7 @@ class Terraform:
         return self._run("plan", "-no-color", "-input=false", f"-var-file={self.values}", f"-out={self.plan_file}")
 
     def refused(self, message: str, **values) -> None:
-        """Expects the plan to fail with this message, whatever the line breaks."""
+        """Expects the plan to fail with this message, regardless of line breaks."""
         result = self.plan(**values)
         text = " ".join((result.stdout + result.stderr).replace("│", " ").split())
         expect(result.returncode != 0, f"the plan was not refused: {values}")
@@ -113,13 +114,13 @@ def registered(cell: str, kind: str) -> dict | None:
 
 
 def log_lines(group: str, since_ms: int) -> list[dict]:
-    """The lines that a log group has got since then and that are JSON: the functions' own."""
-    logs, lines = client("logs"), []
-    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms):
-        for event in page["events"]:
-            try:
-                line = json.loads(event["message"])
-            except ValueError:
-                continue
-            lines.append(line)
-    return [line for line in lines if isinstance(line, dict)]
+    """The functions' own lines that a log group has got since then. MiniStack asks functions for text, Lambda for JSON: a line of
+    text is a level and a message here."""
+    lines = []
+    for page in client("logs").get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms):
+        for message in (event["message"].strip() for event in page["events"]):
+            if message.startswith("{"):
+                lines.append(json.loads(message))
+            elif (level := message.partition(" ")[0]) in LEVELS:
+                lines.append({"level": level, "message": message})
+    return lines
