@@ -39,7 +39,7 @@ impl<E: Entropy + ?Sized> Entropy for std::sync::Arc<E> {
     }
 }
 
-/// Both clocks at one moment.
+/// A reading of both clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     wall_ms: u64,

@@ -61,7 +61,7 @@ impl LeaseTime {
 pub enum Lookup<V> {
     /// The value was read less than a lease ago.
     Fresh(V),
-    /// As `Fresh`, but the value will be stale soon: time to read it again, off the critical path.
+    /// The value is fresh, but will be stale soon: time to read it again, off the critical path.
     RefreshDue(V),
     /// The value was read longer ago than a lease, contradicted by its source, or never read from its source at all.
     Stale(V),
