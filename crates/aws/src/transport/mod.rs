@@ -139,8 +139,8 @@ async fn exchange(
     }
 }
 
-/// Puts a connection into the pool, unless its server reported an error of its own: a new connection may lead to another
-/// server. Returns the response.
+/// Puts a connection into the pool, unless its server reported an error of its own: a new connection may lead to
+/// another server. Returns the response.
 fn keep(
     shared: &Shared,
     target: Target,
