@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::amount;
 use crate::{Effects, ProcessError, Processor};
 
-/// Counts events and adds up their `data.amount`, as `GET /v1/totals` shows them.
+/// The processor that counts events and adds up their `data.amount`, as `GET /v1/totals` shows them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals;
 
@@ -26,7 +26,7 @@ impl Processor for Totals {
     }
 }
 
-/// `data.amount` as an exact decimal; zero where data is no object or has none.
+/// Returns `data.amount` as an exact decimal; zero where the data is not an object or has no amount.
 fn amount_of(data: Option<&str>) -> Result<Decimal, ProcessError> {
     #[derive(Deserialize)]
     struct Data<'a> {

@@ -16,14 +16,14 @@ enum State {
     Failed,
 }
 
-/// Messages on their way to the topic. Lambda comes back with everything from the lowest record on that did not pass, so
-/// nothing behind a failed message is started any more.
+/// Messages on their way to the topic. Lambda repeats all records from the lowest one that did not pass, so nothing
+/// behind a failed message is started any more.
 pub(crate) struct Schedule<'a> {
     messages: &'a [Outgoing],
     states: Vec<State>,
-    /// True if a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in which
-    /// it accepts messages, and `PublishBatch` accepts each entry for itself: of two entries of one tenant in a batch the
-    /// second may pass where the first fails.
+    /// True if a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in
+    /// which it accepts messages, and `PublishBatch` accepts each entry on its own: of two entries of one tenant in a
+    /// batch the second may pass where the first fails.
     one_per_tenant: bool,
     /// The place of the lowest message that failed.
     failed: usize,
@@ -35,13 +35,15 @@ impl<'a> Schedule<'a> {
         Self { messages, states: vec![State::Waiting; messages.len()], one_per_tenant, failed: usize::MAX }
     }
 
-    /// Calls that may be under way at once. On a standard topic a batch may hold any messages, so that there are few.
+    /// Returns the number of calls that may be under way at once. A standard topic's batch may hold any messages, so
+    /// one call is enough.
     pub(crate) const fn calls(&self) -> usize {
         if self.one_per_tenant { PUBLISH_CALLS } else { 1 }
     }
 
-    /// Takes the next batch: the places of at most ten messages of 256 KiB together, in order; empty where nothing may go
-    /// now. A message that is too large on its own gets a batch of its own: the service refuses it, and its neighbours pass.
+    /// Takes the next batch: the places of at most ten messages of 256 KiB together, in order; empty where no message
+    /// may go now. A message that is too large gets a batch of its own: the service refuses it, and its neighbours
+    /// pass.
     pub(crate) fn next_batch(&mut self) -> Vec<usize> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         let mut blocked: HashSet<&TenantId> = HashSet::new();
@@ -64,7 +66,7 @@ impl<'a> Schedule<'a> {
         batch
     }
 
-    /// Notes what became of a batch.
+    /// Notes the outcome of a batch.
     pub(crate) fn finish(&mut self, batch: &[usize], failed: &[usize]) {
         for at in batch {
             let passed = !failed.contains(at);
@@ -88,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Messages, each a tenant and the length of its body.
+    /// Returns messages, each of a tenant and with a body of this length.
     fn messages(of: &[(u8, usize)]) -> Vec<Outgoing> {
         let message = |(at, (tenant, size)): (usize, &(u8, usize))| Outgoing {
             tenant: format!("t{tenant}").parse().unwrap(),
