@@ -8,7 +8,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::Item;
 use cellstack_core::dead_letter::Place;
-use cellstack_core::registry::{CellStatus, partition};
+use cellstack_core::registry::{CONFIG, CellState, CellStatus, STATE, partition};
 use serde::Deserialize;
 
 use crate::deployment::Deployment;
@@ -58,8 +58,8 @@ pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
         .consistent_read(true)
         .filter_expression("begins_with(pk, :cell) AND sk IN (:config, :state)")
         .expression_attribute_values(":cell", AttributeValue::S("cell#".to_owned()))
-        .expression_attribute_values(":config", AttributeValue::S("config".to_owned()))
-        .expression_attribute_values(":state", AttributeValue::S("state".to_owned()))
+        .expression_attribute_values(":config", AttributeValue::S(CONFIG.to_owned()))
+        .expression_attribute_values(":state", AttributeValue::S(STATE.to_owned()))
         .into_paginator()
         .items()
         .send();
@@ -110,26 +110,20 @@ fn read(items: Vec<Item>) -> Result<Vec<Cell>> {
         topic_dlq_url: String,
         dlq_url: String,
     }
-    #[derive(Default, Deserialize)]
-    struct State {
-        #[serde(default)]
-        status: CellStatus,
-        down_at: Option<u64>,
-    }
     let mut configs = BTreeMap::new();
-    let mut states: BTreeMap<CellId, State> = BTreeMap::new();
+    let mut states: BTreeMap<CellId, CellState> = BTreeMap::new();
     for item in items {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
         let Some(id) = text("pk").strip_prefix("cell#") else { continue };
         let id: CellId = id.parse()?;
         let broken = || format!("record of cell {id}");
         match text("sk") {
-            "config" => {
+            CONFIG => {
                 let config: Config = serde_dynamo::from_item(item.clone()).with_context(broken)?;
                 configs.insert(id, config);
             }
-            "state" => {
-                let state: State = serde_dynamo::from_item(item.clone()).with_context(broken)?;
+            STATE => {
+                let state: CellState = serde_dynamo::from_item(item.clone()).with_context(broken)?;
                 states.insert(id, state);
             }
             _ => {}
@@ -137,7 +131,7 @@ fn read(items: Vec<Item>) -> Result<Vec<Cell>> {
     }
     let cell = |(id, config): (CellId, Config)| {
         let Config { table, queue_url, stream_dlq_url, topic_dlq_url, dlq_url } = config;
-        let State { status, down_at } = states.remove(&id).unwrap_or_default();
+        let CellState { status, down_at } = states.remove(&id).unwrap_or_default();
         Cell { id, table, queue_url, dead_letters: [stream_dlq_url, topic_dlq_url, dlq_url], status, down_at }
     };
     Ok(configs.into_iter().map(cell).collect())

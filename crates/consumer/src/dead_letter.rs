@@ -5,6 +5,7 @@ use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::rfc3339;
 use cellstack_core::limits::MAX_REASON;
 use cellstack_core::mutation::{Mutation, is_planted};
+use cellstack_core::text::head;
 use cellstack_core::{Clock, Message};
 use cellstack_store::dead_letter;
 
@@ -31,7 +32,7 @@ impl<P, A: Clock> Consumer<P, A> {
         detail: &str,
     ) -> Result<(), AwsFailure> {
         let Some(delivery) = attempt.job.deliveries.last() else { return Ok(()) };
-        let (message, detail, tries) = (&attempt.job.message, shorten(detail), attempt.number);
+        let (message, detail, tries) = (&attempt.job.message, head(detail, MAX_REASON), attempt.number);
         let items = self.items(invocation);
         // Any other obstacle may pass: the event stays `accepted` and can be redriven as it is.
         let mark = reason == Reason::Refused;
@@ -75,9 +76,4 @@ impl<P, A: Clock> Consumer<P, A> {
         tracing::warn!(%reason, detail, tenant, event, "dead-lettered");
         Ok(())
     }
-}
-
-/// Returns a reason that fits an item and a letter.
-fn shorten(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_REASON)]
 }

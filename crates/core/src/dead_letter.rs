@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_DEAD_LETTER, MAX_ORIGINAL, MAX_REASON};
 use crate::queue_text::escape;
+use crate::text::head;
 use crate::{CellId, EventId, Message, TenantId};
 
 /// The reason why something was dead-lettered.
@@ -155,7 +156,7 @@ impl DeadLetter {
         Self {
             dead_letter: VERSION,
             reason,
-            detail: detail[..detail.floor_char_boundary(MAX_REASON)].to_owned(),
+            detail: head(detail, MAX_REASON).to_owned(),
             place,
             cell: cell.clone(),
             at,

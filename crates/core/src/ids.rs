@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::limits::{MAX_CELL_ID, MAX_EVENT_TYPE, MAX_TENANT_ID};
+use crate::text::excerpt;
 use crate::{Clock, Entropy};
 
 /// A text that is not a valid id, with the rule and the text found.
@@ -25,18 +26,9 @@ pub struct InvalidId {
 
 impl InvalidId {
     fn new(what: &'static str, expected: &'static str, found: &str) -> Self {
-        let found = if found.is_empty() { "nothing".to_owned() } else { shorten(found) };
+        let found = if found.is_empty() { "nothing".to_owned() } else { format!("'{}'", excerpt(found)) };
         Self { what, expected, found }
     }
-}
-
-/// Returns the beginning of a caller's text, quoted and fit for an error message: one line, 60 characters at most.
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(60).flat_map(char::escape_default).collect();
-    if text.chars().nth(60).is_some() {
-        short.push('…');
-    }
-    format!("'{short}'")
 }
 
 macro_rules! text_id {

@@ -21,6 +21,7 @@ pub mod snapshot;
 pub mod sync;
 pub mod telemetry;
 pub mod tenant_map;
+pub mod text;
 
 pub use clock::{Clock, Entropy, SystemClock};
 pub use event::{EventRecord, EventStatus, NewEvent};

@@ -90,6 +90,21 @@ pub fn partition(cell: &CellId) -> String {
     format!("cell#{cell}")
 }
 
+/// Sort key of the item that configures a cell: Terraform's.
+pub const CONFIG: &str = "config";
+/// Sort key of the item that holds a cell's state: the operators'.
+pub const STATE: &str = "state";
+
+/// The state of a cell, as operators set it. A cell without one is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub struct CellState {
+    /// The status.
+    #[serde(default)]
+    pub status: CellStatus,
+    /// The time of the last mark-down, in milliseconds since the Unix epoch.
+    pub down_at: Option<u64>,
+}
+
 /// Returns the record that the items of a cell's partition make; `None` where none of them is a configuration. The
 /// configuration (Terraform's) and the state (the operators') are two items.
 ///
@@ -100,17 +115,11 @@ pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Erro
     struct Config {
         table: String,
     }
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        status: CellStatus,
-        down_at: Option<u64>,
-    }
-    let (mut table, mut state) = (None, State { status: CellStatus::default(), down_at: None });
+    let (mut table, mut state) = (None, CellState::default());
     for item in items {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-            Some("config") => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
-            Some("state") => state = serde_dynamo::from_item(item)?,
+            Some(CONFIG) => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
+            Some(STATE) => state = serde_dynamo::from_item(item)?,
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use cellstack_core::limits::ANSWER_RESERVE;
+use cellstack_core::text::head;
 use cellstack_core::{Clock, Entropy};
 use lambda_http::http::Method;
 use lambda_http::{Body, Response};
@@ -159,7 +160,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
 fn span(request_id: &str, path: &str) -> Span {
     /// A path that is longer fits no call.
     const LONGEST: usize = 200;
-    let path = &path[..path.floor_char_boundary(LONGEST)];
+    let path = head(path, LONGEST);
     // The level of errors, so that whoever shows no more than those shows whose they are.
     tracing::error_span!("request", requestId = request_id, path, tenant = Empty)
 }

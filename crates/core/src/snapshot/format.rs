@@ -14,6 +14,7 @@ use super::{InvalidSnapshot, Snapshot};
 use crate::hex::sha256;
 use crate::limits::SNAPSHOT_MAX;
 use crate::registry::CellRecord;
+use crate::text::excerpt;
 use crate::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 
 /// Name and version of the format.
@@ -143,7 +144,7 @@ fn header(line: &[u8]) -> Result<Header, InvalidSnapshot> {
         format: String,
     }
     let foreign = |error: serde_json::Error| {
-        let excerpt: String = String::from_utf8_lossy(line).chars().take(60).flat_map(char::escape_default).collect();
+        let excerpt = excerpt(&String::from_utf8_lossy(line));
         InvalidSnapshot::Foreign(format!("'{excerpt}' ({error})"))
     };
     let named: Named = serde_json::from_slice(line).map_err(foreign)?;

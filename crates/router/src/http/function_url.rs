@@ -4,6 +4,7 @@
 //! `lambda_http` has the types and would have the conversion too. That one parses each URL and query into maps nobody
 //! asks for, and panics on a body that is not the base64 it claims to be; here such a body is a bad request.
 
+use cellstack_core::text::excerpt;
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -151,7 +152,7 @@ impl Headers {
                 self.map.append(name, value);
             }
             _ => self.fail(Kind::InvalidRequest, || {
-                let name: String = name.chars().take(60).flat_map(char::escape_default).collect();
+                let name = excerpt(name);
                 format!("Header {name} is no HTTP header, or its value is none.")
             }),
         }

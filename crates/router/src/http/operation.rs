@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX, TOTALS_DEFAULT, TOTALS_MAX, WAIT_MAX};
+use cellstack_core::text::excerpt;
 use cellstack_core::{EventId, EventStatus, TenantId};
 use lambda_http::http::Method;
 
@@ -140,11 +141,11 @@ impl<'a> Query<'a> {
         let mut seen: Vec<&str> = Vec::new();
         for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
             if seen.contains(&&**name) {
-                return Err(invalid(format!("Query parameter {} is given twice.", shorten(name))));
+                return Err(invalid(format!("Query parameter {} is given twice.", excerpt(name))));
             }
             seen.push(name);
             if !take(name, value)? {
-                return Err(invalid(format!("Query parameter {} is unknown; {known}.", shorten(name))));
+                return Err(invalid(format!("Query parameter {} is unknown; {known}.", excerpt(name))));
             }
         }
         Ok(())
@@ -160,7 +161,7 @@ fn status(text: &str) -> Result<EventStatus, Problem> {
         [EventStatus::Accepted, EventStatus::Held, EventStatus::Processed, EventStatus::Failed, EventStatus::Carried];
     all.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
         let names = all.map(EventStatus::as_str).join(", ");
-        invalid(format!("Query parameter status must be one of {names}; found '{}'.", shorten(text)))
+        invalid(format!("Query parameter status must be one of {names}; found '{}'.", excerpt(text)))
     })
 }
 
@@ -169,7 +170,7 @@ fn limit<N: FromStr + PartialOrd + From<u8> + Display>(text: &str, most: N) -> R
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = text.parse().ok().filter(|limit: &N| digits && *limit >= N::from(1) && *limit <= most);
     limit.ok_or_else(|| {
-        invalid(format!("Query parameter limit must be a number from 1 to {most}; found '{}'.", shorten(text)))
+        invalid(format!("Query parameter limit must be a number from 1 to {most}; found '{}'.", excerpt(text)))
     })
 }
 
@@ -180,7 +181,7 @@ fn seconds(text: &str) -> Result<Duration, Problem> {
     seconds.map(|seconds: u8| Duration::from_secs(seconds.into())).ok_or_else(|| {
         invalid(format!(
             "Query parameter wait must be a number of whole seconds from 0 to {WAIT_MAX}; found '{}'.",
-            shorten(text)
+            excerpt(text)
         ))
     })
 }
@@ -192,11 +193,6 @@ fn cursor(text: &str) -> Result<Cursor, Problem> {
 
 fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(Kind::InvalidRequest, detail)
-}
-
-/// The beginning of a caller's text on one line.
-fn shorten(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]

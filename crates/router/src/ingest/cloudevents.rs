@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use cellstack_core::message::{Members, ORIGIN_ID, OWN_ATTRIBUTES};
+use cellstack_core::text::excerpt;
 use cellstack_core::{EventId, EventType, TenantId};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
@@ -97,7 +98,7 @@ impl Attributes {
         }
         // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#attribute-naming-convention
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
-            let name = json::shorten(name);
+            let name = excerpt(name);
             return Err(invalid(format!("Attribute {name} is no CloudEvents name: use a-z and 0-9 only.")));
         }
         // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes
@@ -150,7 +151,7 @@ impl Attributes {
     fn into_draft(mut self, data: Option<String>, tenant: Option<TenantId>) -> Result<Draft, Problem> {
         let version = self.need("specversion")?;
         if version != "1.0" {
-            let version = json::shorten(&version);
+            let version = excerpt(&version);
             return Err(invalid(format!("Attribute specversion must be 1.0; found '{version}'.")));
         }
         let (id, source) = (self.need("id")?, self.need("source")?);
@@ -159,7 +160,7 @@ impl Attributes {
         self.0.insert(DATA_CONTENT_TYPE.to_owned(), Value::String(data_content_type(content_type)?));
         if let Some(time) = self.take("time")? {
             if DateTime::from_str(&time, DateTimeFormat::DateTimeWithOffset).is_err() {
-                let time = json::shorten(&time);
+                let time = excerpt(&time);
                 return Err(invalid(format!("Attribute time must be RFC 3339; found '{time}'.")));
             }
             self.0.insert("time".to_owned(), Value::String(time));

@@ -2,6 +2,7 @@
 
 use cellstack_core::limits::MAX_JSON_DEPTH;
 use cellstack_core::message::Members;
+use cellstack_core::text::excerpt;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -49,16 +50,7 @@ pub(super) fn value(text: &str) -> Result<&RawValue, Problem> {
 /// A member's value as a `T`.
 pub(super) fn member<T: DeserializeOwned>(name: &str, value: &RawValue, expected: &str) -> Result<T, Problem> {
     serde_json::from_str(value.get())
-        .map_err(|_| invalid(format!("Member {name} must be {expected}; found {}.", shorten(value.get()))))
-}
-
-/// The beginning of a caller's text on one line.
-pub(super) fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(60).flat_map(char::escape_default).collect();
-    if text.chars().nth(60).is_some() {
-        short.push('…');
-    }
-    short
+        .map_err(|_| invalid(format!("Member {name} must be {expected}; found {}.", excerpt(value.get()))))
 }
 
 /// How deep arrays and objects nest, brackets inside strings left out. Counts on text that is no JSON too: then the

@@ -14,6 +14,7 @@ mod json;
 mod plain;
 
 use cellstack_core::limits::{MAX_BODY, MAX_IDEMPOTENCY_KEY, MAX_MESSAGE};
+use cellstack_core::text::excerpt;
 use cellstack_core::{Clock, Entropy, EventId, EventType, NewEvent, TenantId, message};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
@@ -108,7 +109,7 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 fn unsupported(content_type: &str, instead: &str) -> Problem {
-    let found: String = content_type.chars().take(80).collect();
+    let found = excerpt(content_type);
     Problem::new(Kind::UnsupportedMediaType, format!("Found content type '{found}'. {instead}"))
 }
 

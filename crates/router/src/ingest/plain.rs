@@ -1,6 +1,7 @@
 //! The plain form: `{"type": "order.placed", "data": {...}, "tenantid": "acme"}`.
 
 use cellstack_core::EventType;
+use cellstack_core::text::excerpt;
 
 use super::{Draft, invalid, json};
 use crate::http::problem::Problem;
@@ -26,7 +27,7 @@ pub(super) fn read(text: &str) -> Result<Draft, Problem> {
         return Err(invalid(format!(
             "Member {} is unknown; a plain event has type, data and tenantid. Put it into data, or send a CloudEvent \
              (content type application/cloudevents+json).",
-            json::shorten(name)
+            excerpt(name)
         )));
     }
     Ok(Draft { event_type, data, context: None, tenant })
