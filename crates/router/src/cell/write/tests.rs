@@ -79,7 +79,7 @@ async fn what_a_cancellation_says_of_the_event_counts_before_what_it_says_of_the
         ([(REFUSED, None), ("None", None)], "refused"),
         ([("None", None), (REFUSED, Some(stored()))], "exists"),
         ([(REFUSED, None), (REFUSED, Some(stored()))], "exists"),
-        // A conflict alongside an answer is not a reason to retry.
+        // A conflict alongside a refusal is not a reason to retry.
         ([(CONFLICT, None), (REFUSED, Some(stored()))], "exists"),
         ([(REFUSED, None), (CONFLICT, None)], "refused"),
         ([(REFUSED, None), ("ThrottlingError", None)], "refused"),
