@@ -1,4 +1,4 @@
-//! The cells, as the registry says them.
+//! The cells, as the registry records them.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::deployment::Deployment;
 
-/// What an operator needs to know of a cell.
+/// A cell, as far as an operator needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) id: CellId,
@@ -24,17 +24,17 @@ pub(crate) struct Cell {
     /// The URLs of its dead-letter queues: of its stream, its topic and its queue.
     pub(crate) dead_letters: [String; 3],
     pub(crate) status: CellStatus,
-    /// When it was last marked down, in milliseconds since the Unix epoch.
+    /// The time at which it was last marked down, in milliseconds since the Unix epoch.
     pub(crate) down_at: Option<u64>,
 }
 
 impl Cell {
-    /// Whether its queue and topic keep each tenant's events in order.
+    /// Returns whether its queue and topic keep each tenant's events in order.
     pub(crate) fn is_fifo(&self) -> bool {
         self.queue_url.ends_with(FIFO)
     }
 
-    /// The URL of the dead-letter queue of a place.
+    /// Returns the URL of the dead-letter queue of a place.
     pub(crate) fn dead_letters(&self, place: Place) -> &str {
         let [stream, topic, queue] = &self.dead_letters;
         match place {
@@ -49,7 +49,7 @@ const FIFO: &str = ".fifo";
 
 const WHAT: &str = "read the registry";
 
-/// All cells by id.
+/// Reads all cells, by id.
 pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
     let mut pages = deployment
         .dynamodb
@@ -70,7 +70,7 @@ pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
     read(items).context(WHAT)
 }
 
-/// The cells an operator named, or all if none was.
+/// Reads the cells that an operator named, or all cells if none was named.
 pub(crate) async fn named(deployment: &Deployment, names: &[CellId]) -> Result<Vec<Cell>> {
     let mut cells = all(deployment).await?;
     for name in names {
@@ -85,7 +85,7 @@ pub(crate) async fn named(deployment: &Deployment, names: &[CellId]) -> Result<V
     Ok(cells)
 }
 
-/// One cell as it is now; `None` when it is not registered.
+/// Reads one cell as it is now. Returns `None` if it is not registered.
 pub(crate) async fn one(deployment: &Deployment, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
     let answer = deployment
         .dynamodb

@@ -1,4 +1,4 @@
-//! Wires `cellctl`: environment -> clients -> command -> exit code.
+//! The program `cellctl`: environment -> clients -> command -> exit code.
 
 use std::io::Write as _;
 use std::process::ExitCode;

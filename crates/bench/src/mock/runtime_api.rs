@@ -1,4 +1,4 @@
-//! The Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), one session a process.
+//! The Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), one session per process.
 //!
 //! The time of an invoke runs from the moment its event is handed to `/next` to the moment its response has arrived
 //! whole.
@@ -22,7 +22,7 @@ const EVENT: &str = include_str!("../event.json");
 const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:bench";
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// A mock of the Runtime API, with the session of the current process.
 #[derive(Default)]
 pub(crate) struct RuntimeApi {
     session: Mutex<Arc<Session>>,
@@ -37,15 +37,15 @@ impl RuntimeApi {
     }
 }
 
-/// What one process does.
+/// The session of one process.
 #[derive(Default)]
 pub(crate) struct Session {
     state: Mutex<State>,
-    /// There is something to hand out.
+    /// Notified when an event can be handed out.
     work: Notify,
-    /// Something was noted.
+    /// Notified when something was noted.
     news: Notify,
-    /// What each response must hold.
+    /// The text that each response must hold.
     answers: &'static str,
 }
 
@@ -65,7 +65,7 @@ impl Session {
         self.wait(patience, |state| state.first_next).await.context("waiting for the first /next")
     }
 
-    /// Hands out `count` events, one after the other, and returns how long each took.
+    /// Hands out `count` events, one after the other, and returns the time of each.
     pub(crate) async fn invoke(&self, count: usize, patience: Duration) -> Result<Vec<Duration>> {
         {
             let mut state = lock(&self.state);

@@ -1,4 +1,4 @@
-//! `cellctl` run in process, and what it left.
+//! A run of `cellctl` in process, with its output.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use cellstack_cellctl::{Cli, Completion, Console, Deployment};
 use clap::Parser as _;
 use serde_json::Value;
 
-/// What a command left.
+/// The output and the end of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) ending: Result<Completion, String>,
@@ -35,7 +35,7 @@ impl Ran {
     }
 }
 
-/// A place to write to that can be read.
+/// A writer whose contents can be read.
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 

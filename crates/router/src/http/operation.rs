@@ -1,4 +1,4 @@
-//! Which call a request makes: method, path and query, nothing else.
+//! The operation that a request asks for, by its method, path and query alone.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -14,19 +14,19 @@ use crate::cell::Filter;
 use crate::http::cursor::Cursor;
 use crate::http::problem::{Kind, Problem};
 
-/// A call of the API.
+/// An operation of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     PostEvent,
     ListEvents(Listing),
-    /// The event, and how long to wait until it is done.
+    /// An event, and the longest time to wait until it is done.
     GetEvent(EventId, Duration),
     Totals(TotalsPage),
     Route,
     Health,
 }
 
-/// What a listing asks for.
+/// The filter, limit and cursor of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
     pub(crate) filter: Filter,
@@ -34,7 +34,7 @@ pub(crate) struct Listing {
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// Which totals are asked for.
+/// The limit and cursor of a page of totals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TotalsPage {
     pub(crate) limit: u16,
@@ -78,7 +78,7 @@ impl<'a> Query<'a> {
         Self(form_urlencoded::parse(text.as_bytes()).collect())
     }
 
-    /// The tenant that a request without a body names.
+    /// Reads the tenant that a request without a body names.
     pub(crate) fn tenant(&self) -> Result<Option<TenantId>, Problem> {
         let mut found = None;
         for (name, value) in self.0.iter().filter(|(name, _)| is_tenant(name)) {
@@ -136,7 +136,7 @@ impl<'a> Query<'a> {
         Ok(wait)
     }
 
-    /// Hands each parameter to `take`, which says whether it knows it; `known` says which it does.
+    /// Hands each parameter to `take`, which returns whether it knows the parameter. `known` lists the known ones.
     fn read(&self, known: &str, mut take: impl FnMut(&str, &str) -> Result<bool, Problem>) -> Result<(), Problem> {
         let mut seen: Vec<&str> = Vec::new();
         for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
@@ -166,7 +166,7 @@ fn status(text: &str) -> Result<EventStatus, Problem> {
 }
 
 fn limit<N: FromStr + PartialOrd + From<u8> + Display>(text: &str, most: N) -> Result<N, Problem> {
-    // `parse` takes a sign, too.
+    // `parse` accepts a sign, too.
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = text.parse().ok().filter(|limit: &N| digits && *limit >= N::from(1) && *limit <= most);
     limit.ok_or_else(|| {
@@ -175,7 +175,7 @@ fn limit<N: FromStr + PartialOrd + From<u8> + Display>(text: &str, most: N) -> R
 }
 
 fn seconds(text: &str) -> Result<Duration, Problem> {
-    // `parse` takes a sign, too.
+    // `parse` accepts a sign, too.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = text.parse().ok().filter(|seconds| digits && *seconds <= WAIT_MAX);
     seconds.map(|seconds: u8| Duration::from_secs(seconds.into())).ok_or_else(|| {

@@ -6,8 +6,8 @@ use cellstack_core::text::excerpt;
 use super::{Draft, invalid, json};
 use crate::http::problem::Problem;
 
-/// Content types that are read as the plain form. `curl -d` sends the URL-encoded one unless told otherwise, and the
-/// body is JSON or it isn't, whatever the header says.
+/// Returns whether a body of this content type is read as the plain form. `curl -d` sends the URL-encoded type by
+/// default; its body is parsed as JSON all the same.
 pub(super) fn takes(content_type: &str) -> bool {
     matches!(content_type, "" | "application/json" | "text/json" | "text/plain" | "application/x-www-form-urlencoded")
         || (content_type.starts_with("application/") && content_type.ends_with("+json"))

@@ -52,7 +52,7 @@ async fn ls_says_when_it_could_not_see_all() {
     assert!(ran.talk.contains("not all was seen: stopped after 12 of about 15"), "{}", ran.talk);
     assert!(world.all_visible(DLQ));
 
-    // Somebody else has some in hand.
+    // Another reader has some in hand.
     let url = world.stack.queue_url(DLQ).await.unwrap();
     let taken = world.stack.sqs().receive_message().queue_url(url).max_number_of_messages(4).send().await.unwrap();
     assert_eq!(taken.messages().len(), 4);
@@ -61,7 +61,7 @@ async fn ls_says_when_it_could_not_see_all() {
     assert!(ran.data.contains("11"), "{}", ran.data);
 }
 
-/// A queue of two thousand letters, each look at which takes a second: longer than letters stay hidden.
+/// Makes a queue of two thousand letters, each receive of which takes a second: longer than letters stay hidden.
 async fn long_queue() -> World {
     let world = World::new().await;
     for at in 0..2_000 {

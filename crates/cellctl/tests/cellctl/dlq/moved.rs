@@ -1,4 +1,4 @@
-//! Letters of tenants that live elsewhere now, or just move.
+//! Letters of tenants that are in another cell now, or just move.
 
 use cellstack_cellctl::Completion;
 use cellstack_core::Epoch;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::world::{World, cell, text};
 
-/// Copies acme's event and fence into beta, as a move does; the map says beta from now on.
+/// Copies acme's event and fence into beta, as a move does. The map names beta from now on.
 async fn move_to_beta(world: &World, id: &str, copy: bool) {
     let table = CellNames::of(&cell("beta")).table;
     if copy {
@@ -80,12 +80,12 @@ async fn nothing_is_sent_to_a_cell_that_is_down() {
     assert_eq!(world.dead("alpha").len(), 1);
 }
 
-/// Beta stands by for acme, whose cell alpha is marked like this; beta has the event, with this status.
+/// Makes beta the standby of acme, whose cell alpha gets this mark. Beta has the event, with this status.
 async fn stand_by(world: &World, id: &str, status: &str, alpha: &str) {
     let table = CellNames::of(&cell("beta")).table;
     let key = format!("event#{id}");
     let mut item = world.item("alpha", "acme", &key).await.unwrap();
-    // As a copy, so that beta's own stream does not publish it; held events it does not publish either.
+    // Stored as a copy, so that beta's own stream does not publish it; it does not publish held events either.
     item.insert("status".to_owned(), text(if status == "held" { status } else { "failed" }));
     world.stack.dynamodb().put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "status", text(status)).await;
@@ -106,7 +106,7 @@ async fn what_a_standby_could_not_process_is_redriven_there() {
         let id = world.poison("acme", 5).await;
         world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
         stand_by(&world, &id, status, alpha).await;
-        // The letter of an accepted event is one that does not say "refused": that would be just being marked.
+        // The letter of an accepted event must not say "refused": its event would be just being marked.
         let url = world.stack.queue_url("cellstack-cell-alpha-events-dlq").await.unwrap();
         world.stack.sqs().purge_queue().queue_url(url).send().await.unwrap();
         let message = world.message("beta", "acme", &id).await;

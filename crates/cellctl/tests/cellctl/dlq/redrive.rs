@@ -1,4 +1,4 @@
-//! Letters brought back.
+//! Letters redriven.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::world::{World, cell, text};
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq";
 
-/// An event that failed, its id and its sort key.
+/// Makes an event that failed, and returns its id and its sort key.
 async fn failed(world: &World, amount: u64) -> (String, String) {
     let id = world.poison("acme", amount).await;
     world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
@@ -34,7 +34,7 @@ async fn poison_is_processed_once_after_its_processor_is_mended() {
 
     world.mend();
     let ran = world.redrive("--output json").await.ended(Completion::Done);
-    assert!(ran.talk.contains("5 sent, 0 letters deleted with nothing left to do, 0 left alone"), "{}", ran.talk);
+    assert!(ran.talk.contains("5 sent, 0 letters deleted with nothing left to do, 0 skipped"), "{}", ran.talk);
     assert!(ran.json()["letters"].as_array().unwrap().iter().all(|row| row["what"] == "to cell alpha"));
     for id in &poison {
         world.processed("alpha", "acme", id).await;
@@ -65,12 +65,12 @@ async fn an_event_that_its_consumer_has_not_marked_yet_waits_for_that() {
     let world = World::new().await;
     let (id, key) = failed(&world, 3).await;
     let table = CellNames::of(&cell("alpha")).table;
-    // As it is between the letter and the mark.
+    // The state between the letter and the mark.
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "status", text("accepted")).await;
     world.mend();
     let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("is not marked failed yet"), "{}", ran.data);
-    // The consumer was killed there: no invocation lives longer than a quarter of an hour.
+    // The consumer was killed there: no invocation lasts longer than a quarter of an hour.
     tokio::time::sleep(Duration::from_secs(15 * 60)).await;
     world.redrive("").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
@@ -198,7 +198,7 @@ async fn the_count_survives_what_the_queue_itself_moves() {
 async fn poison_that_comes_back_at_once_is_sent_once_a_run() {
     let world = World::new().await;
     let id = world.poison("acme", 1).await;
-    // Two letters of one event: the second could be what came of the first.
+    // Two letters of one event: the second could be the result of the first.
     let message = world.message("alpha", "acme", &id).await;
     world.put(DLQ, &message).await;
     let ran = world.redrive("").await.ended(Completion::LeftSome);

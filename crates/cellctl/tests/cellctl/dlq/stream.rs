@@ -1,4 +1,4 @@
-//! What the producer's side gave up.
+//! Batches that the producer's mapping dropped.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() {
     let world = World::new().await;
-    // An older event that is open for another reason lies outside the note's window.
+    // An older event that is open for another reason is outside the note's window.
     let older = world.undelivered(1_000).await;
     tokio::time::sleep(Duration::from_secs(3_600)).await;
 
@@ -55,7 +55,7 @@ async fn a_note_stays_while_one_of_its_events_does() {
     world.route("acme", "alpha", 1, "fenced").await;
     let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("its tenant is fenced"), "{}", ran.data);
-    assert!(ran.data.contains("some of its batch's events were left alone"), "{}", ran.data);
+    assert!(ran.data.contains("some of its batch's events were skipped"), "{}", ran.data);
     assert_eq!(world.bodies(DLQ).len(), 1);
     assert!(world.all_visible(DLQ));
 

@@ -1,4 +1,4 @@
-//! What is shown.
+//! The output of `snapshot show`.
 
 use cellstack_cellctl::Completion;
 use cellstack_core::snapshot::Header;

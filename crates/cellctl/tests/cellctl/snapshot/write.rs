@@ -1,4 +1,4 @@
-//! What is written, and what it is written over.
+//! The contents of a written snapshot, and the contents that it may replace.
 
 use cellstack_cellctl::Completion;
 use cellstack_core::registry::CellStatus;

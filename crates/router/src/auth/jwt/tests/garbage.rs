@@ -1,4 +1,4 @@
-//! What anybody may send.
+//! Tokens of random text.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ proptest! {
         }
     }
 
-    /// Parts that decode to JSON, which gets further than noise.
+    /// Sends parts that decode to JSON, which gets further than noise.
     #[test]
     fn nor_does_any_json(header in json(), claims in json()) {
         let signer = Signer::new("EdDSA");
@@ -28,7 +28,7 @@ proptest! {
         prop_assert_eq!(problem.kind, Kind::Unauthenticated);
     }
 
-    /// A token is good as it is, and in no other spelling; and what refuses it does not repeat it.
+    /// Changes one character: a token is good as it is, and in no other spelling. The refusal does not repeat it.
     #[test]
     fn one_character_changed_and_a_token_proves_nothing(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_.=-]") {
         let signer = Signer::new("EdDSA");

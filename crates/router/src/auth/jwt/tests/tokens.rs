@@ -1,4 +1,4 @@
-//! Which tokens count.
+//! Tokens that are accepted, and tokens that are refused.
 
 use cellstack_core::limits::{JWT_LEEWAY, JWT_MAX_TOKEN};
 use jsonwebtoken::{Algorithm as Name, DecodingKey, crypto};
@@ -28,7 +28,7 @@ async fn a_token_of_each_algorithm_proves_its_tenant() {
     }
 }
 
-/// RFC 7515, appendix A.2: somebody else's signature.
+/// RFC 7515, appendix A.2: a signature that another implementation made.
 #[test]
 fn the_example_of_the_rfc_verifies_and_no_other_algorithm_takes_it() {
     provider::install();
@@ -60,7 +60,8 @@ async fn a_token_says_nothing_about_the_algorithm_it_is_checked_by() {
     let claims = good.split('.').nth(1).unwrap();
     let with_header = |header: Value, signature: &str| format!("{}.{claims}.{signature}", b64(header.to_string()));
 
-    // Signed with what everybody knows, the public key, as if it were a shared secret: in each form it is seen in.
+    // Signed with the public key, which everybody knows, as if it were a shared secret: in each form in which it is
+    // published.
     let jwk = signer.jwk("k1").to_string();
     for secret in [jwk.as_bytes(), rsa("n").as_bytes(), &[0; 32]] {
         let message = with_header(json!({"alg": "HS256", "kid": "k1"}), "");
@@ -68,7 +69,7 @@ async fn a_token_says_nothing_about_the_algorithm_it_is_checked_by() {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
         let forged = format!("{message}.{}", b64(tag));
         refused(world.tenant(&forged).await, Refusal::Algorithm(Algorithm::RS256));
-        // Were the look at the header gone, the cryptography would not do it either.
+        // The cryptography refuses it, too, even without the check of the header.
         let verified = crypto::verify(&b64(tag), message.as_bytes(), &DecodingKey::from_secret(secret), Name::HS256);
         assert!(verified.is_err());
     }
@@ -79,7 +80,7 @@ async fn a_token_says_nothing_about_the_algorithm_it_is_checked_by() {
     for none in ["none", "None", "nOnE", ""] {
         refused(world.tenant(&with_header(json!({"alg": none}), "")).await, Refusal::Algorithm(Algorithm::RS256));
     }
-    // Another algorithm of the same family, signed rightly.
+    // A good signature by another algorithm of the same family.
     let other = Signer::new("RS512");
     refused(world.tenant(&other.token("k1")).await, Refusal::Algorithm(Algorithm::RS256));
     // A key that the token brings along.
@@ -101,7 +102,7 @@ async fn a_forged_signature_proves_nothing() {
     refused(world.tenant(&[acme[0], globex[1], acme[2]].join(".")).await, Refusal::Signature);
     refused(world.tenant(&[acme[0], acme[1], ""].join(".")).await, Refusal::Signature);
     refused(world.tenant(&[acme[0], acme[1]].join(".")).await, Refusal::Garbled);
-    // Claims of a token that is not the issuer's are not looked at.
+    // Claims of a token that another issuer signed are not checked.
     let expired = Signer::new("ES256").token_with("exp", json!(1));
     refused(world.tenant(&expired).await, Refusal::Signature);
 }
