@@ -1,4 +1,4 @@
-//! Makes the resources of a cell, as `terraform/modules/cell` does.
+//! The resources of a cell, as `terraform/modules/cell` creates them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::hooks::Role;
 use crate::names::{ACCOUNT, CellNames, REGION, arn, registry};
 use crate::{Pipeline, Stack};
 
-/// The stream mapping's filter, as Terraform writes it: new events and nothing else.
+/// The stream mapping's filter, as Terraform writes it: new events alone.
 const STREAM_FILTER: &str = r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"sk":{"S":[{"prefix":"event#"}]},"status":{"S":["accepted"]}}}}"#;
 
 /// High-throughput FIFO, as Terraform sets it up: limits and deduplication count per tenant.

@@ -16,9 +16,9 @@ use crate::function_url::DRAIN;
 pub struct Served {
     /// The stack.
     pub stack: Stack,
-    /// Where the function URL listens.
+    /// The address of the function URL.
     pub url: SocketAddr,
-    /// Where the AWS-compatible endpoint listens.
+    /// The address of the AWS-compatible endpoint.
     pub endpoint: SocketAddr,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<std::io::Result<()>>>,
@@ -42,7 +42,7 @@ impl Served {
         Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers })
     }
 
-    /// Stops taking requests, then ends what is under way: what is not over within two seconds is cut off.
+    /// Stops taking requests, waits up to two seconds for those under way, and cuts the rest off.
     ///
     /// # Errors
     /// When a server ended with an error.
@@ -53,7 +53,7 @@ impl Served {
             for server in servers {
                 server.await??;
             }
-            // Dropped in time, it cuts off its functions.
+            // A stack that is dropped by the time-out cuts its functions off.
             stack.stop().await;
             Ok(())
         });
@@ -68,7 +68,7 @@ impl Served {
 fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
     let mut stop = stop.subscribe();
     async move {
-        // The sender is gone only when the server's owner is: that is a stop too.
+        // The sender is gone only when the server's owner is: that is a stop, too.
         let _ = stop.wait_for(|stop| *stop).await;
     }
 }

@@ -1,4 +1,4 @@
-//! One control plane, one router and some cells over the embedded AWS: what Terraform stamps, in process.
+//! One control plane, one router and some cells over the embedded AWS: the resources of Terraform, in process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,23 +24,23 @@ use crate::names::{ACCOUNT, CellNames, Ordering, REGION, registry, tenant_map};
 use crate::process;
 use crate::{Disorder, VirtualClock};
 
-/// The settings of a cell's pipeline that one may want different on a laptop.
+/// The settings of a cell's pipeline that may differ on a laptop.
 #[derive(Debug, Clone, Copy)]
 pub struct Pipeline {
-    /// How long a message that was not processed stays hidden. Whole seconds.
+    /// Time that a message which was not processed stays hidden. Whole seconds.
     pub visibility: Duration,
-    /// Tries of an event before the consumer gives it up.
+    /// Tries of an event before the consumer dead-letters it.
     pub max_tries: u32,
-    /// Longest that one event may take.
+    /// Longest time that one event may take.
     pub event_timeout: Duration,
     /// Receives of a message before its queue moves it to the dead-letter queue.
     pub max_receives: u32,
-    /// Whether the events of a tenant keep their order.
+    /// The ordering of the events.
     pub ordering: Ordering,
 }
 
 impl Pipeline {
-    /// As deployed.
+    /// The settings as deployed.
     pub const DEPLOYED: Self = Self {
         visibility: pipeline::VISIBILITY_TIMEOUT,
         max_tries: pipeline::MAX_TRIES,
@@ -48,9 +48,9 @@ impl Pipeline {
         max_receives: pipeline::MAX_RECEIVES,
         ordering: Ordering::None,
     };
-    /// For someone who watches: a poison event is in its dead-letter queue within seconds. The local handlers answer
-    /// within milliseconds, so a short visibility timeout hides no work that is still going on; an event that takes longer
-    /// is cut off, with that reason, before its message comes again.
+    /// The settings for a watcher: a poison event is in its dead-letter queue within seconds. The local handlers
+    /// respond within milliseconds, so a short visibility timeout hides no work that is still going on. An event that
+    /// takes longer is cut off, with that reason, before its message comes again.
     pub const IMPATIENT: Self = Self {
         visibility: Duration::from_secs(1),
         event_timeout: Duration::from_secs(1),
@@ -59,7 +59,7 @@ impl Pipeline {
     };
 }
 
-/// Builds a [`Stack`].
+/// A builder of a [`Stack`].
 #[derive(Debug, Clone)]
 pub struct StackBuilder {
     cells: Vec<CellId>,
@@ -86,35 +86,35 @@ impl StackBuilder {
         self
     }
 
-    /// Where the router takes a request's tenant from; the header unless told otherwise.
+    /// Sets the source of a request's tenant; the header unless set.
     #[must_use]
     pub fn tenant_source(mut self, source: TenantSource) -> Self {
         self.tenant_source = source;
         self
     }
 
-    /// The pipeline's settings; as deployed unless told otherwise.
+    /// Sets the pipeline's settings; as deployed unless set.
     #[must_use]
     pub const fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipeline = pipeline;
         self
     }
 
-    /// Sets how disorderly the embedded AWS is; not at all unless told otherwise.
+    /// Sets the disorder of the embedded AWS; none unless set.
     #[must_use]
     pub fn disorder(mut self, disorder: Disorder) -> Self {
         self.disorder = disorder;
         self
     }
 
-    /// The seed of everything random.
+    /// Sets the seed of everything random.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What the simulator puts in between.
+    /// Sets the simulator's hooks.
     #[must_use]
     pub fn hooks(mut self, hooks: Hooks) -> Self {
         self.hooks = hooks;
@@ -129,7 +129,7 @@ impl StackBuilder {
         self.build_with(|| Totals).await
     }
 
-    /// Builds the stack around another processor, one a cell.
+    /// Builds the stack around another processor, one per cell.
     ///
     /// # Errors
     /// When the embedded AWS refuses a resource.
@@ -157,7 +157,7 @@ impl StackBuilder {
     }
 }
 
-/// See the module. Dropping it stops its mappings.
+/// A control plane, a router and cells over the embedded AWS. Dropping it stops its mappings.
 pub struct Stack {
     pub(crate) aws: Aws,
     pub(crate) config: SdkConfig,
@@ -170,7 +170,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A stack without cells and tenants, to add some.
+    /// Returns a builder without cells and tenants.
     #[must_use]
     pub const fn builder() -> StackBuilder {
         StackBuilder {
@@ -184,72 +184,72 @@ impl Stack {
         }
     }
 
-    /// The embedded AWS: its faults, its call counts, its endpoint.
+    /// Returns the embedded AWS: its faults, its call counts, its endpoint.
     #[must_use]
     pub const fn aws(&self) -> &Aws {
         &self.aws
     }
 
-    /// The configuration of its clients.
+    /// Returns the configuration of its clients.
     #[must_use]
     pub const fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Its clocks and its randomness.
+    /// Returns its clocks and its randomness.
     #[must_use]
     pub const fn clock(&self) -> &Arc<VirtualClock> {
         &self.clock
     }
 
-    /// Its mappings: those of streams and of queues, cell by cell.
+    /// Returns its mappings: those of streams and of queues, cell by cell.
     #[must_use]
     pub fn mappings(&self) -> &[MappingHandle] {
         &self.mappings
     }
 
-    /// Cuts its mappings off, and what they have under way with them.
+    /// Cuts off its mappings, with all that they have under way.
     pub fn drop_mappings(&mut self) {
         self.mappings.clear();
     }
 
-    /// The function URL.
+    /// Returns the function URL.
     #[must_use]
     pub const fn url(&self) -> &FunctionUrl {
         &self.url
     }
 
-    /// Its faults on demand.
+    /// Returns its faults on demand.
     #[must_use]
     pub const fn faults(&self) -> &FaultBoard {
         &self.faults
     }
 
-    /// The cells.
+    /// Returns the cells.
     #[must_use]
     pub fn cells(&self) -> &[CellId] {
         &self.cells
     }
 
-    /// A client for its tables.
+    /// Returns a client for its tables.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         process::dynamodb(&self.config)
     }
 
-    /// A client for its topics.
+    /// Returns a client for its topics.
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
         process::sns(&self.config)
     }
 
-    /// A client for its queues.
+    /// Returns a client for its queues.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         process::sqs(&self.config)
     }
 
-    /// The URL of one of its queues.
+    /// Returns the URL of one of its queues.
     ///
     /// # Errors
     /// When there is no such queue.
@@ -258,8 +258,8 @@ impl Stack {
         answer.queue_url.context("a queue without URL")
     }
 
-    /// Says where the stack's AWS endpoint listens: the queue URLs in the registry, and those asked for in process, lead
-    /// there from now on. An SDK that takes a queue URL's host for the endpoint would send to AWS otherwise.
+    /// Sets the address of the stack's AWS endpoint: the queue URLs in the registry, and those asked for in process,
+    /// lead there from now on. Otherwise, an SDK that takes a queue URL's host for the endpoint would send to AWS.
     ///
     /// # Errors
     /// When the registry can't be written.
@@ -298,7 +298,7 @@ impl Stack {
         }
     }
 
-    /// Ends the mappings; what they have under way is finished.
+    /// Ends the mappings, after what they have under way.
     pub async fn stop(self) {
         for mapping in self.mappings {
             mapping.stop().await;

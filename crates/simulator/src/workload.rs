@@ -1,4 +1,4 @@
-//! What callers ask for, drawn from the seed.
+//! The requests of callers, drawn from the seed.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,28 +17,28 @@ use crate::{Setup, text};
 const AWKWARD: f64 = 0.15;
 /// The share of events that have the name of another tenant's event.
 const SHARED: f64 = 0.5;
-/// The share of events that a look at the totals or the listing follows.
+/// The share of events after which the caller reads the totals or the listing.
 const LOOKS: f64 = 0.08;
 
-/// How a caller names an event.
+/// The way a caller names an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
     /// By an `Idempotency-Key`.
     Key,
-    /// It is a CloudEvent with an id, structured or binary.
+    /// By the id of a CloudEvent, structured or binary.
     CloudEvent,
     /// Not at all: a retry is another event.
     None,
 }
 
-/// How a CloudEvent is sent.
+/// The way a CloudEvent is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Structured,
     Binary,
 }
 
-/// A caller's look after an event was accepted.
+/// A read by a caller after an event was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     Event,
@@ -46,7 +46,7 @@ pub(crate) enum Look {
     List,
 }
 
-/// Awkward text.
+/// The awkward texts of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Awkward {
     pub(crate) source: String,
@@ -56,14 +56,14 @@ pub(crate) struct Awkward {
     pub(crate) data: String,
 }
 
-/// One event that a caller wants accepted.
+/// An event that a caller wants accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     /// Pause since the tenant's last event.
     pub(crate) pause: Duration,
-    /// Sent together with those of other tenants that are.
+    /// True if it is sent together with such events of other tenants.
     pub(crate) rush: bool,
-    /// Its name among its tenant's events: in its data, whatever else names it.
+    /// The name among its tenant's events. The data contain it, in addition to any other name.
     pub(crate) name: String,
     pub(crate) naming: Naming,
     pub(crate) mode: Mode,
@@ -74,14 +74,14 @@ pub(crate) struct Order {
     /// The time its processor takes, in milliseconds.
     pub(crate) takes_ms: u64,
     pub(crate) awkward: Option<Box<Awkward>>,
-    /// Sent once more after it was accepted.
+    /// True if it is sent once more after it was accepted.
     pub(crate) again: bool,
-    /// Sent once more after it was accepted, with another body.
+    /// True if it is sent once more after it was accepted, with another body.
     pub(crate) clash: bool,
     pub(crate) look: Option<Look>,
 }
 
-/// The orders of each tenant.
+/// Draws the orders of each tenant.
 pub(crate) fn draw(setup: &Setup, trouble: Trouble) -> Vec<Vec<Order>> {
     let mut rng = StdRng::seed_from_u64(setup.seed ^ 0x0030_AD00);
     let victim = trouble.poison_tenant.then(|| rng.random_range(0..setup.tenants));
@@ -120,10 +120,10 @@ pub(crate) fn draw(setup: &Setup, trouble: Trouble) -> Vec<Vec<Order>> {
 }
 
 const LOOKED_AT: [Look; 3] = [Look::Event, Look::Totals, Look::List];
-/// Few, so that events of a type meet on their total.
+/// Types of event: few, so that events of a type meet on their total.
 const TYPES: [&str; 4] = ["order.placed", "order.paid", "item.sold", "a:B_c/d-9.0"];
 
-/// An amount that the reference processor takes.
+/// Draws an amount that the reference processor takes.
 fn amount(rng: &mut StdRng) -> String {
     let whole: u64 = rng.random_range(0..1_000);
     let sign = if rng.random_bool(0.3) { "-" } else { "" };
@@ -139,7 +139,7 @@ fn amount(rng: &mut StdRng) -> String {
     }
 }
 
-/// An amount that it refuses.
+/// Draws an amount that the reference processor refuses.
 fn unfit(rng: &mut StdRng) -> String {
     let whole: u64 = rng.random_range(1..1_000);
     match rng.random_range(0..5) {
@@ -170,13 +170,13 @@ impl Order {
         self.with(tenant, self.mode, &self.amount)
     }
 
-    /// The same event once more: a CloudEvent in its other mode.
+    /// Returns a request with the same event once more: a CloudEvent in its other mode.
     pub(crate) fn repeated(&self, tenant: &str) -> Request<Bytes> {
         let mode = if self.mode == Mode::Structured { Mode::Binary } else { Mode::Structured };
         self.with(tenant, mode, &self.amount)
     }
 
-    /// The same name, another body.
+    /// Returns a request with the same name and another body.
     pub(crate) fn clashing(&self, tenant: &str) -> Request<Bytes> {
         self.with(tenant, self.mode, "1000000")
     }
@@ -230,7 +230,7 @@ impl Order {
         request.body(body.into()).unwrap_or_default()
     }
 
-    /// The context attributes of a CloudEvent.
+    /// Returns the context attributes of a CloudEvent.
     fn attributes(&self) -> Vec<(&'static str, String)> {
         let mut attributes = vec![("specversion", "1.0".to_owned()), ("type", self.event_type.to_owned())];
         match &self.awkward {

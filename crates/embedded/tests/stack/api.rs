@@ -1,4 +1,4 @@
-//! What callers see.
+//! The API, as callers see it.
 
 use bytes::Bytes;
 use cellstack_core::limits::MAX_BODY;
@@ -95,7 +95,7 @@ async fn a_repeat_gets_the_first_answer_and_another_body_a_conflict() {
     assert_eq!(first.header("idempotency-replayed"), "");
     let other = world.post_named("acme", Some("order-1"), r#"{"type":"order.placed","data":{"amount":43}}"#).await;
     assert_eq!((other.status, other.problem().as_str()), (409, "idempotency-conflict"));
-    // Also after it is processed, and another tenant's event of the same name is another event.
+    // The same holds after it is processed. Another tenant's event of the same name is another event.
     world.processed("acme", &first.id()).await;
     assert_eq!(world.post_named("acme", Some("order-1"), ORDER).await.body, first.body);
     assert_eq!(world.post_named("globex", Some("order-1"), ORDER).await.header("idempotency-replayed"), "");

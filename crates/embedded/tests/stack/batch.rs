@@ -42,7 +42,7 @@ async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
     let answer = post(&world, "acme", &events).await;
     assert_eq!(answer.status, 207, "{}", answer.body);
     assert_eq!((answer.header("x-cell-id"), answer.header("retry-after")), ("alpha", ""));
-    // Of two events of one name either may have been the first.
+    // Either of two events of one name may have been the first.
     let found = statuses(&answer);
     assert!(found == [202, 400, 202, 409, 400, 403, 202] || found == [409, 400, 202, 202, 400, 403, 202], "{found:?}");
     let results = answer.json()["results"].clone();
@@ -52,7 +52,7 @@ async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.total("acme", "order.placed").await.0, 3);
 
-    // One alone of the same name is the same event.
+    // A single event of the same name is the same event.
     let alone = Request::post("/v1/events")
         .header("x-tenant-id", "acme")
         .header("content-type", "application/cloudevents+json")

@@ -1,4 +1,4 @@
-//! What is given up: where it lies, why, and that its neighbours are not touched by it.
+//! Dead-lettered events: their queue, their reason, and their neighbours, which are not affected.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::world::{World, builder};
 const QUEUE: &str = "cellstack-cell-alpha-events";
 const STREAM_DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
-/// Does what the event's type says.
+/// A processor that does what the event's type says.
 struct Told {
     tries: AtomicU32,
 }
@@ -95,7 +95,7 @@ async fn what_never_passes_is_given_up_after_its_last_try_with_the_last_reason()
 #[tokio::test(start_paused = true)]
 async fn an_effect_that_is_refused_for_good_fails_its_event_alone() {
     let world = World::with(Told::new).await;
-    // Held up together, they come as one batch and would go into one transaction.
+    // Held up together, the events come as one batch and would go into one transaction.
     let hold = world.stack.aws().faults().inject(Fault::new("SQS", "ReceiveMessage", FaultKind::ServerError));
     let huge = world.post("acme", typed("huge")).await.id();
     let mut fine = Vec::new();

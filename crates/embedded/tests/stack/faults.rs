@@ -1,4 +1,4 @@
-//! What the router answers when a cell's table misbehaves.
+//! The router's responses when a cell's table misbehaves.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn a_table_that_hangs_is_answered_for_before_the_function_ends() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
-/// Limits of a partition, of a table and of the account come under one code; what tells them apart is in the body.
+/// Throttles a partition. Its limit, the table's and the account's have one code; only the body distinguishes them.
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_too_fast_for_its_partition_gets_429_and_its_neighbours_nothing() {
     let world = World::new().await;

@@ -19,7 +19,7 @@ fn text(value: &str) -> AttributeValue {
 /// Transactions by which the stack opened its tenants' fences.
 const PLACED: u64 = 3;
 
-/// The map is gone and the router's lease has run out.
+/// Takes the map away, and lets the router's lease run out.
 async fn stale(world: &World) {
     world.post("acme", ORDER).await.id();
     world.stack.aws().faults().inject(Fault::new("DynamoDB", "GetItem", FaultKind::ServerError).on(MAP));
@@ -54,7 +54,7 @@ async fn a_closed_fence_or_one_of_another_epoch_takes_no_stale_write() {
     }
 }
 
-/// The router knows the tenant as moving, and then the move ends.
+/// Lets the router learn that the tenant is moving, and then ends the move.
 async fn moved(world: &World, environment: &Environment) {
     world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
     environment.post("acme", ORDER).await.id();
@@ -98,7 +98,7 @@ async fn a_fence_that_goes_on_refusing_ends_in_503_after_one_retry() {
     assert_eq!(operations.iter().filter(|operation| *operation == "GetItem").count(), 1, "{operations:?}");
 }
 
-/// Frozen before the move, thawed after it, with clocks that say nothing of the time between and no map to read.
+/// Freezes a router before a move and thaws it after, with clocks that do not show the time between and no map to read.
 #[tokio::test(start_paused = true)]
 async fn a_router_that_thaws_after_a_move_writes_nothing_into_the_old_cell() {
     for map_is_gone in [false, true] {

@@ -1,4 +1,4 @@
-//! The lease: when the map is read, by whom, and what an answer is good for.
+//! The lease: the time and the reader of each read of the map, and the time for which a response is good.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ async fn a_lookup_that_was_sent_before_a_question_does_not_answer_it() {
     environment.post("acme", ORDER).await.id();
     tokio::time::sleep(TENANT_LEASE * 9 / 10).await;
     environment.wire.delay_answer("GetItem", Duration::from_millis(350));
-    // Sets a lookup off, which is answered with epoch 1 and on its way for a while.
+    // This starts a lookup, which is answered with epoch 1 and on its way for a while.
     environment.get("acme", "/v1/route").await;
     tokio::time::sleep(Duration::from_millis(10)).await;
 
@@ -87,7 +87,7 @@ async fn a_lookup_that_was_sent_before_a_question_does_not_answer_it() {
     let id = moved.post("acme", ORDER).await.id();
     let found = environment.get("acme", &format!("/v1/events/{id}")).await;
     assert_eq!((found.status, found.header("x-cell-id"), found.header("x-cell-epoch")), (200, "beta", "2"));
-    // Nor does it come back when the late answer is there.
+    // The old route does not come back with the late response.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(environment.get("acme", "/v1/route").await.header("x-cell-epoch"), "2");
 }
@@ -107,7 +107,7 @@ async fn while_the_map_hangs_a_warm_router_serves_and_few_requests_wait() {
         waited.extend(Some(asked.elapsed()).filter(|took| *took > Duration::from_millis(50)));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // The map's time-out and the registry's; after that only those wait that find out whether the two are back.
+    // The map's time-out and the registry's. After that, only requests wait that find out whether the two are back.
     let (first, probes) = waited.split_first().unwrap();
     assert!(*first <= 2 * LOOKUP_TIMEOUT + Duration::from_millis(10), "{waited:?}");
     assert!(probes.iter().all(|took| *took <= 2 * PROBE_TIMEOUT + Duration::from_millis(10)), "{waited:?}");
@@ -131,7 +131,7 @@ async fn while_the_map_hangs_a_cold_router_says_so_soon_and_then_at_once() {
     assert_eq!(environment.post("acme", ORDER).await.status, 202, "back within a second of the map");
 }
 
-/// The clocks lie in any way; the route is stale all the same, and the write is fenced.
+/// Lets the clocks be wrong in any way: the route is stale all the same, and the write is fenced.
 #[tokio::test(start_paused = true)]
 async fn a_freeze_or_a_jump_of_the_wall_clock_keeps_no_route_fresh() {
     let hour = 3_600_000;
@@ -142,7 +142,7 @@ async fn a_freeze_or_a_jump_of_the_wall_clock_keeps_no_route_fresh() {
             environment.post("acme", ORDER).await.id();
             control_plane(&world, FaultKind::Reset);
             environment.clocks.jump(jump);
-            // The clocks are looked at between the jump and the freeze.
+            // The router looks at its clocks between the jump and the freeze.
             environment.get("acme", "/v1/route").await;
             if freezes {
                 environment.frozen(TENANT_LEASE).await;

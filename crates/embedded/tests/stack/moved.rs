@@ -95,7 +95,7 @@ async fn a_listing_of_a_tenant_that_moves_is_that_of_the_cell_it_is_in() {
             world.move_tenant("acme", "alpha", "beta", 2).await;
             let now = call(&environment, request).await;
             assert_eq!((now.status, now.header("x-cell-id"), now.header("x-cell-epoch")), (200, "beta", "2"));
-            // A fresh and active route needs no look.
+            // A fresh and active route needs no look at the map.
             environment.wire.take();
             assert_eq!(call(&environment, request).await.header("x-route-source"), "cache");
             assert_eq!(operations(&environment), ["Query"], "{state} {request}");
@@ -109,7 +109,7 @@ async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fen
     world.move_tenant("acme", "alpha", "beta", 3).await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
-    // As a map that was restored from a backup says.
+    // A map that was restored from a backup says this.
     let entry = [("tenant_id", "acme")];
     world.set(MAP, &entry, "cell_id", text("alpha")).await;
     world.set(MAP, &entry, "epoch", AttributeValue::N("1".to_owned())).await;
@@ -123,7 +123,7 @@ async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fen
     }
     let sent = operations(&environment);
     assert!(!sent.iter().any(|operation| operation == "PutItem"), "{sent:?}");
-    // Nor when it goes on in another cell meanwhile: the fence has the last word.
+    // Nothing is written either when the tenant goes on in another cell meanwhile: the fence has the last word.
     world.set_fence("cellstack-cell-beta", "acme", "state", text("closed")).await;
     assert_eq!(environment.post("acme", ORDER).await.status, 503);
 }

@@ -1,5 +1,4 @@
-//! Bugs planted in the real producer and consumer, and what each of them breaks. The tests that hold without them are
-//! those of the other files.
+//! Bugs planted in the real producer and consumer, and the damage of each. The other files hold the tests without them.
 
 use std::time::Duration;
 
@@ -83,7 +82,7 @@ async fn an_entry_overtakes_another_of_its_tenant_where_a_batch_holds_both() {
     let pipeline = Pipeline { ordering: Ordering::Tenant, ..Pipeline::DEPLOYED };
     let world = World { stack: builder().pipeline(pipeline).build().await.unwrap() };
     let faults = world.stack.aws().faults();
-    // What is accepted meanwhile is one batch.
+    // The events accepted meanwhile are one batch.
     let held = faults.inject(Fault::new("DynamoDBStreams", "GetRecords", FaultKind::ServerError));
     let mut ids = Vec::new();
     for _ in 0..3 {

@@ -13,7 +13,7 @@ use cellstack_emulator::{Entries, Fault, FaultKind};
 
 use crate::world::{World, builder};
 
-/// What was processed, in order; events of type `late` succeed at their second try, `never` not at all.
+/// A journal of the processed events, in order. Events of type `late` succeed at their second try, `never` not at all.
 #[derive(Clone, Default)]
 struct Journal {
     done: Arc<Mutex<Vec<(String, String)>>>,

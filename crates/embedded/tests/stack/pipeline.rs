@@ -1,4 +1,4 @@
-//! From the stream to the effect.
+//! The pipeline, from the stream to the effect.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ fn directory(function: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events").join(function)
 }
 
-/// The files of a function: name, invocation event, expectation.
+/// Returns the files of a function: name, invocation event, expectation.
 fn read<T: DeserializeOwned, X: DeserializeOwned>(function: &str) -> Vec<(String, T, X)> {
     #[derive(Deserialize)]
     struct Expecting<X> {
@@ -87,7 +87,7 @@ async fn consumer_samples() {
         totals: BTreeMap<String, Total>,
     }
     for (name, event, expect) in read::<SqsEvent, Expect>("consumer") {
-        // A table that no stream mapping watches: nobody else processes what the test puts there.
+        // A table that no stream mapping watches: only the test processes its items.
         const TABLE: &str = "samples";
         let world = World::new().await;
         world.create_table(TABLE).await;

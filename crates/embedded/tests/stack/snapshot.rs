@@ -16,7 +16,7 @@ use crate::world::World;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
-/// A file of its own, gone with the test.
+/// A file of its own, removed with the test.
 struct File(PathBuf);
 
 impl File {
@@ -43,7 +43,7 @@ impl Drop for File {
     }
 }
 
-/// Of acme in alpha.
+/// Returns a snapshot with acme in alpha.
 fn snapshot(status: CellStatus) -> Snapshot {
     let (tenant, cell) = ("acme".parse().unwrap(), "alpha".parse().unwrap());
     let route = TenantRoute {
@@ -81,7 +81,7 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
     assert_eq!(writes.iter().filter(|operation| *operation == "TransactWriteItems").count(), 2, "{writes:?}");
     assert!(!writes.iter().any(|operation| operation == "PutItem"), "{writes:?}");
 
-    // It says nothing of other tenants, least of all that there are none.
+    // The snapshot says nothing of other tenants, least of all that there are none.
     let unknown = environment.post("globex", ORDER).await;
     assert_eq!((unknown.status, unknown.problem().as_str(), unknown.header("x-cell-id")), (503, "unavailable", ""));
 
@@ -125,7 +125,7 @@ async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
         assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"), "{what}");
         assert!(environment.wire.take().iter().all(|sent| !sent.body.contains("cellstack-cell")), "{what}");
 
-        // It is looked at again some time later.
+        // The router looks at the file again some time later.
         std::fs::write(&file.0, &good).unwrap();
         tokio::time::sleep(SNAPSHOT_LEASE).await;
         assert_eq!(environment.post("acme", ORDER).await.status, 202, "{what}");

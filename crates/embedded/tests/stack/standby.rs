@@ -16,7 +16,7 @@ pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
 const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
 
-/// Beta stands by for acme, which is at home in alpha.
+/// Makes beta stand by for acme, which is at home in alpha.
 pub(crate) async fn stand_by() -> (World, Environment) {
     let world = appointed().await;
     let environment = Environment::of(&world);
@@ -66,7 +66,7 @@ async fn a_standby_that_processes_does_so_while_the_cell_is_marked_down_and_both
     let found = environment.get("acme", &path(&meanwhile)).await;
     assert_eq!((found.status, found.header("x-cell-id")), (200, "beta"));
     assert_eq!(found.json()["status"], "processed", "the standby's pipeline is at work");
-    // What is not in the standby may be in the cell that nobody can ask.
+    // An event that is not in the standby may be in the cell that nobody can ask.
     unavailable(&environment.get("acme", &path(&before)).await);
     unavailable(&environment.get("acme", NOBODYS).await);
     unavailable(&environment.get("acme", "/v1/totals").await);

@@ -67,7 +67,7 @@ async fn odd_text_in_any_attribute_of_either_form_is_processed() {
     assert!(world.letters("alpha").is_empty());
 }
 
-/// A record that can't be read, of text that no queue takes as it is, does not hold up the events behind it.
+/// Puts an unreadable record, of text that no queue takes as it is, before an event, which is not held up.
 #[tokio::test(start_paused = true)]
 async fn odd_text_in_an_unreadable_record_lies_in_a_queue_and_blocks_nothing() {
     let world = World::new().await;
@@ -79,7 +79,7 @@ async fn odd_text_in_an_unreadable_record_lies_in_a_queue_and_blocks_nothing() {
         .item("sk", text(&format!("event#{id}")))
         .item("status", text("accepted"))
         .item("type", text("t"))
-        // What the parser says of it holds all of it.
+        // The parser's error contains all of it.
         .item("epoch", text(&odd))
         .item("data", text(&odd))
         .send()

@@ -1,4 +1,4 @@
-//! `GET /v1/totals`: pages, and what a cell's bulk reads may not do to its writes.
+//! `GET /v1/totals`: pages, and a cell's bulk reads, which must not harm its writes.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::world::World;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
-/// The types of a page, and where the next begins.
+/// Returns the types of a page, and the cursor of the next.
 async fn page(world: &World, query: &str) -> (Vec<String>, Option<String>) {
     let answer = world.get("acme", &format!("/v1/totals?{query}")).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);

@@ -41,7 +41,7 @@ async fn the_answer_comes_when_the_event_is_done() {
         let answer = world.get("acme", &path(&id, 5)).await;
         assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some(status)));
         assert_eq!(answer.header("x-cell-id"), "alpha");
-        // A poll falls behind what it waits for by no more than has gone by.
+        // A poll is late by no more than the time that has gone by.
         assert!(begun.elapsed() >= SECOND / 2 && begun.elapsed() < 2 * SECOND, "{status} after {:?}", begun.elapsed());
 
         let begun = Instant::now();
@@ -118,7 +118,7 @@ async fn a_cell_that_fails_during_the_wait_ends_it() {
     }
 }
 
-/// Only people bring its cell back.
+/// Expects a response at once: only operators bring the event's cell back.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_standby_holds_is_not_waited_for() {
     let (world, environment) = stand_by().await;

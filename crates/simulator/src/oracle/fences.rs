@@ -1,4 +1,4 @@
-//! I3 and I4: no write below the fence, one owner a tenant.
+//! I3 and I4: no write below the fence, one owner per tenant.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// One cell is open for a tenant, the one that the map says, and one stands by at most.
+    /// Checks that one cell is open for a tenant, the one that the map names, and that one stands by at most.
     fn owned(&self, findings: &mut Findings) {
         let mut open: BTreeMap<(&str, &str), Vec<(usize, u64)>> = BTreeMap::new();
         for ((cell, tenant, _), (epoch, state)) in &self.state.fences {
