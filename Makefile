@@ -85,10 +85,11 @@ test-deployed: ## Deploy the stack locally, run the end-to-end suites against it
 	terraform/local/run $(VENV)/bin/python -B tests/deployed/day_two/main.py
 
 .PHONY: lint
-lint: ## Check formatting, clippy and rustdoc with warnings denied, words, the crate graph and dependencies (Terraform: `test`)
+lint: ## Check formatting, clippy and rustdoc with warnings denied, words, links, the crate graph, dependencies (Terraform: `test`)
 	@$(NEED_CARGO); $(NEED_PYTHON)
 	cargo fmt --all --check
 	tests/words/check
+	tests/links/check
 	tests/crates/check
 	@$(MAKE) --no-print-directory deny
 	cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
