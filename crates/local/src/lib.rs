@@ -3,8 +3,10 @@
 
 pub mod activity;
 mod ambient;
+pub mod bound;
 mod cell;
 pub mod client;
+pub mod data;
 pub mod demo;
 mod disorder;
 pub mod faults;

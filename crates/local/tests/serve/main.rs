@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
+mod bound;
+mod data;
 mod ends;
 mod faults;
 mod world;
