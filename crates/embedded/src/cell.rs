@@ -37,12 +37,7 @@ const FIFO_QUEUE: [(QueueAttributeName, &str); 3] = [
 const FIFO_TOPIC: [(&str, &str); 2] = [("FifoTopic", "true"), ("FifoThroughputScope", "MessageGroup")];
 
 impl Stack {
-    pub(crate) async fn create_cell<P: Processor>(
-        &mut self,
-        cell: &CellId,
-        pipeline: Pipeline,
-        processor: P,
-    ) -> Result<()> {
+    pub(crate) async fn create_cell(&self, cell: &CellId, pipeline: Pipeline) -> Result<()> {
         let names = CellNames::ordered(cell, pipeline.ordering);
         self.create_table(&names.table, TENANT_ID, Some(SORT_KEY), true).await?;
         for dlq in names.dead_letter_queues() {
@@ -56,7 +51,17 @@ impl Stack {
         ];
         self.create_queue(&names.events, pipeline::QUEUE_RETENTION, &attributes).await?;
         self.create_topic(&names).await?;
-        self.register(cell, &names).await?;
+        self.register(cell, &names).await
+    }
+
+    /// Starts the functions of a cell.
+    pub(crate) async fn run_cell<P: Processor>(
+        &mut self,
+        cell: &CellId,
+        pipeline: Pipeline,
+        processor: P,
+    ) -> Result<()> {
+        let names = CellNames::ordered(cell, pipeline.ordering);
         self.map_producer(cell, &names).await?;
         self.map_consumer(cell, &names, pipeline, processor).await
     }

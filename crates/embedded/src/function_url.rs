@@ -13,12 +13,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
 use cellstack_core::{Clock, EventId};
+use cellstack_emulator::Aws;
 use cellstack_router::{Invocation, Reply, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_http::Body;
 use serde_json::json;
@@ -51,13 +52,21 @@ pub struct FunctionUrl {
     router: Arc<Router<Arc<VirtualClock>>>,
     clock: Arc<VirtualClock>,
     exchanges: broadcast::Sender<Exchange>,
+    aws: Option<Aws>,
 }
 
 impl FunctionUrl {
     /// Puts a router behind a URL.
     #[must_use]
     pub fn new(router: Arc<Router<Arc<VirtualClock>>>, clock: Arc<VirtualClock>) -> Self {
-        Self { router, clock, exchanges: broadcast::channel(EXCHANGES).0 }
+        Self { router, clock, exchanges: broadcast::channel(EXCHANGES).0, aws: None }
+    }
+
+    /// Refuses new events while this stack holds as much as it may.
+    #[must_use]
+    pub(crate) fn bounded_by(mut self, aws: Aws) -> Self {
+        self.aws = Some(aws);
+        self
     }
 
     /// Returns the requests and their responses from now on.
@@ -73,7 +82,8 @@ impl FunctionUrl {
         // The log lines of a request carry its id and path, at any log level of the router.
         let (method, path) = (request.method().as_str(), request.uri().path());
         let span = tracing::error_span!(target: "cellstack_router", "request", id, method, path);
-        let response = self.invoke(&event).instrument(span).await;
+        let is_full = request.method() == Method::POST && self.aws.as_ref().is_some_and(Aws::refuses_growth);
+        let response = if is_full { full() } else { self.invoke(&event).instrument(span).await };
         if self.exchanges.receiver_count() > 0 {
             // The send fails only when the last listener has just gone.
             let _ = self.exchanges.send(Exchange::new(&request, &response, started.elapsed()));
@@ -230,6 +240,24 @@ fn is_text(headers: &HeaderMap) -> bool {
         || essence.ends_with("json")
         || essence.ends_with("xml")
         || essence == "application/javascript"
+}
+
+/// Returns the response to new events of a stack that holds as much as it may: AWS's throttle, with the reason.
+fn full() -> Response<Bytes> {
+    let body = json!({
+        "Message": "Rate Exceeded.",
+        "type": "urn:cellstack:problem:stack-full",
+        "title": "The stack is full",
+        "status": StatusCode::TOO_MANY_REQUESTS.as_u16(),
+        "detail": "The stack holds as much as --max-data allows, and none of it is processed: mend what holds events up, purge \
+            dead letters, or serve with more.",
+    });
+    let mut response = Response::new(Bytes::from(format!("{body}\n")));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// Returns the response of AWS itself when the function is not reached or does not respond.

@@ -2,9 +2,11 @@
 //! but Cargo. `cellstack-local` serves a [`Stack`]; the simulator, the fuzzer and the tests run on one.
 
 pub mod activity;
+pub mod bound;
 mod cell;
 pub mod client;
 mod clock;
+pub mod data;
 mod disorder;
 pub mod faults;
 mod function;

@@ -2,15 +2,20 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use cellstack_emulator::Aws;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Stack;
-use crate::faults;
 use crate::function_url::DRAIN;
+use crate::{bound, faults};
+
+/// Between two writes of how far mappings have come.
+const SAVE: Duration = Duration::from_secs(1);
 
 /// A stack that is being served.
 pub struct Served {
@@ -22,6 +27,8 @@ pub struct Served {
     pub endpoint: SocketAddr,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<std::io::Result<()>>>,
+    bound: JoinHandle<()>,
+    saving: Option<JoinHandle<()>>,
 }
 
 impl Served {
@@ -30,6 +37,14 @@ impl Served {
     /// # Errors
     /// When a port is taken.
     pub async fn start(stack: Stack, port: u16, endpoint_port: u16) -> Result<Self> {
+        Self::start_within(stack, port, endpoint_port, bound::MAX_DATA).await
+    }
+
+    /// The same, for a stack that holds so many bytes at most.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start_within(stack: Stack, port: u16, endpoint_port: u16, max_data: u64) -> Result<Self> {
         let url = bind(port, "--port").await?;
         let endpoint = bind(endpoint_port, "--endpoint-port").await?;
         let (stop, _) = watch::channel(false);
@@ -39,7 +54,9 @@ impl Served {
             let (aws, stopped, mount) = (stack.aws().clone(), stopped(&stop), faults::mount(stack.faults().clone()));
             tokio::spawn(async move { aws.serve_with(endpoint, mount, stopped).await })
         }];
-        Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers })
+        let bound = tokio::spawn(bound::keep(stack.aws().clone(), stack.cells().to_vec(), max_data));
+        let saving = stack.data().map(|_| tokio::spawn(save_positions(stack.aws().clone())));
+        Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers, bound, saving })
     }
 
     /// Stops taking requests, waits up to two seconds for those under way, and cuts the rest off.
@@ -48,6 +65,7 @@ impl Served {
     /// When a server ended with an error.
     pub async fn stop(mut self) -> Result<()> {
         self.stop.send_replace(true);
+        let aws = self.stack.aws().clone();
         let (stack, servers) = (self.stack, &mut self.servers);
         let drained = tokio::time::timeout(DRAIN, async {
             for server in servers {
@@ -61,7 +79,23 @@ impl Served {
         for server in &self.servers {
             server.abort();
         }
+        self.bound.abort();
+        if let Some(saving) = &self.saving {
+            saving.abort();
+            aws.save_positions().map_err(anyhow::Error::msg)?;
+        }
         ended.unwrap_or(Ok(()))
+    }
+}
+
+/// Writes how far the producers have come, now and then: what they read since is published again after a crash.
+async fn save_positions(aws: Aws) {
+    let mut tick = tokio::time::interval(SAVE);
+    loop {
+        tick.tick().await;
+        if let Err(error) = aws.save_positions() {
+            tracing::error!(error, "the stack's directory can't be written");
+        }
     }
 }
 

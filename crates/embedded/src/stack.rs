@@ -12,11 +12,12 @@ use cellstack_consumer::{Processor, Totals};
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::limits::pipeline;
 use cellstack_core::registry::{PARTITION_KEY, partition};
-use cellstack_core::{CellId, Clock, TenantId};
+use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::{Router, Settings, TenantSource};
 use cellstack_store::placement::{Placed, Placement};
 
+use crate::data::DataDir;
 use crate::faults::FaultBoard;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
@@ -68,6 +69,7 @@ pub struct StackBuilder {
     pipeline: Pipeline,
     disorder: Disorder,
     seed: u64,
+    data: Option<Arc<DataDir>>,
     hooks: Hooks,
 }
 
@@ -114,6 +116,14 @@ impl StackBuilder {
         self
     }
 
+    /// Keeps the stack in a directory, or goes on with the one that is there: its cells must be this builder's. In memory
+    /// unless set.
+    #[must_use]
+    pub fn data(mut self, data: DataDir) -> Self {
+        self.data = Some(Arc::new(data));
+        self
+    }
+
     /// Sets the simulator's hooks.
     #[must_use]
     pub fn hooks(mut self, hooks: Hooks) -> Self {
@@ -136,22 +146,40 @@ impl StackBuilder {
     pub async fn build_with<P: Processor>(self, processor: impl Fn() -> P) -> Result<Stack> {
         let hooks = self.hooks;
         let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
-        let aws = hooks.aws(aws).build();
+        let aws = match &self.data {
+            Some(data) => hooks.aws(aws).directory(data.path()),
+            None => hooks.aws(aws),
+        };
+        let aws = aws.open().map_err(anyhow::Error::msg)?;
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
         let clock = Arc::new(hooks.clock(self.seed));
         let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
         let router = Router::new(&config, settings, Arc::clone(&clock));
-        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock));
+        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock)).bounded_by(aws.clone());
         let faults = FaultBoard::new(aws.clone(), self.cells.clone());
-        let mut stack = Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), hooks };
+        let mut stack =
+            Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), data: self.data, hooks };
 
-        stack.create_table(&tenant_map(), TENANT_ID, None, false).await?;
-        stack.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
-        for cell in stack.cells.clone() {
-            stack.create_cell(&cell, self.pipeline, processor()).await.with_context(|| format!("cell {cell}"))?;
+        let is_there = stack.data.as_ref().is_some_and(|data| data.has_stack());
+        if !is_there {
+            stack.create(self.pipeline).await?;
         }
         for (tenant, cell) in &self.tenants {
-            stack.place(tenant, cell).await?;
+            match stack.try_place(tenant, cell).await? {
+                // A tenant of a stack that was there stays where it has been moved to.
+                Placed::Already(route) if route.cell_id != *cell && !is_there => {
+                    return Err(elsewhere(tenant, &route, cell));
+                }
+                _ => {}
+            }
+        }
+        if let Some(data) = stack.data.as_ref().filter(|_| !is_there) {
+            data.complete()?;
+        }
+        // Before its functions, which may add some.
+        stack.aws.resume_deliveries().map_err(anyhow::Error::msg)?;
+        for cell in stack.cells.clone() {
+            stack.run_cell(&cell, self.pipeline, processor()).await.with_context(|| format!("cell {cell}"))?;
         }
         Ok(stack)
     }
@@ -166,6 +194,7 @@ pub struct Stack {
     cells: Vec<CellId>,
     faults: FaultBoard,
     pub(crate) mappings: Vec<MappingHandle>,
+    data: Option<Arc<DataDir>>,
     pub(crate) hooks: Hooks,
 }
 
@@ -180,6 +209,7 @@ impl Stack {
             pipeline: Pipeline::DEPLOYED,
             disorder: Disorder::NONE,
             seed: 0,
+            data: None,
             hooks: Hooks::NONE,
         }
     }
@@ -288,14 +318,31 @@ impl Stack {
     /// # Errors
     /// When it is placed elsewhere already.
     pub async fn place(&self, tenant: &TenantId, cell: &CellId) -> Result<()> {
-        let (client, map_table) = (self.dynamodb(), tenant_map());
-        let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local" };
-        match placement.place(tenant, cell, &CellNames::of(cell).table, self.clock.wall_ms()).await? {
-            Placed::Already(route) if route.cell_id != *cell => {
-                anyhow::bail!("tenant {tenant} is placed in cell {}, not {cell}", route.cell_id)
-            }
+        match self.try_place(tenant, cell).await? {
+            Placed::Already(route) if route.cell_id != *cell => Err(elsewhere(tenant, &route, cell)),
             _ => Ok(()),
         }
+    }
+
+    async fn try_place(&self, tenant: &TenantId, cell: &CellId) -> Result<Placed> {
+        let (client, map_table) = (self.dynamodb(), tenant_map());
+        let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local" };
+        Ok(placement.place(tenant, cell, &CellNames::of(cell).table, self.clock.wall_ms()).await?)
+    }
+
+    async fn create(&self, pipeline: Pipeline) -> Result<()> {
+        self.create_table(&tenant_map(), TENANT_ID, None, false).await?;
+        self.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
+        for cell in &self.cells {
+            self.create_cell(cell, pipeline).await.with_context(|| format!("cell {cell}"))?;
+        }
+        Ok(())
+    }
+
+    /// The directory that keeps it.
+    #[must_use]
+    pub fn data(&self) -> Option<&DataDir> {
+        self.data.as_deref()
     }
 
     /// Ends the mappings, after what they have under way.
@@ -304,4 +351,8 @@ impl Stack {
             mapping.stop().await;
         }
     }
+}
+
+fn elsewhere(tenant: &TenantId, route: &TenantRoute, cell: &CellId) -> anyhow::Error {
+    anyhow::anyhow!("tenant {tenant} is placed in cell {}, not {cell}", route.cell_id)
 }

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::io;
 use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +31,7 @@ use crate::response;
 use crate::server::Mount;
 use crate::sns::Sns;
 use crate::sqs::{Peeked, Sqs};
+use crate::store::Store;
 
 /// DynamoDB, SNS, SQS and event source mappings in this process. Clones are the same stack.
 #[derive(Clone)]
@@ -41,6 +44,7 @@ struct Inner {
     sns: Arc<Sns>,
     calls: Mutex<HashMap<&'static str, HashMap<String, u64>>>,
     network: Option<Arc<dyn Network>>,
+    is_full: AtomicBool,
 }
 
 /// Settings of a stack.
@@ -51,6 +55,7 @@ pub struct Builder {
     seed: u64,
     keep_records: usize,
     wall: Option<SystemTime>,
+    directory: Option<PathBuf>,
     network: Option<Arc<dyn Network>>,
     disorder: disorder::Settings,
 }
@@ -92,6 +97,16 @@ impl Builder {
         self
     }
 
+    /// Keeps the stack in a directory, which is there: tables, stream records that are not read yet, topics, and queues with
+    /// their messages. What was answered with success is there again when a stack is built over it, however the process
+    /// ended; what was under way then, and what streams read in the last moments, comes again. Deduplication ids, request
+    /// tokens and message move tasks are forgotten, and so are faults. In memory unless set.
+    #[must_use]
+    pub fn directory(mut self, directory: &Path) -> Self {
+        self.directory = Some(directory.to_owned());
+        self
+    }
+
     /// What the SDK's calls travel over; nothing, in no time, unless set.
     #[must_use]
     pub fn network(mut self, network: Arc<dyn Network>) -> Self {
@@ -126,16 +141,41 @@ impl Builder {
     /// Builds the stack, with nothing in it. The clock starts now: under paused time, build it inside the runtime.
     ///
     /// # Panics
-    /// If SQLite cannot open a database in memory.
+    /// If SQLite cannot open a database in memory, or what a directory holds cannot be read: see [`Self::open`].
     #[allow(clippy::expect_used)]
     pub fn build(self) -> Aws {
+        self.open().expect("a database in memory needs nothing but memory")
+    }
+
+    /// Builds the stack, with what its directory holds. The clock starts now: under paused time, build it inside the runtime.
+    ///
+    /// # Errors
+    /// If the directory's files can't be opened, or were written by something else; which, and why.
+    pub fn open(self) -> Result<Aws, String> {
+        let file = |name: &str| self.directory.as_ref().map(|directory| directory.join(name));
+        let (tables, queues) = (file("tables.sqlite"), file("queues.sqlite"));
         let clock = self.wall.map_or_else(Clock::start, Clock::start_at);
         let context = Arc::new(Context::new(self.region, self.account, self.seed, clock, self.disorder));
-        let dynamodb =
-            DynamoDb::new(context.clone(), self.keep_records).expect("a database in memory needs nothing but memory");
-        let sqs = Arc::new(Sqs::new(context.clone()));
-        let sns = Arc::new(Sns::new(context.clone(), sqs.clone()));
-        Aws(Arc::new(Inner { context, dynamodb, sqs, sns, calls: Mutex::default(), network: self.network }))
+        let unread = |file: &Option<PathBuf>, error: String| match file {
+            Some(file) => format!("{}: {error}", file.display()),
+            None => error,
+        };
+        let dynamodb = DynamoDb::open(context.clone(), self.keep_records, tables.as_deref())
+            .map_err(|error| unread(&tables, error.to_string()))?;
+        let store = queues.as_deref().map(Store::open).transpose();
+        let store = store.map_err(|error| unread(&queues, error.to_string()))?.map(Arc::new);
+        let sqs = Arc::new(Sqs::open(context.clone(), store.clone()).map_err(|error| unread(&queues, error))?);
+        let sns = Sns::open(context.clone(), sqs.clone(), store).map_err(|error| unread(&queues, error))?;
+        let (sns, calls) = (Arc::new(sns), Mutex::default());
+        Ok(Aws(Arc::new(Inner {
+            context,
+            dynamodb,
+            sqs,
+            sns,
+            calls,
+            network: self.network,
+            is_full: AtomicBool::new(false),
+        })))
     }
 }
 
@@ -148,6 +188,7 @@ impl Aws {
             seed: 0,
             keep_records: 10_000,
             wall: None,
+            directory: None,
             network: None,
             disorder: disorder::Settings::default(),
         }
@@ -163,6 +204,18 @@ impl Aws {
         self.0.network.as_ref()
     }
 
+    pub(crate) fn dynamodb(&self) -> &DynamoDb {
+        &self.0.dynamodb
+    }
+
+    pub(crate) fn sqs(&self) -> &Sqs {
+        &self.0.sqs
+    }
+
+    pub(crate) fn is_full(&self) -> &AtomicBool {
+        &self.0.is_full
+    }
+
     pub(crate) fn context(&self) -> &Arc<Context> {
         &self.0.context
     }
@@ -175,6 +228,9 @@ impl Aws {
             Err(response) => return *response,
         };
         self.count(&call);
+        if let Some(refusal) = self.refusal_of_growth(&call) {
+            return response::injected(&self.0.context, &call, &refusal);
+        }
         let faults = &self.0.context.faults;
         let entries = || call.entries();
         let (latency, fault) = faults.decide(call.service.name(), &call.operation, entries, |r| call.mentions(r));
@@ -271,6 +327,23 @@ impl Aws {
     /// All messages of a queue, oldest first, without receiving them; empty if there is no such queue.
     pub fn peek_queue(&self, name: &str) -> Vec<Peeked> {
         self.0.sqs.peek(name).unwrap_or_default()
+    }
+
+    /// Goes on with the deliveries of topics that were under way when a stack that is kept ended. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// If they can't be read; why.
+    pub fn resume_deliveries(&self) -> Result<(), String> {
+        self.0.sns.resume()
+    }
+
+    /// Writes how far mappings have come in the streams of a stack that is kept: every second or so, and at its end. What
+    /// was read since then is read again after a crash.
+    ///
+    /// # Errors
+    /// If it can't be written; why.
+    pub fn save_positions(&self) -> Result<(), String> {
+        self.0.dynamodb.save_positions().map_err(|error| error.to_string())
     }
 
     /// Deletes the items whose TTL has passed, which AWS does within days. Returns how many went.

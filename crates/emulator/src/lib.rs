@@ -36,6 +36,7 @@
 //! windows, subscribers other than queues, tags beyond keeping them, `ReceiveRequestAttemptId`.
 
 mod aws;
+mod bound;
 mod client;
 mod clock;
 mod context;
@@ -55,6 +56,7 @@ mod response;
 mod server;
 mod sns;
 mod sqs;
+mod store;
 
 pub use aws::{Aws, Builder};
 pub use faults::{Entries, Fault, FaultId, FaultKind, Faults};

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The whole Cellstack in one process, on 127.0.0.1 only, with nothing kept when it ends.
+/// The whole Cellstack in one process, on 127.0.0.1 only, with nothing kept when it ends unless serve is told to.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Cli {

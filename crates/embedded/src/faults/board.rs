@@ -16,9 +16,11 @@ use super::Kind;
 const MAX_FAULTS: usize = 100;
 /// The latency of a fault that names none.
 const LATENCY: Duration = Duration::from_secs(1);
-/// The longest latency, and the longest time until a fault ends by itself: a day.
-const MAX_MS: u64 = 24 * 60 * 60 * 1000;
-/// The changes by which a slow watcher may fall behind.
+/// The longest latency: no caller waits longer, and what a topic still delivers is held meanwhile.
+const MAX_LATENCY_MS: u64 = 60 * 1000;
+/// The longest time until a fault ends by itself: a day.
+const MAX_FOR_MS: u64 = 24 * 60 * 60 * 1000;
+/// The changes a slow watcher may fall behind by.
 const CHANGES: usize = 256;
 
 /// An order for a fault.
@@ -180,9 +182,12 @@ impl FaultBoard {
         if order.latency_ms.is_some() && !order.kind.is_latency() {
             return Err(format!("a latency is for latency and consumer-latency, not for {}", order.kind));
         }
-        let is_out = |ms: Option<u64>| ms.is_some_and(|ms| ms == 0 || ms > MAX_MS);
-        if is_out(order.latency_ms) || is_out(order.for_ms) {
-            return Err("a latency and the time until a fault ends must be from 1 ms to 24 h".to_owned());
+        let is_out = |ms: Option<u64>, most| ms.is_some_and(|ms| ms == 0 || ms > most);
+        if is_out(order.latency_ms, MAX_LATENCY_MS) {
+            return Err("a latency must be from 1 ms to 1 min".to_owned());
+        }
+        if is_out(order.for_ms, MAX_FOR_MS) {
+            return Err("the time until a fault ends must be from 1 ms to 24 h".to_owned());
         }
         Ok(())
     }

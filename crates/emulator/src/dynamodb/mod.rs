@@ -4,11 +4,14 @@
 //! inserts scan it; after every write they are moved out of there into [`streams`], which keeps that scan at nothing and
 //! lets a write wake the mappings of its table.
 
+mod bound;
 mod canonical;
 mod conflict;
 mod fault;
+mod kept;
 mod keys;
 mod ops;
+mod positions;
 mod store;
 pub(crate) mod streams;
 mod streams_api;

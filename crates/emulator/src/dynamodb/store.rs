@@ -1,5 +1,6 @@
 //! The engine behind one lock, its streams and its tokens.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
@@ -9,8 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::conflict::{Meeting, meet};
+use super::kept::{self, Kept};
 use super::keys::{KeyNames, key_names};
 use super::ops;
+use super::positions::Reader;
 use super::streams::{Change, Shard, Stream, Streams};
 use super::tokens::{Seen, Tokened, Tokens};
 use super::transaction::Locks;
@@ -28,6 +31,9 @@ pub(crate) struct DynamoDb {
     arn_prefix: String,
     /// Records a mapping has passed are dropped beyond this many.
     keep_records: usize,
+    /// True if the stack is kept on disk, and its streams with it.
+    pub(super) is_kept: bool,
+    pub(super) readers: Mutex<Vec<Reader>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -36,8 +42,8 @@ pub(super) struct State {
     pub(super) key_names: KeyNames,
     pub(super) locks: Locks,
     vectors: VectorIndexLifecycle,
-    tokens: Tokens,
-    streams: Streams,
+    pub(super) tokens: Tokens,
+    pub(super) streams: Streams,
 }
 
 impl State {
@@ -61,12 +67,22 @@ impl From<DynoxideError> for Refusal {
 }
 
 impl DynamoDb {
-    pub(crate) fn new(context: Arc<Context>, keep_records: usize) -> Result<Self> {
-        let storage = Storage::memory()?.with_clock(Arc::new(context.clock));
-        Ok(Self {
+    /// Opens the tables in a file, or in memory.
+    pub(crate) fn open(context: Arc<Context>, keep_records: usize, file: Option<&Path>) -> Result<Self> {
+        let storage = match file {
+            Some(file) => Storage::new(&file.to_string_lossy())?,
+            None => Storage::memory()?,
+        };
+        let storage = storage.with_clock(Arc::new(context.clock));
+        if file.is_some() {
+            kept::prepare(storage.conn())?;
+        }
+        let opened = Self {
             arn_prefix: context.arn("dynamodb", ""),
             context,
             keep_records,
+            is_kept: file.is_some(),
+            readers: Mutex::default(),
             state: Mutex::new(State {
                 storage,
                 key_names: KeyNames::default(),
@@ -75,7 +91,12 @@ impl DynamoDb {
                 tokens: Tokens::default(),
                 streams: Streams::new(),
             }),
-        })
+        };
+        if file.is_some() {
+            // A process that was killed may have left records where the engine puts them.
+            opened.drain(&mut lock(&opened.state))?;
+        }
+        Ok(opened)
     }
 
     /// Runs one operation; the answer is the JSON body. A transaction takes its time, all else none.
@@ -152,6 +173,9 @@ impl DynamoDb {
             }
             let table: Table = ops::read(body)?;
             state.key_names.forget(&table.name);
+            if self.is_kept {
+                kept::forget(state.storage.conn(), &table.name)?;
+            }
             if let Some(stream) = state.streams.remove(&table.name) {
                 stream.close();
             }
@@ -199,6 +223,22 @@ impl DynamoDb {
     }
 
     fn drain(&self, state: &mut State) -> Result<()> {
+        if !self.is_kept {
+            return self.drain_into_streams(state);
+        }
+        // A record leaves the engine and is kept in one transaction.
+        state.storage.begin_transaction()?;
+        match self.drain_into_streams(state) {
+            Ok(()) => state.storage.commit(),
+            Err(error) => {
+                // Fails only where SQLite has rolled back by itself. What the streams have by now comes to them again.
+                let _ = state.storage.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    fn drain_into_streams(&self, state: &mut State) -> Result<()> {
         let mut rows: Vec<(i64, Change)> = {
             let mut statement = state.storage.conn().prepare_cached(DRAIN)?;
             let rows = statement.query_map((), |row| {
@@ -227,9 +267,12 @@ impl DynamoDb {
             let stream = self.stream_of(state, &change.table)?;
             let shard = stream.shard_for(&change.keys);
             let event_id = format!("{:016x}{:016x}", self.context.random(), self.context.random());
-            shard.append(&change, &event_id, now, self.keep_records);
+            let sequence = shard.append(&change, &event_id, now, self.keep_records);
             if !woken.iter().any(|w| Arc::ptr_eq(w, shard)) {
                 woken.push(shard.clone());
+            }
+            if self.is_kept {
+                kept::append(state.storage.conn(), &Kept { sequence, created_ms: now, event_id, change })?;
             }
         }
         for shard in woken {
@@ -258,6 +301,12 @@ impl DynamoDb {
             self.context.disorder.settings.stream_shards,
             self.context.clock.ms(),
         ));
+        if self.is_kept {
+            for Kept { sequence, created_ms, event_id, change } in kept::records(state.storage.conn(), table)? {
+                stream.shard_for(&change.keys).append_at(sequence, &change, &event_id, created_ms);
+                stream.continue_after(sequence);
+            }
+        }
         state.streams.insert(table.to_string(), stream.clone());
         Ok(stream)
     }

@@ -12,7 +12,9 @@ use super::canonical::canonical_hash;
 use crate::context::lock;
 
 /// Records live this long.
-const TRIM_HORIZON_MS: u64 = 24 * 60 * 60 * 1000;
+pub(super) const TRIM_HORIZON_MS: u64 = 24 * 60 * 60 * 1000;
+/// About what a record takes beside its text.
+const RECORD_BYTES: usize = 100;
 /// What makes a counter a sequence number of the 21 digits DynamoDB writes: their order as text is their order as numbers.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 
@@ -103,6 +105,11 @@ impl Stream {
         Self { table, partition_key, shards }
     }
 
+    /// Goes on after this sequence number at least.
+    pub(super) fn continue_after(&self, sequence: u64) {
+        self.shards[0].last.fetch_max(sequence, Ordering::AcqRel);
+    }
+
     /// The shard of a change: all items with the same partition key share one, which keeps their order.
     pub(super) fn shard_for(&self, keys: &str) -> &Arc<Shard> {
         if let [only] = &*self.shards {
@@ -150,6 +157,7 @@ impl std::fmt::Debug for Shard {
 struct Log {
     records: VecDeque<Arc<Record>>,
     closed: bool,
+    bytes: usize,
     /// How far each mapping has come; those of dropped mappings go.
     readers: Vec<Weak<AtomicU64>>,
 }
@@ -161,10 +169,17 @@ impl Shard {
         format!("shardId-{time:020}-{:08x}", canonical_hash(&self.stream_arn) as u32)
     }
 
-    /// Appends under the lock of the store, so that the order here is the order of the writes.
-    pub(super) fn append(&self, change: &Change, event_id: &str, now: u64, keep: usize) {
-        let mut log = lock(&self.log);
+    /// Appends under the lock of the store, so that the order here is the order of the writes. Returns its sequence number.
+    pub(super) fn append(&self, change: &Change, event_id: &str, now: u64, keep: usize) -> u64 {
         let sequence = self.last.fetch_add(1, Ordering::AcqRel) + 1;
+        self.append_at(sequence, change, event_id, now);
+        lock(&self.log).trim(now, keep);
+        sequence
+    }
+
+    /// Appends a record that has its sequence number.
+    pub(super) fn append_at(&self, sequence: u64, change: &Change, event_id: &str, now: u64) {
+        let mut log = lock(&self.log);
         let size = change.keys.len()
             + change.new_image.as_ref().map_or(0, String::len)
             + change.old_image.as_ref().map_or(0, String::len);
@@ -197,13 +212,13 @@ impl Shard {
         if change.by_ttl {
             json.push_str(r#","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"}"#);
         }
+        log.bytes += json.len() + RECORD_BYTES;
         log.records.push_back(Arc::new(Record {
             sequence,
             created_ms: now,
             key_hash: canonical_hash(&change.keys),
             open_json: json,
         }));
-        log.trim(now, keep);
     }
 
     /// Up to `limit` records after `after`. `None` once the table is gone and everything has been read.
@@ -231,7 +246,17 @@ impl Shard {
 
     /// Drops what is past the trim horizon.
     pub(crate) fn expire(&self, now: u64) {
-        lock(&self.log).trim(now, usize::MAX);
+        self.trim(now, usize::MAX);
+    }
+
+    /// The same, and what all mappings have passed beyond so many records.
+    pub(super) fn trim(&self, now: u64, keep: usize) {
+        lock(&self.log).trim(now, keep);
+    }
+
+    /// Returns about how much its records take.
+    pub(super) fn bytes(&self) -> usize {
+        lock(&self.log).bytes
     }
 
     /// Registers a reader; it stores the sequence it has come to, which frees the records up to there.
@@ -251,7 +276,7 @@ impl Log {
     fn trim(&mut self, now: u64, keep: usize) {
         let horizon = now.saturating_sub(TRIM_HORIZON_MS);
         while self.records.front().is_some_and(|r| r.created_ms < horizon) {
-            self.records.pop_front();
+            self.drop_oldest();
         }
         if self.records.len() <= keep {
             return;
@@ -261,7 +286,13 @@ impl Log {
         // With no reader there is nobody who has passed anything.
         let Some(passed) = passed else { return };
         while self.records.len() > keep && self.records.front().is_some_and(|r| r.sequence <= passed) {
-            self.records.pop_front();
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(record) = self.records.pop_front() {
+            self.bytes = self.bytes.saturating_sub(record.open_json.len() + RECORD_BYTES);
         }
     }
 }

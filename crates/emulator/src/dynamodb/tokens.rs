@@ -56,6 +56,7 @@ struct Entry {
 pub(super) struct Tokens {
     entries: HashMap<Box<str>, Entry>,
     by_age: VecDeque<(u64, Box<str>)>,
+    bytes: usize,
 }
 
 impl Tokens {
@@ -64,7 +65,8 @@ impl Tokens {
             && *expires <= now
         {
             if let Some((_, old)) = self.by_age.pop_front() {
-                self.entries.remove(&old);
+                let answer = self.entries.remove(&old).map_or(0, |entry| entry.answer.len());
+                self.bytes = self.bytes.saturating_sub(size(&old, answer));
             }
         }
         match self.entries.get(token) {
@@ -74,9 +76,20 @@ impl Tokens {
         }
     }
 
+    /// Returns about how much they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn remember(&mut self, token: &str, hash: u64, answer: &str, now: u64) {
+        self.bytes += size(token, answer.len());
         let entry = Entry { hash, answer: answer.into() };
         self.entries.insert(token.into(), entry);
         self.by_age.push_back((now + REMEMBERED_MS, token.into()));
     }
+}
+
+/// A token is there twice, beside its answer.
+fn size(token: &str, answer: usize) -> usize {
+    2 * token.len() + answer + 64
 }

@@ -61,8 +61,16 @@ pub(crate) fn start(
     let (mapping, filters) = (Arc::new(mapping), Arc::new(filters));
     let (mut handle, control) = MappingHandle::new();
     for shard in &stream.shards {
+        let mut start = start;
+        if mapping.starting_position == StartingPosition::TrimHorizon {
+            let saved = dynamodb.saved_position(&mapping.function, shard);
+            start = saved.map_err(|e| MappingError::NoStream(e.to_string()))?.unwrap_or(start);
+        }
         for number in 0..u64::from(mapping.parallelization_factor) {
             let checkpoint = shard.add_reader(start);
+            if mapping.starting_position == StartingPosition::TrimHorizon {
+                dynamodb.keep_position(&mapping.function, shard, &checkpoint);
+            }
             handle.add_position(shard, checkpoint.clone());
             let lane = Lane {
                 context: context.clone(),

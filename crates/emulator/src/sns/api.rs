@@ -60,7 +60,12 @@ impl Sns {
             "TagResource" | "UntagResource" | "ListTagsForResource" => self.tags(action, params),
             _ => Err(ApiError::sender("InvalidAction", crate::refusal::says(&format!("SNS {action}")))),
         };
-        Ok(xml?.answer(action, &self.context.uuid()))
+        let xml = xml?;
+        let changes = ["Create", "Delete", "Set", "Subscribe", "Unsubscribe", "Tag", "Untag"];
+        if changes.iter().any(|verb| action.starts_with(verb)) {
+            self.keep_topics()?;
+        }
+        Ok(xml.answer(action, &self.context.uuid()))
     }
 
     fn create_topic(&self, params: &Params) -> Result<Xml, ApiError> {

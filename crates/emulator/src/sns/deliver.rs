@@ -9,6 +9,7 @@ use super::publish::Accepted;
 use super::subscription::Subscription;
 use super::topic::Sns;
 use crate::context::lock;
+use crate::error::ApiError;
 use crate::faults::FaultKind;
 use crate::resource::Resource;
 use crate::sqs::{Attributes, Send, name_of_arn};
@@ -38,15 +39,21 @@ struct Unfinished {
 
 impl Sns {
     /// Delivers to one subscriber. Returns at once; retries and injected latency go on in the background.
-    pub(super) fn deliver(self: &Arc<Self>, subscription: &Arc<Subscription>, messages: &[Accepted]) {
+    ///
+    /// An error says that what is not delivered yet would not outlive the process.
+    pub(super) fn deliver(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        messages: &[Accepted],
+    ) -> Result<(), ApiError> {
         let (sends, refused) = self.prepare(subscription, messages);
         self.dead_letter(subscription, refused, 1, "more than 10 attributes under raw delivery");
         if messages.iter().any(|message| message.published.sequence_number.is_none()) {
-            if let Some(unfinished) = self.begin(subscription, sends) {
-                let (sns, subscription) = (self.clone(), subscription.clone());
-                tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
-            }
-            return;
+            let Some(mut unfinished) = self.begin(subscription, sends) else { return Ok(()) };
+            let held = self.hold(subscription, &mut unfinished.sends);
+            let (sns, subscription) = (self.clone(), subscription.clone());
+            tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
+            return held;
         }
         let mut groups: Vec<(String, Vec<Send>)> = Vec::new();
         for send in sends {
@@ -56,9 +63,11 @@ impl Sns {
                 None => groups.push((group, vec![send])),
             }
         }
+        let mut held = Ok(());
         for (group, sends) in groups {
-            self.deliver_in_order(subscription, group, sends);
+            held = self.deliver_in_order(subscription, group, sends).and(held);
         }
+        held
     }
 
     /// The messages as the queue gets them, and those that no queue takes.
@@ -93,15 +102,38 @@ impl Sns {
         (sends, refused)
     }
 
+    /// Goes on with a delivery.
+    pub(super) fn deliver_again(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        send: Send,
+    ) -> Result<(), ApiError> {
+        if subscription.endpoint.ends_with(".fifo") {
+            let group = send.group.clone().unwrap_or_default();
+            return self.deliver_in_order(subscription, group, vec![send]);
+        }
+        let (sns, subscription) = (self.clone(), subscription.clone());
+        let unfinished = Unfinished { sends: vec![send], tries: 1, injected: None };
+        tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
+        Ok(())
+    }
+
     /// Delivers messages of one group, behind those of the group that are not delivered yet.
-    fn deliver_in_order(self: &Arc<Self>, subscription: &Arc<Subscription>, group: String, sends: Vec<Send>) {
+    fn deliver_in_order(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        group: String,
+        mut sends: Vec<Send>,
+    ) -> Result<(), ApiError> {
         let key = (subscription.arn.clone(), group);
         let mut lanes = lock(&self.lanes.0);
         if let Some(waiting) = lanes.get_mut(&key) {
+            let held = self.hold(subscription, &mut sends);
             waiting.extend(sends);
-            return;
+            return held;
         }
-        let Some(mut unfinished) = self.begin(subscription, sends) else { return };
+        let Some(mut unfinished) = self.begin(subscription, sends) else { return Ok(()) };
+        let held = self.hold(subscription, &mut unfinished.sends);
         lanes.insert(key.clone(), VecDeque::new());
         drop(lanes);
         let (sns, subscription) = (self.clone(), subscription.clone());
@@ -114,6 +146,7 @@ impl Sns {
                 };
             }
         });
+        held
     }
 
     /// Delivers what waits in a lane; the lane is gone when nothing is left.
@@ -200,23 +233,36 @@ impl Sns {
             }
             Some(_) => return sends,
         };
-        let refused = self.send(subscription, &now);
+        let refused = match self.send(subscription, &now) {
+            Ok(refused) => refused,
+            // Its disk is full, for example: it may take them later.
+            Err(error) => {
+                tracing::warn!(error = error.message, "not delivered");
+                return now.into_iter().chain(later).collect();
+            }
+        };
+        self.release(now.iter().filter(|send| refused.iter().all(|refused| refused.kept != send.kept)));
         self.dead_letter(subscription, refused, tries, "refused by the queue");
         later
     }
 
-    /// The messages the queue refused; all of them if there is no such queue.
-    fn send(&self, subscription: &Subscription, sends: &[Send]) -> Vec<Send> {
+    /// The messages the queue refused; all of them if there is no such queue. An error is one of the queue's own.
+    fn send(&self, subscription: &Subscription, sends: &[Send]) -> Result<Vec<Send>, ApiError> {
         let queue = name_of_arn(&subscription.endpoint).unwrap_or_default();
-        let Ok(results) = self.sqs.send(queue, sends.to_vec()) else { return sends.to_vec() };
+        let results = match self.sqs.send(queue, sends.to_vec()) {
+            Ok(results) => results,
+            Err(error) if error.is_sender_fault() => return Ok(sends.to_vec()),
+            Err(error) => return Err(error),
+        };
         let refused = sends.iter().zip(results).filter(|(_, result)| result.is_err());
-        refused.map(|(send, _)| send.clone()).collect()
+        Ok(refused.map(|(send, _)| send.clone()).collect())
     }
 
     fn dead_letter(&self, subscription: &Subscription, sends: Vec<Send>, tries: u32, reason: &'static str) {
         for send in sends {
-            let target = subscription.dead_letter_arn.as_deref();
+            let (target, kept) = (subscription.dead_letter_arn.as_deref(), Send { kept: send.kept, ..Send::default() });
             self.sqs.dead_letter(&subscription.arn, target, send, tries, reason);
+            self.release([kept].iter());
         }
     }
 }

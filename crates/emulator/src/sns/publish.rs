@@ -174,7 +174,7 @@ impl Sns {
     /// Takes messages and hands them to the subscribers, in this order: the topic stays locked.
     fn accept(self: &Arc<Self>, topic: &mut Topic, publications: Vec<Publication>) -> Vec<Result<Published, ApiError>> {
         let mut accepted = Vec::with_capacity(publications.len());
-        let results = publications
+        let mut results: Vec<_> = publications
             .into_iter()
             .map(|publication| {
                 publication.check(topic)?;
@@ -192,7 +192,10 @@ impl Sns {
             .collect();
         if !accepted.is_empty() {
             for subscription in &topic.subscriptions {
-                self.deliver(subscription, &accepted);
+                if let Err(error) = self.deliver(subscription, &accepted) {
+                    // Those that were accepted are published again: once more is better than never.
+                    results.iter_mut().filter(|result| result.is_ok()).for_each(|result| *result = Err(error.clone()));
+                }
             }
         }
         results

@@ -24,7 +24,7 @@ pub(super) struct Subscription {
     filter: Option<Pattern>,
     filter_on_body: bool,
     /// Attributes as they were set, for GetSubscriptionAttributes.
-    set: BTreeMap<String, String>,
+    pub(super) set: BTreeMap<String, String>,
 }
 
 impl Subscription {

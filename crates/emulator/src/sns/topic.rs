@@ -9,6 +9,7 @@ use super::subscription::Subscription;
 use crate::context::{Context, lock};
 use crate::error::ApiError;
 use crate::sqs::Sqs;
+use crate::store::Store;
 
 /// SNS.
 pub(crate) struct Sns {
@@ -16,6 +17,7 @@ pub(crate) struct Sns {
     pub(super) sqs: Arc<Sqs>,
     pub(super) topics: Mutex<BTreeMap<String, Topic>>,
     pub(super) lanes: Lanes,
+    pub(super) store: Option<Arc<Store>>,
 }
 
 pub(super) struct Topic {
@@ -58,10 +60,6 @@ impl Topic {
 }
 
 impl Sns {
-    pub(crate) fn new(context: Arc<Context>, sqs: Arc<Sqs>) -> Self {
-        Self { context, sqs, topics: Mutex::default(), lanes: Lanes::default() }
-    }
-
     /// Runs `f` on the topic of an ARN.
     pub(super) fn with<T>(&self, arn: &str, f: impl FnOnce(&mut Topic) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let name = arn.splitn(6, ':').nth(5).unwrap_or_default();

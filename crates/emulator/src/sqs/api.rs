@@ -37,7 +37,14 @@ impl Sqs {
             "ChangeMessageVisibilityBatch" => {
                 batch(read(body)?, failing, |url, entry: &ByReceipt| self.change_entry(url, entry))
             }
-            _ => self.control(operation, body, endpoint).map(|v| v.to_string()),
+            _ => {
+                let answer = self.control(operation, body, endpoint)?;
+                let changes = ["CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue"];
+                if changes.contains(&operation) {
+                    self.keep_queues()?;
+                }
+                Ok(answer.to_string())
+            }
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct AttributeValue {
 pub(crate) type Attributes = BTreeMap<String, AttributeValue>;
 
 /// What a sender hands over.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Send {
     pub(crate) body: Arc<str>,
     pub(crate) attributes: Attributes,
@@ -31,6 +31,9 @@ pub(crate) struct Send {
     pub(crate) delay_seconds: Option<u32>,
     pub(crate) group: Option<String>,
     pub(crate) deduplication: Option<String>,
+    /// The number under which its delivery is kept on disk until it is over.
+    #[serde(skip)]
+    pub(crate) kept: Option<i64>,
 }
 
 /// What a sender gets back.
@@ -43,7 +46,7 @@ pub(crate) struct Sent {
 }
 
 /// A message in a queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Message {
     pub(crate) id: Arc<str>,
     pub(crate) body: Arc<str>,
@@ -63,7 +66,7 @@ pub(crate) struct Message {
 }
 
 /// Where a message stands in its queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Position {
     Ready,
     /// Not yet receivable, until this time.

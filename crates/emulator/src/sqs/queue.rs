@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::attributes::QueueAttributes;
 use super::fifo::{Deduplication, Groups};
 use super::message::{
-    Message, Position, Received, Send, Sent, md5_hex, md5_of_attributes, receipt_handle, sequence_number,
+    Message, Position, Received, Send, Sent, md5_hex, md5_of_attributes, receipt_handle, sequence_number, size,
 };
 use crate::error::ApiError;
 
@@ -44,10 +44,13 @@ pub(super) struct Queue {
     waiting: BTreeSet<(u64, u64)>,
     by_age: BTreeSet<(u64, u64)>,
     in_flight: usize,
+    bytes: usize,
     groups: Groups,
     deduplication: Deduplication,
     /// What the order of a shuffled queue is drawn from.
     order: Option<StdRng>,
+    /// Slots whose messages differ from those on disk; `None` unless the stack is kept there.
+    changed: Option<BTreeSet<u64>>,
 }
 
 /// How many messages stand where.
@@ -77,9 +80,59 @@ impl Queue {
             waiting: BTreeSet::new(),
             by_age: BTreeSet::new(),
             in_flight: 0,
+            bytes: 0,
             groups: Groups::default(),
             deduplication: Deduplication::default(),
             order,
+            changed: None,
+        }
+    }
+
+    /// Puts back what was in it when the stack ended, and remembers what changes from now on. What was in flight is visible.
+    pub(super) fn restore(&mut self, messages: Vec<(u64, Message)>, now: u64) {
+        for (slot, mut message) in messages {
+            let delayed_until = match message.state {
+                Position::Delayed(until) => Some(until),
+                Position::Ready | Position::InFlight { .. } => None,
+            };
+            message.state = Position::Ready;
+            self.next_slot = slot;
+            self.place(message, delayed_until.filter(|until| *until > now));
+        }
+        // Grows with time: a receipt from before deletes no message of today.
+        self.next_slot = self.next_slot.max(now * 1000);
+        self.changed = Some(BTreeSet::new());
+    }
+
+    /// The slots that differ from those on disk, each with its message if there is one.
+    pub(super) fn changes(&self) -> Vec<(u64, Option<&Message>)> {
+        self.changed.iter().flatten().map(|slot| (*slot, self.messages.get(slot))).collect()
+    }
+
+    /// Takes note that the disk has all of it.
+    pub(super) fn forget_changes(&mut self) {
+        if let Some(changed) = &mut self.changed {
+            changed.clear();
+        }
+    }
+
+    /// Takes back messages that were placed at this slot or later. Their deduplication ids go, and all others with them: a
+    /// sender tries again, and twice is better than never.
+    pub(super) fn take_back(&mut self, from: u64) {
+        self.deduplication = Deduplication::default();
+        for slot in from..self.next_slot {
+            self.remove(slot);
+        }
+    }
+
+    /// The slot of the message to come.
+    pub(super) fn next_slot(&self) -> u64 {
+        self.next_slot
+    }
+
+    fn note(&mut self, slot: u64) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(slot);
         }
     }
 
@@ -139,6 +192,8 @@ impl Queue {
     pub(super) fn place(&mut self, mut message: Message, delayed_until: Option<u64>) {
         let slot = self.next_slot;
         self.next_slot += 1;
+        self.note(slot);
+        self.bytes += message_bytes(&message);
         self.by_age.insert((message.sent_ms, slot));
         if self.attributes.fifo {
             message.sequence = Some(slot);
@@ -182,6 +237,7 @@ impl Queue {
                 let receipt = self.next_receipt;
                 self.next_receipt += 1;
                 self.receipts.insert(slot, receipt);
+                self.note(slot);
                 let until = now + visibility;
                 self.wait(slot, Position::InFlight { until, first_receipt_at: now }, until);
                 let Some(message) = self.messages.get_mut(&slot) else { continue };
@@ -276,6 +332,9 @@ impl Queue {
     }
 
     pub(super) fn purge(&mut self) {
+        if let Some(changed) = &mut self.changed {
+            changed.extend(self.messages.keys());
+        }
         self.messages.clear();
         self.receipts.clear();
         self.ready.clear();
@@ -283,6 +342,12 @@ impl Queue {
         self.by_age.clear();
         self.groups.clear();
         self.in_flight = 0;
+        self.bytes = 0;
+    }
+
+    /// Returns about how much its messages take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All messages, oldest first, untouched.
@@ -353,6 +418,8 @@ impl Queue {
     fn remove(&mut self, slot: u64) -> Option<Message> {
         self.leave_waiting(slot);
         let message = self.messages.remove(&slot)?;
+        self.bytes = self.bytes.saturating_sub(message_bytes(&message));
+        self.note(slot);
         self.receipts.remove(&slot);
         self.ready.remove(&slot);
         self.by_age.remove(&(message.sent_ms, slot));
@@ -361,6 +428,11 @@ impl Queue {
         }
         Some(message)
     }
+}
+
+/// About what a message takes: its text, its attributes, and its places in the queue.
+fn message_bytes(message: &Message) -> usize {
+    size(&message.body, &message.attributes) + 600
 }
 
 fn expired_receipt() -> ApiError {

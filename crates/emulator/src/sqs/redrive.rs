@@ -138,6 +138,11 @@ impl Sqs {
         message.dead_letter_source = None;
         target.place(message, None);
         target.news.notify_one();
+        // First there, then no longer here.
+        self.keep_later(target);
+        if let Some(queue) = state.queues.get_mut(source) {
+            self.keep_later(queue);
+        }
         task.moved += 1;
         let per_second = task.rate.unwrap_or(UNLIMITED_PER_SECOND);
         Some(Duration::from_micros(1_000_000 / per_second))

@@ -12,6 +12,7 @@ use super::redrive::MoveTask;
 use crate::context::{Context, lock};
 use crate::error::ApiError;
 use crate::observe::Observation;
+use crate::store::Store;
 
 /// A name cannot be used again for this long after its queue was deleted.
 const NAME_BLOCKED_MS: u64 = 60_000;
@@ -20,6 +21,7 @@ const NAME_BLOCKED_MS: u64 = 60_000;
 pub(crate) struct Sqs {
     pub(super) context: Arc<Context>,
     pub(super) state: Mutex<Registry>,
+    pub(super) store: Option<Arc<Store>>,
 }
 
 #[derive(Default)]
@@ -44,10 +46,6 @@ pub struct Peeked {
 }
 
 impl Sqs {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, state: Mutex::default() }
-    }
-
     /// URL of a queue behind an endpoint. Some SDKs send what is for a queue to the host of its URL, so that it must be
     /// the host that was asked for it.
     pub(super) fn url(&self, endpoint: &str, name: &str) -> String {
@@ -100,12 +98,20 @@ impl Sqs {
                 "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.",
             ));
         }
-        let order = self.context.disorder.queue_order();
-        let mut queue = Queue::new(name, self.context.arn("sqs", name), set, order, now);
+        let mut queue = self.queue(name, set, now);
         queue.tags = tags;
+        if self.store.is_some() {
+            queue.restore(Vec::new(), now);
+        }
         state.deleted.remove(name);
         state.queues.insert(name.to_string(), queue);
         Ok(())
+    }
+
+    /// A new queue, without messages.
+    pub(super) fn queue(&self, name: &str, attributes: QueueAttributes, now: u64) -> Queue {
+        let order = self.context.disorder.queue_order();
+        Queue::new(name, self.context.arn("sqs", name), attributes, order, now)
     }
 
     pub(super) fn delete_queue(&self, name: &str) -> Result<(), ApiError> {
@@ -127,13 +133,16 @@ impl Sqs {
         let mut state = lock(&self.state);
         let queue = state.queues.get_mut(name).ok_or_else(no_queue)?;
         queue.tick(now);
-        f(queue, now)
+        let result = f(queue, now);
+        self.keep_later(queue);
+        result
     }
 
     /// Sends messages in one step; each is taken or refused by itself.
     pub(crate) fn send(&self, name: &str, messages: Vec<Send>) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
         let mut told = Vec::new();
         let results = self.with(name, |queue, now| {
+            let first = queue.next_slot();
             let results = messages
                 .into_iter()
                 .map(|send| {
@@ -146,6 +155,11 @@ impl Sqs {
                     Ok(sent)
                 })
                 .collect();
+            if let Err(error) = self.keep(queue) {
+                queue.take_back(first);
+                told.clear();
+                return Err(error);
+            }
             queue.news.notify_one();
             Ok(results)
         })?;
@@ -230,7 +244,12 @@ impl Sqs {
             }
             if !moved.is_empty() {
                 target.news.notify_one();
+                // First there, then no longer here: between the two, the disk has a message twice and not at all never.
+                self.keep_later(target);
             }
+        }
+        if let Some(queue) = state.queues.get_mut(name) {
+            self.keep_later(queue);
         }
         drop(guard);
         for (queue, message) in moved {
@@ -273,6 +292,11 @@ impl Sqs {
             self.context.observers.tell(|| Observation::Deleted { queue, message_id: message.id });
         }
         Ok(results)
+    }
+
+    /// Returns about how much all messages take.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        lock(&self.state).queues.values().map(Queue::bytes).sum::<usize>() as u64
     }
 
     pub(crate) fn change_visibility(

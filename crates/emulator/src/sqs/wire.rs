@@ -96,6 +96,7 @@ impl SendMessage<'_> {
     pub(super) fn into_send(self) -> Send {
         let trace = self.message_system_attributes.and_then(|mut all| all.remove("AWSTraceHeader"));
         Send {
+            kept: None,
             body: self.message_body.into(),
             attributes: self.message_attributes.unwrap_or_default(),
             trace_header: trace.and_then(|t| t.string),

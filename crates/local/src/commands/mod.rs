@@ -9,6 +9,7 @@ mod record;
 mod scenario;
 pub(crate) mod serve;
 pub(crate) mod simulate;
+mod size;
 
 use std::io::Write as _;
 

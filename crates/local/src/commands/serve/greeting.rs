@@ -7,8 +7,15 @@ use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
 
 use super::source::Source;
+use crate::commands::size;
 
-pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered: u32, source: Source) -> String {
+pub(super) fn text(
+    served: &Served,
+    max_data: u64,
+    placements: &[(TenantId, CellId)],
+    numbered: u32,
+    source: Source,
+) -> String {
     let (url, endpoint) = (served.url, served.endpoint);
     let mut tenants = String::new();
     for (tenant, cell) in placements {
@@ -25,9 +32,17 @@ pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered:
     let (tenant, cell) =
         placements.first().map_or(("acme", "alpha"), |(tenant, cell)| (tenant.as_str(), cell.as_str()));
     let request = source.curl(tenant);
+    let kept = match served.stack.data() {
+        None => "everything is in memory, and gone when it ends. Ctrl-C ends it.".to_owned(),
+        Some(data) => {
+            format!("everything is kept in {}. Ctrl-C ends it, and --data goes on with it.", data.path().display())
+        }
+    };
+    let most = size::show(max_data);
     format!(
         "\
-Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.
+Cellstack in one process: {kept}
+It holds {most} at most (--max-data); then the events that were processed longest ago expire.
 
 Tenants
 {tenants}

@@ -6,18 +6,21 @@ mod lines;
 mod signals;
 mod source;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
 use cellstack_embedded::activity::Activity;
+use cellstack_embedded::bound::{MAX_DATA, MIN_DATA};
+use cellstack_embedded::data::DataDir;
 use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
 use cellstack_embedded::{Disorder, Pipeline, Stack};
 use cellstack_emulator::Fault;
 use clap::Args;
 
-use super::print;
+use super::{print, size};
 use lines::Lines;
 use signals::interrupted;
 use source::Source;
@@ -25,6 +28,8 @@ use source::Source;
 /// Tenants that every served stack has, placed in the cells in this order.
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
+/// The cells unless others are named.
+const CELLS: [&str; 3] = ["alpha", "beta", "gamma"];
 /// Most cells: each has four mappings of its own.
 const MAX_CELLS: usize = 64;
 /// Most tenants, at some ten kilobytes each.
@@ -36,12 +41,22 @@ const MAX_TENANTS: i64 = 10_000;
 /// are placed in the cells in this order; requests name their tenant in the header x-tenant-id, unless --tenant-source
 /// names another place. All of it is in memory.
 ///
+/// With --data DIR it is on disk instead: tables, stream records that were not read yet, topics, and queues with their messages.
+/// However serve ends, nothing is lost that was answered with success; what was under way comes again, as it may on AWS, and is
+/// processed once. Forgotten are deduplication ids, request tokens of transactions, message move tasks and faults. Writes are
+/// not forced to the disk one by one: a machine that loses its power may lose the last moments before that.
+///
+/// It holds --max-data at most. Near that, the events that were processed longest ago expire, as a TTL would have them; where
+/// what is not processed, or is in a queue, reaches it alone, new events get 429 and calls of the AWS endpoint that add
+/// something a throttling error.
+///
 /// Standard output has one line, when all is ready. Standard error shows what to try, then each event's way: accepted,
 /// published, processed or failed, and each dead letter. RUST_LOG sets what the functions themselves log: error, warn, info,
 /// debug, or by module, as in RUST_LOG=cellstack_consumer=debug; each line names its request's id and path.
 #[derive(Args)]
 #[command(after_help = "Examples:
   cellstack-local serve
+  cellstack-local serve --data stack
   cellstack-local serve --port 9100 --endpoint-port 4600 --cells one,two --tenants 20
   cellstack-local serve --port 0 --endpoint-port 0 --tenant-source body
   RUST_LOG=cellstack_router=debug cellstack-local serve --port 0 --endpoint-port 0 -v")]
@@ -52,9 +67,12 @@ pub(crate) struct Serve {
     /// Port of the AWS-compatible endpoint on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 4566)]
     endpoint_port: u16,
-    /// The cells, separated by commas; 64 at most
-    #[arg(long, value_delimiter = ',', default_value = "alpha,beta,gamma")]
-    cells: Vec<CellId>,
+    /// The cells, separated by commas; 64 at most. Those in --data, or alpha,beta,gamma, unless given
+    #[arg(long, value_delimiter = ',')]
+    cells: Option<Vec<CellId>>,
+    /// Keeps the stack in this directory, and goes on with what is in it; in memory unless given
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Adds tenant-1 to tenant-N, spread evenly over the cells; 10000 at most
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=MAX_TENANTS))]
     tenants: u32,
@@ -64,6 +82,10 @@ pub(crate) struct Serve {
     /// Faults that it begins with
     #[arg(long, value_name = "KIND:TABLE", value_parser = fault::parse, hide = true)]
     fault: Vec<Fault>,
+    /// Most that it holds, 1G unless given and 8M at least: events, stream records and messages. The process needs up to twice
+    /// as much memory
+    #[arg(long, value_name = "SIZE", value_parser = max_data)]
+    max_data: Option<u64>,
     /// Show nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
@@ -85,13 +107,16 @@ impl Serve {
 
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let interrupted = interrupted()?;
-        let served = Served::start(self.stack().await?, self.port, self.endpoint_port).await?;
+        let (cells, data) = self.cells()?;
+        let max_data = self.max_data.unwrap_or(MAX_DATA);
+        let stack = self.stack(&cells, data).await?;
+        let served = Served::start_within(stack, self.port, self.endpoint_port, max_data).await?;
         for fault in &self.fault {
             served.stack.aws().faults().inject(fault.clone());
         }
         let lines = Lines::new(self.verbose);
         if !self.quiet {
-            lines.say(greeting::text(&served, &self.placements()?, self.tenants, self.tenant_source));
+            lines.say(greeting::text(&served, max_data, &placements(&cells)?, self.tenants, self.tenant_source));
         }
         let activity = if self.quiet { None } else { Some(Activity::of(&served.stack)?) };
         print(format_args!(
@@ -109,32 +134,55 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn stack(&self) -> Result<Stack> {
-        if self.cells.len() > MAX_CELLS {
-            bail!("--cells names {} cells; expected {MAX_CELLS} at most", self.cells.len());
+    /// The cells, and the directory that keeps them.
+    fn cells(&self) -> Result<(Vec<CellId>, Option<DataDir>)> {
+        let wanted = self.cells.as_deref();
+        if let Some(cells) = wanted {
+            if cells.len() > MAX_CELLS {
+                bail!("--cells names {} cells; expected {MAX_CELLS} at most", cells.len());
+            }
+            if let Some((_, cell)) = cells.iter().enumerate().find(|(at, cell)| cells[..*at].contains(cell)) {
+                bail!("--cells names {cell} twice");
+            }
         }
+        let default = CELLS.into_iter().map(str::parse).collect::<Result<Vec<CellId>, _>>()?;
+        let data = self.data.as_deref().map(|path| DataDir::open(path, wanted, &default)).transpose()?;
+        let cells = data.as_ref().map_or_else(|| wanted.unwrap_or(&default).to_vec(), |data| data.cells().to_vec());
+        Ok((cells, data))
+    }
+
+    async fn stack(&self, cells: &[CellId], data: Option<DataDir>) -> Result<Stack> {
         let mut builder =
             Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
         builder = builder.tenant_source(self.tenant_source.setting()?);
-        for (at, cell) in self.cells.iter().enumerate() {
-            if self.cells[..at].contains(cell) {
-                bail!("--cells names {cell} twice");
-            }
+        for cell in cells {
             builder = builder.cell(cell.clone());
         }
         let numbered = (1..=self.tenants).map(|number| format!("tenant-{number}").parse::<TenantId>());
         for (at, tenant) in numbered.enumerate() {
-            builder = builder.tenant(tenant?, self.cells[at % self.cells.len()].clone());
+            builder = builder.tenant(tenant?, cells[at % cells.len()].clone());
         }
-        for (tenant, cell) in self.placements()? {
+        for (tenant, cell) in placements(cells)? {
             builder = builder.tenant(tenant, cell);
+        }
+        if let Some(data) = data {
+            builder = builder.data(data);
         }
         builder.build().await
     }
+}
 
-    /// The named tenants and their cells.
-    fn placements(&self) -> Result<Vec<(TenantId, CellId)>> {
-        let place = |(at, tenant): (usize, &str)| Ok((tenant.parse()?, self.cells[at % self.cells.len()].clone()));
-        TENANTS.into_iter().enumerate().map(place).collect()
+/// The bound, which is no less than the least.
+fn max_data(text: &str) -> Result<u64, String> {
+    let bytes = size::parse(text)?;
+    if bytes < MIN_DATA {
+        return Err(format!("expected {} at least", size::show(MIN_DATA)));
     }
+    Ok(bytes)
+}
+
+/// The named tenants and their cells.
+fn placements(cells: &[CellId]) -> Result<Vec<(TenantId, CellId)>> {
+    let place = |(at, tenant): (usize, &str)| Ok((tenant.parse()?, cells[at % cells.len()].clone()));
+    TENANTS.into_iter().enumerate().map(place).collect()
 }

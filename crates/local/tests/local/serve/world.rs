@@ -25,7 +25,11 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 impl Served {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_cellstack-local"));
-        serve.args(["serve", "--port", "0", "--endpoint-port", "0"]).args(arguments);
+        Self::spawn(serve.args(["serve", "--port", "0", "--endpoint-port", "0"]).args(arguments))
+    }
+
+    /// Starts a command that serves.
+    pub(crate) fn spawn(serve: &mut Command) -> Self {
         let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (stderr, into) = (process.stderr.take().unwrap(), Arc::clone(&lines));
