@@ -90,7 +90,7 @@ impl StdError for AwsFailure {}
 
 /// Error codes that come with status 400 and pass with time
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
-const PASSING: [&str; 8] = [
+const TRANSIENT: [&str; 8] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
@@ -105,7 +105,7 @@ const PASSING: [&str; 8] = [
 const KEY_RANGE: &[u8] = b"KeyRangeThroughputExceeded";
 
 fn kind_of(code: Option<&str>, status: u16, body: &[u8]) -> FailureKind {
-    if code.is_some_and(|code| PASSING.contains(&code)) {
+    if code.is_some_and(|code| TRANSIENT.contains(&code)) {
         let hot = body.windows(KEY_RANGE.len()).any(|window| window == KEY_RANGE);
         if hot { FailureKind::HotPartition } else { FailureKind::Busy }
     } else if status >= 500 {

@@ -61,8 +61,8 @@ impl Completion {
 }
 
 impl From<Completion> for ExitCode {
-    fn from(ending: Completion) -> Self {
-        match ending {
+    fn from(completion: Completion) -> Self {
+        match completion {
             Completion::Done => Self::SUCCESS,
             Completion::LeftSome => Self::from(3),
         }

@@ -10,7 +10,7 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
-        Ok(ending) => ending.into(),
+        Ok(completion) => completion.into(),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE

@@ -228,13 +228,13 @@ mod tests {
     }
 
     /// A cache with its clocks.
-    struct World {
+    struct LeaseWorld {
         time: FixedClock,
         clock: LeaseClock,
         cache: LeaseCache<&'static str, V>,
     }
 
-    impl World {
+    impl LeaseWorld {
         fn new() -> Self {
             let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
             Self { time: FixedClock::at_ms(1_000_000), clock: LeaseClock::default(), cache }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_fresh_for_its_lease_ageing_towards_its_end_and_stale_after() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         assert_eq!(world.look_up("a"), Lookup::Unknown);
         world.store("a", Some(1));
         world.time.advance_ms(239_999);
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_frozen_monotonic_clock_and_a_wall_clock_set_back_do_not_keep_an_entry_fresh() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         world.store("a", Some(1));
         world.time.freeze_ms(300_000);
         assert_eq!(world.look_up("a"), Lookup::Stale(V(1)));
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_set_back_before_a_freeze_does_not_hide_the_freeze() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         world.store("a", Some(1));
         world.time.set_wall_ms(0);
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_older_version_never_replaces_a_newer_one_but_not_found_evicts() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         let early = world.now();
         world.time.advance_ms(1);
         world.store("a", Some(2));
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_answer_asked_for_earlier_replaces_nothing_that_was_asked_for_later() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         let early = world.now();
         world.time.advance_ms(1);
         world.store("a", Some(1));
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_its_source_goes_back_on_is_stale_until_they_agree() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         world.store("a", Some(3));
         world.time.advance_ms(1);
         let since = world.now();
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_was_not_read_is_stale_and_gives_way_to_what_is() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         assert_eq!(world.cache.insert_stale("a", V(5)), V(5));
         assert_eq!(world.look_up("a"), Lookup::Stale(V(5)));
         world.store("b", Some(1));
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         for key in ["a", "b", "c"] {
             world.store(key, Some(1));
         }
@@ -360,7 +360,7 @@ mod tests {
         #[test]
         fn names_that_nobody_has_evict_nothing(names in prop::collection::vec(3_u16.., 0..200)) {
             let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
-            let now = World::new().now();
+            let now = LeaseWorld::new().now();
             for key in [1, 2] {
                 cache.store(key, Some(V(1)), now);
             }
@@ -380,7 +380,7 @@ mod tests {
         fn what_is_fresh_is_what_the_last_read_said(
             reads in prop::collection::vec((0_u64..50, prop::option::weighted(0.8, 0_u64..5)), 1..40),
         ) {
-            let world = World::new();
+            let world = LeaseWorld::new();
             let start = world.now();
             world.time.advance_ms(50);
             let now = world.now();
@@ -413,7 +413,7 @@ mod tests {
         /// As long as one of the clocks is right between two readings, no age is below the truth.
         #[test]
         fn an_age_is_never_below_the_truth(steps in prop::collection::vec((0_u64..100_000, 0..3_u8, any::<u32>()), 1..50)) {
-            let world = World::new();
+            let world = LeaseWorld::new();
             let start = world.now();
             let mut truth = 0;
             for (ms, lie, to) in steps {

@@ -9,7 +9,7 @@ use cellstack_core::mutation::{Mutation, is_planted};
 use crate::decode::Outgoing;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum EntryState {
     Waiting,
     UnderWay,
     Published,
@@ -20,7 +20,7 @@ enum State {
 /// behind a failed message is started any more.
 pub(crate) struct Schedule<'a> {
     messages: &'a [Outgoing],
-    states: Vec<State>,
+    states: Vec<EntryState>,
     /// True if a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in
     /// which it accepts messages, and `PublishBatch` accepts each entry on its own: of two entries of one tenant in a
     /// batch the second may pass where the first fails.
@@ -32,7 +32,7 @@ pub(crate) struct Schedule<'a> {
 impl<'a> Schedule<'a> {
     pub(crate) fn new(messages: &'a [Outgoing], fifo: bool) -> Self {
         let one_per_tenant = fifo && !is_planted(Mutation::EntryOvertakes);
-        Self { messages, states: vec![State::Waiting; messages.len()], one_per_tenant, failed: usize::MAX }
+        Self { messages, states: vec![EntryState::Waiting; messages.len()], one_per_tenant, failed: usize::MAX }
     }
 
     /// Returns the number of calls that may be under way at once. A standard topic's batch may hold any messages, so
@@ -48,11 +48,11 @@ impl<'a> Schedule<'a> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         let mut blocked: HashSet<&TenantId> = HashSet::new();
         for (at, message) in self.messages.iter().enumerate().take(self.failed) {
-            if self.states[at] == State::Published || (self.one_per_tenant && blocked.contains(&message.tenant)) {
+            if self.states[at] == EntryState::Published || (self.one_per_tenant && blocked.contains(&message.tenant)) {
                 continue;
             }
             blocked.insert(&message.tenant);
-            if self.states[at] != State::Waiting {
+            if self.states[at] != EntryState::Waiting {
                 continue;
             }
             let full = batch.len() == PUBLISH_BATCH_ENTRIES || bytes + message.size() > PUBLISH_BATCH_BYTES;
@@ -62,7 +62,7 @@ impl<'a> Schedule<'a> {
             bytes += message.size();
             batch.push(at);
         }
-        batch.iter().for_each(|at| self.states[*at] = State::UnderWay);
+        batch.iter().for_each(|at| self.states[*at] = EntryState::UnderWay);
         batch
     }
 
@@ -70,7 +70,7 @@ impl<'a> Schedule<'a> {
     pub(crate) fn finish(&mut self, batch: &[usize], failed: &[usize]) {
         for at in batch {
             let passed = !failed.contains(at);
-            self.states[*at] = if passed { State::Published } else { State::Failed };
+            self.states[*at] = if passed { EntryState::Published } else { EntryState::Failed };
             if !passed {
                 self.failed = self.failed.min(*at);
             }
@@ -79,7 +79,7 @@ impl<'a> Schedule<'a> {
 
     /// Returns the place of the lowest message that is not published: all before it are.
     pub(crate) fn unpublished(&self) -> Option<usize> {
-        self.states.iter().position(|state| *state != State::Published)
+        self.states.iter().position(|state| *state != EntryState::Published)
     }
 }
 

@@ -66,7 +66,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let connect = async { tokio::join!(self.locator.warm_up(), self.identity.warm_up()) };
         let (_, primed) = tokio::join!(connect, prime(config, self.clock.source.clone()));
         if let Err(found) = primed {
-            tracing::warn!(found, "rehearsal");
+            tracing::warn!(found, "priming");
         }
     }
 

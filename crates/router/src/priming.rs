@@ -24,12 +24,12 @@ use crate::http::function_url::{Invocation, Reply};
 use crate::settings::Settings;
 
 const EVENT: &str = r#"{"version":"2.0","rawPath":"/v1/events","rawQueryString":"","headers":{
-    "content-type":"application/json","host":"localhost","x-tenant-id":"rehearsal"},
-    "requestContext":{"http":{"method":"POST"},"requestId":"rehearsal"},
-    "body":"{\"type\":\"rehearsal\",\"data\":{\"amount\":1}}","isBase64Encoded":false}"#;
+    "content-type":"application/json","host":"localhost","x-tenant-id":"priming"},
+    "requestContext":{"http":{"method":"POST"},"requestId":"priming"},
+    "body":"{\"type\":\"priming\",\"data\":{\"amount\":1}}","isBase64Encoded":false}"#;
 
 const ROUTE: &str =
-    r#"{"Item":{"tenant_id":{"S":"rehearsal"},"cell_id":{"S":"none"},"epoch":{"N":"1"},"state":{"S":"active"}}}"#;
+    r#"{"Item":{"tenant_id":{"S":"priming"},"cell_id":{"S":"none"},"epoch":{"N":"1"},"state":{"S":"active"}}}"#;
 const CELL: &str = r#"{"Items":[{"pk":{"S":"cell#none"},"sk":{"S":"config"},"table":{"S":"none"}}],"Count":1}"#;
 
 /// Sends the made-up event. Returns the response on failure, since a failed priming prepares nothing.
@@ -38,8 +38,8 @@ pub(crate) async fn prime<A: Clock + Entropy + Clone>(config: &SdkConfig, clock:
     let settings = Settings::new("none".to_owned(), "none".to_owned(), TenantSource::Header);
     let router = Router::new(&config, settings, clock);
     let event: Invocation = serde_json::from_str(EVENT).map_err(|error| error.to_string())?;
-    let played = router.invoke(event, "rehearsal", ROUTER_TIMEOUT).with_subscriber(NoSubscriber::new());
-    let reply: Reply = Box::pin(played).await;
+    let primed = router.invoke(event, "priming", ROUTER_TIMEOUT).with_subscriber(NoSubscriber::new());
+    let reply: Reply = Box::pin(primed).await;
     let text = serde_json::to_string(&reply).map_err(|error| error.to_string())?;
     if reply.0.status() == StatusCode::ACCEPTED { Ok(()) } else { Err(text) }
 }

@@ -49,10 +49,10 @@ pub(crate) struct Sent {
 
 /// A script that answers each call with the next reply, after a while. It repeats the last one.
 #[derive(Debug, Clone)]
-pub(crate) struct Script(Arc<Mutex<State>>);
+pub(crate) struct Script(Arc<Mutex<ScriptState>>);
 
 #[derive(Debug)]
-struct State {
+struct ScriptState {
     replies: VecDeque<Reply>,
     takes: Duration,
     sent: Vec<Sent>,
@@ -61,7 +61,7 @@ struct State {
 impl Script {
     pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         let (replies, takes) = (replies.into_iter().collect(), Duration::from_millis(5));
-        Self(Arc::new(Mutex::new(State { replies, takes, sent: Vec::new() })))
+        Self(Arc::new(Mutex::new(ScriptState { replies, takes, sent: Vec::new() })))
     }
 
     /// Sets the reply to all calls from now on.

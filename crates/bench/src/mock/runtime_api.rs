@@ -40,7 +40,7 @@ impl RuntimeApi {
 /// The session of one process.
 #[derive(Default)]
 pub(crate) struct Session {
-    state: Mutex<State>,
+    state: Mutex<ApiState>,
     /// Notified when an event can be handed out.
     work: Notify,
     /// Notified when something was noted.
@@ -50,7 +50,7 @@ pub(crate) struct Session {
 }
 
 #[derive(Default)]
-struct State {
+struct ApiState {
     first_next: Option<Instant>,
     to_hand: usize,
     number: usize,
@@ -73,11 +73,11 @@ impl Session {
             state.to_hand = count;
         }
         self.work.notify_one();
-        let done = |state: &mut State| (state.took.len() == count).then(|| std::mem::take(&mut state.took));
+        let done = |state: &mut ApiState| (state.took.len() == count).then(|| std::mem::take(&mut state.took));
         self.wait(patience, done).await.with_context(|| format!("waiting for {count} responses"))
     }
 
-    async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut State) -> Option<T>) -> Result<T> {
+    async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut ApiState) -> Option<T>) -> Result<T> {
         let until = tokio::time::Instant::now() + patience;
         loop {
             {

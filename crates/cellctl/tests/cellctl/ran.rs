@@ -10,7 +10,7 @@ use serde_json::Value;
 /// The output and the end of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    pub(crate) ending: Result<Completion, String>,
+    pub(crate) completion: Result<Completion, String>,
     pub(crate) data: String,
     pub(crate) talk: String,
 }
@@ -20,8 +20,8 @@ impl Ran {
     pub(crate) async fn of(line: &str, deployment: &Deployment) -> Self {
         let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
         let (data, talk) = (Buffer::default(), Buffer::default());
-        let ending = cli.run(deployment, &mut Console::new(data.clone(), talk.clone())).await;
-        Self { ending: ending.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
+        let completion = cli.run(deployment, &mut Console::new(data.clone(), talk.clone())).await;
+        Self { completion: completion.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -29,8 +29,8 @@ impl Ran {
     }
 
     #[track_caller]
-    pub(crate) fn ended(self, ending: Completion) -> Self {
-        assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
+    pub(crate) fn ended(self, completion: Completion) -> Self {
+        assert_eq!(self.completion, Ok(completion), "{}{}", self.data, self.talk);
         self
     }
 }

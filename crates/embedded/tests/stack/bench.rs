@@ -23,7 +23,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 pub(crate) const TABLE: &str = "bench";
 
@@ -95,7 +95,7 @@ impl Function for Process {
 
 /// A bench for the consumer: its own table and queue, and its processor's journal.
 pub(crate) struct Bench {
-    pub(crate) world: World,
+    pub(crate) world: StackWorld,
     pub(crate) told: Told,
     ordering: Ordering,
     mapping: Option<MappingHandle>,
@@ -103,7 +103,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new(ordering: Ordering) -> Self {
-        let bench = Self { world: World::new().await, told: Told::default(), ordering, mapping: None };
+        let bench = Self { world: StackWorld::new().await, told: Told::default(), ordering, mapping: None };
         bench.world.create_table(TABLE).await;
         let target = json!({
             "deadLetterTargetArn": format!("arn:aws:sqs:us-east-1:000000000000:{}", bench.queue("dlq")),

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const ALPHA: &str = "cellstack-cell-alpha";
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TIME: Duration = Duration::from_secs(60);
 
 /// Returns the number of the tenant's events, counted page by page.
-async fn events(world: &World) -> i32 {
+async fn events(world: &StackWorld) -> i32 {
     let query = world.stack.dynamodb().query().table_name(ALPHA).select(Select::Count).consistent_read(true);
     let query = query
         .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
@@ -36,7 +36,7 @@ async fn events(world: &World) -> i32 {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environments: Vec<_> = (0..ENVIRONMENTS).map(|_| Environment::of(&world)).collect();
     for environment in &environments {
         environment.post("acme", ORDER).await.id();

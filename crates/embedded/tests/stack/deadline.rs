@@ -11,7 +11,7 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const EVENT: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
@@ -26,7 +26,7 @@ enum Warmth {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_answered_in_time_whatever_hangs() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     // Just short of what an attempt may take, so that everything goes on as slowly as it can.
     let slow = FaultKind::Latency(CELL_ATTEMPT_TIMEOUT - Duration::from_millis(10));
     let everything = ["cellstack-tenant-map", "cellstack-registry", "cellstack-cell"];
@@ -61,7 +61,7 @@ async fn a_request_is_answered_in_time_whatever_hangs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     let hang = world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Hang).on("cellstack-cell-alpha"));
@@ -89,7 +89,7 @@ async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
 async fn a_cell_that_recovers_is_served_again_within_seconds_and_hardly_asked_before() {
     const ENVIRONMENTS: u64 = 5;
     for kind in [FaultKind::Hang, FaultKind::ServerError, FaultKind::Reset] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         let environments: Vec<_> = (0..ENVIRONMENTS).map(|_| Environment::of(&world)).collect();
         for environment in &environments {
             environment.post("acme", ORDER).await.id();

@@ -16,7 +16,7 @@ use cellstack_embedded::names::{registry, tenant_map};
 use cellstack_router::{Router, Settings, TenantSource};
 use hyper::Request;
 
-use crate::world::{Answer, World, ask, look, order};
+use crate::world::{Answer, StackWorld, ask, look, order};
 
 pub(crate) struct Environment {
     url: FunctionUrl,
@@ -25,11 +25,11 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(crate) fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &StackWorld) -> Self {
         Self::with(world, |_| {})
     }
 
-    pub(crate) fn with(world: &World, set: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(world: &StackWorld, set: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(tenant_map(), registry(), TenantSource::Header);
         set(&mut settings);
         let config = world.stack.aws().sdk_config();
@@ -82,11 +82,11 @@ impl Sent {
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     client: SharedHttpClient,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TamperState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TamperState {
     sent: Vec<Sent>,
     /// The operation whose next response comes late, and the delay.
     late: Option<(&'static str, Duration)>,

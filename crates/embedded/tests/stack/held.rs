@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::standby::{ORDER, events, mark, stand_by, unavailable};
-use crate::world::{Answer, World};
+use crate::world::{Answer, StackWorld};
 
 const OTHER: &str = r#"{"type":"order.paid"}"#;
 
@@ -39,7 +39,7 @@ fn replayed(answer: &Answer, first: &Answer) {
 }
 
 /// Asserts that each of a tenant's events of the standby is held, and that none has an effect.
-async fn nothing_is_processed(world: &World, held: usize) {
+async fn nothing_is_processed(world: &StackWorld, held: usize) {
     let items =
         world.stack.dynamodb().scan().table_name("cellstack-cell-beta").send().await.unwrap().items.unwrap_or_default();
     let of_acme: Vec<_> = items.iter().filter(|item| item["tenant_id"].as_s().unwrap() == "acme").collect();
@@ -136,7 +136,7 @@ async fn a_cell_that_recovers_and_can_not_be_read_holds_up_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_without_standby_has_nothing_to_wait_for_when_its_cell_recovers() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     mark(&world, "recovering").await;
     let accepted = environment.post("acme", ORDER).await;

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 const PLACED: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const PAID: &str = r#"{"type":"order.paid","data":{"amount":1}}"#;
@@ -10,7 +10,7 @@ const PAID: &str = r#"{"type":"order.paid","data":{"amount":1}}"#;
 const POISON: &str = r#"{"type":"order.paid","data":{"amount":"much"}}"#;
 
 /// Returns the ids of a page, and the cursor of the next.
-async fn page(world: &World, tenant: &str, query: &str) -> (Vec<String>, Option<String>) {
+async fn page(world: &StackWorld, tenant: &str, query: &str) -> (Vec<String>, Option<String>) {
     let answer = world.get(tenant, &format!("/v1/events?{query}")).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);
     let body = answer.json();
@@ -19,7 +19,7 @@ async fn page(world: &World, tenant: &str, query: &str) -> (Vec<String>, Option<
 }
 
 /// Returns the ids of all pages.
-async fn all(world: &World, query: &str) -> Vec<String> {
+async fn all(world: &StackWorld, query: &str) -> Vec<String> {
     let (mut ids, mut cursor) = page(world, "acme", query).await;
     for _ in 0..20 {
         let Some(next) = cursor else { return ids };
@@ -32,7 +32,7 @@ async fn all(world: &World, query: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn events_are_listed_page_by_page_the_latest_first() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let (mut placed, mut paid) = (Vec::new(), Vec::new());
     for _ in 0..4 {
         placed.push(world.post("acme", PLACED).await.id());
@@ -72,7 +72,7 @@ async fn events_are_listed_page_by_page_the_latest_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cursor_is_good_for_its_own_listing_only() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     for _ in 0..3 {
         world.post("acme", PLACED).await.id();
     }
@@ -102,7 +102,7 @@ async fn a_cursor_is_good_for_its_own_listing_only() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_can_not_be_read_is_shown_as_such_and_the_rest_is_listed() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let mut good = Vec::new();
     for _ in 0..3 {
         good.push(world.post("acme", PLACED).await.id());

@@ -12,7 +12,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::snapshot::SnapshotSource;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
@@ -30,7 +30,7 @@ impl File {
         SnapshotSource::File(self.0.clone())
     }
 
-    async fn holding(world: &World, snapshot: &Snapshot) -> Self {
+    async fn holding(world: &StackWorld, snapshot: &Snapshot) -> Self {
         let file = Self::new();
         file.source().write(&world.stack.aws().sdk_config(), snapshot).await.unwrap();
         file
@@ -57,19 +57,19 @@ fn snapshot(status: CellStatus) -> Snapshot {
     Snapshot { taken_at_ms: 1, tenants: [(tenant, route)].into(), cells: [(cell, record)].into() }
 }
 
-fn cut_off(world: &World) {
+fn cut_off(world: &StackWorld) {
     for table in ["cellstack-tenant-map", "cellstack-registry"] {
         world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Hang).on(table));
     }
 }
 
-fn starting_from(world: &World, file: &File) -> Environment {
+fn starting_from(world: &StackWorld, file: &File) -> Environment {
     Environment::with(world, |settings| settings.snapshot = Some(file.source()))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let file = File::holding(&world, &snapshot(CellStatus::Active)).await;
     let environment = starting_from(&world, &file);
     cut_off(&world);
@@ -95,7 +95,7 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_from_before_a_move_writes_nothing_into_the_old_cell() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let file = File::holding(&world, &snapshot(CellStatus::Active)).await;
     let environment = starting_from(&world, &file);
     world.move_tenant("acme", "alpha", "beta", 2).await;
@@ -108,7 +108,7 @@ async fn a_snapshot_from_before_a_move_writes_nothing_into_the_old_cell() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     cut_off(&world);
     let good = snapshot(CellStatus::Active).encode();
     let mut edited = good.clone();
@@ -134,7 +134,7 @@ async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_was_down_in_the_snapshot_is_not_sent_to() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let file = File::holding(&world, &snapshot(CellStatus::Down)).await;
     let environment = starting_from(&world, &file);
     cut_off(&world);

@@ -18,7 +18,7 @@ use hyper::{Request, Response};
 use serde_json::Value;
 
 /// A stack of three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
-pub(crate) struct World {
+pub(crate) struct StackWorld {
     pub(crate) stack: Stack,
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn ask(url: &FunctionUrl, request: Request<Bytes>) -> Answer {
     Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
-impl World {
+impl StackWorld {
     pub(crate) async fn new() -> Self {
         Self { stack: builder().build().await.unwrap() }
     }

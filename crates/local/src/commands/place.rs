@@ -101,11 +101,11 @@ impl Place {
     }
 
     /// Returns the table of each cell that is named: all of them, before the first tenant is placed.
-    async fn tables(&self, directory: &Registry) -> Result<HashMap<CellId, String>> {
+    async fn tables(&self, registry: &Registry) -> Result<HashMap<CellId, String>> {
         let mut tables = HashMap::new();
         for cell in self.placements.iter().flat_map(|wish| std::iter::once(&wish.cell).chain(&wish.standby)) {
             if !tables.contains_key(cell) {
-                let record = directory.read(cell).await?;
+                let record = registry.read(cell).await?;
                 let record = record.with_context(|| {
                     format!("cell {cell} is not in the registry {}-registry; no tenant was placed", self.prefix)
                 })?;

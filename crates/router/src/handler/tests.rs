@@ -63,14 +63,14 @@ impl HttpConnector for Scripted {
     }
 }
 
-struct World {
+struct RouterWorld {
     router: Router<SystemClock>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
 const TIME: Duration = Duration::from_secs(10);
 
-impl World {
+impl RouterWorld {
     fn new(aws: Aws, source: TenantSource) -> Self {
         let client = Scripted { aws, calls: Arc::default() };
         let calls = Arc::clone(&client.calls);
@@ -105,7 +105,7 @@ fn text(response: &Response<Body>) -> &str {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_answered_before_its_time_is_over_whatever_hangs() {
-    let World { router, .. } = World::new(Aws::Silent, TenantSource::Header);
+    let RouterWorld { router, .. } = RouterWorld::new(Aws::Silent, TenantSource::Header);
     let event = r#"{"rawPath":"/v1/route","requestContext":{"http":{"method":"GET"}},"headers":{"x-tenant-id":"a"}}"#;
     let before = Instant::now();
     let time = ANSWER_RESERVE + Duration::from_millis(300);
@@ -127,7 +127,7 @@ async fn a_bad_token_is_told_before_a_bad_body() {
         "CELLSTACK_JWT_KEYS" => Some(KEYS.to_owned()),
         _ => None,
     };
-    let world = World::new(Aws::Works, TenantSource::Jwt(Box::new(JwtSettings::read(setting).unwrap())));
+    let world = RouterWorld::new(Aws::Works, TenantSource::Jwt(Box::new(JwtSettings::read(setting).unwrap())));
     let large = "A".repeat(1_000_000);
     let bodies = [("", false), ("{not json", false), ("%%%", true), (&large, true), (&large, false), ("/w==", true)];
     for token in [None, Some("Bearer a.b.c"), Some("Basic x")] {
@@ -143,7 +143,7 @@ async fn a_bad_token_is_told_before_a_bad_body() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_body_is_told_where_it_is_read() {
-    let world = World::new(Aws::Works, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     let headers = json!({ "x-tenant-id": "acme" });
     let large = "A".repeat(1_000_000);
     for (body, base64, status) in [("%%%", true, 400), (&large, true, 413), (&large, false, 413), ("/w==", true, 400)] {
@@ -157,7 +157,7 @@ async fn what_is_wrong_with_a_body_is_told_where_it_is_read() {
 
 #[tokio::test]
 async fn an_answer_of_json_is_a_line() {
-    let world = World::new(Aws::Works, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     for (method, path, body, status) in [
         ("GET", "/health", "", 200),
         ("GET", "/v1/route", "", 200),
@@ -174,7 +174,7 @@ async fn an_answer_of_json_is_a_line() {
 
 #[tokio::test]
 async fn head_is_get_without_a_body_and_what_a_path_takes_is_told() {
-    let world = World::new(Aws::Works, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     for path in ["/health", "/v1/route", "/nothing", "/v1/events/x"] {
         let (get, head) = (world.acme("GET", path, "").await, world.acme("HEAD", path, "").await);
         assert_eq!(get.status(), head.status(), "{path}");
@@ -202,7 +202,7 @@ async fn head_is_get_without_a_body_and_what_a_path_takes_is_told() {
 /// is not.
 #[tokio::test(start_paused = true)]
 async fn a_map_that_fails_is_counted_once_a_read() {
-    let world = World::new(Aws::Broken, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Broken, TenantSource::Header);
     for _ in 0..5 {
         assert_eq!(world.acme("GET", "/v1/route", "").await.status(), 503);
     }

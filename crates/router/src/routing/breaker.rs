@@ -17,10 +17,10 @@ use cellstack_core::lease::LeaseTime;
 use cellstack_core::limits::{BREAKER_COOLDOWN_MAX, BREAKER_COOLDOWN_MIN};
 
 #[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<State>);
+pub(crate) struct Breaker(Mutex<BreakerState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     /// Failures since the last success.
     failures: u32,
     /// The time before which requests are refused; `None` while closed.
@@ -58,7 +58,7 @@ impl Breaker {
     pub(crate) fn note(&self, now: LeaseTime, worked: bool) -> bool {
         let mut state = self.lock();
         if worked {
-            *state = State::default();
+            *state = BreakerState::default();
             return false;
         }
         let opens = state.open_until.is_none();
@@ -67,7 +67,7 @@ impl Breaker {
         opens
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BreakerState> {
         lock(&self.0)
     }
 }

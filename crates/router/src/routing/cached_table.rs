@@ -47,8 +47,8 @@ impl Key for CellId {
     type Value = CellRecord;
     type Table = Registry;
 
-    async fn read(&self, directory: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
-        directory.read(self).await
+    async fn read(&self, registry: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
+        registry.read(self).await
     }
 }
 

@@ -50,8 +50,8 @@ impl RateLimit {
         Self { rate, next: None }
     }
 
-    /// Waits for the next message's turn.
-    pub(crate) async fn turn(&mut self) {
+    /// Waits until the next message may be sent.
+    pub(crate) async fn acquire(&mut self) {
         let now = Instant::now();
         let at = self.next.unwrap_or(now).max(now);
         self.next = Some(at + self.rate.interval());
@@ -83,7 +83,7 @@ mod tests {
             if turn == 3 {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
-            rate_limit.turn().await;
+            rate_limit.acquire().await;
             turns.push(start.elapsed().as_millis());
         }
         assert_eq!(turns, [0, 250, 500, 2_500, 2_750, 3_000]);

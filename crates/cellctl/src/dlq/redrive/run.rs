@@ -197,7 +197,7 @@ impl<'a> Redrive<'a> {
                 Err(error) => return Ok(Outcome::Skipped(SkipReason::Unreadable(error.to_string()))),
             };
             if !self.limits.dry_run {
-                self.rate_limit.turn().await;
+                self.rate_limit.acquire().await;
                 let ground = Ground { cell: &cell, epoch: route.epoch, fence };
                 match prepare(self.deployment, ground, subject, status, redrive).await? {
                     Prepared::Yes => {}

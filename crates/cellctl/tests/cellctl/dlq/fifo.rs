@@ -6,14 +6,14 @@ use cellstack_cellctl::Completion;
 use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Fault, FaultKind};
 
-use super::world::World;
+use super::world::DlqWorld;
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq.fifo";
 const QUEUE: &str = "cellstack-cell-alpha-events.fifo";
 
 #[tokio::test(start_paused = true)]
 async fn a_fifo_cells_letters_are_sent_in_order_and_processed_once() {
-    let world = World::with(Pipeline { ordering: Ordering::Tenant, ..Pipeline::IMPATIENT }).await;
+    let world = DlqWorld::with(Pipeline { ordering: Ordering::Tenant, ..Pipeline::IMPATIENT }).await;
     let mut ids = Vec::new();
     for amount in 1..=13 {
         ids.push(world.post("acme", "poison", amount).await);

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::ran::Ran;
 
 /// Cells alpha and beta; acme is in alpha, globex in beta.
-pub(crate) struct World {
+pub(crate) struct DlqWorld {
     pub(crate) stack: Stack,
     mended: Arc<AtomicBool>,
     clock: Arc<VirtualClock>,
@@ -48,7 +48,7 @@ pub(crate) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-impl World {
+impl DlqWorld {
     pub(crate) async fn new() -> Self {
         Self::with(Pipeline::IMPATIENT).await
     }

@@ -14,7 +14,7 @@ use cellstack_embedded::{Stack, VirtualClock};
 use crate::ran::Ran;
 
 /// Cells alpha and beta; acme is in alpha, globex in beta.
-pub(crate) struct World {
+pub(crate) struct SnapshotWorld {
     pub(crate) stack: Stack,
     directory: PathBuf,
 }
@@ -27,7 +27,7 @@ pub(crate) fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-impl World {
+impl SnapshotWorld {
     pub(crate) async fn new() -> Self {
         static WORLDS: AtomicU32 = AtomicU32::new(0);
         let mut builder = Stack::builder();
@@ -86,7 +86,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for SnapshotWorld {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }

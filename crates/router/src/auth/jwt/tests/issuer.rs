@@ -215,13 +215,13 @@ pub(super) fn bearer(token: &str) -> HeaderMap {
 }
 
 /// A verifier and everything around it.
-pub(super) struct World {
+pub(super) struct TokenWorld {
     pub(super) clock: SetClock,
     pub(super) web: Web,
     pub(super) verifier: Verifier<SetClock>,
 }
 
-impl World {
+impl TokenWorld {
     pub(super) fn new(settings: JwtSettings) -> Self {
         let (clock, web) = (SetClock::default(), Web::default());
         clock.set_s(NOW);

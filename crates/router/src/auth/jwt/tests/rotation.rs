@@ -5,15 +5,15 @@ use std::time::Duration;
 use cellstack_core::limits::{JWT_KEYS_AGE, JWT_KEYS_COLD_COOLDOWN, JWT_KEYS_COOLDOWN, JWT_KEYS_MAX, JWT_KEYS_TIMEOUT};
 use serde_json::json;
 
-use super::issuer::{Answer, NOW, Signer, World, set, settings};
+use super::issuer::{Answer, NOW, Signer, TokenWorld, set, settings};
 use crate::auth::jwt::refusal::Refusal;
 use crate::http::problem::{Kind, Problem};
 
 const URL: &str = "https://id.example/keys.json";
 
 /// Makes a verifier that knows no key yet, and a token that lasts for days.
-fn world() -> (World, Signer) {
-    (World::new(settings("ES256", URL, &[])), Signer::new("ES256"))
+fn world() -> (TokenWorld, Signer) {
+    (TokenWorld::new(settings("ES256", URL, &[])), Signer::new("ES256"))
 }
 
 fn lasting(signer: &Signer, kid: &str) -> String {
