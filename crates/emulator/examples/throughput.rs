@@ -1,4 +1,4 @@
-//! How many events a second travel the whole way: PutItem, stream, PublishBatch, queue, a transaction of two updates.
+//! Events per second over the whole path: PutItem, stream, PublishBatch, queue, a transaction of two updates.
 //!
 //! `cargo run --profile bench -p cellstack-emulator --example throughput -- 20000`
 

@@ -1,4 +1,4 @@
-//! A bound on what a stack holds: how much that is, and the refusal of more.
+//! The bound on a stack's content: its size, and the refusal of growth.
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +6,7 @@ use crate::Aws;
 use crate::faults::FaultKind;
 use crate::request::{Call, Service};
 
-/// Operations by which a stack comes to hold more.
+/// The operations that add content to a stack.
 const ADDING: [&str; 13] = [
     "PutItem",
     "UpdateItem",
@@ -24,32 +24,32 @@ const ADDING: [&str; 13] = [
 ];
 
 impl Aws {
-    /// Returns how much the stack holds, in bytes: pages of the tables, stream records, messages, remembered request tokens.
-    /// The process needs some more than that for each of them.
+    /// Returns the size of the stack's content in bytes: pages of the tables, stream records, messages, remembered
+    /// request tokens. The process needs somewhat more for each of them.
     ///
     /// # Errors
-    /// If the engine fails; its message.
+    /// If the engine fails; the error is its message.
     pub fn held_bytes(&self) -> Result<u64, String> {
         let tables = self.dynamodb().held_bytes().map_err(|error| error.to_string())?;
         Ok(tables + self.sqs().held_bytes())
     }
 
-    /// Has calls over HTTP that would have it hold more refused with each service's own throttling error, until told
-    /// otherwise. Calls in process pass: functions finish what they have begun.
+    /// Sets whether calls over HTTP that add content are refused, each with its service's own throttling error. Calls
+    /// in process pass: functions finish what they have begun.
     pub fn refuse_growth(&self, refuse: bool) {
         self.is_full().store(refuse, Ordering::Relaxed);
     }
 
-    /// Returns whether it refuses to hold more.
+    /// Returns whether the stack refuses to grow.
     pub fn refuses_growth(&self) -> bool {
         self.is_full().load(Ordering::Relaxed)
     }
 
-    /// Deletes the items of a table whose attribute has this text, those that were written longest ago first, as a TTL would:
-    /// so many at most. Returns how many went.
+    /// Deletes the items of a table whose attribute has this text, as a TTL would: `most` at most, those written
+    /// longest ago first. Returns the number of items deleted.
     ///
     /// # Errors
-    /// If the engine fails; its message.
+    /// If the engine fails; the error is its message.
     pub fn expire_oldest(&self, table: &str, attribute: &str, text: &str, most: usize) -> Result<usize, String> {
         self.dynamodb().expire_oldest(table, attribute, text, most).map_err(|error| error.to_string())
     }
@@ -59,7 +59,7 @@ impl Aws {
         self.dynamodb().trim_streams();
     }
 
-    /// The refusal of a call, where it has to be refused.
+    /// Returns the refusal of a call that adds content while growth is refused.
     pub(crate) fn refusal_of_growth(&self, call: &Call) -> Option<FaultKind> {
         let is_refused = call.endpoint.is_some() && self.refuses_growth() && ADDING.contains(&call.operation.as_str());
         let (status, code) = match call.service {

@@ -1,7 +1,8 @@
-//! Queues, topics and deliveries on disk, where a stack is kept. Every change is written before its caller is answered.
+//! Queues, topics and deliveries on disk, for a stack in a directory. Every change is written before its caller gets
+//! the response.
 //!
-//! SQLite in WAL mode: what was written survives the end of the process, however it ends. It is not forced to the disk each
-//! time, so a machine that loses its power may lose the last moments before that.
+//! SQLite runs in WAL mode: a written change survives the end of the process, however it ends. It is not forced to the
+//! disk each time, so a machine that loses its power may lose the last moments before that.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -10,7 +11,7 @@ use rusqlite::{Connection, Result, params};
 
 use crate::context::lock;
 
-/// Time another program (a backup, a shell) may hold the file.
+/// The time that another program (a backup, a shell) may hold the file.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
@@ -22,7 +23,7 @@ const SCHEMA: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, message TEXT NOT NULL
     );";
 
-/// The file.
+/// The database file.
 pub(crate) struct Store(Mutex<Connection>);
 
 /// A delivery that was not over when the stack ended.
@@ -42,17 +43,17 @@ impl Store {
         Ok(Self(Mutex::new(connection)))
     }
 
-    /// The queues, by name, and what each is.
+    /// Reads the queues: name and definition.
     pub(crate) fn queues(&self) -> Result<Vec<(String, String)>> {
         self.pairs("SELECT name, definition FROM queues")
     }
 
-    /// The topics, by name, and what each is.
+    /// Reads the topics: name and definition.
     pub(crate) fn topics(&self) -> Result<Vec<(String, String)>> {
         self.pairs("SELECT name, definition FROM topics")
     }
 
-    /// Writes which queues there are; the messages of all others go.
+    /// Writes the list of queues, and deletes the messages of all others.
     pub(crate) fn write_queues(&self, queues: &[(String, String)]) -> Result<()> {
         self.transaction(|connection| {
             replace(connection, "queues", queues)?;
@@ -61,12 +62,12 @@ impl Store {
         })
     }
 
-    /// Writes which topics there are.
+    /// Writes the list of topics.
     pub(crate) fn write_topics(&self, topics: &[(String, String)]) -> Result<()> {
         self.transaction(|connection| replace(connection, "topics", topics))
     }
 
-    /// The messages of a queue by their slots, ascending.
+    /// Reads the messages of a queue by their slots, ascending.
     pub(crate) fn messages(&self, queue: &str) -> Result<Vec<(u64, String)>> {
         let connection = lock(&self.0);
         let mut statement =
@@ -75,7 +76,7 @@ impl Store {
         rows.collect()
     }
 
-    /// Writes the messages at these slots of a queue; those without message go.
+    /// Writes the messages at these slots of a queue, and deletes those without a message.
     pub(crate) fn write_messages(&self, queue: &str, messages: &[(u64, Option<String>)]) -> Result<()> {
         self.transaction(|connection| {
             for (slot, message) in messages {
@@ -93,7 +94,7 @@ impl Store {
         })
     }
 
-    /// Deliveries that are not over, the oldest first.
+    /// Reads the unfinished deliveries, oldest first.
     pub(crate) fn deliveries(&self) -> Result<Vec<Delivery>> {
         let connection = lock(&self.0);
         let mut statement = connection.prepare("SELECT id, subscription, message FROM deliveries ORDER BY id")?;
@@ -102,7 +103,7 @@ impl Store {
         statement.query_map((), delivery)?.collect()
     }
 
-    /// Adds a delivery; its number.
+    /// Adds a delivery and returns its number.
     pub(crate) fn add_delivery(&self, subscription: &str, message: &str) -> Result<i64> {
         let connection = lock(&self.0);
         connection
@@ -110,7 +111,7 @@ impl Store {
             .insert([subscription, message])
     }
 
-    /// Removes deliveries that are over.
+    /// Removes finished deliveries.
     pub(crate) fn remove_deliveries(&self, ids: &[i64]) -> Result<()> {
         self.transaction(|connection| {
             for id in ids {

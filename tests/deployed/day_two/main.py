@@ -2,7 +2,7 @@
 
     terraform/local/run .venv/bin/python -B tests/deployed/day_two/main.py
 
-Comes last, since a cell of the three is gone afterwards.
+It runs last, since one of the three cells is gone afterwards.
 """
 
 import pathlib
@@ -19,12 +19,12 @@ terraform = Terraform()
 
 
 def lines(**gamma) -> dict:
-    """The lines of `cells`, with this one for the cell that is retired."""
+    """Returns the lines of `cells`, with this one for the cell that is retired."""
     return {"alpha": {}, "beta": {}, RETIRED: gamma}
 
 
 def documented_refusal() -> str:
-    """The message that terraform/README.md shows, for this cell."""
+    """Returns the message that terraform/README.md shows, for this cell."""
     shown = re.search(r"```\nError: Resource postcondition failed\n\n(.*?)```", (REPOSITORY / "terraform/README.md").read_text(), re.DOTALL)
     expect(shown is not None, "terraform/README.md shows no refusal of a dropped line")
     return re.sub(r"\bbeta\b", RETIRED, shown[1])
@@ -44,7 +44,7 @@ def a_dropped_line_is_refused() -> None:
 
 
 def drain() -> None:
-    """Takes the tenants of the cell out of the map and empties its queues, which the suites have left letters in."""
+    """Takes the tenants of the cell out of the map, and purges its queues, in which the suites left letters."""
     dynamodb, sqs = client("dynamodb"), client("sqs")
     tenants = dynamodb.scan(TableName=OUTPUTS["tenant_map_table"])["Items"]
     for tenant in tenants:

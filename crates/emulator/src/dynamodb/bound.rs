@@ -1,4 +1,4 @@
-//! How much the tables and their streams hold, and how they come to hold less.
+//! The size of the tables and their streams, and ways to reduce it.
 
 use dynoxide::Result;
 use serde_json::{Map, Value, json};
@@ -40,7 +40,7 @@ impl DynamoDb {
     }
 }
 
-/// The keys of the items, in the order in which they were written last.
+/// Returns the keys of the items, in the order in which they were last written.
 fn oldest(state: &mut State, table: &str, attribute: &str, text: &str, most: usize) -> Result<Vec<Value>> {
     let names = key_names(state, table)?.unwrap_or_default().to_vec();
     // A write replaces its row, which gets a new number.

@@ -1,8 +1,7 @@
-//! Streams on disk, where a stack is kept: their records, and how far each mapping has come.
+//! Streams on disk, for a stack in a directory: their records, and the position of each mapping.
 //!
-//! They are in the file of the tables. A record moves there from where the engine put it in one transaction, so that each
-//! write has its record whatever happens. Positions are written now and then: a process that is killed reads some records
-//! again.
+//! They are stored in the file of the tables. One transaction moves a record there from the engine's own table, so no
+//! write loses its record. Positions are written now and then: after a kill, the next process reads some records again.
 
 use std::collections::HashMap;
 
@@ -23,7 +22,7 @@ const SCHEMA: &str = "
         PRIMARY KEY (table_name, function, shard)
     ) WITHOUT ROWID;";
 
-/// How far a mapping has come in a shard.
+/// The position of a mapping in a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) table: String,
@@ -66,7 +65,7 @@ pub(super) fn append(connection: &Connection, kept: &Kept) -> Result<()> {
     Ok(())
 }
 
-/// The records of a table's stream, the oldest first.
+/// Reads the records of a table's stream, oldest first.
 pub(super) fn records(connection: &Connection, table: &str) -> Result<Vec<Kept>> {
     let mut select = connection.prepare(
         "SELECT sequence, created_ms, event_id, event_name, keys_json, new_image, old_image, by_ttl \
@@ -90,7 +89,7 @@ pub(super) fn records(connection: &Connection, table: &str) -> Result<Vec<Kept>>
     Ok(rows.collect::<std::result::Result<_, _>>()?)
 }
 
-/// Returns where a mapping stood in a shard.
+/// Reads a mapping's position in a shard.
 pub(super) fn position(connection: &Connection, table: &str, function: &str, shard: &str) -> Result<Option<u64>> {
     let mut select = connection
         .prepare("SELECT sequence FROM _kept_positions WHERE table_name = ?1 AND function = ?2 AND shard = ?3")?;
@@ -98,8 +97,8 @@ pub(super) fn position(connection: &Connection, table: &str, function: &str, sha
     Ok(rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()?.map(i64::cast_unsigned))
 }
 
-/// Writes how far the mappings have come, and drops the records that all of a table's mappings have passed, and those that
-/// nobody can read any more. Both at once: what was dropped is not read again.
+/// Writes the positions of the mappings. Drops the records that all of a table's mappings have passed, and those past
+/// the trim horizon. Both happen at once: a dropped record is not read again.
 pub(super) fn save(connection: &Connection, positions: &[Position], now: u64) -> Result<()> {
     let transaction = connection.unchecked_transaction()?;
     let mut passed: HashMap<&str, u64> = HashMap::new();
@@ -124,7 +123,7 @@ pub(super) fn save(connection: &Connection, positions: &[Position], now: u64) ->
     Ok(())
 }
 
-/// Drops what is kept of a table that goes, or whose stream ends.
+/// Drops the records and positions of a table that is deleted or whose stream ends.
 pub(super) fn forget(connection: &Connection, table: &str) -> Result<()> {
     connection.execute("DELETE FROM _kept_records WHERE table_name = ?1", [table])?;
     connection.execute("DELETE FROM _kept_positions WHERE table_name = ?1", [table])?;

@@ -1,4 +1,4 @@
-//! How far mappings have come in the streams of a stack that is kept.
+//! The positions of mappings in the streams of a stack in a directory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::store::DynamoDb;
 use super::streams::Shard;
 use crate::context::lock;
 
-/// A mapping's lane in a shard of a stream that is kept.
+/// A mapping's lane in a shard of a stream on disk.
 pub(super) struct Reader {
     function: String,
     shard: Arc<Shard>,
@@ -18,7 +18,7 @@ pub(super) struct Reader {
 }
 
 impl DynamoDb {
-    /// Returns where a mapping goes on in a shard, if it has been there before.
+    /// Returns the saved position of a mapping in a shard, if there is one.
     pub(crate) fn saved_position(&self, function: &str, shard: &Shard) -> Result<Option<u64>> {
         if !self.is_kept {
             return Ok(None);
@@ -26,7 +26,7 @@ impl DynamoDb {
         kept::position(lock(&self.state).storage.conn(), &shard.table, function, &shard.id())
     }
 
-    /// Has a mapping's position kept, in place of that of a mapping of this function that has ended.
+    /// Registers a mapping's position for saving, in place of that of an ended mapping of the same function.
     pub(crate) fn keep_position(&self, function: &str, shard: &Arc<Shard>, position: &Arc<AtomicU64>) {
         if self.is_kept {
             let mut readers = lock(&self.readers);
@@ -38,16 +38,16 @@ impl DynamoDb {
         }
     }
 
-    /// Writes how far the mappings have come, and drops what they have all passed.
+    /// Saves the positions of the mappings, and drops the records that all of them have passed.
     pub(crate) fn save_positions(&self) -> Result<()> {
         if !self.is_kept {
             return Ok(());
         }
-        // Nothing is appended meanwhile: what comes after a position that is saved is not read yet.
+        // Nothing is appended meanwhile: a record after a saved position is not read yet.
         let state = lock(&self.state);
         let position = |Reader { function, shard, position }: &Reader| {
             let at = position.load(Ordering::Acquire);
-            // A shard without further records holds nobody back.
+            // A shard without further records holds no mapping back.
             let sequence = if shard.after(at) == 0 { shard.last().max(at) } else { at };
             Position { table: shard.table.to_string(), function: function.clone(), shard: shard.id(), sequence }
         };

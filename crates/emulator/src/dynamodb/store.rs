@@ -19,17 +19,17 @@ use super::tokens::{Seen, Tokened, Tokens};
 use super::transaction::Locks;
 use crate::context::{Context, lock};
 
-/// What dynoxide writes in every ARN.
+/// The prefix of every ARN that dynoxide writes.
 const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
-/// Takes the records of the writes just made out of the engine.
+/// The statement that takes the records of the latest writes out of the engine.
 const DRAIN: &str = "DELETE FROM _stream_records \
     RETURNING id, table_name, event_name, keys_json, new_image, old_image, user_identity IS NOT NULL";
 
-/// DynamoDB and DynamoDB Streams.
+/// The DynamoDB and DynamoDB Streams services.
 pub(crate) struct DynamoDb {
     pub(super) context: Arc<Context>,
     arn_prefix: String,
-    /// Records a mapping has passed are dropped beyond this many.
+    /// The number of records beyond which those that all mappings have passed are dropped.
     keep_records: usize,
     /// True if the stack is kept on disk, and its streams with it.
     pub(super) is_kept: bool,
@@ -47,13 +47,13 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Returns whether a token came before within its time, with whatever request.
+    /// Returns whether a token came before within its time, with any request.
     pub(super) fn is_remembered(&mut self, token: &str, request: &Tokened<'_>, now: u64) -> bool {
         !matches!(self.tokens.look_up(token, request.hash(), now), Seen::Never)
     }
 }
 
-/// Status and body of an error.
+/// The status and body of an error.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -99,7 +99,7 @@ impl DynamoDb {
         Ok(opened)
     }
 
-    /// Runs one operation; the answer is the JSON body. A transaction takes its time, all else none.
+    /// Runs one operation and returns the JSON body of the response. A transaction takes its time, all else none.
     pub(crate) async fn call(&self, operation: &str, body: &str) -> std::result::Result<String, Refusal> {
         if operation == "TransactWriteItems"
             && let Some(time) = self.context.disorder.transaction_time()
@@ -121,7 +121,7 @@ impl DynamoDb {
         }
     }
 
-    /// Runs what is left of a batch, and answers the rest as unprocessed.
+    /// Runs the given part of a batch, and returns the rest as unprocessed.
     pub(crate) async fn call_in_part(
         &self,
         operation: &str,
@@ -133,7 +133,7 @@ impl DynamoDb {
         Ok(with_unprocessed(&answer, name, unprocessed))
     }
 
-    /// Runs one operation at once, whatever is locked.
+    /// Runs one operation at once, without looking at locks.
     pub(super) fn run_now(
         &self,
         state: &mut State,
@@ -153,7 +153,7 @@ impl DynamoDb {
             "GetShardIterator" => self.get_shard_iterator(state, body),
             "GetRecords" => self.get_records(state, body),
             _ => {
-                // Tables whose stream is described under our ARN are asked for under it, too.
+                // A table whose stream is described under our ARN is asked for under our ARN, too.
                 let asks_with_arn = operation.ends_with("Resource");
                 let body = if asks_with_arn { &body.replace(&self.arn_prefix, ENGINE_ARN) } else { body };
                 ops::run(&state.storage, &state.vectors, operation, body)
@@ -162,7 +162,7 @@ impl DynamoDb {
         if ops::writes(operation) {
             self.drain(state)?;
         }
-        // A table that goes, or whose stream is switched, ends the stream it had.
+        // Deleting a table, or switching its stream, ends the stream it had.
         let ends_stream =
             operation == "DeleteTable" || (operation == "UpdateTable" && body.contains("\"StreamSpecification\""));
         if ends_stream && answer.is_ok() {
@@ -186,7 +186,7 @@ impl DynamoDb {
         answer
     }
 
-    /// Deletes what has passed its TTL, as AWS does in its own time. Returns how many items went.
+    /// Deletes the items whose TTL has passed, as AWS does in its own time. Returns the number of items deleted.
     pub(crate) fn sweep_ttl(&self) -> Result<usize> {
         let mut state = lock(&self.state);
         let deleted = ops::ready(dynoxide::ttl::sweep_expired_items(&state.storage))?;
@@ -194,7 +194,7 @@ impl DynamoDb {
         Ok(deleted)
     }
 
-    /// The stream of a table, by the table's name or the stream's ARN.
+    /// Returns the stream of a table, by the table's name or the stream's ARN.
     pub(crate) fn stream(&self, table: &str) -> Result<Arc<Stream>> {
         let name = table.split('/').nth(1).unwrap_or(table);
         self.stream_of(&mut lock(&self.state), name)
@@ -231,7 +231,7 @@ impl DynamoDb {
         match self.drain_into_streams(state) {
             Ok(()) => state.storage.commit(),
             Err(error) => {
-                // Fails only where SQLite has rolled back by itself. What the streams have by now comes to them again.
+                // Fails only where SQLite has rolled back by itself. After it, the streams get the same records again.
                 let _ = state.storage.rollback();
                 Err(error)
             }
@@ -317,7 +317,7 @@ fn is_empty(batch: &Value) -> bool {
     batch["RequestItems"].as_object().is_none_or(serde_json::Map::is_empty)
 }
 
-/// An answer to part of a batch, with what was not done added to what it names already.
+/// Adds unprocessed entries to those that the response to part of a batch names already.
 fn with_unprocessed(answer: &str, name: &str, unprocessed: Value) -> String {
     let mut answer: Value = serde_json::from_str(answer).unwrap_or_default();
     let Value::Object(more) = unprocessed else { return answer.to_string() };
@@ -331,7 +331,7 @@ fn with_unprocessed(answer: &str, name: &str, unprocessed: Value) -> String {
     answer.to_string()
 }
 
-/// A write that leaves an item as it was makes no stream record on AWS; the engine records it.
+/// Returns whether a write left an item as it was. AWS makes no stream record of it; the engine does.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>: "If you perform a PutItem or
 /// UpdateItem operation that does not change any data in an item, DynamoDB Streams does not write a stream record".

@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use super::canonical::canonical_hash;
 
-/// How long a token is remembered after the transaction it came with.
+/// The time that a token is remembered after the transaction it came with.
 const REMEMBERED_MS: u64 = 10 * 60 * 1000;
 /// The longest token DynamoDB accepts.
 const MAX_LENGTH: usize = 36;
 
-/// What decides whether a token that comes again came with the same request.
+/// The part of a request that must be the same when its token comes again.
 #[derive(Default, Deserialize)]
 pub(super) struct Tokened<'a> {
     #[serde(rename = "ClientRequestToken", default)]
@@ -39,7 +39,7 @@ impl Tokened<'_> {
     }
 }
 
-/// What is known of a token.
+/// The result of a look-up of a token.
 pub(super) enum Seen<'a> {
     Never,
     Same(&'a str),
@@ -51,7 +51,7 @@ struct Entry {
     answer: Box<str>,
 }
 
-/// Tokens of the last ten minutes.
+/// The tokens of the last ten minutes.
 #[derive(Default)]
 pub(super) struct Tokens {
     entries: HashMap<Box<str>, Entry>,
@@ -76,7 +76,7 @@ impl Tokens {
         }
     }
 
-    /// Returns about how much they take.
+    /// Returns the approximate size of the tokens and their responses in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -89,7 +89,7 @@ impl Tokens {
     }
 }
 
-/// A token is there twice, beside its answer.
+/// Returns the approximate bytes of a token, which is stored twice, and its response.
 fn size(token: &str, answer: usize) -> usize {
     2 * token.len() + answer + 64
 }

@@ -1,4 +1,4 @@
-//! From a topic to a queue: now, again, or to the subscription's dead-letter queue.
+//! Delivery from a topic to a queue: the first try, retries, and the subscription's dead-letter queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -14,33 +14,33 @@ use crate::faults::FaultKind;
 use crate::resource::Resource;
 use crate::sqs::{Attributes, Send, name_of_arn};
 
-/// A message with more attributes than a queue takes is a client-side error under raw delivery.
+/// The most attributes that a queue takes. Under raw delivery, a message with more is a client-side error.
 ///
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html>
 const MAX_RAW_ATTRIBUTES: usize = 10;
 
-/// What waits behind a delivery that is tried again, by subscription and message group of a FIFO topic: none of a group
-/// overtakes another.
+/// The deliveries that wait behind one that is retried, by subscription and message group of a FIFO topic: no message
+/// of a group overtakes another.
 ///
 /// <https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-ordering.html>
 #[derive(Default)]
 pub(super) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Send>>>);
 
-/// ARN of the subscription, and the group.
+/// The ARN of the subscription, and the group.
 type LaneKey = (Arc<str>, String);
 
 /// A delivery that is not over after its first try.
 struct Unfinished {
     sends: Vec<Send>,
     tries: u32,
-    /// What is injected into the try to come, already drawn.
+    /// The faults injected into the next try, already drawn.
     injected: Option<(Duration, Option<FaultKind>)>,
 }
 
 impl Sns {
     /// Delivers to one subscriber. Returns at once; retries and injected latency go on in the background.
     ///
-    /// An error says that what is not delivered yet would not outlive the process.
+    /// An error says that an undelivered message would not outlive the process.
     pub(super) fn deliver(
         self: &Arc<Self>,
         subscription: &Arc<Subscription>,
@@ -70,7 +70,7 @@ impl Sns {
         held
     }
 
-    /// The messages as the queue gets them, and those that no queue takes.
+    /// Returns the messages as the queue gets them, and those that no queue takes.
     fn prepare(&self, subscription: &Subscription, messages: &[Accepted]) -> (Vec<Send>, Vec<Send>) {
         let (mut sends, mut refused) = (Vec::with_capacity(messages.len()), Vec::new());
         let now = self.context.clock.ms();
@@ -102,7 +102,7 @@ impl Sns {
         (sends, refused)
     }
 
-    /// Goes on with a delivery.
+    /// Resumes a delivery.
     pub(super) fn deliver_again(
         self: &Arc<Self>,
         subscription: &Arc<Subscription>,
@@ -118,7 +118,7 @@ impl Sns {
         Ok(())
     }
 
-    /// Delivers messages of one group, behind those of the group that are not delivered yet.
+    /// Delivers messages of one group, behind the undelivered ones of the group.
     fn deliver_in_order(
         self: &Arc<Self>,
         subscription: &Arc<Subscription>,
@@ -149,7 +149,7 @@ impl Sns {
         held
     }
 
-    /// Delivers what waits in a lane; the lane is gone when nothing is left.
+    /// Begins to deliver what waits in a lane; the lane is gone when nothing is left.
     fn begin_next(&self, subscription: &Subscription, key: &LaneKey) -> Option<Unfinished> {
         let mut lanes = lock(&self.lanes.0);
         let waiting: Vec<Send> = lanes.get_mut(key).map(std::mem::take).unwrap_or_default().into();
@@ -160,7 +160,7 @@ impl Sns {
         unfinished
     }
 
-    /// The first try; what is left after it, if anything.
+    /// Makes the first try. Returns what is left after it, if anything.
     fn begin(&self, subscription: &Subscription, sends: Vec<Send>) -> Option<Unfinished> {
         if sends.is_empty() {
             return None;
@@ -175,7 +175,7 @@ impl Sns {
         (!unfinished.sends.is_empty()).then_some(unfinished)
     }
 
-    /// Tries until all is delivered or given up.
+    /// Tries until every message is delivered or dead-lettered.
     async fn finish(&self, subscription: &Subscription, unfinished: Unfinished) {
         let Unfinished { mut sends, mut tries, mut injected } = unfinished;
         while !sends.is_empty() {
@@ -195,14 +195,14 @@ impl Sns {
         }
     }
 
-    /// What is injected into the next try.
+    /// Draws the faults of the next try.
     fn draw(&self, subscription: &Subscription, entries: usize) -> (Duration, Option<FaultKind>) {
         let mentions = |r: &Resource| r.is_in(&subscription.endpoint) || r.is_in(&subscription.arn);
         self.context.faults.decide("SQS", "SendMessage", || entries, mentions)
     }
 
-    /// One try. What the queue refuses is given up: nobody will ever be able to deliver it. Returns what is to be tried
-    /// again, in its order.
+    /// Makes one try. A message that the queue refuses is dead-lettered: no later try can deliver it. Returns the
+    /// messages to retry, in their order.
     fn attempt(
         &self,
         subscription: &Subscription,
@@ -221,7 +221,7 @@ impl Sns {
                 let ordered = subscription.endpoint.ends_with(".fifo");
                 let (mut now, mut later) = (Vec::new(), Vec::new());
                 for (index, send) in sends.into_iter().enumerate() {
-                    // Of a group, what comes after one that failed is not sent before it.
+                    // Within a group, a message after a failed one is not sent before it.
                     let waits = entries.contains(index) || (ordered && !later.is_empty());
                     if waits { &mut later } else { &mut now }.push(send);
                 }
@@ -235,7 +235,7 @@ impl Sns {
         };
         let refused = match self.send(subscription, &now) {
             Ok(refused) => refused,
-            // Its disk is full, for example: it may take them later.
+            // The queue may take them later: its disk is full, for example.
             Err(error) => {
                 tracing::warn!(error = error.message, "not delivered");
                 return now.into_iter().chain(later).collect();
@@ -246,7 +246,8 @@ impl Sns {
         later
     }
 
-    /// The messages the queue refused; all of them if there is no such queue. An error is one of the queue's own.
+    /// Sends to the queue. Returns the messages that it refused; all of them if there is no such queue. An error is one
+    /// of the queue's own.
     fn send(&self, subscription: &Subscription, sends: &[Send]) -> Result<Vec<Send>, ApiError> {
         let queue = name_of_arn(&subscription.endpoint).unwrap_or_default();
         let results = match self.sqs.send(queue, sends.to_vec()) {
@@ -267,8 +268,8 @@ impl Sns {
     }
 }
 
-/// Delivery policy of AWS-managed endpoints: 3 retries at once, 2 after 1 s each, 10 with backoff from 1 s to 20 s,
-/// 100,000 at 20 s (23 days).
+/// Returns the pause before a retry under the delivery policy of AWS-managed endpoints: 3 retries at once, 2 after 1 s
+/// each, 10 with backoff from 1 s to 20 s, 100,000 at 20 s (23 days).
 ///
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html>
 fn pause_before_retry(tries: u32) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! Topics on disk, and the deliveries that are not over.
+//! Topics on disk, and their unfinished deliveries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ impl Sns {
         Ok(topic)
     }
 
-    /// Writes which topics there are.
+    /// Writes the list of topics.
     pub(super) fn keep_topics(&self) -> Result<(), ApiError> {
         let Some(store) = &self.store else { return Ok(()) };
         let definition = |(name, topic): (&String, &Topic)| {
@@ -82,7 +82,7 @@ impl Sns {
         store.write_topics(&topics).map_err(|error| unwritten(error.to_string()))
     }
 
-    /// Goes on with the deliveries that were not over when the stack ended. Needs a Tokio runtime.
+    /// Resumes the deliveries that were not over when the stack ended. Needs a Tokio runtime.
     pub(crate) fn resume(self: &Arc<Self>) -> Result<(), String> {
         let Some(store) = &self.store else { return Ok(()) };
         for delivery in store.deliveries().map_err(|error| error.to_string())? {
@@ -97,7 +97,7 @@ impl Sns {
         Ok(())
     }
 
-    /// Keeps deliveries that are not over on disk. Where that fails, their publisher must publish again.
+    /// Keeps unfinished deliveries on disk. Where that fails, their publisher must publish again.
     pub(super) fn hold(&self, subscription: &Subscription, sends: &mut [Send]) -> Result<(), ApiError> {
         let Some(store) = &self.store else { return Ok(()) };
         for send in sends.iter_mut().filter(|send| send.kept.is_none()) {
@@ -109,7 +109,7 @@ impl Sns {
         Ok(())
     }
 
-    /// Forgets deliveries that are over.
+    /// Forgets finished deliveries.
     pub(super) fn release<'a>(&self, sends: impl Iterator<Item = &'a Send>) {
         let Some(store) = &self.store else { return };
         let ids: Vec<_> = sends.filter_map(|send| send.kept).collect();

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::sqs::Sqs;
 use crate::store::Store;
 
-/// SNS.
+/// The SNS service.
 pub(crate) struct Sns {
     pub(super) context: Arc<Context>,
     pub(super) sqs: Arc<Sqs>,
@@ -26,7 +26,7 @@ pub(super) struct Topic {
     pub(super) tags: HashMap<String, String>,
     pub(super) subscriptions: Vec<Arc<Subscription>>,
     pub(super) fifo: bool,
-    /// FIFO: what was published under a deduplication id within five minutes.
+    /// The messages that a FIFO topic accepted within five minutes, by deduplication id.
     pub(super) seen: HashMap<String, Published>,
     pub(super) seen_by_age: VecDeque<(u64, String)>,
     pub(super) next_sequence: u64,

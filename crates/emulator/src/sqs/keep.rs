@@ -1,4 +1,4 @@
-//! Queues on disk: what changes is written before the caller is answered.
+//! Queues on disk: every change is written before its caller gets the response.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -51,7 +51,7 @@ impl Sqs {
         Ok(queue)
     }
 
-    /// Writes what has changed in a queue.
+    /// Writes the changes of a queue.
     pub(super) fn keep(&self, queue: &mut Queue) -> Result<(), ApiError> {
         let Some(store) = &self.store else { return Ok(()) };
         let text = |message: &Message| serde_json::to_string(message).map_err(|error| unwritten(&error));
@@ -64,15 +64,15 @@ impl Sqs {
         Ok(())
     }
 
-    /// Writes what has changed in a queue; what can't be written is tried again with the next change. What it costs, should
-    /// the process be killed before, is a message that comes again.
+    /// Writes the changes of a queue. A change that can't be written is tried again with the next one. If the process
+    /// is killed before that, a message comes again.
     pub(super) fn keep_later(&self, queue: &mut Queue) {
         if let Err(error) = self.keep(queue) {
             tracing::warn!(queue = &*queue.name, error = error.message, "not written");
         }
     }
 
-    /// Writes which queues there are.
+    /// Writes the list of queues.
     pub(super) fn keep_queues(&self) -> Result<(), ApiError> {
         let Some(store) = &self.store else { return Ok(()) };
         let state = lock(&self.state);

@@ -14,10 +14,10 @@ use crate::error::ApiError;
 use crate::observe::Observation;
 use crate::store::Store;
 
-/// A name cannot be used again for this long after its queue was deleted.
+/// The time after a queue's deletion in which its name cannot be used again.
 const NAME_BLOCKED_MS: u64 = 60_000;
 
-/// SQS.
+/// The SQS service.
 pub(crate) struct Sqs {
     pub(super) context: Arc<Context>,
     pub(super) state: Mutex<Registry>,
@@ -39,20 +39,20 @@ pub struct Peeked {
     pub message_id: Arc<str>,
     /// Body.
     pub body: Arc<str>,
-    /// How often it has been received.
+    /// The number of receives.
     pub receive_count: u32,
-    /// Whether a receiver holds it now.
+    /// True if a receiver holds it now.
     pub in_flight: bool,
 }
 
 impl Sqs {
-    /// URL of a queue behind an endpoint. Some SDKs send what is for a queue to the host of its URL, so that it must be
-    /// the host that was asked for it.
+    /// Returns the URL of a queue behind an endpoint. Some SDKs send requests about a queue to the host of its URL, so
+    /// it must be the host that was asked for it.
     pub(super) fn url(&self, endpoint: &str, name: &str) -> String {
         format!("{endpoint}/{}/{name}", self.context.account)
     }
 
-    /// Creates a queue, or finds it there with the same attributes.
+    /// Creates a queue, or finds an existing one with the same attributes.
     pub(super) fn create(
         &self,
         name: &str,
@@ -108,7 +108,7 @@ impl Sqs {
         Ok(())
     }
 
-    /// A new queue, without messages.
+    /// Returns a new queue, without messages.
     pub(super) fn queue(&self, name: &str, attributes: QueueAttributes, now: u64) -> Queue {
         let order = self.context.disorder.queue_order();
         Queue::new(name, self.context.arn("sqs", name), attributes, order, now)
@@ -118,12 +118,12 @@ impl Sqs {
         let mut state = lock(&self.state);
         let queue = state.queues.remove(name).ok_or_else(no_queue)?;
         state.deleted.insert(name.into(), self.context.clock.ms());
-        // Receivers that wait learn that it is gone.
+        // Waiting receivers learn that it is gone.
         queue.news.notify_waiters();
         Ok(())
     }
 
-    /// Runs `f` on a queue, with time moved on.
+    /// Advances a queue's time, then runs `f` on it.
     pub(super) fn with<T>(
         &self,
         name: &str,
@@ -169,7 +169,7 @@ impl Sqs {
         Ok(results)
     }
 
-    /// Receives what is there, or waits for it until `deadline` (milliseconds since the epoch).
+    /// Receives visible messages, or waits for one until `deadline` (milliseconds since the epoch).
     pub(crate) async fn receive(
         &self,
         name: &str,
@@ -226,7 +226,7 @@ impl Sqs {
         let queue = state.queues.get_mut(name).ok_or_else(no_queue)?;
         let (received, dead) = queue.receive(max, visibility_ms, target.is_some(), now)?;
         if queue.has_ready() {
-            // What is left is for another receiver.
+            // The rest is for another receiver.
             queue.news.notify_one();
         }
         let next_change = queue.next_change();
@@ -244,7 +244,7 @@ impl Sqs {
             }
             if !moved.is_empty() {
                 target.news.notify_one();
-                // First there, then no longer here: between the two, the disk has a message twice and not at all never.
+                // The target is written first: in between, the disk has a message twice, never not at all.
                 self.keep_later(target);
             }
         }
@@ -294,7 +294,7 @@ impl Sqs {
         Ok(results)
     }
 
-    /// Returns about how much all messages take.
+    /// Returns the approximate size of all messages in bytes.
     pub(crate) fn held_bytes(&self) -> u64 {
         lock(&self.state).queues.values().map(Queue::bytes).sum::<usize>() as u64
     }
@@ -329,7 +329,7 @@ impl Sqs {
         })
     }
 
-    /// Puts a message of ours (an undeliverable notification, an on-failure record) into a queue.
+    /// Puts a message of the emulator's own (an undeliverable notification, an on-failure record) into a queue.
     pub(crate) fn dead_letter(
         &self,
         source: &Arc<str>,
@@ -352,7 +352,7 @@ impl Sqs {
     }
 }
 
-/// Name of a queue from its ARN.
+/// Returns the name of a queue in its ARN.
 pub(crate) fn name_of_arn(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let service = parts.nth(2)?;

@@ -24,7 +24,7 @@ contract! {
     }
     embedded {
         a_token_is_forgotten_after_ten_minutes: "needs paused time"
-        what_has_passed_its_ttl_goes_in_the_end: "AWS and MiniStack delete in their own time, the embedded stack when told"
+        what_has_passed_its_ttl_goes_in_the_end: "AWS and MiniStack delete in their own time, the embedded stack on request"
     }
 }
 
