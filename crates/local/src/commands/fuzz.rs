@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use cellstack_local::fuzz::{Finding, Form, Fuzz, Report, Tally};
+use crate::fuzz::{Finding, Form, Fuzz, Report, Tally};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 

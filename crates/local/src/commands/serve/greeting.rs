@@ -8,7 +8,13 @@ use cellstack_embedded::serve::Served;
 
 use super::source::Source;
 
-pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered: u32, source: Source) -> String {
+pub(super) fn text(
+    served: &Served,
+    placements: &[(TenantId, CellId)],
+    numbered: u32,
+    source: Source,
+    example: &str,
+) -> String {
     let (url, endpoint) = (served.url, served.endpoint);
     let mut tenants = String::new();
     for (tenant, cell) in placements {
@@ -24,7 +30,7 @@ pub(super) fn text(served: &Served, placements: &[(TenantId, CellId)], numbered:
     }
     let (tenant, cell) =
         placements.first().map_or(("acme", "alpha"), |(tenant, cell)| (tenant.as_str(), cell.as_str()));
-    let request = source.curl(tenant);
+    let request = source.curl(tenant, example);
     format!(
         "\
 Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.

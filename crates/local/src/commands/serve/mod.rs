@@ -15,6 +15,7 @@ use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
 use cellstack_embedded::{Disorder, Pipeline, Stack};
 use cellstack_emulator::Fault;
+use cellstack_simulator::Application;
 use clap::Args;
 
 use super::print;
@@ -83,15 +84,15 @@ impl Serve {
         }
     }
 
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run<A: Application>(self, application: A) -> Result<ExitCode> {
         let interrupted = interrupted()?;
-        let served = Served::start(self.stack().await?, self.port, self.endpoint_port).await?;
+        let served = Served::start(self.stack(application).await?, self.port, self.endpoint_port).await?;
         for fault in &self.fault {
             served.stack.aws().faults().inject(fault.clone());
         }
         let lines = Lines::new(self.verbose);
         if !self.quiet {
-            lines.say(greeting::text(&served, &self.placements()?, self.tenants, self.tenant_source));
+            lines.say(greeting::text(&served, &self.placements()?, self.tenants, self.tenant_source, A::EXAMPLE));
         }
         let activity = if self.quiet { None } else { Some(Activity::of(&served.stack)?) };
         print(format_args!(
@@ -109,7 +110,7 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn stack(&self) -> Result<Stack> {
+    async fn stack(&self, application: impl Application) -> Result<Stack> {
         if self.cells.len() > MAX_CELLS {
             bail!("--cells names {} cells; expected {MAX_CELLS} at most", self.cells.len());
         }
@@ -129,7 +130,7 @@ impl Serve {
         for (tenant, cell) in self.placements()? {
             builder = builder.tenant(tenant, cell);
         }
-        builder.build().await
+        builder.build_with(|| application.clone()).await
     }
 
     /// The named tenants and their cells.
