@@ -11,7 +11,8 @@ use crate::Effects;
 /// effects once, and a processor needs no bookkeeping of its own.
 ///
 /// What a processor does elsewhere (a call to another system) is not part of that transaction and may happen more than
-/// once: give such a call the event's id, so that the other side can tell.
+/// once: give such a call the event's tenant and id, so that the other side can tell. The id alone is not enough: two
+/// tenants that give their events the same name have events with the same id.
 pub trait Processor: Send + Sync + 'static {
     /// The effects of an event.
     ///

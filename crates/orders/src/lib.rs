@@ -12,5 +12,5 @@ mod orders;
 pub use gateway::{Gateway, GatewayError, HttpGateway, Payment};
 #[cfg(feature = "local")]
 pub use local::Sandbox;
-pub use order::{Invalid, Line, Order, ReceivedLine, Stock};
-pub use orders::{ORDER_PLACED, Orders, STOCK_RECEIVED};
+pub use order::{Invalid, Line, ORDER_PLACED, Order, ReceivedLine, STOCK_RECEIVED, Stock};
+pub use orders::Orders;

@@ -1,8 +1,13 @@
-//! The data of the events.
+//! The events: their types and their data.
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+/// The type of an event that brings stock.
+pub const STOCK_RECEIVED: &str = "stock.received";
+/// The type of an event that orders from it.
+pub const ORDER_PLACED: &str = "order.placed";
 
 /// Most lines of an order: each is a write, and all of them are one transaction.
 const MAX_LINES: usize = 20;

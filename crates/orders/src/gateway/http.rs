@@ -47,7 +47,11 @@ impl Gateway for HttpGateway {
             id: String,
         }
         let unavailable = |error: reqwest::Error| GatewayError::Unavailable(error.without_url().to_string());
-        let body = json!({ "order": payment.order.to_string(), "amount": payment.amount.to_string() });
+        let body = json!({
+            "tenant": payment.tenant.as_str(),
+            "order": payment.order.to_string(),
+            "amount": payment.amount.to_string(),
+        });
         let request = self.client.post(self.url.clone()).header("idempotency-key", key).json(&body);
         let response = request.send().await.map_err(unavailable)?;
         match response.status() {

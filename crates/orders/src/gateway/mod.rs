@@ -4,14 +4,16 @@ mod http;
 
 use std::future::Future;
 
-use cellstack_consumer::EventId;
+use cellstack_consumer::{EventId, TenantId};
 use rust_decimal::Decimal;
 
 pub use http::HttpGateway;
 
 /// A payment to authorise: an amount is reserved for an order. It lapses by itself unless the shop collects it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
+    /// The tenant.
+    pub tenant: TenantId,
     /// The order's event.
     pub order: EventId,
     /// The amount.

@@ -54,8 +54,9 @@ fn count(event: &EventRecord, gateway: &Sandbox, numbers: &mut Numbers) -> Resul
             }
             *numbers.entry(("account".to_owned(), "balance")).or_default() += amount;
             *numbers.entry(("account".to_owned(), "orders")).or_default() += Decimal::ONE;
-            let authorised = gateway.authorised(event.id());
-            if authorised != [Payment { order: event.id(), amount }] {
+            let payment = Payment { tenant: event.tenant_id.clone(), order: event.id(), amount };
+            let authorised = gateway.authorised(&event.tenant_id, event.id());
+            if authorised != [payment] {
                 return Err(format!("expected one authorisation of {amount}, found {authorised:?}"));
             }
         }

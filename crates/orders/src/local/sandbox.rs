@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cellstack_consumer::EventId;
+use cellstack_consumer::{EventId, TenantId};
 
 use crate::{Gateway, GatewayError, Payment};
 
@@ -23,9 +23,9 @@ pub struct Sandbox {
 impl Sandbox {
     /// Returns the payments that are authorised for an order: one at most, unless its processor has a bug.
     #[must_use]
-    pub fn authorised(&self, order: EventId) -> Vec<Payment> {
+    pub fn authorised(&self, tenant: &TenantId, order: EventId) -> Vec<Payment> {
         let authorised = self.authorised.lock().unwrap_or_else(PoisonError::into_inner);
-        authorised.values().filter(|payment| payment.order == order).copied().collect()
+        authorised.values().filter(|payment| payment.tenant == *tenant && payment.order == order).cloned().collect()
     }
 }
 
@@ -33,7 +33,7 @@ impl Gateway for Sandbox {
     async fn authorise(&self, key: &str, payment: &Payment) -> Result<String, GatewayError> {
         let is_new = {
             let mut authorised = self.authorised.lock().unwrap_or_else(PoisonError::into_inner);
-            authorised.insert(key.to_owned(), *payment).is_none()
+            authorised.insert(key.to_owned(), payment.clone()).is_none()
         };
         tokio::time::sleep(LATENCY).await;
         if is_new && key.bytes().map(u32::from).sum::<u32>().is_multiple_of(UNLUCKY) {

@@ -38,6 +38,6 @@ async fn sample_events_end_where_they_must_and_letters_say_why() {
     ];
     assert_eq!(letters, expected);
     let placed = report.rows.iter().find(|row| row.name == "03-place-order").unwrap();
-    let authorised = orders.gateway().authorised(placed.answer.event.unwrap());
-    assert_eq!(authorised.len(), 1, "it came twice, since the first response was lost: {authorised:?}");
+    let authorised = orders.gateway().authorised(&"acme".parse().unwrap(), placed.answer.event.unwrap());
+    assert_eq!(authorised.len(), 1, "it was asked for twice, since the first response was lost: {authorised:?}");
 }

@@ -35,7 +35,8 @@ async fn serve(status: u16) -> SocketAddr {
 
 async fn authorise(address: SocketAddr) -> Result<String, GatewayError> {
     let gateway = HttpGateway::new(format!("http://{address}/authorisations").parse().unwrap()).unwrap();
-    let payment = Payment { order: EventId::named("test", "order"), amount: Decimal::new(1_020, 2) };
+    let order = EventId::named("test", "order");
+    let payment = Payment { tenant: "acme".parse().unwrap(), order, amount: Decimal::new(1_020, 2) };
     gateway.authorise("key-7", &payment).await
 }
 

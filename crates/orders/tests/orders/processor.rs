@@ -43,10 +43,10 @@ async fn stock_is_added_and_an_order_takes_it() {
         .take("stock#ink", "units", 1)
         .add("account", "orders", 1)
         .add("account", "balance", Decimal::new(1_020, 2))
-        .result(&json!({ "amount": "10.20", "authorisation": format!("sandbox-{ID}") }));
+        .result(&json!({ "amount": "10.20", "authorisation": format!("sandbox-acme/{ID}") }));
     assert_eq!(effects, expected);
-    let payment = Payment { order: order.id, amount: Decimal::new(1_020, 2) };
-    assert_eq!(orders.gateway().authorised(order.id), [payment], "one authorisation, however often it was asked for");
+    let payment = Payment { tenant: order.tenant.clone(), order: order.id, amount: Decimal::new(1_020, 2) };
+    assert_eq!(orders.gateway().authorised(&order.tenant, order.id), [payment], "one authorisation, however often it was asked for");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_wrong_event_is_refused_before_the_gateway_is_asked() {
     for wrong in [event("order.placed", r#"{"items":[]}"#), event("order.lost", ORDER)] {
         let refused = orders.process(&wrong).await.unwrap_err();
         assert!(matches!(&refused, ProcessError::Permanent(why) if why.contains("expected")), "{refused:?}");
-        assert_eq!(orders.gateway().authorised(wrong.id), []);
+        assert_eq!(orders.gateway().authorised(&wrong.tenant, wrong.id), []);
     }
 }
 

@@ -1,6 +1,7 @@
 //! I5 and all that is about where events end: processed, held, or dead-lettered for a reason of their own.
 
 use cellstack_core::EventStatus;
+use cellstack_core::dead_letter::Reason;
 
 use super::{Evidence, Findings};
 use crate::final_state::{Event, Letter};
@@ -54,8 +55,9 @@ impl Evidence<'_> {
         for event in self.state.events.values().filter(|event| event.mood.is_healthy()) {
             let holds = match event.status() {
                 EventStatus::Processed | EventStatus::Held => true,
-                EventStatus::Failed => self.may_refuse(event),
-                EventStatus::Accepted | EventStatus::Carried => false,
+                // Its letter is there before its mark, and a redrive takes the mark away first.
+                EventStatus::Failed | EventStatus::Accepted => self.is_refused(event),
+                EventStatus::Carried => false,
             };
             let holds = holds || excuses.struck[event.cell] || self.state.is_processed(&event.subject());
             findings.check("NEIGHBOURS", holds, || {
@@ -90,7 +92,11 @@ impl Evidence<'_> {
         // A FIFO queue shows no letter behind one that stays, so there a run can't say of all why they do.
         let says_all = self.setup.ordering() == Ordering::None && !report.is_partial();
         for (subject, letters) in &self.state.letters {
-            let hopeless = self.state.copies(subject).any(|event| event.mood == Mood::Poison || self.is_refused(event));
+            let is_hopeless = |event: &Event| match event.status() {
+                EventStatus::Failed => event.mood == Mood::Poison || self.may_refuse(event),
+                _ => event.mood == Mood::Poison,
+            };
+            let hopeless = self.state.copies(subject).any(is_hopeless);
             let stays = self.state.copies(subject).any(|event| self.stays(event));
             let says = report.why_left(&subject.0, subject.1);
             let holds = hopeless || stays && (!says_all || says.is_some_and(|why| why.contains("its tenant moved")));
@@ -107,7 +113,7 @@ impl Evidence<'_> {
 
     /// Returns whether the application has refused an event that it may refuse.
     fn is_refused(&self, event: &Event) -> bool {
-        event.status() == EventStatus::Failed && self.may_refuse(event)
+        self.may_refuse(event) && self.letters(event).iter().any(|letter| letter.reason == Reason::Refused)
     }
 
     fn letters(&self, event: &Event) -> &[Letter] {
