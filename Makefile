@@ -10,6 +10,8 @@ ARCH ?= $(HOST_ARCH)
 # Function and event of `make invoke`.
 FN ?= router
 EVENT ?= events/router/01-post-plain.json
+# The package whose processor the consumer runs. Its program is named like it, without `cellstack-` and with `-consumer`.
+CONSUMER ?= cellstack-consumer
 # Passed on to terraform, for example ARGS='-var-file=prod.tfvars'.
 ARGS ?=
 # File with the settings of the backend that keeps Terraform's state.
@@ -124,12 +126,18 @@ tools: ## Install the pinned tools of build, deploy-local and watch into .venv
 	@$(NEED_PYTHON)
 	@terraform/local/tools
 
+# The program of a consumer that is not the reference.
+OWN_CONSUMER := $(if $(filter-out cellstack-consumer,$(CONSUMER)),$(CONSUMER:cellstack-%=%)-consumer)
+
+# Without default features: those of an application's package are its tools for a laptop, which no zip should carry.
 # A folder for each architecture: what is built to be tried here does not take the place of what is to be uploaded.
 .PHONY: build
-build: tools ## Build the functions' release zips into target/lambda/ARCH (arm64 or x86_64), with a manifest
+build: tools ## Build the release zips into target/lambda/ARCH (arm64 or x86_64), with a manifest (CONSUMER=PACKAGE)
 	@$(NEED_CARGO); case "$(ARCH)" in arm64 | x86_64) ;; *) echo "error: ARCH=$(ARCH) is neither arm64 nor x86_64." >&2; exit 1 ;; esac
 	$(CARGO_LAMBDA) build --locked --profile function $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
-		-p cellstack-router -p cellstack-producer -p cellstack-consumer
+		-p cellstack-router -p cellstack-producer -p $(CONSUMER) --no-default-features
+	$(if $(OWN_CONSUMER),mkdir -p target/lambda/$(ARCH)/consumer)
+	$(if $(OWN_CONSUMER),cp target/lambda/$(ARCH)/$(OWN_CONSUMER)/bootstrap.zip target/lambda/$(ARCH)/consumer/bootstrap.zip)
 	terraform/local/manifest target/lambda/$(ARCH) $(ARCH)
 
 .PHONY: deploy-local

@@ -156,9 +156,10 @@ variable "functions" {
       memory               = optional(number, 256)
       timeout              = optional(number, 30)
       reserved_concurrency = optional(number, 20)
+      environment          = optional(map(string), {})
     }), {})
   })
-  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions. All reservations have to fit into account_concurrency."
+  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions; environment: variables that the processor of a consumer of your own reads. All reservations have to fit into account_concurrency."
   default     = {}
   nullable    = false
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use rust_decimal::Decimal;
 
-use crate::amount::exact_sum;
+use crate::addition::Addition;
 
 /// A write to one item of the tenant's partition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Adds to number attributes; missing ones count as zero.
-    Add(BTreeMap<String, Decimal>),
+    Add(BTreeMap<String, Addition>),
     /// Replaces the item's attributes.
     Put(BTreeMap<String, AttributeValue>),
     /// Deletes the item.
@@ -45,20 +45,26 @@ impl Effects {
     /// belong to Cellstack. Numbers are added exactly: an event is refused when its additions to one attribute take
     /// more digits together than a decimal has, some 28.
     #[must_use]
-    pub fn add(
-        mut self,
-        sort_key: impl Into<String>,
-        attribute: impl Into<String>,
-        amount: impl Into<Decimal>,
-    ) -> Self {
-        let write = self.writes.entry(sort_key.into()).or_insert_with(|| Effect::Add(BTreeMap::new()));
+    pub fn add(self, sort_key: impl Into<String>, attribute: impl Into<String>, amount: impl Into<Decimal>) -> Self {
+        self.change(sort_key.into(), attribute.into(), Addition::of(amount.into()))
+    }
+
+    /// Subtracts a number from an attribute of the item with this sort key, which must not become negative by it: an event
+    /// that takes more than is there when it is committed is refused, as if its processor had returned
+    /// [`Permanent`](crate::ProcessError::Permanent). None of its effects is written then.
+    #[must_use]
+    pub fn take(self, sort_key: impl Into<String>, attribute: impl Into<String>, amount: impl Into<Decimal>) -> Self {
+        self.change(sort_key.into(), attribute.into(), Addition::taking(amount.into()))
+    }
+
+    fn change(mut self, sort_key: String, attribute: String, addition: Addition) -> Self {
+        let write = self.writes.entry(sort_key).or_insert_with(|| Effect::Add(BTreeMap::new()));
         if !matches!(write, Effect::Add(_)) {
             *write = Effect::Add(BTreeMap::new());
         }
         if let Effect::Add(numbers) = write {
-            let attribute = attribute.into();
             let number = numbers.entry(attribute).or_default();
-            match exact_sum(*number, amount.into()) {
+            match number.then(addition) {
                 Some(sum) => *number = sum,
                 None => self.fault = Some("its additions to one attribute take too many digits".to_owned()),
             }
@@ -105,9 +111,9 @@ pub(crate) fn merge(
     for (sort_key, effect) in later {
         match (merged.get_mut(sort_key), effect) {
             (Some(Effect::Add(numbers)), Effect::Add(more)) => {
-                for (attribute, amount) in more {
+                for (attribute, addition) in more {
                     let sum = numbers.entry(attribute.clone()).or_default();
-                    *sum = exact_sum(*sum, *amount)?;
+                    *sum = sum.then(*addition)?;
                 }
             }
             (Some(_), Effect::Add(_)) => return None,
@@ -127,7 +133,7 @@ mod tests {
     fn additions_add_up_and_replacements_override() {
         let two = Effects::none().add("t", "count", 1).add("t", "count", 1).add("u", "count", 1);
         let merged = merge(two.writes(), Effects::none().add("t", "count", 3).writes()).unwrap();
-        assert_eq!(merged["t"], Effect::Add(BTreeMap::from([("count".to_owned(), Decimal::from(5))])));
+        assert_eq!(merged["t"], Effect::Add(BTreeMap::from([("count".to_owned(), Addition::of(Decimal::from(5)))])));
         assert_eq!(merged.len(), 2);
 
         let gone = merge(&merged, Effects::none().delete("t").writes()).unwrap();

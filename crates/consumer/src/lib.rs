@@ -4,6 +4,7 @@
 //! holds its business logic. [`Totals`] is the reference.
 
 mod acknowledge;
+mod addition;
 mod amount;
 mod batch;
 mod commit;
@@ -25,7 +26,8 @@ mod settings;
 mod settle;
 mod totals;
 
-pub use cellstack_core::Message;
+pub use addition::Addition;
+pub use cellstack_core::{EventId, Message, TenantId};
 pub use effects::{Effect, Effects};
 pub use handler::Consumer;
 pub use lambda::run;

@@ -11,7 +11,8 @@ use crate::Effects;
 /// comes twice has its effects once, and a processor needs no bookkeeping of its own.
 ///
 /// A processor's calls to other systems are not part of that transaction and may happen more than once. Give such a
-/// call the event's id, so that the other side can recognise a repeat.
+/// call the event's tenant and id, so that the other side can recognise a repeat. The id alone is not enough: two tenants
+/// that give their events the same name have events with the same id.
 pub trait Processor: Send + Sync + 'static {
     /// Returns the effects of an event.
     ///

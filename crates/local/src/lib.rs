@@ -1,4 +1,15 @@
-//! The commands of `cellstack-local`: serve the stack, watch a demo, simulate, fuzz.
+//! The local tools of a stack: serve it, watch a demo, simulate, fuzz.
+//!
+//! A team's own `cellstack-local` is a crate whose `main` is `cellstack_local::run(processor)`, with an [`Application`] that
+//! says of the processor whatever its defaults do not fit. [`Totals`] is the reference.
 
+mod commands;
 pub mod demo;
 pub mod fuzz;
+mod run;
+
+pub use cellstack_consumer::Totals;
+pub use cellstack_core::{EventRecord, EventStatus};
+pub use cellstack_simulator::{Application, Draft, Partition};
+pub use rand;
+pub use run::run;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, TOTAL_PREFIX};
 use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
+use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::amount::billionths;
+use crate::application::Partition;
 use crate::processor::Mood;
 use crate::trace::{Subject, Trace};
 use cellstack_embedded::Stack;
@@ -23,8 +24,6 @@ pub(crate) struct Event {
     pub(crate) record: EventRecord,
     /// The name among its tenant's events.
     pub(crate) name: String,
-    /// The amount in billionths; `None` if there is none that can be read exactly.
-    pub(crate) amount: Option<i128>,
     pub(crate) mood: Mood,
 }
 
@@ -45,15 +44,12 @@ pub(crate) struct Letter {
     pub(crate) reason: Reason,
 }
 
-/// A count, and a sum in billionths; `None` if that can't be read exactly.
-pub(crate) type Total = (i128, Option<i128>);
-
 #[derive(Debug, Default)]
 pub(crate) struct FinalState {
     /// Events by tenant, id and cell.
     pub(crate) events: BTreeMap<(String, EventId, usize), Event>,
-    /// Totals by cell, tenant and type.
-    pub(crate) totals: BTreeMap<(usize, String, String), Total>,
+    /// The items of the processor, by cell and tenant, and then by sort key.
+    pub(crate) items: BTreeMap<(usize, String), BTreeMap<String, Item>>,
     /// Epoch and state of each fence shard, by cell, tenant and shard.
     pub(crate) fences: BTreeMap<(usize, String, String), (u64, String)>,
     /// Cell of each tenant, according to the map.
@@ -105,9 +101,7 @@ impl FinalState {
 
     fn item(&mut self, cell: usize, item: Item) -> Result<()> {
         #[derive(Deserialize)]
-        struct Data<'a> {
-            #[serde(borrow)]
-            amount: &'a RawValue,
+        struct Data {
             name: String,
             mood: String,
         }
@@ -115,15 +109,13 @@ impl FinalState {
         if let Some(shard) = sort_key.strip_prefix(FENCE_PREFIX) {
             let fence = (number(&item, "epoch").parse()?, text(&item, "state"));
             self.fences.insert((cell, tenant, shard.to_owned()), fence);
-        } else if let Some(event_type) = sort_key.strip_prefix(TOTAL_PREFIX) {
-            let total = (number(&item, "count").parse()?, billionths(number(&item, "sum")));
-            self.totals.insert((cell, tenant, event_type.to_owned()), total);
+        } else if !sort_key.starts_with(EventKey::PREFIX) {
+            self.items.entry((cell, tenant)).or_default().insert(sort_key, item);
         } else {
             let record: EventRecord = serde_dynamo::from_item(item).with_context(|| sort_key.clone())?;
-            let data: Data<'_> = serde_json::from_str(record.data.as_deref().unwrap_or("null"))?;
-            let (amount, name) = (billionths(data.amount.get()), data.name);
-            let mood = data.mood.parse().map_err(anyhow::Error::msg)?;
-            self.events.insert((tenant, record.id(), cell), Event { cell, record, name, amount, mood });
+            let Data { name, mood } = serde_json::from_str(record.data.as_deref().unwrap_or("null"))?;
+            let mood = mood.parse().map_err(anyhow::Error::msg)?;
+            self.events.insert((tenant, record.id(), cell), Event { cell, record, name, mood });
         }
         Ok(())
     }
@@ -175,13 +167,29 @@ impl FinalState {
         self.events.range((tenant.clone(), *id, 0)..=(tenant.clone(), *id, usize::MAX)).map(|(_, event)| event)
     }
 
+    /// Returns the partitions, by cell and tenant.
+    pub(crate) fn partitions(&self) -> BTreeMap<(usize, &str), Partition<'_>> {
+        static NONE: BTreeMap<String, Item> = BTreeMap::new();
+        let mut partitions = BTreeMap::new();
+        for ((cell, tenant), items) in &self.items {
+            partitions.insert((*cell, tenant.as_str()), Partition { events: Vec::new(), items });
+        }
+        for ((tenant, _, cell), event) in &self.events {
+            let empty = Partition { events: Vec::new(), items: &NONE };
+            partitions.entry((*cell, tenant.as_str())).or_insert(empty).events.push(&event.record);
+        }
+        partitions
+    }
+
     /// Notes the whole state in the trace.
     pub(crate) fn note(&self, trace: &Trace) {
         for ((tenant, id, _), event) in &self.events {
             trace.note(format_args!("at rest {tenant} {id} is {} in cell {}", event.status(), event.cell));
         }
-        for ((cell, tenant, event_type), (count, sum)) in &self.totals {
-            trace.note(format_args!("at rest {tenant} {event_type} is {count}, {sum:?} in cell {cell}"));
+        for ((cell, tenant), items) in &self.items {
+            for (sort_key, item) in items {
+                trace.note(format_args!("at rest {tenant} {} in cell {cell}", described(sort_key, item)));
+            }
         }
         for ((tenant, id), letters) in &self.letters {
             for Letter { cell, reason } in letters {
@@ -189,6 +197,15 @@ impl FinalState {
             }
         }
     }
+}
+
+/// Describes an item of the processor: the same text for the same item.
+fn described(sort_key: &str, item: &Item) -> String {
+    if let Some(event_type) = sort_key.strip_prefix(TOTAL_PREFIX) {
+        return format!("{event_type} is {}, {:?}", number(item, "count"), billionths(number(item, "sum")));
+    }
+    let own = item.iter().filter(|(name, _)| ![TENANT_ID, SORT_KEY].contains(&name.as_str()));
+    format!("{sort_key} is {:?}", own.collect::<BTreeMap<_, _>>())
 }
 
 /// Returns the events that a stream mapping's note stands for.

@@ -6,6 +6,7 @@
 //! two runs were the same.
 
 mod amount;
+mod application;
 mod black_swan;
 mod busy_tenant;
 mod callers;
@@ -42,6 +43,7 @@ mod wire;
 mod workload;
 mod world;
 
+pub use application::{Application, Draft, Partition};
 pub use black_swan::{Hurt, Wake, black_swan};
 pub use busy_tenant::{Busy, busy_tenant, fence_bursts};
 pub use control_plane_cut::{CutOff, control_plane_cut};

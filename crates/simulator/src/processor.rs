@@ -1,4 +1,4 @@
-//! The processor of this build, and events that give it trouble.
+//! The processor under test, and events that give it trouble.
 
 use cellstack_core::sync::lock;
 use std::cell::Cell;
@@ -135,11 +135,13 @@ impl Moods {
 pub(crate) struct FlakyProcessor<P> {
     inner: P,
     moods: Moods,
+    /// Whether the processor refuses poison by itself.
+    refuses_poison: bool,
 }
 
 impl<P> FlakyProcessor<P> {
-    pub(crate) const fn new(inner: P, moods: Moods) -> Self {
-        Self { inner, moods }
+    pub(crate) const fn new(inner: P, moods: Moods, refuses_poison: bool) -> Self {
+        Self { inner, moods, refuses_poison }
     }
 }
 
@@ -162,6 +164,7 @@ impl<P: Processor> Processor for FlakyProcessor<P> {
         }
         match mood {
             Mood::Slow => tokio::time::sleep(Duration::from_millis(data.takes_ms)).await,
+            Mood::Poison if !self.refuses_poison => return Err(ProcessError::Permanent("it is poison".to_owned())),
             Mood::Flaky if first => return Err(ProcessError::Retryable("the first try fails".to_owned())),
             _ if mended => {}
             Mood::Broken => return Err(ProcessError::Permanent("the processor is broken".to_owned())),

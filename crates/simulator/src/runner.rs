@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use anyhow::Result;
 
 use crate::kill::{AwaitPoint, Coverage};
-use crate::{Fault, Outcome, Setup, run};
+use crate::{Application, Fault, Outcome, Setup, run};
 
 /// Runs in which the await points are counted; one of four keeps order.
 const PROBES: u64 = 4;
@@ -17,7 +17,7 @@ const PROBES: u64 = 4;
 ///
 /// # Errors
 /// When a stack can't be built.
-pub fn await_points(like: &Setup) -> Result<Vec<AwaitPoint>> {
+pub fn await_points(application: &impl Application, like: &Setup) -> Result<Vec<AwaitPoint>> {
     let mut points: BTreeMap<AwaitPoint, u64> = BTreeMap::new();
     if !like.faults.contains(&Fault::Kill) {
         return Ok(Vec::new());
@@ -27,7 +27,7 @@ pub fn await_points(like: &Setup) -> Result<Vec<AwaitPoint>> {
         // A redrive brings many events at once, and invocations that no fault can meet.
         let probe =
             Setup { seed, faults: poison, without: BTreeSet::new(), redrive: false, mutation: None, ..like.clone() };
-        for point in run(&probe, &[], false)?.coverage.into_keys() {
+        for point in run(application, &probe, &[], false)?.coverage.into_keys() {
             *points.entry(point).or_default() += 1;
         }
     }
@@ -35,18 +35,20 @@ pub fn await_points(like: &Setup) -> Result<Vec<AwaitPoint>> {
     Ok(points.into_iter().filter(|(_, probes)| *probes >= PROBES / 2).map(|(point, _)| point).collect())
 }
 
-/// Runs `like` with each of the seeds and hands each outcome to `done`, in any order. Ends when `done` returns false.
+/// Runs an application in `like` with each of the seeds and hands each outcome to `done`, in any order. Ends when `done`
+/// returns false.
 ///
 /// # Errors
 /// When a stack can't be built or read.
 pub fn run_all(
+    application: &impl Application,
     like: &Setup,
     seeds: &[u64],
     points: &[AwaitPoint],
     threads: usize,
     done: impl FnMut(Outcome) -> bool,
 ) -> Result<()> {
-    each_seed(seeds, threads, |seed| run(&Setup { seed, ..like.clone() }, points, false), done)
+    each_seed(seeds, threads, |seed| run(application, &Setup { seed, ..like.clone() }, points, false), done)
 }
 
 /// Runs `run` with each of the seeds and hands each outcome to `done`, in any order. Ends when `done` returns false.
@@ -102,14 +104,14 @@ pub fn add_up(total: &mut Coverage, more: &Coverage) {
 ///
 /// # Errors
 /// When a stack can't be built or read.
-pub fn shrink(found: &Setup, points: &[AwaitPoint]) -> Result<(Setup, Outcome)> {
+pub fn shrink(application: &impl Application, found: &Setup, points: &[AwaitPoint]) -> Result<(Setup, Outcome)> {
     let mut best = found.clone();
-    let mut outcome = run(&best, points, true)?;
+    let mut outcome = run(application, &best, points, true)?;
     let Some(invariant) = outcome.violations.first().map(|violation| violation.invariant) else {
         return Ok((best, outcome));
     };
     let breaks = |setup: &Setup| -> Result<Option<Outcome>> {
-        let outcome = run(setup, points, true)?;
+        let outcome = run(application, setup, points, true)?;
         Ok(outcome.violations.iter().any(|violation| violation.invariant == invariant).then_some(outcome))
     };
     for at in 0..outcome.drawn {

@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use crate::application::{Draft, Model};
 use crate::plan::Trouble;
 use crate::processor::Mood;
 use crate::{Setup, text};
@@ -67,9 +68,7 @@ pub(crate) struct Order {
     pub(crate) name: String,
     pub(crate) naming: Naming,
     pub(crate) mode: Mode,
-    pub(crate) event_type: &'static str,
-    /// `data.amount` as JSON.
-    pub(crate) amount: String,
+    pub(crate) draft: Draft,
     pub(crate) mood: Mood,
     /// The time its processor takes, in milliseconds.
     pub(crate) takes_ms: u64,
@@ -82,7 +81,7 @@ pub(crate) struct Order {
 }
 
 /// Draws the orders of each tenant.
-pub(crate) fn draw(setup: &Setup, trouble: Trouble) -> Vec<Vec<Order>> {
+pub(crate) fn draw(setup: &Setup, trouble: Trouble, application: &dyn Model) -> Vec<Vec<Order>> {
     let mut rng = StdRng::seed_from_u64(setup.seed ^ 0x0030_AD00);
     let victim = trouble.poison_tenant.then(|| rng.random_range(0..setup.tenants));
     let mut orders: Vec<Vec<Order>> = vec![Vec::new(); setup.tenants];
@@ -106,8 +105,7 @@ pub(crate) fn draw(setup: &Setup, trouble: Trouble) -> Vec<Vec<Order>> {
             name: if rng.random_bool(SHARED) { shared } else { format!("e{event}") },
             naming,
             mode: if rng.random_bool(0.5) { Mode::Structured } else { Mode::Binary },
-            event_type: TYPES[rng.random_range(0..TYPES.len())],
-            amount: if mood == Mood::Poison { unfit(&mut rng) } else { amount(&mut rng) },
+            draft: application.draw(mood == Mood::Poison, &mut rng),
             mood,
             takes_ms: if mood == Mood::Slow { rng.random_range(100..=5_000) } else { 0 },
             awkward: rng.random_bool(AWKWARD).then(|| Box::new(Awkward::draw(&mut rng))),
@@ -120,37 +118,6 @@ pub(crate) fn draw(setup: &Setup, trouble: Trouble) -> Vec<Vec<Order>> {
 }
 
 const LOOKED_AT: [Look; 3] = [Look::Event, Look::Totals, Look::List];
-/// Types of event: few, so that events of a type meet on their total.
-const TYPES: [&str; 4] = ["order.placed", "order.paid", "item.sold", "a:B_c/d-9.0"];
-
-/// Draws an amount that the reference processor takes.
-fn amount(rng: &mut StdRng) -> String {
-    let whole: u64 = rng.random_range(0..1_000);
-    let sign = if rng.random_bool(0.3) { "-" } else { "" };
-    match rng.random_range(0..10) {
-        0..4 => whole.to_string(),
-        4..7 => {
-            let places = rng.random_range(1..=9);
-            format!("{sign}{whole}.{:0places$}", rng.random_range(0..10_u64.pow(places as u32)))
-        }
-        7 => format!("{sign}{whole}.5e{}", rng.random_range(0..9)),
-        8 => format!("{sign}{whole}E-{}", rng.random_range(1..9)),
-        _ => format!("{sign}{}.{:09}", rng.random_range(0..10_u64.pow(15)), rng.random_range(0..10_u64.pow(9))),
-    }
-}
-
-/// Draws an amount that the reference processor refuses.
-fn unfit(rng: &mut StdRng) -> String {
-    let whole: u64 = rng.random_range(1..1_000);
-    match rng.random_range(0..5) {
-        0 => json!(format!("{whole} or so")).to_string(),
-        1 => format!("{whole}e15"),
-        2 => format!("{whole}.{:010}", 1 + 10 * rng.random_range(0..1_000)),
-        3 => format!("{}e-{}", 10 * whole + 1, rng.random_range(10..28)),
-        _ => json!({ "of": whole }).to_string(),
-    }
-}
-
 impl Awkward {
     fn draw(rng: &mut StdRng) -> Self {
         // One in ten has a control character in an attribute, and has to be refused.
@@ -167,18 +134,18 @@ impl Awkward {
 
 impl Order {
     pub(crate) fn request(&self, tenant: &str) -> Request<Bytes> {
-        self.with(tenant, self.mode, &self.amount)
+        self.with(tenant, self.mode, &self.draft.data)
     }
 
     /// Returns a request with the same event once more: a CloudEvent in its other mode.
     pub(crate) fn repeated(&self, tenant: &str) -> Request<Bytes> {
         let mode = if self.mode == Mode::Structured { Mode::Binary } else { Mode::Structured };
-        self.with(tenant, mode, &self.amount)
+        self.with(tenant, mode, &self.draft.data)
     }
 
     /// Returns a request with the same name and another body.
     pub(crate) fn clashing(&self, tenant: &str) -> Request<Bytes> {
-        self.with(tenant, self.mode, "1000000")
+        self.with(tenant, self.mode, &self.draft.other)
     }
 
     /// Returns whether the router may refuse it for its text.
@@ -186,8 +153,11 @@ impl Order {
         self.naming == Naming::CloudEvent && self.awkward.is_some()
     }
 
-    fn data(&self, amount: &str) -> String {
-        let mut data = format!(r#"{{"amount":{amount},"name":"{}","mood":"{}""#, self.name, self.mood);
+    /// Returns an application's data with the simulator's members.
+    fn data(&self, drawn: &str) -> String {
+        let members = drawn.strip_suffix('}').unwrap_or(drawn);
+        let comma = if members.ends_with('{') { "" } else { "," };
+        let mut data = format!(r#"{members}{comma}"name":"{}","mood":"{}""#, self.name, self.mood);
         if self.takes_ms > 0 {
             let _ = write!(data, r#","takes_ms":{}"#, self.takes_ms);
         }
@@ -198,8 +168,8 @@ impl Order {
         data
     }
 
-    fn with(&self, tenant: &str, mode: Mode, amount: &str) -> Request<Bytes> {
-        let data = self.data(amount);
+    fn with(&self, tenant: &str, mode: Mode, drawn: &str) -> Request<Bytes> {
+        let data = self.data(drawn);
         let mut request = Request::post("/v1/events").header("x-tenant-id", tenant);
         let body = match (self.naming, mode) {
             (Naming::CloudEvent, Mode::Structured) => {
@@ -223,7 +193,7 @@ impl Order {
                 if naming == Naming::Key {
                     request = request.header("idempotency-key", &self.name);
                 }
-                format!(r#"{{"type":"{}","data":{data}}}"#, self.event_type)
+                format!(r#"{{"type":"{}","data":{data}}}"#, self.draft.event_type)
             }
         };
         // Names and tenants are plain ASCII, and headers are encoded, so that this can't fail.
@@ -232,7 +202,7 @@ impl Order {
 
     /// Returns the context attributes of a CloudEvent.
     fn attributes(&self) -> Vec<(&'static str, String)> {
-        let mut attributes = vec![("specversion", "1.0".to_owned()), ("type", self.event_type.to_owned())];
+        let mut attributes = vec![("specversion", "1.0".to_owned()), ("type", self.draft.event_type.clone())];
         match &self.awkward {
             Some(awkward) => attributes.extend([
                 ("id", format!("{}{}", self.name, awkward.id)),

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Result;
-use cellstack_consumer::Totals;
 use cellstack_core::mutation as code;
 use cellstack_core::{CellId, Clock as _, EventStatus, TenantId, TenantRoute};
 use cellstack_store::placement::Placement;
@@ -12,6 +11,7 @@ use futures::StreamExt;
 use futures::future::join5;
 use futures::stream::FuturesUnordered;
 
+use crate::application::{Application, Model};
 use crate::callers::Caller;
 use crate::environment::Make;
 use crate::final_state::FinalState;
@@ -71,23 +71,24 @@ pub struct Outcome {
     pub lines: Vec<String>,
 }
 
-/// Runs a setup. Kills strike at `points`.
+/// Runs a setup with an application. Kills strike at `points`.
 ///
 /// # Errors
 /// When the stack can't be built or read.
-pub fn run(setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
+pub fn run(application: &impl Application, setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
     // The SDK takes the jitter of its retries from `fastrand`.
     fastrand::seed(setup.seed);
     let _planted = setup.mutation.and_then(Mutation::plant);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
         let plan = Plan::draw(setup, &World::cells(setup)?, points);
-        let world = World::build(setup, keep_lines).await?;
+        let world = World::build(application.fresh(), setup, keep_lines).await?;
         world.run(setup, &plan).await
     })
 }
 
 pub(crate) struct World {
+    pub(crate) application: Box<dyn Model>,
     pub(crate) routers: RouterPool,
     pub(crate) mover: Mover,
     pub(crate) marker: Marker,
@@ -107,7 +108,7 @@ impl World {
         Ok((1..=setup.cells).map(|n| format!("c{n:02}").parse()).collect::<Result<_, _>>()?)
     }
 
-    async fn build(setup: &Setup, keep_lines: bool) -> Result<Self> {
+    async fn build(application: impl Application, setup: &Setup, keep_lines: bool) -> Result<Self> {
         let cells = Self::cells(setup)?;
         let tenants: Vec<TenantId> =
             (1..=setup.tenants).map(|n| format!("t{n:04}").parse()).collect::<Result<_, _>>()?;
@@ -122,7 +123,8 @@ impl World {
         for (tenant, place) in tenants.iter().zip(&places) {
             builder = builder.tenant(tenant.clone(), cells[place.cell].clone());
         }
-        let stack = builder.build_with(|| FlakyProcessor::new(Totals, moods.clone())).await?;
+        let refuses = application.refuses_poison();
+        let stack = builder.build_with(|| FlakyProcessor::new(application.clone(), moods.clone(), refuses)).await?;
         for (tenant, place) in tenants.iter().zip(&places) {
             appoint_standby(&stack, tenant, *place).await?;
         }
@@ -131,6 +133,7 @@ impl World {
         let places = tenants.iter().cloned().zip(places).collect();
         let mover = Mover::new(&stack, places, trace.clone(), setup.mutation == Some(Mutation::HastyMove));
         Ok(Self {
+            application: Box::new(application),
             routers,
             mover,
             marker: Marker::default(),
@@ -148,7 +151,7 @@ impl World {
 
     async fn run(&self, setup: &Setup, plan: &Plan) -> Result<Outcome> {
         let watch = watch(&self.stack, &self.trace);
-        let orders = workload::draw(setup, plan.trouble());
+        let orders = workload::draw(setup, plan.trouble(), &*self.application);
         let callers = orders.into_iter().zip(&self.tenants).enumerate().map(|(at, (orders, tenant))| {
             let caller = Caller { world: self, cell: at % setup.cells, tenant };
             async move { caller.send_all(orders).await }
@@ -189,6 +192,7 @@ impl World {
         let cells: Vec<String> = self.stack.cells().iter().map(ToString::to_string).collect();
         let evidence = Evidence {
             setup,
+            application: &*self.application,
             state: &state,
             journal: &journal,
             trace: &self.trace,

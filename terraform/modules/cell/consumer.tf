@@ -12,7 +12,7 @@ module "consumer" {
   log_group            = local.log_group
   trusted_principals   = var.stack.local_stack ? [local.root] : []
 
-  environment = {
+  environment = merge(var.functions.consumer.environment, {
     CELLSTACK_CELL_ID = var.cell_id
     CELLSTACK_TABLE   = aws_dynamodb_table.this.name
     CELLSTACK_DLQ_URL = aws_sqs_queue.dlq.url
@@ -21,7 +21,7 @@ module "consumer" {
     # It counts tries itself and dead-letters with a reason; the queue's own count (max_receive_count) is the last resort.
     CELLSTACK_MAX_TRIES        = var.pipeline.max_tries
     CELLSTACK_EVENT_TIMEOUT_MS = var.pipeline.event_timeout * 1000
-  }
+  })
 
   statements = [
     {

@@ -48,9 +48,9 @@ variable "artifacts" {
 variable "functions" {
   type = object({
     producer = object({ memory = number, timeout = number, reserved_concurrency = number })
-    consumer = object({ memory = number, timeout = number, reserved_concurrency = number })
+    consumer = object({ memory = number, timeout = number, reserved_concurrency = number, environment = optional(map(string), {}) })
   })
-  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of producer and consumer."
+  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of producer and consumer. environment: variables of the consumer's processor."
   nullable    = false
 }
 

@@ -116,9 +116,9 @@ variable "functions" {
   type = object({
     router   = object({ memory = number, timeout = number, reserved_concurrency = number })
     producer = object({ memory = number, timeout = number, reserved_concurrency = number })
-    consumer = object({ memory = number, timeout = number, reserved_concurrency = number })
+    consumer = object({ memory = number, timeout = number, reserved_concurrency = number, environment = optional(map(string), {}) })
   })
-  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions."
+  description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions. environment: variables of the consumer's processor."
   nullable    = false
 
   validation {
@@ -127,6 +127,14 @@ variable "functions" {
       function.timeout >= 3 && function.timeout <= 300 && floor(function.timeout) == function.timeout
     ])
     error_message = "Timeouts are whole numbers from 3 to 300 seconds: one AWS call with all its retries takes up to 2.5 s."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.functions.consumer.environment) :
+      can(regex("^[a-zA-Z][a-zA-Z0-9_]+$", name)) && !startswith(name, "CELLSTACK_") && !startswith(name, "AWS_")
+    ])
+    error_message = "Variables in functions.consumer.environment begin with a letter and have letters, digits and _ only. Names that begin with CELLSTACK_ or AWS_ are taken."
   }
 }
 

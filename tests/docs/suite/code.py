@@ -6,21 +6,30 @@ from pathlib import Path
 
 from pages import Block
 
-# The processor of the README: compiled and run by a test of this crate, under the names it uses.
-EXAMPLE = Path("crates/consumer/tests/readme/stock.rs")
-LOGIC = Path("crates/consumer/src/lib.rs")
+# The worked application: what a page shows of it stands between these two lines, in a file that is compiled and tested.
+APPLICATION = Path("crates/orders/src")
+BEGIN, END = "// [readme]\n", "// [/readme]\n"
+
+
+def marked(repo: Path) -> dict[Path, str]:
+    """Returns the marked code of each file that has some."""
+    found = {}
+    for path in sorted((repo / APPLICATION).rglob("*.rs")):
+        _, begin, rest = path.read_text().partition(BEGIN)
+        code, end, _ = rest.partition(END)
+        if begin and not end:
+            raise SystemExit(f"{path}: {BEGIN.strip()} has no {END.strip()}")
+        if begin:
+            found[path.relative_to(repo)] = code
+    return found
 
 
 def rust(repo: Path, block: Block) -> str | None:
-    """The first line of a file, or the whole of the one that a test compiles and runs."""
-    if block.text.startswith("#[path"):
-        # The lines that a reader changes are there, and nothing but the file's name differs.
-        here = re.search(r'#\[path = "\w+\.rs"\]\nmod logic;', (repo / LOGIC).read_text())
-        same = here and re.sub(r'"\w+\.rs"', "", here[0]) == re.sub(r'"\w+\.rs"', "", block.text)
-        return None if same else f"{LOGIC} has no such lines"
-    if block.text + "\n" != (repo / EXAMPLE).read_text():
-        return f"differs from {EXAMPLE}, which is compiled and run: change both"
-    return None
+    """Holds a block against the marked code of the worked application."""
+    found = marked(repo)
+    if block.text + "\n" in found.values():
+        return None
+    return f"differs from the marked code of {', '.join(map(str, found))}, which is compiled and tested: change both"
 
 
 def hcl(repo: Path, block: Block) -> str | None:

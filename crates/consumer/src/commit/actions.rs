@@ -1,5 +1,7 @@
 //! The actions of a transaction: the marks of its events first, in their order, then the effects.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -7,9 +9,11 @@ use aws_sdk_dynamodb::types::{
 use cellstack_core::EventId;
 use cellstack_core::cell_table::{Item, key, number};
 use cellstack_core::event::EventStatus;
+use rust_decimal::Decimal;
 
 use super::Committer;
 use super::chunk::Chunk;
+use crate::addition::Addition;
 use crate::effects::{Effect, Effects};
 use crate::item::{STATUS, event_key, status};
 
@@ -50,18 +54,7 @@ impl Committer<'_> {
         let key = key(self.tenant, sort_key);
         let action = TransactWriteItem::builder();
         Ok(match effect {
-            Effect::Add(numbers) => {
-                let mut update = Update::builder().table_name(self.table).set_key(Some(key));
-                let mut expression = String::new();
-                for (at, (attribute, amount)) in numbers.iter().enumerate() {
-                    expression.push_str(if at == 0 { "ADD " } else { ", " });
-                    expression.push_str(&format!("#a{at} :a{at}"));
-                    update = update
-                        .expression_attribute_names(format!("#a{at}"), attribute)
-                        .expression_attribute_values(format!(":a{at}"), AttributeValue::N(amount.to_string()));
-                }
-                action.update(update.update_expression(expression).build()?)
-            }
+            Effect::Add(numbers) => action.update(self.add(key, numbers)?),
             Effect::Put(attributes) => {
                 let mut item: Item = attributes.clone().into_iter().collect();
                 item.extend(key);
@@ -71,4 +64,31 @@ impl Committer<'_> {
         }
         .build())
     }
+    /// Adds to numbers, where each is as large as it has to be. Without a number there is nothing to compare with.
+    fn add(&self, key: Item, numbers: &BTreeMap<String, Addition>) -> Result<Update, BuildError> {
+        let mut update = Update::builder().table_name(self.table).set_key(Some(key));
+        let (mut additions, mut conditions) = (Vec::new(), Vec::new());
+        for (at, (attribute, addition)) in numbers.iter().enumerate() {
+            additions.push(format!("#a{at} :a{at}"));
+            update = update
+                .expression_attribute_names(format!("#a{at}"), attribute)
+                .expression_attribute_values(format!(":a{at}"), decimal(addition.amount));
+            let Some(least) = addition.at_least else { continue };
+            let missing =
+                if least > Decimal::ZERO { String::new() } else { format!("attribute_not_exists(#a{at}) OR ") };
+            conditions.push(format!("({missing}#a{at} >= :least{at})"));
+            update = update.expression_attribute_values(format!(":least{at}"), decimal(least));
+        }
+        if !conditions.is_empty() {
+            // A refusal says what was there instead.
+            update = update
+                .condition_expression(conditions.join(" AND "))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        }
+        update.update_expression(format!("ADD {}", additions.join(", "))).build()
+    }
+}
+
+fn decimal(value: Decimal) -> AttributeValue {
+    AttributeValue::N(value.to_string())
 }

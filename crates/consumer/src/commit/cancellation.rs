@@ -3,9 +3,12 @@
 use aws_sdk_dynamodb::types::CancellationReason;
 use cellstack_aws::transaction::{describe, is_refused, is_transient};
 use cellstack_core::mutation::{Mutation, is_planted};
+use rust_decimal::Decimal;
 
 use super::Next;
 use super::chunk::Chunk;
+use crate::addition::Addition;
+use crate::effects::Effect;
 use crate::failure::Failure;
 use crate::item::Standing;
 
@@ -37,8 +40,26 @@ pub(super) fn after<'a>(chunk: &Chunk<'a>, reasons: &[CancellationReason]) -> Ne
         // The reasons are conflicts with other transactions, or throttles: neither a duplicate nor a refusal.
         Next::Wait { throttled: reasons.iter().any(is_throttled), reason: describe(reasons) }
     } else {
-        isolate(chunk, Failure::Refused(describe(reasons)))
+        isolate(chunk, Failure::Refused(shortage(chunk, reasons).unwrap_or_else(|| describe(reasons))))
     }
+}
+
+/// Returns the first number that is too small for the effects, in words. The reasons of the writes come behind those of the
+/// marks.
+fn shortage(chunk: &Chunk<'_>, reasons: &[CancellationReason]) -> Option<String> {
+    let mut writes = chunk.writes.iter().zip(reasons.get(chunk.events.len()..)?);
+    let ((sort_key, effect), reason) = writes.find(|(_, reason)| is_refused(reason))?;
+    let Effect::Add(numbers) = effect else { return None };
+    let found = |attribute: &str| {
+        let number = reason.item().and_then(|item| item.get(attribute)?.as_n().ok()?.parse::<Decimal>().ok());
+        number.unwrap_or_default()
+    };
+    let short = |(attribute, addition): (&String, &Addition)| {
+        let least = addition.at_least.filter(|least| found(attribute) < *least)?;
+        let found = found(attribute).normalize();
+        Some(format!("'{attribute}' of item '{sort_key}' is {found}; expected {} at least", least.normalize()))
+    };
+    numbers.iter().find_map(short)
 }
 
 /// Decides on the next step when some effect is refused for good: each event is tried alone, which shows the refused

@@ -4,6 +4,8 @@ mod actions;
 mod cancellation;
 mod chunk;
 #[cfg(test)]
+mod shortage_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;

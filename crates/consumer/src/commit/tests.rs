@@ -19,7 +19,7 @@ use crate::scripted::{Reply, cancelled, client, error};
 
 const TIME: Duration = Duration::from_secs(20);
 
-fn id(number: usize) -> EventId {
+pub(super) fn id(number: usize) -> EventId {
     EventId::named("test", &number.to_string())
 }
 
@@ -28,11 +28,11 @@ fn one() -> Effects {
 }
 
 /// Returns the event of an action that is a mark.
-fn marked(action: &Value) -> Option<&str> {
+pub(super) fn marked(action: &Value) -> Option<&str> {
     action["Update"]["Key"]["sk"]["S"].as_str().and_then(|key| key.strip_prefix("event#"))
 }
 
-async fn commit(
+pub(super) async fn commit(
     answer: impl FnMut(&str, &Value) -> Reply + Send + 'static,
     ordered: bool,
     events: &[(EventId, Effects)],
@@ -319,7 +319,7 @@ proptest! {
         for chunk in &chunks {
             prop_assert!(chunk.events.len() + chunk.writes.len() <= MAX_TRANSACTION);
             match &chunk.writes["total"] {
-                Effect::Add(numbers) => sum += exact(&numbers["sum"]),
+                Effect::Add(numbers) => sum += exact(&numbers["sum"].amount),
                 other => prop_assert!(false, "{other:?}"),
             }
         }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::demo::{Ending, Hop, Journey, Report, Row, Sample, Watcher, run};
 use anyhow::Result;
 use cellstack_core::{CellId, EventId};
 use cellstack_embedded::serve::Served;
 use cellstack_embedded::{Pipeline, Stack};
-use cellstack_local::demo::{Ending, Hop, Journey, Report, Row, Sample, Watcher, run};
+use cellstack_simulator::Application;
 use clap::Args;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
@@ -38,7 +39,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run(self, application: impl Application) -> Result<ExitCode> {
         let samples = Sample::read_all(&self.events)?;
         let cells = ["alpha", "beta", "gamma"];
         let mut builder = Stack::builder().pipeline(Pipeline::IMPATIENT).seed(rand::random());
@@ -46,7 +47,7 @@ impl Demo {
             let cell: CellId = cell.parse()?;
             builder = builder.cell(cell.clone()).tenant(tenant.parse()?, cell);
         }
-        let served = Served::start(builder.build().await?, 0, 0).await?;
+        let served = Served::start(builder.build_with(|| application.clone()).await?, 0, 0).await?;
         let report = if std::io::stderr().is_terminal() {
             let mut view = LiveView::new();
             let report = run(&served, &samples, PACE, &mut view).await;

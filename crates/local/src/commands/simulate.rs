@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use cellstack_simulator::{
-    AwaitPoint, Checks, Coverage, Fault, Hits, INVARIANTS, Mutation, Outcome, Setup, add_up, await_points, excerpt,
-    run_all, shrink,
+    Application, AwaitPoint, Checks, Coverage, Fault, Hits, INVARIANTS, Mutation, Outcome, Setup, add_up, await_points,
+    excerpt, run_all, shrink,
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -102,7 +102,7 @@ const ENOUGH: usize = 100;
 const ENOUGH_FOR_FAULTS: usize = 200;
 
 impl Simulate {
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(self, application: &impl Application) -> Result<ExitCode> {
         match self.scenario {
             Some(Scenario::BlackSwan) => {
                 let (cells, tenants) = (self.cells.unwrap_or(8), self.tenants.unwrap_or(1_000));
@@ -121,12 +121,12 @@ impl Simulate {
             Some(Scenario::ControlPlaneCut) => {
                 super::scenario::control_plane_cut_scenario(&self.seeds.0, self.threads, self.mutation)
             }
-            None => self.run_seeds(),
+            None => self.run_seeds(application),
         }
     }
 
     #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
-    fn run_seeds(self) -> Result<ExitCode> {
+    fn run_seeds(self, application: &impl Application) -> Result<ExitCode> {
         let like = Setup {
             events: self.events,
             cells: self.cells.unwrap_or(3).max(1),
@@ -135,11 +135,11 @@ impl Simulate {
             mutation: self.mutation,
             ..Setup::new(0)
         };
-        let points = await_points(&like)?;
+        let points = await_points(application, &like)?;
         let started = Instant::now();
         let bar = bar(self.seeds.0.len());
         let mut sum = Sum::default();
-        run_all(&like, &self.seeds.0, &points, self.threads, |outcome| {
+        run_all(application, &like, &self.seeds.0, &points, self.threads, |outcome| {
             bar.inc(1);
             if self.keep_going {
                 for violation in &outcome.violations {
@@ -165,7 +165,7 @@ impl Simulate {
             return Ok(ExitCode::FAILURE);
         }
         if let Some(seed) = sum.violated {
-            show_violation(&Setup { seed, ..like }, &points)?;
+            show_violation(application, &Setup { seed, ..like }, &points)?;
             return Ok(ExitCode::FAILURE);
         }
         if let Some(path) = &self.compare {
@@ -287,8 +287,8 @@ fn show_invariants(checks: &Checks, seeds: usize) {
     }
 }
 
-fn show_violation(found: &Setup, points: &[AwaitPoint]) -> Result<()> {
-    let (shortest, outcome) = shrink(found, points)?;
+fn show_violation(application: &impl Application, found: &Setup, points: &[AwaitPoint]) -> Result<()> {
+    let (shortest, outcome) = shrink(application, found, points)?;
     print(format_args!(
         "\nseed {} breaks an invariant. The shortest run that does, {} events:",
         found.seed, shortest.events

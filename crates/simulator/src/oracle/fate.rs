@@ -1,6 +1,7 @@
 //! I5, and all checks of where events end: processed, held, or dead-lettered for a reason of their own.
 
 use cellstack_core::EventStatus;
+use cellstack_core::dead_letter::Reason;
 
 use super::{Evidence, Findings};
 use crate::final_state::{Event, Letter};
@@ -16,7 +17,7 @@ impl Evidence<'_> {
             let letters = self.letters(event);
             let holds = match status {
                 EventStatus::Processed => mood != Mood::Poison && (self.redriven.is_some() || !mood.is_mendable()),
-                EventStatus::Failed => mood.is_refused() && !letters.is_empty(),
+                EventStatus::Failed => (mood.is_refused() || self.may_refuse(event)) && !letters.is_empty(),
                 EventStatus::Accepted => !letters.is_empty() || self.state.is_processed(&event.subject()),
                 EventStatus::Held => true,
                 EventStatus::Carried => false,
@@ -52,8 +53,13 @@ impl Evidence<'_> {
     pub(super) fn unharmed(&self, findings: &mut Findings) {
         let excuses = self.excuses;
         for event in self.state.events.values().filter(|event| event.mood.is_healthy()) {
-            let alive = matches!(event.status(), EventStatus::Processed | EventStatus::Held);
-            let holds = alive || excuses.struck[event.cell] || self.state.is_processed(&event.subject());
+            let holds = match event.status() {
+                EventStatus::Processed | EventStatus::Held => true,
+                // Its letter is there before its mark, and a redrive takes the mark away first.
+                EventStatus::Failed | EventStatus::Accepted => self.is_refused(event),
+                EventStatus::Carried => false,
+            };
+            let holds = holds || excuses.struck[event.cell] || self.state.is_processed(&event.subject());
             findings.check("NEIGHBOURS", holds, || {
                 let (id, status, cell) = (event.record.id(), event.status(), &self.cells[event.cell]);
                 let letters = self.letters(event);
@@ -75,7 +81,7 @@ impl Evidence<'_> {
             let subject = event.subject();
             let holds = match event.status() {
                 EventStatus::Processed | EventStatus::Held => true,
-                EventStatus::Failed if event.mood == Mood::Poison => true,
+                EventStatus::Failed if event.mood == Mood::Poison || self.may_refuse(event) => true,
                 _ => self.stays(event) || self.state.is_processed(&subject),
             };
             findings.check("REDRIVE", holds, || {
@@ -86,7 +92,11 @@ impl Evidence<'_> {
         // A FIFO queue shows no letter behind one that stays, so a redrive can't name the reason of each letter there.
         let says_all = self.setup.ordering() == Ordering::None && !report.is_partial();
         for (subject, letters) in &self.state.letters {
-            let hopeless = self.state.copies(subject).any(|event| event.mood == Mood::Poison);
+            let is_hopeless = |event: &Event| match event.status() {
+                EventStatus::Failed => event.mood == Mood::Poison || self.may_refuse(event),
+                _ => event.mood == Mood::Poison,
+            };
+            let hopeless = self.state.copies(subject).any(is_hopeless);
             let stays = self.state.copies(subject).any(|event| self.stays(event));
             let says = report.why_left(&subject.0, subject.1);
             let holds = hopeless || stays && (!says_all || says.is_some_and(|why| why.contains("its tenant moved")));
@@ -94,6 +104,16 @@ impl Evidence<'_> {
                 format!("{} of {} still has letters: {letters:?}, left since {says:?}", subject.1, subject.0)
             });
         }
+    }
+
+    /// Returns whether the application may refuse an event that nothing is wrong with.
+    fn may_refuse(&self, event: &Event) -> bool {
+        self.application.may_refuse(event.record.event_type.as_str())
+    }
+
+    /// Returns whether the application has refused an event that it may refuse.
+    fn is_refused(&self, event: &Event) -> bool {
+        self.may_refuse(event) && self.letters(event).iter().any(|letter| letter.reason == Reason::Refused)
     }
 
     fn letters(&self, event: &Event) -> &[Letter] {

@@ -15,6 +15,7 @@ use std::fmt;
 use cellstack_core::EventId;
 
 use crate::Setup;
+use crate::application::Model;
 use crate::final_state::FinalState;
 use crate::journal::Journal;
 use crate::mover::Tenure;
@@ -97,6 +98,7 @@ pub(crate) struct Excuses {
 /// The evidence that the oracle checks.
 pub(crate) struct Evidence<'a> {
     pub(crate) setup: &'a Setup,
+    pub(crate) application: &'a dyn Model,
     pub(crate) state: &'a FinalState,
     pub(crate) journal: &'a Journal,
     pub(crate) trace: &'a Trace,

@@ -1,5 +1,6 @@
 //! Mutations that are planted, and found.
 
+use cellstack_consumer::Totals;
 use cellstack_simulator::{Fault, Mutation, Setup, await_points, excerpt, fence_bursts, run, shrink};
 
 /// Seeds within which a mutation must be found.
@@ -10,8 +11,8 @@ const SEEDS: u64 = 50;
 fn found_among(mutation: &str, faults: &[Fault], by: &[&str], seeds: impl Iterator<Item = u64>) -> Setup {
     let mutation: Mutation = mutation.parse().unwrap();
     let like = Setup { events: 60, mutation: Some(mutation), faults: faults.to_vec(), ..Setup::new(0) };
-    let points = await_points(&like).unwrap();
-    let violations = |setup: &Setup| run(setup, &points, false).unwrap().violations;
+    let points = await_points(&Totals, &like).unwrap();
+    let violations = |setup: &Setup| run(&Totals, setup, &points, false).unwrap().violations;
     let found = seeds
         .map(|seed| Setup { seed, ..like.clone() })
         .find(|setup| violations(setup).iter().any(|violation| by.contains(&violation.invariant)));
@@ -38,7 +39,7 @@ fn a_partial_failure_that_is_dropped() {
 fn a_mark_before_the_effect_and_the_shortest_run_that_shows_it() {
     let faults = [Fault::Kill, Fault::Error, Fault::Reset, Fault::Throttle, Fault::Poison];
     let setup = found("marked-before-effect", &faults, &["I2"]);
-    let (shortest, outcome) = shrink(&setup, &await_points(&setup).unwrap()).unwrap();
+    let (shortest, outcome) = shrink(&Totals, &setup, &await_points(&Totals, &setup).unwrap()).unwrap();
     assert!(shortest.events < setup.events, "{shortest:?}");
     assert!(outcome.plan.len() <= 3, "{:?}", outcome.plan);
     assert!(outcome.violations.iter().any(|violation| violation.invariant == "I2"), "{:?}", outcome.violations);

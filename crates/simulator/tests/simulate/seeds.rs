@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cellstack_consumer::Totals;
 use cellstack_simulator::{Coverage, Fault, Hits, INVARIANTS, Setup, add_up, await_points, run, run_all};
 
 fn small() -> Setup {
@@ -11,9 +12,9 @@ fn small() -> Setup {
 #[test]
 fn every_invariant_holds_and_every_await_point_is_killed_at() {
     let (like, seeds) = (Setup { events: 150, ..small() }, (1..=32).collect::<Vec<_>>());
-    let points = await_points(&like).unwrap();
+    let points = await_points(&Totals, &like).unwrap();
     let (mut coverage, mut events, mut hits, mut checks) = (Coverage::new(), 0, Hits::default(), BTreeMap::new());
-    run_all(&like, &seeds, &points, 2, |outcome| {
+    run_all(&Totals, &like, &seeds, &points, 2, |outcome| {
         assert_eq!(outcome.violations, [], "seed {}: {:#?}", outcome.seed, outcome.plan);
         let accounted = outcome.processed + outcome.dead + outcome.held;
         assert_eq!(outcome.accepted, accounted, "seed {}", outcome.seed);
@@ -40,22 +41,23 @@ fn every_invariant_holds_and_every_await_point_is_killed_at() {
 #[test]
 fn a_seed_runs_the_same_way_again_on_any_thread() {
     let like = small();
-    let points = await_points(&like).unwrap();
+    let points = await_points(&Totals, &like).unwrap();
     for seed in [3, 4] {
         let setup = Setup { seed, ..like.clone() };
-        let first = run(&setup, &points, true).unwrap();
-        let again = std::thread::scope(|scope| scope.spawn(|| run(&setup, &points, true)).join().unwrap()).unwrap();
+        let first = run(&Totals, &setup, &points, true).unwrap();
+        let again =
+            std::thread::scope(|scope| scope.spawn(|| run(&Totals, &setup, &points, true)).join().unwrap()).unwrap();
         assert_eq!(first.lines, again.lines, "seed {seed}");
         assert_eq!(first.hash, again.hash, "seed {seed}");
     }
     let hashes: BTreeSet<_> =
-        [5, 6].map(|seed| run(&Setup { seed, ..like.clone() }, &points, false).unwrap().hash).into();
+        [5, 6].map(|seed| run(&Totals, &Setup { seed, ..like.clone() }, &points, false).unwrap().hash).into();
     assert_eq!(hashes.len(), 2, "two seeds are two runs");
 }
 
 #[test]
 fn nothing_goes_wrong_where_nothing_is_to_go_wrong() {
-    let outcome = run(&Setup { faults: Vec::new(), ..small() }, &[], false).unwrap();
+    let outcome = run(&Totals, &Setup { faults: Vec::new(), ..small() }, &[], false).unwrap();
     assert_eq!(outcome.violations, []);
     assert_eq!((outcome.dead, outcome.processed), (0, outcome.accepted));
     assert_eq!(outcome.plan, [""; 0]);

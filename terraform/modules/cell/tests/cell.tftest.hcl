@@ -546,7 +546,8 @@ run "functions_know_where_they_give_up" {
   command = plan
 
   variables {
-    pipeline = merge(var.pipeline, { max_tries = 7, event_timeout = 2.5 })
+    pipeline  = merge(var.pipeline, { max_tries = 7, event_timeout = 2.5 })
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { ORDERS_GATEWAY_URL = "https://pay.example" } }) })
   }
 
   assert {
@@ -566,8 +567,9 @@ run "functions_know_where_they_give_up" {
       CELLSTACK_QUEUE_URL        = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events"
       CELLSTACK_MAX_TRIES        = "7"
       CELLSTACK_EVENT_TIMEOUT_MS = "2500"
+      ORDERS_GATEWAY_URL         = "https://pay.example"
     })
-    error_message = "The consumer deletes from the cell's queue, gives up into its events-dlq, and knows when and how long it tries."
+    error_message = "The consumer deletes from the cell's queue, gives up into its events-dlq, knows when and how long it tries, and has its processor's variables."
   }
 
   # Sends by role need no word in the queue's policy, and nothing in there may refuse them.

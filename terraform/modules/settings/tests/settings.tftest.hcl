@@ -144,6 +144,21 @@ run "refuses_a_timeout_below_its_own_calls" {
   expect_failures = [var.functions]
 }
 
+run "refuses_a_variable_that_is_the_consumers_own" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { CELLSTACK_TABLE = "mine" } }) })
+  }
+  expect_failures = [var.functions]
+}
+
+run "takes_a_variable_of_the_processor" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { ORDERS_GATEWAY_URL = "https://pay.example" } }) })
+  }
+}
+
 run "refuses_an_unknown_ordering" {
   command = plan
   variables {

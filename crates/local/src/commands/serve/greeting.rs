@@ -15,6 +15,7 @@ pub(super) fn text(
     placements: &[(TenantId, CellId)],
     numbered: u32,
     source: Source,
+    example: &str,
 ) -> String {
     let (url, endpoint) = (served.url, served.endpoint);
     let mut tenants = String::new();
@@ -31,7 +32,7 @@ pub(super) fn text(
     }
     let (tenant, cell) =
         placements.first().map_or(("acme", "alpha"), |(tenant, cell)| (tenant.as_str(), cell.as_str()));
-    let request = source.curl(tenant);
+    let request = source.curl(tenant, example);
     let kept = match served.stack.data() {
         None => "everything is in memory, and gone when it ends. Ctrl-C ends it.".to_owned(),
         Some(data) => {

@@ -18,6 +18,7 @@ use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
 use cellstack_embedded::{Disorder, Pipeline, Stack};
 use cellstack_emulator::Fault;
+use cellstack_simulator::Application;
 use clap::Args;
 
 use super::{print, size};
@@ -105,18 +106,19 @@ impl Serve {
         }
     }
 
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run<A: Application>(self, application: A) -> Result<ExitCode> {
         let interrupted = interrupted()?;
         let (cells, data) = self.cells()?;
         let max_data = self.max_data.unwrap_or(MAX_DATA);
-        let stack = self.stack(&cells, data).await?;
+        let stack = self.stack(application, &cells, data).await?;
         let served = Served::start_within(stack, self.port, self.endpoint_port, max_data).await?;
         for fault in &self.fault {
             served.stack.aws().faults().inject(fault.clone());
         }
         let lines = Lines::new(self.verbose);
         if !self.quiet {
-            lines.say(greeting::text(&served, max_data, &placements(&cells)?, self.tenants, self.tenant_source));
+            let placements = placements(&cells)?;
+            lines.say(greeting::text(&served, max_data, &placements, self.tenants, self.tenant_source, A::EXAMPLE));
         }
         let activity = if self.quiet { None } else { Some(Activity::of(&served.stack)?) };
         print(format_args!(
@@ -151,7 +153,7 @@ impl Serve {
         Ok((cells, data))
     }
 
-    async fn stack(&self, cells: &[CellId], data: Option<DataDir>) -> Result<Stack> {
+    async fn stack(&self, application: impl Application, cells: &[CellId], data: Option<DataDir>) -> Result<Stack> {
         let mut builder =
             Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
         builder = builder.tenant_source(self.tenant_source.setting()?);
@@ -168,7 +170,7 @@ impl Serve {
         if let Some(data) = data {
             builder = builder.data(data);
         }
-        builder.build().await
+        builder.build_with(|| application.clone()).await
     }
 }
 

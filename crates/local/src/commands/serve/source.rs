@@ -25,14 +25,12 @@ impl Source {
         })
     }
 
-    /// The arguments of a `curl` that posts an event of the tenant.
-    pub(super) fn curl(self, tenant: &str) -> String {
-        const DATA: &str = r#""data":{"amount":42}"#;
-        let event = format!(r#"-d '{{"type":"order.placed",{DATA}}}'"#);
+    /// The arguments of a `curl` that posts an event, a JSON object, of the tenant.
+    pub(super) fn curl(self, tenant: &str, event: &str) -> String {
         match self {
-            Self::Header => format!("-H 'x-tenant-id: {tenant}' {event}"),
-            Self::Body => format!(r#"-d '{{"type":"order.placed","tenantid":"{tenant}",{DATA}}}'"#),
-            Self::Jwt => format!(r#"-H "authorization: Bearer $TOKEN" {event}"#),
+            Self::Header => format!("-H 'x-tenant-id: {tenant}' -d '{event}'"),
+            Self::Body => format!(r#"-d '{{"tenantid":"{tenant}",{}'"#, event.trim_start_matches('{')),
+            Self::Jwt => format!(r#"-H "authorization: Bearer $TOKEN" -d '{event}'"#),
         }
     }
 }
@@ -43,9 +41,10 @@ mod tests {
 
     #[test]
     fn each_source_has_a_request_to_copy() {
+        const EVENT: &str = r#"{"type":"order.placed","data":{"amount":42}}"#;
         let header = r#"-H 'x-tenant-id: acme' -d '{"type":"order.placed","data":{"amount":42}}'"#;
-        assert_eq!(Source::Header.curl("acme"), header);
-        assert!(Source::Body.curl("acme").contains(r#""tenantid":"acme","data""#));
-        assert!(Source::Jwt.curl("acme").starts_with(r#"-H "authorization: Bearer $TOKEN" -d "#));
+        assert_eq!(Source::Header.curl("acme", EVENT), header);
+        assert!(Source::Body.curl("acme", EVENT).contains(r#"{"tenantid":"acme","type":"order.placed","data""#));
+        assert!(Source::Jwt.curl("acme", EVENT).starts_with(r#"-H "authorization: Bearer $TOKEN" -d "#));
     }
 }
