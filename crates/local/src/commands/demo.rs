@@ -20,7 +20,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::print;
 use super::serve::TENANTS;
 
-/// Between two requests on a terminal: slow enough to follow.
+/// The pause between two requests on a terminal: slow enough to follow.
 const PACE: Duration = Duration::from_millis(150);
 
 /// Watch events travel through their cells
@@ -120,7 +120,7 @@ impl Watcher for LiveView {
     }
 }
 
-/// One line a step.
+/// One line per step.
 struct PlainView {
     started: Instant,
 }

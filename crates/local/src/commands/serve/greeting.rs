@@ -1,4 +1,4 @@
-//! What `serve` says when it starts: who lives where, and lines to copy.
+//! The greeting of `serve`: the tenants and their cells, and lines to copy.
 
 use std::fmt::Write as _;
 

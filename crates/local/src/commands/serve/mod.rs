@@ -96,7 +96,7 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    /// What is logged where `RUST_LOG` does not say.
+    /// Returns the log level that holds where `RUST_LOG` is not set.
     pub(crate) const fn log_level(&self) -> &'static str {
         match (self.quiet, self.verbose) {
             (true, _) => "error",

@@ -1,4 +1,4 @@
-//! `cellstack-local serve` as a process: how it ends, what a second terminal can do to it.
+//! `cellstack-local serve` as a process: its end, and what a second terminal can do to it.
 
 mod bound;
 mod data;
