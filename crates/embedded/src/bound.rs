@@ -1,7 +1,7 @@
-//! A bound on what a served stack holds, so that load without end does not make it grow without end.
+//! A bound on the data of a served stack, so that endless load does not make it grow without end.
 //!
-//! Near the bound the events that were processed longest ago expire, as a TTL would have them. What may not go (events that
-//! are not processed, messages, dead letters) stays; where that alone reaches the bound, more is refused.
+//! Near the bound, the events that were processed longest ago expire, as with a TTL. Data that must not be lost stays: events
+//! that are not processed, messages, dead letters. When that alone reaches the bound, more is refused.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use cellstack_emulator::Aws;
 
 use crate::names::CellNames;
 
-/// The most that a stack holds unless told otherwise, in bytes: about a million small events.
+/// Default bound, in bytes: about a million small events.
 pub const MAX_DATA: u64 = 1 << 30;
-/// The least bound that makes sense: an empty stack of 64 cells holds a fifth of it.
+/// Smallest useful bound, in bytes: an empty stack of 64 cells holds a fifth of it.
 pub const MIN_DATA: u64 = 8 << 20;
 
-/// Between two looks.
+/// Time between two checks.
 const TICK: Duration = Duration::from_millis(100);
-/// Events that expire between two breaths.
+/// Events that expire before other tasks get their turn.
 const BATCH: usize = 200;
 
-/// Keeps a stack below a bound, for as long as it is polled.
+/// Keeps a stack below a bound while it is polled.
 pub(crate) async fn keep(aws: Aws, cells: Vec<CellId>, max: u64) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -44,7 +44,7 @@ pub(crate) async fn keep(aws: Aws, cells: Vec<CellId>, max: u64) {
     }
 }
 
-/// Has events expire from nine tenths of the bound on, down to eight. Returns how much is held then.
+/// Expires events once nine tenths of the bound are in use, down to eight. Returns the bytes in use then.
 async fn make_room(aws: &Aws, cells: &[CellId], max: u64) -> Result<u64, String> {
     let mut held = aws.held_bytes()?;
     if held < max / 10 * 9 {

@@ -8,24 +8,24 @@ use anyhow::{Context as _, Result, bail};
 use cellstack_core::CellId;
 use serde::{Deserialize, Serialize};
 
-/// The form of what is in the directory. Another one can't be read.
+/// Version of the directory's format. Another one can't be read.
 const FORMAT: u32 = 1;
-/// Says what is in the directory, and that it is whole.
+/// File that describes the directory, and says that it is complete.
 const MANIFEST: &str = "cellstack.json";
-/// Locked while a stack is served from the directory.
+/// File that is locked while a stack is served from the directory.
 const LOCK: &str = "lock";
-/// What the files of the embedded AWS begin with.
+/// Prefixes of the emulator's files.
 const FILES: [&str; 2] = ["tables.sqlite", "queues.sqlite"];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Manifest {
     format: u32,
     cells: Vec<CellId>,
-    /// False while the stack is made: nobody was answered yet.
+    /// False while the stack is being created: no request was accepted yet.
     complete: bool,
 }
 
-/// A directory that keeps a stack; locked until it is dropped.
+/// A directory that keeps a stack. It is locked until it is dropped.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
@@ -34,10 +34,10 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Opens a directory, or makes it. The cells are those it was made with, and `cells` if it is new.
+    /// Opens a directory, or creates it. Its cells are those it was created with; a new one gets `cells`.
     ///
     /// # Errors
-    /// When it can't be written, is in use, has other cells than are asked for, or was written by another version or by
+    /// When it can't be written, is in use, has other cells than requested, or was written by another version or by
     /// something else.
     pub fn open(path: &Path, cells: Option<&[CellId]>, default: &[CellId]) -> Result<Self> {
         let shown = path.display();
@@ -74,24 +74,24 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), manifest, _lock: lock })
     }
 
-    /// The cells of the stack in it.
+    /// Returns the cells of its stack.
     #[must_use]
     pub fn cells(&self) -> &[CellId] {
         &self.manifest.cells
     }
 
-    /// Where it is.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns whether a stack is in it already.
+    /// Returns whether it holds a stack.
     pub(crate) const fn has_stack(&self) -> bool {
         self.manifest.complete
     }
 
-    /// Says that the stack in it is whole.
+    /// Marks its stack as complete.
     pub(crate) fn complete(&self) -> Result<()> {
         let manifest = Manifest { complete: true, ..self.manifest.clone() };
         write_manifest(&self.path, &manifest).with_context(|| format!("--data: can't write to {}", self.path.display()))
@@ -121,7 +121,7 @@ fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
     serde_json::from_str(&text).map(Some).with_context(damaged)
 }
 
-/// Refuses a directory in which somebody keeps something else.
+/// Refuses a directory that holds other files.
 fn refuse_others(path: &Path) -> Result<()> {
     for entry in fs::read_dir(path).with_context(|| format!("--data: can't read {}", path.display()))? {
         let name = entry?.file_name();
@@ -144,7 +144,7 @@ fn check_cells(path: &Path, there: &[CellId], wanted: Option<&[CellId]>) -> Resu
     )
 }
 
-/// Removes what is left of a stack that was never whole.
+/// Removes the files of a stack that was never complete.
 fn remove_unfinished(path: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -155,7 +155,7 @@ fn remove_unfinished(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes the whole manifest, or none of it.
+/// Writes the whole manifest or nothing.
 fn write_manifest(path: &Path, manifest: &Manifest) -> std::io::Result<()> {
     let new = path.join(format!("{MANIFEST}.new"));
     let mut file = File::create(&new)?;

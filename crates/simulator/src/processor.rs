@@ -135,7 +135,7 @@ impl Moods {
 pub(crate) struct FlakyProcessor<P> {
     inner: P,
     moods: Moods,
-    /// Whether the processor refuses poison by itself.
+    /// True if the processor refuses poison by itself.
     refuses_poison: bool,
 }
 

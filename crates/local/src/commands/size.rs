@@ -14,7 +14,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(expected)
 }
 
-/// An amount as it is shown, in the largest unit that leaves no rest.
+/// Formats an amount in the largest unit that leaves no rest.
 pub(crate) fn show(bytes: u64) -> String {
     let units = [(30, "G"), (20, "M"), (10, "K")];
     let whole = units.into_iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift));

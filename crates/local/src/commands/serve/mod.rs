@@ -29,7 +29,7 @@ use source::Source;
 /// Tenants that every served stack has, placed in the cells in this order.
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
-/// The cells unless others are named.
+/// Cells unless others are named.
 const CELLS: [&str; 3] = ["alpha", "beta", "gamma"];
 /// Most cells: each has four mappings of its own.
 const MAX_CELLS: usize = 64;
@@ -40,16 +40,16 @@ const MAX_TENANTS: i64 = 10_000;
 ///
 /// The function URL and an AWS-compatible endpoint for DynamoDB, SNS and SQS, on 127.0.0.1. Tenants acme, globex and initech
 /// are placed in the cells in this order; requests name their tenant in the header x-tenant-id, unless --tenant-source
-/// names another place. All of it is in memory.
+/// names another place. The stack is in memory.
 ///
-/// With --data DIR it is on disk instead: tables, stream records that were not read yet, topics, and queues with their messages.
-/// However serve ends, nothing is lost that was answered with success; what was under way comes again, as it may on AWS, and is
-/// processed once. Forgotten are deduplication ids, request tokens of transactions, message move tasks and faults. Writes are
-/// not forced to the disk one by one: a machine that loses its power may lose the last moments before that.
+/// --data DIR keeps the stack on disk: tables, unread stream records, topics, and queues with their messages. A restart
+/// continues with it, even after kill -9: nothing that was answered with success is lost, and events under way are processed
+/// once. Deduplication ids, request tokens of transactions, message move tasks and faults are not kept. Writes are not forced to
+/// the disk one by one, so a power failure may lose the last moments before it.
 ///
-/// It holds --max-data at most. Near that, the events that were processed longest ago expire, as a TTL would have them; where
-/// what is not processed, or is in a queue, reaches it alone, new events get 429 and calls of the AWS endpoint that add
-/// something a throttling error.
+/// --max-data bounds the stack. Near the bound, the events that were processed longest ago expire, as with a TTL. When data
+/// that must not be lost (unprocessed events, messages, dead letters) reaches it alone, new events get 429, and calls that add
+/// data to the AWS endpoint get a throttling error.
 ///
 /// Standard output has one line, when all is ready. Standard error shows what to try, then each event's way: accepted,
 /// published, processed or failed, and each dead letter. RUST_LOG sets what the functions themselves log: error, warn, info,
@@ -71,7 +71,7 @@ pub(crate) struct Serve {
     /// The cells, separated by commas; 64 at most. Those in --data, or alpha,beta,gamma, unless given
     #[arg(long, value_delimiter = ',')]
     cells: Option<Vec<CellId>>,
-    /// Keeps the stack in this directory, and goes on with what is in it; in memory unless given
+    /// Keeps the stack in this directory, and continues with the one in it; in memory unless given
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Adds tenant-1 to tenant-N, spread evenly over the cells; 10000 at most
@@ -80,11 +80,11 @@ pub(crate) struct Serve {
     /// The place where requests name their tenant
     #[arg(long, value_enum, value_name = "SOURCE", default_value_t = Source::Header)]
     tenant_source: Source,
-    /// Faults that it begins with
+    /// Faults from the start
     #[arg(long, value_name = "KIND:TABLE", value_parser = fault::parse, hide = true)]
     fault: Vec<Fault>,
-    /// Most that it holds, 1G unless given and 8M at least: events, stream records and messages. The process needs up to twice
-    /// as much memory
+    /// Bound on events, stream records and messages: 1G unless given, 8M at least. The process needs up to twice as much
+    /// memory
     #[arg(long, value_name = "SIZE", value_parser = max_data)]
     max_data: Option<u64>,
     /// Show nothing but errors
@@ -136,7 +136,7 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The cells, and the directory that keeps them.
+    /// Returns the cells, and the directory that keeps them.
     fn cells(&self) -> Result<(Vec<CellId>, Option<DataDir>)> {
         let wanted = self.cells.as_deref();
         if let Some(cells) = wanted {
@@ -174,7 +174,7 @@ impl Serve {
     }
 }
 
-/// The bound, which is no less than the least.
+/// Parses the bound and refuses one below the smallest.
 fn max_data(text: &str) -> Result<u64, String> {
     let bytes = size::parse(text)?;
     if bytes < MIN_DATA {
@@ -183,7 +183,7 @@ fn max_data(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
-/// The named tenants and their cells.
+/// Returns the named tenants and their cells.
 fn placements(cells: &[CellId]) -> Result<Vec<(TenantId, CellId)>> {
     let place = |(at, tenant): (usize, &str)| Ok((tenant.parse()?, cells[at % cells.len()].clone()));
     TENANTS.into_iter().enumerate().map(place).collect()

@@ -54,7 +54,7 @@ fn status(served: &Served, tenant: &str, id: &str) -> String {
     event["status"].as_str().unwrap_or_default().to_owned()
 }
 
-/// How many events count in a tenant's totals.
+/// Returns the number of events in a tenant's totals.
 fn processed(served: &Served, tenant: &str) -> u64 {
     let (_, body) = served.get(tenant, "/v1/totals");
     let totals: serde_json::Value = serde_json::from_str(&body).unwrap();
