@@ -185,7 +185,7 @@ fn bad_input_is_told_what_was_expected() {
             "specversion must be 1.0",
         ),
         (&[STRUCTURED], b"{\"cell\":\"x\"}", "Attribute cell is set by Cellstack"),
-        (&[STRUCTURED], b"{\"Bad_Name\":\"x\"}", "no CloudEvents name"),
+        (&[STRUCTURED], b"{\"Bad_Name\":\"x\"}", "not a CloudEvents name"),
         (&[STRUCTURED], b"{\"data_base64\":\"eA==\"}", "data_base64 is not taken"),
         (&[STRUCTURED], b"{\"ext\":{}}", "Attribute ext must be a string"),
         (&[STRUCTURED], b"{\"ext\":2147483648}", "Attribute ext must be an integer of 32 bits; found 2147483648"),
