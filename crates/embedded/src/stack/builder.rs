@@ -1,0 +1,181 @@
+//! The settings of a stack, and how it is built from them.
+
+use super::{Stack, elsewhere};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use cellstack_aws as aws;
+use cellstack_consumer::{Processor, Totals};
+use cellstack_core::limits::pipeline;
+use cellstack_core::{CellId, TenantId};
+use cellstack_emulator::Aws;
+use cellstack_router::{Router, Settings, TenantSource};
+use cellstack_store::placement::Placed;
+
+use crate::Disorder;
+use crate::data::DataDir;
+use crate::faults::FaultBoard;
+use crate::function_url::FunctionUrl;
+use crate::hooks::Hooks;
+use crate::names::{ACCOUNT, Ordering, REGION, registry, tenant_map};
+
+/// The settings of a cell's pipeline that may differ on a laptop.
+#[derive(Debug, Clone, Copy)]
+pub struct Pipeline {
+    /// Time that a message which was not processed stays hidden. Whole seconds.
+    pub visibility: Duration,
+    /// Tries of an event before the consumer dead-letters it.
+    pub max_tries: u32,
+    /// Longest time that one event may take.
+    pub event_timeout: Duration,
+    /// Receives of a message before its queue moves it to the dead-letter queue.
+    pub max_receives: u32,
+    /// The ordering of the events.
+    pub ordering: Ordering,
+}
+
+impl Pipeline {
+    /// The settings as deployed.
+    pub const DEPLOYED: Self = Self {
+        visibility: pipeline::VISIBILITY_TIMEOUT,
+        max_tries: pipeline::MAX_TRIES,
+        event_timeout: pipeline::EVENT_TIMEOUT,
+        max_receives: pipeline::MAX_RECEIVES,
+        ordering: Ordering::None,
+    };
+    /// The settings for a watcher: a poison event is in its dead-letter queue within seconds. The local handlers
+    /// respond within milliseconds, so a short visibility timeout hides no work that is still going on. An event that
+    /// takes longer is cut off, with that reason, before its message comes again.
+    pub const IMPATIENT: Self = Self {
+        visibility: Duration::from_secs(1),
+        event_timeout: Duration::from_secs(1),
+        max_tries: 3,
+        ..Self::DEPLOYED
+    };
+}
+
+/// A builder of a [`Stack`].
+#[derive(Debug, Clone)]
+pub struct StackBuilder {
+    pub(super) cells: Vec<CellId>,
+    pub(super) tenants: Vec<(TenantId, CellId)>,
+    pub(super) tenant_source: TenantSource,
+    pub(super) pipeline: Pipeline,
+    pub(super) disorder: Disorder,
+    pub(super) seed: u64,
+    pub(super) data: Option<Arc<DataDir>>,
+    pub(super) hooks: Hooks,
+}
+
+impl StackBuilder {
+    /// Adds a cell.
+    #[must_use]
+    pub fn cell(mut self, cell: CellId) -> Self {
+        self.cells.push(cell);
+        self
+    }
+
+    /// Places a tenant.
+    #[must_use]
+    pub fn tenant(mut self, tenant: TenantId, cell: CellId) -> Self {
+        self.tenants.push((tenant, cell));
+        self
+    }
+
+    /// Sets the source of a request's tenant; the header unless set.
+    #[must_use]
+    pub fn tenant_source(mut self, source: TenantSource) -> Self {
+        self.tenant_source = source;
+        self
+    }
+
+    /// Sets the pipeline's settings; as deployed unless set.
+    #[must_use]
+    pub const fn pipeline(mut self, pipeline: Pipeline) -> Self {
+        self.pipeline = pipeline;
+        self
+    }
+
+    /// Sets the disorder of the embedded AWS; none unless set.
+    #[must_use]
+    pub fn disorder(mut self, disorder: Disorder) -> Self {
+        self.disorder = disorder;
+        self
+    }
+
+    /// Sets the seed of everything random.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Keeps the stack in a directory, or goes on with the one that is there: its cells must be this builder's. In memory
+    /// unless set.
+    #[must_use]
+    pub fn data(mut self, data: DataDir) -> Self {
+        self.data = Some(Arc::new(data));
+        self
+    }
+
+    /// Sets the simulator's hooks.
+    #[must_use]
+    pub fn hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// Builds the stack around the processor of this build.
+    ///
+    /// # Errors
+    /// When the embedded AWS refuses a resource.
+    pub async fn build(self) -> Result<Stack> {
+        self.build_with(|| Totals).await
+    }
+
+    /// Builds the stack around another processor, one per cell.
+    ///
+    /// # Errors
+    /// When the embedded AWS refuses a resource.
+    pub async fn build_with<P: Processor>(self, processor: impl Fn() -> P) -> Result<Stack> {
+        let hooks = self.hooks;
+        let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
+        let aws = match &self.data {
+            Some(data) => hooks.aws(aws).directory(data.path()),
+            None => hooks.aws(aws),
+        };
+        let aws = aws.open().map_err(anyhow::Error::msg)?;
+        let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
+        let clock = Arc::new(hooks.clock(self.seed));
+        let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
+        let router = Router::new(&config, settings, Arc::clone(&clock));
+        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock)).bounded_by(aws.clone());
+        let faults = FaultBoard::new(aws.clone(), self.cells.clone());
+        let mut stack =
+            Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), data: self.data, hooks };
+
+        let is_there = stack.data.as_ref().is_some_and(|data| data.has_stack());
+        if !is_there {
+            stack.create(self.pipeline).await?;
+        }
+        for (tenant, cell) in &self.tenants {
+            match stack.try_place(tenant, cell).await? {
+                // A tenant of a stack that was there stays where it has been moved to.
+                Placed::Already(route) if route.cell_id != *cell && !is_there => {
+                    return Err(elsewhere(tenant, &route, cell));
+                }
+                _ => {}
+            }
+        }
+        if let Some(data) = stack.data.as_ref().filter(|_| !is_there) {
+            data.complete()?;
+        }
+        // Before its functions, which may add some.
+        stack.aws.resume_deliveries().map_err(anyhow::Error::msg)?;
+        for cell in stack.cells.clone() {
+            stack.run_cell(&cell, self.pipeline, processor()).await.with_context(|| format!("cell {cell}"))?;
+        }
+        Ok(stack)
+    }
+}
