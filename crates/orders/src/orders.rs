@@ -18,7 +18,9 @@ impl<G: Gateway> Processor for Orders<G> {
         match event.event_type.as_str() {
             STOCK_RECEIVED => Ok(received(&Stock::parse(data)?)),
             ORDER_PLACED => self.placed(event, &Order::parse(data)?).await,
-            other => Err(ProcessError::Permanent(format!("expected {STOCK_RECEIVED} or {ORDER_PLACED}, found {other}"))),
+            other => {
+                Err(ProcessError::Permanent(format!("expected {STOCK_RECEIVED} or {ORDER_PLACED}, found {other}")))
+            }
         }
     }
 }

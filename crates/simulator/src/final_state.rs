@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, TOTAL_PREFIX};
-use cellstack_core::event::EventKey;
 use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
+use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus};
 use serde::Deserialize;

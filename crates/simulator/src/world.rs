@@ -75,12 +75,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the stack can't be built or read.
-pub fn run(
-    application: &impl Application,
-    setup: &Setup,
-    points: &[AwaitPoint],
-    keep_lines: bool,
-) -> Result<Outcome> {
+pub fn run(application: &impl Application, setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
     // The SDK takes the jitter of its retries from there.
     fastrand::seed(setup.seed);
     let _planted = setup.mutation.and_then(Mutation::plant);

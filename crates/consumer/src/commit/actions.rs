@@ -74,7 +74,8 @@ impl Committer<'_> {
                 .expression_attribute_names(format!("#a{at}"), attribute)
                 .expression_attribute_values(format!(":a{at}"), decimal(addition.amount));
             let Some(least) = addition.at_least else { continue };
-            let missing = if least > Decimal::ZERO { String::new() } else { format!("attribute_not_exists(#a{at}) OR ") };
+            let missing =
+                if least > Decimal::ZERO { String::new() } else { format!("attribute_not_exists(#a{at}) OR ") };
             conditions.push(format!("({missing}#a{at} >= :least{at})"));
             update = update.expression_attribute_values(format!(":least{at}"), decimal(least));
         }

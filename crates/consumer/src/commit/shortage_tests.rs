@@ -25,12 +25,14 @@ impl Stock {
         let actions = request["TransactItems"].as_array().unwrap();
         let marks: Vec<_> = actions.iter().filter_map(marked).collect();
         let write = &actions[marks.len()]["Update"];
-        let values = |name: &str| write["ExpressionAttributeValues"][name]["N"].as_str().map(|n| n.parse::<i64>().unwrap());
+        let values =
+            |name: &str| write["ExpressionAttributeValues"][name]["N"].as_str().map(|n| n.parse::<i64>().unwrap());
         let condition = write["ConditionExpression"].as_str();
         assert_eq!(condition.is_some(), values(":least0").is_some(), "{write}");
         if values(":least0").is_some_and(|least| self.number < least) {
             let mut reasons = vec![("None", None); actions.len()];
-            reasons[marks.len()] = ("ConditionalCheckFailed", Some(json!({ "units": { "N": self.number.to_string() } })));
+            reasons[marks.len()] =
+                ("ConditionalCheckFailed", Some(json!({ "units": { "N": self.number.to_string() } })));
             return cancelled(&reasons);
         }
         self.number += values(":a0").unwrap();

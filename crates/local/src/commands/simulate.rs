@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use cellstack_simulator::{
-    Application, AwaitPoint, Checks, Coverage, Fault, Hits, INVARIANTS, Mutation, Outcome, Setup, add_up, await_points, excerpt,
-    run_all, shrink,
+    Application, AwaitPoint, Checks, Coverage, Fault, Hits, INVARIANTS, Mutation, Outcome, Setup, add_up, await_points,
+    excerpt, run_all, shrink,
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,7 +58,7 @@ pub(crate) struct Simulate {
     /// Go on after a seed that breaks an invariant, and say of each such seed what it breaks
     #[arg(long)]
     keep_going: bool,
-    /// Run one scenario instead
+    /// Run one scenario instead, with the reference processor
     #[arg(long, value_enum)]
     scenario: Option<Scenario>,
     /// Draw the scenario's picture (black-swan)

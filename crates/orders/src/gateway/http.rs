@@ -27,7 +27,8 @@ impl HttpGateway {
     /// # Errors
     /// When it is missing or not a URL.
     pub fn from_env() -> anyhow::Result<Self> {
-        let url = std::env::var(URL).with_context(|| format!("{URL} is missing: set it to the payment gateway's URL"))?;
+        let url =
+            std::env::var(URL).with_context(|| format!("{URL} is missing: set it to the payment gateway's URL"))?;
         Self::new(url.parse().with_context(|| format!("{URL}: expected a URL, found '{url}'"))?)
     }
 

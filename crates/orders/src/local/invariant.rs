@@ -27,7 +27,9 @@ pub(super) fn check(gateway: &Sandbox, partition: &Partition<'_>) -> Result<(), 
     for ((sort_key, attribute), expected) in &expected {
         let found = partition.number(sort_key, attribute).unwrap_or("0");
         if found.parse() != Ok(*expected) {
-            return Err(format!("{attribute} of {sort_key}: expected {expected} by the processed events, found {found}"));
+            return Err(format!(
+                "{attribute} of {sort_key}: expected {expected} by the processed events, found {found}"
+            ));
         }
         if expected.is_sign_negative() && !expected.is_zero() {
             return Err(format!("{attribute} of {sort_key} is below zero: {expected}"));

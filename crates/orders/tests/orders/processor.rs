@@ -46,7 +46,11 @@ async fn stock_is_added_and_an_order_takes_it() {
         .result(&json!({ "amount": "10.20", "authorisation": format!("sandbox-acme/{ID}") }));
     assert_eq!(effects, expected);
     let payment = Payment { tenant: order.tenant.clone(), order: order.id, amount: Decimal::new(1_020, 2) };
-    assert_eq!(orders.gateway().authorised(&order.tenant, order.id), [payment], "one authorisation, however often it was asked for");
+    assert_eq!(
+        orders.gateway().authorised(&order.tenant, order.id),
+        [payment],
+        "one authorisation, however often it was asked for"
+    );
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ mod partition;
 mod totals;
 
 use cellstack_consumer::Processor;
-use rand::{RngCore, SeedableRng as _};
 use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng as _};
 
 pub use draft::Draft;
 pub use partition::Partition;

@@ -45,7 +45,8 @@ fn a_seed_runs_the_same_way_again_on_any_thread() {
     for seed in [3, 4] {
         let setup = Setup { seed, ..like.clone() };
         let first = run(&Totals, &setup, &points, true).unwrap();
-        let again = std::thread::scope(|scope| scope.spawn(|| run(&Totals, &setup, &points, true)).join().unwrap()).unwrap();
+        let again =
+            std::thread::scope(|scope| scope.spawn(|| run(&Totals, &setup, &points, true)).join().unwrap()).unwrap();
         assert_eq!(first.lines, again.lines, "seed {seed}");
         assert_eq!(first.hash, again.hash, "seed {seed}");
     }
