@@ -87,10 +87,11 @@ test-deployed: ## Deploy the stack locally, run the end-to-end suites against it
 	terraform/local/run $(VENV)/bin/python -B tests/deployed/day_two/main.py
 
 .PHONY: lint
-lint: ## Check formatting, clippy and rustdoc with warnings denied, words, the crate graph and dependencies (Terraform: `test`)
+lint: ## Check formatting, clippy and rustdoc with warnings denied, words, links, the crate graph, dependencies (Terraform: `test`)
 	@$(NEED_CARGO); $(NEED_PYTHON)
 	cargo fmt --all --check
 	tests/words/check
+	tests/links/check
 	tests/crates/check
 	@$(MAKE) --no-print-directory deny
 	cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
@@ -111,9 +112,9 @@ ONE_CORE := $(if $(shell command -v taskset),taskset -c 0)
 bench: ## Measure the router alongside a bare hello, Python and Node; writes docs/router-bench.json and .svg
 	@$(NEED_CARGO)
 	@crates/bench/peers/install
-	cargo build --locked --release -p cellstack-router
-	cargo build --locked --release -p cellstack-bench
-	$(ONE_CORE) target/release/cellstack-bench --json docs/router-bench.json --svg docs/router-bench.svg $(ARGS)
+	cargo build --locked --profile function -p cellstack-router
+	cargo build --locked --profile function -p cellstack-bench
+	$(ONE_CORE) target/function/cellstack-bench --json docs/router-bench.json --svg docs/router-bench.svg $(ARGS)
 
 .PHONY: bench-throughput
 bench-throughput: ## Measure 20,000 events from 50 tenants through a served stack
@@ -133,7 +134,7 @@ OWN_CONSUMER := $(if $(filter-out cellstack-consumer,$(CONSUMER)),$(CONSUMER:cel
 .PHONY: build
 build: tools ## Build the release zips into target/lambda/ARCH (arm64 or x86_64), with a manifest (CONSUMER=PACKAGE)
 	@$(NEED_CARGO); case "$(ARCH)" in arm64 | x86_64) ;; *) echo "error: ARCH=$(ARCH) is neither arm64 nor x86_64." >&2; exit 1 ;; esac
-	$(CARGO_LAMBDA) build --locked --release $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
+	$(CARGO_LAMBDA) build --locked --profile function $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
 		-p cellstack-router -p cellstack-producer -p $(CONSUMER) --no-default-features
 	$(if $(OWN_CONSUMER),mkdir -p target/lambda/$(ARCH)/consumer)
 	$(if $(OWN_CONSUMER),cp target/lambda/$(ARCH)/$(OWN_CONSUMER)/bootstrap.zip target/lambda/$(ARCH)/consumer/bootstrap.zip)

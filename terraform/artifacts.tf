@@ -104,7 +104,7 @@ resource "aws_s3_object" "zip" {
 
     precondition {
       condition     = local.sha256[each.key] == "absent" || local.manifest != null
-      error_message = "${local.manifest_file} does not exist or is not JSON: the architecture of the zips beside it is unknown. ${local.build} anew."
+      error_message = "${local.manifest_file} does not exist or is not JSON: the architecture of the zips next to it is unknown. ${local.build} anew."
     }
 
     precondition {

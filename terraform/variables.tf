@@ -97,7 +97,7 @@ variable "router_snapshot" {
     bucket = optional(string)
     key    = optional(string)
   })
-  description = "S3 object with a snapshot of the tenant map, for a router that starts while it cannot read the map. {} is an object in the bucket of the zips (output router_snapshot), null is none. `cellctl snapshot write` writes it."
+  description = "S3 object with a snapshot of the tenant map, for a router that starts while it cannot read the map. {} is an object in the bucket of the zips (output router_snapshot), null means no snapshot. `cellctl snapshot write` writes it."
   default     = null
 }
 

@@ -1,15 +1,15 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by the scripts beside it: where things are, and an environment in which nothing can reach a real account.
+# Sourced by the other scripts: paths, and an environment in which nothing can reach a real account.
 
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 repo=$(dirname "$root")
-# All that these scripts write, git-ignored. Nothing is written beside the sources.
+# All that these scripts write, git-ignored. Nothing is written next to the sources.
 scratch=$repo/.local
 venv=$repo/.venv
-# The copy of the root that `up` applies; its state lies there too.
+# The copy of the root that `up` applies; its state is there too.
 stack=$scratch/stack
 # The key that signs tokens for the stack, and the IAM user who may call it.
 identity=$scratch/identity

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 import zipfile
 
-# It leaves nothing beside the sources.
+# It leaves nothing next to the sources.
 sys.dont_write_bytecode = True
 path = pathlib.Path(__file__).with_name("manifest")
 loader = importlib.machinery.SourceFileLoader("manifest", str(path))

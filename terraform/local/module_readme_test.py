@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-# It leaves nothing beside the sources.
+# It leaves nothing next to the sources.
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 LOADER = importlib.machinery.SourceFileLoader("module_readme", str(HERE / "module-readme"))

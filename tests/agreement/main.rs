@@ -1,4 +1,4 @@
-//! What Rust and Terraform both say must be the same: the pipeline's settings and the stream filter.
+//! The values that Rust and Terraform must agree on: the pipeline's settings and the functions' timeouts.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
@@ -12,7 +12,7 @@ fn terraform(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The default of an optional number, within the block that begins with `block`.
+/// Reads the default of an optional number, within the block that begins with `block`.
 fn default(variables: &str, block: &str, name: &str) -> u64 {
     let block = &variables[variables.find(block).unwrap_or_else(|| panic!("no {block}"))..];
     let line = block.lines().find(|line| line.trim_start().starts_with(&format!("{name} ")));

@@ -1,4 +1,4 @@
-//! Who calls: the signature IAM asks for, and the token the router asks for.
+//! The two proofs of a caller: the signature that IAM asks for, and the token that the router asks for.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,7 +28,7 @@ impl AccessKey {
     }
 }
 
-/// What Terraform was told of tokens.
+/// The token settings that Terraform was given.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Jwt {
     issuer: String,
@@ -39,18 +39,18 @@ pub(crate) struct Jwt {
 }
 
 impl Jwt {
-    /// The claims of a token for a tenant that counts now.
+    /// Returns the claims of a token for a tenant that is valid now.
     pub(crate) fn claims(&self, tenant: &str) -> Value {
         json!({ "iss": self.issuer, "aud": self.audience, "exp": now() + 300, "nbf": now() - 1, "tenant_id": tenant })
     }
 
-    /// The header of a token that names the issuer's key.
+    /// Returns the header of a token that names the issuer's key.
     pub(crate) fn header(&self) -> Value {
         let keys: Value = serde_json::from_str(&self.keys).unwrap();
         json!({ "alg": "ES256", "typ": "JWT", "kid": keys["keys"][0]["kid"] })
     }
 
-    /// A token whose secret is what everybody may know: the key set. A verifier that believes a token's `alg` falls for it.
+    /// Returns a token whose secret is public: the key set. A verifier that believes a token's `alg` accepts it.
     pub(crate) fn hmac_token(&self, claims: &Value) -> String {
         let mut header = self.header();
         header["alg"] = json!("HS256");
@@ -61,22 +61,23 @@ impl Jwt {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a signature bears the real time")]
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Something that signs tokens: the issuer, or one who would like to be.
+/// A signer of tokens: the issuer, or an impostor.
 pub(crate) struct Signer(EcdsaKeyPair);
 
 impl Signer {
-    /// The issuer, by the key that `up` made.
+    /// Returns the issuer, by the key that `up` made.
     pub(crate) fn of_pem(pem: &str) -> Self {
         let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
         Self::of_pkcs8(&STANDARD.decode(base64).unwrap())
     }
 
-    /// A stranger with a key of the same kind.
+    /// Returns a stranger with a key of the same kind.
     pub(crate) fn stranger() -> Self {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
         Self::of_pkcs8(pkcs8.as_ref())
@@ -93,12 +94,13 @@ impl Signer {
     }
 }
 
-/// A part of a token.
+/// Encodes a part of a token.
 pub(crate) fn encode(part: &Value) -> String {
     URL_SAFE_NO_PAD.encode(part.to_string())
 }
 
-/// Signs a request to the function URL; `host` is what its `Host` header will be.
+/// Signs a request to the function URL; `host` is the value of its `Host` header.
+#[expect(clippy::disallowed_methods, reason = "a signature bears the real time")]
 pub(crate) fn signed(mut request: Request<Bytes>, host: &str, region: &str, by: Credentials) -> Request<Bytes> {
     let identity = by.into();
     let params = SigningParams::builder()

@@ -9,7 +9,7 @@ use clap::Parser as _;
 
 use crate::stack::Deployed;
 
-/// What a command wrote to standard output.
+/// The standard output of a command.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Cursor<Vec<u8>>>>);
 
@@ -22,7 +22,7 @@ impl Write for Output {
     }
 }
 
-/// Runs a command; how it ended and what it printed.
+/// Runs a command. Returns its completion and its output.
 pub(crate) async fn cellctl(deployed: &Deployed, arguments: &[&str]) -> (Completion, String) {
     let config = deployed.config(None);
     let deployment = Deployment::new(

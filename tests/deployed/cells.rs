@@ -85,7 +85,7 @@ async fn a_message_that_comes_twice_has_one_effect() {
     for _ in 0..2 {
         sqs.send_message().queue_url(queue).message_body(message.to_string()).send().await.unwrap();
     }
-    // An event that comes after the repeats shows that they are done with.
+    // An event that comes after the repeats shows that they are processed.
     let (_, after) = deployed.post("initech", r#"{"type":"e2e.after"}"#).await;
     deployed.processed("initech", after["id"].as_str().unwrap()).await;
     eventually("the queue is empty", async || deployed.is_empty(queue).await.then_some(())).await;

@@ -1,7 +1,8 @@
-//! Who gets in: IAM asks for a signature of somebody with permission, the router for a token that names the tenant.
+//! Admission: IAM asks for a signature of a principal with permission, the router for a token that names the tenant.
 //!
-//! The emulator checks signatures and policies as IAM does, with two gaps: it lets in who has only
-//! `lambda:InvokeFunctionUrl`, where AWS wants `lambda:InvokeFunction` too, and checks no signature of the account's root.
+//! The emulator checks signatures and policies as IAM does, with two gaps: it admits a principal that has only
+//! `lambda:InvokeFunctionUrl`, where AWS wants `lambda:InvokeFunction` too, and does not check signatures of the
+//! account's root.
 
 use aws_sdk_dynamodb::config::Credentials;
 use base64::Engine as _;
@@ -18,7 +19,7 @@ async fn post(deployed: &Deployed, proof: &Proof) -> (u16, String) {
     deployed.send(proof, "POST", "/v1/events", EVENT).await
 }
 
-/// The `type` of the problem the router answers with; IAM's answers have none.
+/// Returns the `type` of the problem that the router responds with; IAM's responses have none.
 fn problem(text: &str) -> Option<String> {
     let document: Value = serde_json::from_str(text).ok()?;
     document["type"].as_str()?.strip_prefix("urn:cellstack:problem:").map(str::to_owned)
@@ -31,7 +32,7 @@ async fn a_signature_and_a_token_are_let_in_and_nothing_less() {
     let (status, text) = post(&deployed, &good).await;
     assert_eq!(status, 202, "{text}");
 
-    // Without a signature the router is not even reached, whatever the token says.
+    // An unsigned request does not reach the router, with any token.
     let unsigned = Proof { signer: None, ..good.clone() };
     let (status, text) = post(&deployed, &unsigned).await;
     assert_eq!((status, problem(&text)), (403, None), "{text}");

@@ -1,4 +1,4 @@
-//! What IAM enforces: the roles of one cell reach nothing in another.
+//! The isolation that IAM enforces: the roles of one cell reach nothing in another.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::Credentials;
@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::stack::{Cell, Deployed};
 
-/// The credentials of whoever takes on a role.
+/// Assumes a role and returns its credentials.
 pub(crate) async fn assume(deployed: &Deployed, role_arn: &str) -> Credentials {
     let sts = aws_sdk_sts::Client::new(&deployed.config(None));
     let answer = sts.assume_role().role_arn(role_arn).role_session_name("end-to-end").send().await.unwrap();
@@ -15,7 +15,7 @@ pub(crate) async fn assume(deployed: &Deployed, role_arn: &str) -> Credentials {
     Credentials::new(keys.access_key_id, keys.secret_access_key, Some(keys.session_token), None, "role")
 }
 
-/// How a call ended: `ok`, or the error's code.
+/// Returns the outcome of a call: `ok`, or the error's code.
 fn outcome<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> String {
     result.err().map_or_else(|| "ok".to_owned(), |error| error.code().unwrap_or("no code").to_owned())
 }
@@ -40,7 +40,7 @@ async fn receive(config: &SdkConfig, cell: &Cell) -> String {
 
 async fn publish(config: &SdkConfig, cell: &Cell) -> String {
     let client = aws_sdk_sns::Client::new(config);
-    // No CloudEvent: were it let through, the consumer would refuse it to the dead-letter queue.
+    // Not a CloudEvent: if it were let through, the consumer would dead-letter it.
     outcome(client.publish().topic_arn(&cell.topic_arn).message("probe").send().await)
 }
 
@@ -56,7 +56,7 @@ async fn a_consumer_reaches_the_table_and_queue_of_its_cell_and_nothing_of_anoth
     assert_eq!(write_table(&consumer, beta).await, "AccessDeniedException");
     assert_eq!(receive(&consumer, beta).await, "AccessDenied");
     assert_eq!(publish(&consumer, beta).await, "AuthorizationError");
-    // Nor what it has no need for in its own.
+    // The role does not reach what it has no need for in its own cell, either.
     assert_eq!(publish(&consumer, alpha).await, "AuthorizationError");
 }
 

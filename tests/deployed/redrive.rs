@@ -8,8 +8,8 @@ use cellstack_core::{Epoch, EventRecord, Message, NewEvent, SystemClock};
 use crate::cellctl::cellctl;
 use crate::stack::{Deployed, eventually};
 
-/// An event that failed yesterday for a reason that is mended today: its item in the table, its message in the
-/// dead-letter queue.
+/// Writes an event that failed yesterday for a reason that is mended today: its item into the table, its message into
+/// the dead-letter queue.
 async fn mended(deployed: &Deployed, name: &str) -> String {
     let new = NewEvent {
         id: cellstack_core::EventId::fresh(&SystemClock::new()),
@@ -57,18 +57,18 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
     assert_eq!(ending, Completion::Done, "{text}");
     deployed.processed("initech", &id).await;
     assert_eq!(deployed.total("initech", "e2e.redrive").await, Some((1, "5".to_owned())));
-    // Nothing is left to redrive, and doing it again changes nothing.
+    // Nothing is left to redrive, and a second run changes nothing.
     assert_eq!(cellctl(&deployed, &redrive).await.0, Completion::Done);
     assert_eq!(deployed.total("initech", "e2e.redrive").await, Some((1, "5".to_owned())));
 
-    // An event that its processor still refuses is tried once more and given up once more.
+    // An event that its processor still refuses is tried once more and dead-lettered once more.
     let (_, poison) = deployed.post("acme", r#"{"type":"e2e.unmended","data":{"amount":"x"}}"#).await;
     let poison = poison["id"].as_str().unwrap().to_owned();
     let letter = async || {
         let letters = deployed.letters("alpha").await;
         letters.into_iter().find(|letter| letter.event.is_some_and(|event| event.to_string() == poison))
     };
-    assert_eq!(eventually("the poison is given up", letter).await.reason, Reason::Refused);
+    assert_eq!(eventually("the poison is dead-lettered", letter).await.reason, Reason::Refused);
     let failed = async || {
         let (_, event) = deployed.get("acme", &format!("/v1/events/{poison}")).await;
         (event["status"] == "failed").then_some(())
@@ -87,7 +87,7 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
         "e2e",
     ];
     cellctl(&deployed, &redrive).await;
-    eventually("the poison is given up again", letter).await;
+    eventually("the poison is dead-lettered again", letter).await;
     eventually("the poison is marked failed again", failed).await;
     let purge = [
         "dlq",

@@ -1,4 +1,4 @@
-//! The snapshot of the tenant map: the operators write it, and the router's role may read it and nothing beside it.
+//! The snapshot of the tenant map: the operators write it, and the router's role may read it and nothing else.
 
 use cellstack_aws::fetch::FetchError;
 use cellstack_cellctl::Completion;
@@ -9,7 +9,7 @@ use crate::cellctl::cellctl;
 use crate::isolation::assume;
 use crate::stack::Deployed;
 
-/// The status that S3 answers a refused call with.
+/// Returns the status with which S3 refused a call.
 fn refused<T: std::fmt::Debug>(result: Result<T, SnapshotError>) -> u16 {
     match result {
         Err(SnapshotError::S3(FetchError::Status { status, .. })) => status,

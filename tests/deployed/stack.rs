@@ -1,4 +1,4 @@
-//! The deployed stack, and what one asks of it.
+//! The deployed stack, and the requests that the suite makes of it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,32 +17,32 @@ use serde_json::Value;
 
 use crate::caller::{AccessKey, Jwt, Signer, signed};
 
-/// What Terraform says of the stack: `.local/outputs.json`.
+/// The stack by Terraform's outputs: `.local/outputs.json`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Deployed {
     pub(crate) endpoint: String,
     pub(crate) region: String,
     router_url: String,
     pub(crate) router: Router,
-    /// Where routers look for a snapshot of the tenant map.
+    /// The object in which routers look for a snapshot of the tenant map.
     pub(crate) router_snapshot: String,
     pub(crate) cells: BTreeMap<String, Cell>,
     pub(crate) tenant_map_table: String,
-    /// What the router takes for a token.
+    /// The tokens that the router accepts.
     pub(crate) jwt: Jwt,
     /// The issuer's private key.
     signing_key: String,
-    /// Somebody whom the function's policy lets in.
+    /// The caller that the function's policy admits.
     caller: AccessKey,
 }
 
-/// How a request proves who sends it.
+/// The proof of a request's sender.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proof {
-    /// Who signs it.
+    /// The credentials that sign it.
     pub(crate) signer: Option<Credentials>,
     pub(crate) token: Option<String>,
-    /// What it says in `x-tenant-id`.
+    /// The value of `x-tenant-id`.
     pub(crate) claims: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl Deployed {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// Clients as this identity; without one, as the account's root.
+    /// Returns the clients' configuration under this identity; without one, under the account's root.
     pub(crate) fn config(&self, credentials: Option<Credentials>) -> SdkConfig {
         let credentials = credentials.unwrap_or_else(|| Credentials::new("test", "test", None, None, "root"));
         SdkConfig::builder()
@@ -92,18 +92,18 @@ impl Deployed {
         placement.place(&tenant, &id, &self.cells[cell].table, SystemClock::new().wall_ms()).await.unwrap();
     }
 
-    /// The issuer of tokens.
+    /// Returns the issuer of tokens.
     pub(crate) fn issuer(&self) -> Signer {
         Signer::of_pem(&self.signing_key)
     }
 
-    /// Signed by the one who may call, with a token for this tenant.
+    /// Returns a proof with the admitted caller's signature and a token for this tenant.
     pub(crate) fn proof(&self, tenant: &str) -> Proof {
         let token = self.issuer().token(&self.jwt.header(), &self.jwt.claims(tenant));
         Proof { signer: Some(self.caller.credentials()), token: Some(token), claims: None }
     }
 
-    /// What a request comes to, as the text it is answered with: IAM's own refusals are not the router's.
+    /// Sends a request. Returns the status and the response as text: IAM's own refusals are not the router's.
     pub(crate) async fn send(&self, proof: &Proof, method: &str, path: &str, body: &str) -> (u16, String) {
         let rest = self.router_url.strip_prefix("http://").unwrap();
         let (host, prefix) = rest.split_once('/').unwrap();
@@ -151,7 +151,7 @@ impl Deployed {
         Some((total["count"].as_u64()?, total["sum"].to_string()))
     }
 
-    /// Every sort key in a cell's table.
+    /// Returns every sort key in a cell's table.
     pub(crate) async fn keys(&self, cell: &str) -> Vec<String> {
         let mut items = self.dynamodb().scan().table_name(&self.cells[cell].table).into_paginator().items().send();
         let mut keys = Vec::new();
@@ -161,7 +161,7 @@ impl Deployed {
         keys
     }
 
-    /// What lies in a cell's dead-letter queue; it stays there.
+    /// Returns the letters in a cell's dead-letter queue, which stay there.
     pub(crate) async fn letters(&self, cell: &str) -> Vec<DeadLetter> {
         let sqs = aws_sdk_sqs::Client::new(&self.config(None));
         let request = sqs.receive_message().queue_url(&self.cells[cell].dlq_url);
@@ -171,7 +171,7 @@ impl Deployed {
         bodies.map(|body| DeadLetter::read(&body, Place::Queue, &id, 0, "")).collect()
     }
 
-    /// Whether nothing waits in a queue and nothing is under way.
+    /// Returns whether a queue has no messages, neither visible nor in flight.
     pub(crate) async fn is_empty(&self, queue_url: &str) -> bool {
         let sqs = aws_sdk_sqs::Client::new(&self.config(None));
         let names = [
@@ -184,7 +184,7 @@ impl Deployed {
     }
 }
 
-/// Asks until there is an answer, for two minutes at most.
+/// Asks until there is an answer, for at most two minutes.
 pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..600 {
         if let Some(answer) = ask().await {

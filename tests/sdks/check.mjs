@@ -1,4 +1,4 @@
-// What the AWS SDK for JavaScript makes of the local stack, with AWS_ENDPOINT_URL set and nothing else that says where it is.
+// Uses the local stack with the AWS SDK for JavaScript, with AWS_ENDPOINT_URL set and nothing else that says where it is.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import net from "node:net";
 const endpoint = process.env.AWS_ENDPOINT_URL;
 const home = new URL(endpoint);
 
-// Every connection that is none to the stack fails, and is remembered.
+// Every connection that does not lead to the stack fails, and is remembered.
 const elsewhere = [];
 const connect = net.Socket.prototype.connect;
 net.Socket.prototype.connect = function (...args) {
@@ -24,7 +24,7 @@ const [sqs, dynamodb, sns, sts, iam, s3, cloudwatch, lambda] = await Promise.all
   ["sqs", "dynamodb", "sns", "sts", "iam", "s3", "cloudwatch", "lambda"].map((name) => import(`@aws-sdk/client-${name}`)),
 );
 
-// How many messages a queue has, asked without an SDK.
+// Returns the number of messages in a queue, asked without an SDK.
 async function waiting(queue) {
   const answer = await fetch(endpoint, {
     method: "POST",
@@ -34,7 +34,7 @@ async function waiting(queue) {
   return Number((await answer.json()).Attributes.ApproximateNumberOfMessages);
 }
 
-// A message sent to a URL is in that queue of the stack.
+// Sends a message to a URL, and fails unless it is in that queue of the stack.
 async function arrives(QueueUrl) {
   const queue = QueueUrl.split("/").pop();
   const before = await waiting(queue);
@@ -56,7 +56,7 @@ assert.equal(registered.length, 12);
 for (const url of [...urls, ...registered]) {
   assert.ok(url.startsWith(`${endpoint}/`), `${url} does not lead to ${endpoint}`);
 }
-// What lies in the queue of a consumer does not lie there for long.
+// A consumer soon empties its own queue, so only dead-letter queues are checked.
 for (const url of [...urls, ...registered.filter((url) => url.endsWith("-dlq"))]) {
   await arrives(url);
 }
@@ -81,7 +81,7 @@ for (const [what, of, command] of refused) {
 }
 assert.deepEqual(elsewhere, []);
 
-// A test of the test: this SDK takes a queue URL's host for the endpoint, and where that leads elsewhere it is noticed.
+// A test of the test: this SDK takes a queue URL's host for the endpoint, and the guard notices one that leads elsewhere.
 const away = new sqs.SendMessageCommand({
   QueueUrl: "https://sqs.us-east-1.amazonaws.com/000000000000/javascript",
   MessageBody: "hello",

@@ -1,4 +1,4 @@
-"""What boto3 makes of the local stack, with AWS_ENDPOINT_URL set and nothing else that says where it is."""
+"""Uses the local stack with boto3, with AWS_ENDPOINT_URL set and nothing else that says where it is."""
 
 import json
 import os
@@ -37,7 +37,7 @@ from botocore.exceptions import ClientError, HTTPClientError  # noqa: E402
 
 
 def waiting(queue):
-    """How many messages a queue has, asked without an SDK."""
+    """Returns the number of messages in a queue, asked without an SDK."""
     body = json.dumps({"QueueUrl": f"{ENDPOINT}/000000000000/{queue}", "AttributeNames": ["All"]})
     headers = {"X-Amz-Target": "AmazonSQS.GetQueueAttributes", "Content-Type": "application/x-amz-json-1.0"}
     request = urllib.request.Request(ENDPOINT, body.encode(), headers)
@@ -46,7 +46,7 @@ def waiting(queue):
 
 
 def arrives(sqs, url):
-    """Whether a message sent to a URL is in that queue of the stack."""
+    """Sends a message to a URL, and fails unless it is in that queue of the stack."""
     queue = url.rsplit("/", 1)[1]
     before = waiting(queue)
     sqs.send_message(QueueUrl=url, MessageBody="hello")
@@ -63,7 +63,7 @@ def main():
     assert len(registered) == 12, registered
     for url in urls + registered:
         assert url.startswith(ENDPOINT + "/"), f"{url} does not lead to {ENDPOINT}"
-    # What lies in the queue of a consumer does not lie there for long.
+    # A consumer soon empties its own queue, so only dead-letter queues are checked.
     for url in urls + [url for url in registered if url.endswith("-dlq")]:
         arrives(sqs, url)
 
@@ -87,7 +87,7 @@ def main():
         else:
             raise AssertionError(f"{what} is answered")
 
-    # A test of the test: what leads elsewhere is noticed.
+    # A test of the test: the guard notices a connection that leads elsewhere.
     try:
         boto3.client("sqs", endpoint_url="https://sqs.us-east-1.amazonaws.com").list_queues()
     except HTTPClientError as error:

@@ -14,7 +14,7 @@ async function get(path) {
   return answer.json();
 }
 
-// Waits for the event to be done, and looks at what was kept of it.
+// Waits until the event is processed, and checks what was stored of it.
 async function readBack(id, sent) {
   const event = await get(`/${id}?wait=5`);
   assert.equal(event.status, "processed", JSON.stringify(event));
@@ -37,7 +37,7 @@ const made = (id, sent = data) =>
     data: sent,
   });
 
-// The SDK's own transport, which does not tell the status of an answer: its body does.
+// The SDK's own transport, which does not return the status of a response; the body shows it.
 const transport = httpTransport(events);
 async function emit(mode, event) {
   const { headers, body } = await emitterFor(transport, { mode })(event, { headers: tenant });
@@ -46,7 +46,7 @@ async function emit(mode, event) {
   return { accepted, replayed: headers["idempotency-replayed"] };
 }
 
-// Sent in both forms an event is one: the second is the first's repeat, to the byte.
+// Sends an event in both forms: the second is a repeat of the first, to the byte.
 async function isOneEvent(event, sent) {
   const first = await emit(Mode.STRUCTURED, event);
   assert.equal(first.replayed, undefined);
@@ -56,7 +56,7 @@ async function isOneEvent(event, sent) {
   return first.accepted.id;
 }
 
-// The SDK reads batches and writes none: a program makes the array.
+// Sends a batch. The SDK reads batches and writes none: a program makes the array.
 async function batch(...ids) {
   const headers = { ...tenant, "content-type": "application/cloudevents-batch+json" };
   const body = JSON.stringify(ids.map((id) => made(id)));

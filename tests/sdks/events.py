@@ -32,7 +32,7 @@ def post(headers, body):
 
 
 def read_back(event_id, data):
-    """Waits for the event to be done, and looks at what was kept of it."""
+    """Waits until the event is processed, and checks what was stored of it."""
     _, _, event = ask(urllib.request.Request(f"{EVENTS}/{event_id}?wait=5", method="GET"))
     assert event["status"] == "processed", event
     assert event.get("data") == data, event
@@ -72,13 +72,15 @@ def current(name, data):
 
 
 def former(name, data):
-    """The interface of the SDK's first major version, which most programs use. It takes a time as text."""
-    event = OlderCloudEvent({**attributes(name), "time": "2026-01-01T12:30:00.125Z"}, data)
+    """Sends an event by the interface of the SDK's first major version. It takes a time as text, and writes attributes into
+    headers as they are, so the subject is text that a header may hold."""
+    plain = {"time": "2026-01-01T12:30:00.125Z", "subject": "order 7 of 9"}
+    event = OlderCloudEvent({**attributes(name), **plain}, data)
     return is_one_event([older.to_structured(event), older.to_binary(event)], data)
 
 
 def batch(names):
-    """The SDK has no batches: a program puts events in its JSON format into an array."""
+    """Sends a batch. The SDK has none: a program puts events in its JSON format into an array."""
     events = [json.loads(JSONFormat().write(CloudEvent(attributes=attributes(name), data=DATA))) for name in names]
     body = json.dumps(events).encode()
     status, _, answer = post({"content-type": "application/cloudevents-batch+json"}, body)

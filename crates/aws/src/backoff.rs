@@ -7,7 +7,7 @@ use cellstack_core::limits::{BACKOFF_BASE, BACKOFF_CAP};
 use cellstack_core::mutation::{Mutation, is_planted};
 use tokio::time::Instant;
 
-/// The tries of one piece of work, until its time is over.
+/// The tries of one piece of work until its time is over.
 #[derive(Debug)]
 pub struct Backoff {
     deadline: Instant,
@@ -15,13 +15,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Tries for `time` from now.
+    /// Returns tries for `time` from now.
     #[must_use]
     pub fn within(time: Duration) -> Self {
         Self::until(Instant::now() + time)
     }
 
-    /// Tries until `deadline`.
+    /// Returns tries until `deadline`.
     #[must_use]
     pub const fn until(deadline: Instant) -> Self {
         Self { deadline, tries: 0 }

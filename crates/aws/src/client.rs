@@ -1,4 +1,4 @@
-//! Clients of AWS and of the web, and how an operator's are configured.
+//! Clients of AWS and of the web, and the configuration of an operator's clients.
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
@@ -7,14 +7,14 @@ use cellstack_core::limits::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS, OPERATION_TIMEOUT};
 
 use crate::transport;
 
-/// A client that trusts what the machine trusts.
+/// Returns a client that trusts the machine's certificates.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     transport::native()
 }
 
-/// The configuration of an operator's clients: environment, profile, single sign-on, instance role, proxy. A function
-/// takes [`function_config`](crate::function_config) instead, and none of this is in its code.
+/// Returns the configuration of an operator's clients: environment, profile, single sign-on, instance role, proxy. A
+/// function takes [`function_config`](crate::function_config) instead, and none of this is in its code.
 #[cfg(feature = "operator")]
 pub async fn config() -> aws_types::SdkConfig {
     use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -27,7 +27,7 @@ pub async fn config() -> aws_types::SdkConfig {
         .await
 }
 
-/// The SDK has no time-out of its own for an attempt or an operation: these bound both below any function's time-out.
+/// Returns time-outs for attempts and operations, both below any function's time-out. The SDK itself sets neither.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()

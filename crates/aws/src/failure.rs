@@ -1,39 +1,39 @@
-//! What a failed call means.
+//! The meaning of a failed call.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-/// Whether trying again can help.
+/// The kind of a failure. It decides whether another try can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The service failed, hung or could not be reached: later may be better.
+    /// The service failed, hung or could not be reached: a later try may pass.
     Unavailable,
-    /// It is there and has too much to do, throttles for example, or the item is in use: later may be better.
+    /// The service has too much to do, throttles for example, or the item is in use: a later try may pass.
     Busy,
-    /// One partition key gets more than a partition takes, whatever the table could take
+    /// One partition key gets more traffic than a partition takes, even if the table could take it
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/throttling-key-range-limit-exceeded-mitigation.html>).
     HotPartition,
-    /// It refused the call, or answered what can't be read: a configuration or a program is wrong.
+    /// The service refused the call, or its response can't be read: a configuration or a program is wrong.
     Refused,
 }
 
 /// A call to AWS that failed, retries included.
 #[derive(Debug, Clone)]
 pub struct AwsFailure {
-    /// What the call was for, as in "could not ...".
+    /// The purpose of the call, as in "could not ...".
     pub what: &'static str,
-    /// Whether trying again can help.
+    /// The kind, which decides whether another try can help.
     pub kind: FailureKind,
-    /// The service's error code, if it gave one.
+    /// The service's error code, if it sent one.
     pub code: Option<String>,
-    /// The service's code and message, or how the call broke. For logs: it may name resources.
+    /// The service's code and message, or the reason why the call broke. For logs: it may name resources.
     pub detail: String,
 }
 
 impl AwsFailure {
-    /// What an SDK error means.
+    /// Returns the failure that an SDK error means.
     pub fn of<E>(what: &'static str, error: SdkError<E>) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
@@ -49,7 +49,7 @@ impl AwsFailure {
         let detail = match (error.code(), error.message(), &error) {
             (Some(code), Some(message), _) => format!("{code}: {message}"),
             (Some(code), None, _) => code.to_owned(),
-            // AWS names every error: this answer is someone else's, and its looks tell whose.
+            // AWS names every error. This response is from another server; its content type hints at which.
             (None, _, SdkError::ServiceError(service)) => {
                 let raw = service.raw();
                 let media = raw.headers().get("content-type").unwrap_or("no content type");
@@ -60,19 +60,20 @@ impl AwsFailure {
         Self { what, kind, code: error.code().map(ToOwned::to_owned), detail }
     }
 
-    /// An answer that can't be understood.
+    /// Returns the failure of a response that can't be understood.
     #[must_use]
     pub const fn unreadable(what: &'static str, detail: String) -> Self {
         Self { what, kind: FailureKind::Refused, code: None, detail }
     }
 
-    /// A call that was given up because its time was over.
+    /// Returns the failure of a call that was cancelled because its time was over.
     #[must_use]
     pub fn late(what: &'static str) -> Self {
         Self { what, kind: FailureKind::Unavailable, code: None, detail: "no answer in time".to_owned() }
     }
 
-    /// Whether the service found the input itself wrong, as opposed to the caller's rights or the service's state.
+    /// Returns whether the service found the input itself wrong, as opposed to the caller's rights or the service's
+    /// state.
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
         self.code.as_deref() == Some("ValidationException")
@@ -87,9 +88,9 @@ impl fmt::Display for AwsFailure {
 
 impl StdError for AwsFailure {}
 
-/// Codes that come with status 400 and pass with time
+/// Error codes that come with status 400 and pass with time
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
-const PASSING: [&str; 8] = [
+const TRANSIENT: [&str; 8] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
@@ -100,11 +101,11 @@ const PASSING: [&str; 8] = [
     "LimitExceededException",
 ];
 
-/// Part of the reason that DynamoDB gives for throttling a partition.
+/// A part of the reason that DynamoDB gives when it throttles a partition.
 const KEY_RANGE: &[u8] = b"KeyRangeThroughputExceeded";
 
 fn kind_of(code: Option<&str>, status: u16, body: &[u8]) -> FailureKind {
-    if code.is_some_and(|code| PASSING.contains(&code)) {
+    if code.is_some_and(|code| TRANSIENT.contains(&code)) {
         let hot = body.windows(KEY_RANGE.len()).any(|window| window == KEY_RANGE);
         if hot { FailureKind::HotPartition } else { FailureKind::Busy }
     } else if status >= 500 {
@@ -114,7 +115,7 @@ fn kind_of(code: Option<&str>, status: u16, body: &[u8]) -> FailureKind {
     }
 }
 
-/// An error and all its sources on one line: `Display` of an error never repeats its source.
+/// Returns an error and all its sources on one line: `Display` of an error never repeats its source.
 pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -17,33 +17,33 @@ use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::{AnswerLimit, chain};
 
-/// A request that brought no body.
+/// The error of a request that returned no body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// It can't be sent: its URL or a header is none. Trying again does not help.
+    /// The request can't be sent: the URL or a header is invalid. Another try does not help.
     #[error("the request can't be sent: {0}")]
     Request(String),
-    /// The server could not be reached, or the connection broke. Later may be better.
+    /// The server could not be reached, or the connection broke. A later try may pass.
     #[error("the server can't be reached: {0}")]
     Unreachable(String),
-    /// There was no whole answer in time. Later may be better.
+    /// There was no whole response in time. A later try may pass.
     #[error("no whole answer within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// The server answered something else than `200`. A redirect is such an answer.
+    /// The server responded with a status other than `200`. A redirect is such a response.
     #[error("the server answered {status}{}{excerpt}", if .excerpt.is_empty() { "" } else { ": " })]
     Status {
-        /// The answer's status.
+        /// The response's status.
         status: u16,
-        /// The beginning of its body, on one line.
+        /// The beginning of the body, on one line.
         excerpt: String,
     },
-    /// The body is larger than the limit, in bytes. Trying again does not help.
+    /// The body is larger than the limit, in bytes. Another try does not help.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
 }
 
 impl FetchError {
-    /// Whether trying again can help.
+    /// Returns whether another try can help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
@@ -53,14 +53,14 @@ impl FetchError {
         }
     }
 
-    /// The answer's status, where there was one.
+    /// Returns the response's status, where there was a response.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         if let Self::Status { status, .. } = self { Some(*status) } else { None }
     }
 }
 
-/// Reads what is at `url`: at most `limit` bytes, within `timeout`.
+/// Reads the body at `url`: at most `limit` bytes, within `timeout`.
 ///
 /// # Errors
 /// See [`FetchError`].
@@ -70,16 +70,16 @@ pub async fn get(client: &SharedHttpClient, url: &str, limit: usize, timeout: Du
     exchange(client, request, limit, timeout).await
 }
 
-/// Sends a request and reads the body of its answer, which must be a `200`.
+/// Sends a request and reads the body of the response, whose status must be `200`.
 pub async fn exchange(
     client: &SharedHttpClient,
     mut request: HttpRequest,
     limit: usize,
     timeout: Duration,
 ) -> Result<Vec<u8>, FetchError> {
-    // A client of ours stops reading there; another hands the body over as it comes, and is bounded below.
+    // Cellstack's client stops reading at this limit. Another client passes the body on as it comes; `read` bounds it.
     request.add_extension(AnswerLimit(limit.max(EXCERPT)));
-    // The client takes what it needs of these, which is nothing: time is bounded from outside, and whole.
+    // The settings hold no time-outs: the time-out below bounds the whole exchange.
     let connector = client.http_connector(&HttpConnectorSettings::default(), &components()?);
     let exchange = async {
         let sent = connector.call(request).await;
@@ -88,7 +88,7 @@ pub async fn exchange(
     tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(FetchError::Timeout(timeout)))
 }
 
-/// Bytes of a refusal that are read for the log.
+/// Bytes of a refusal's body that are read for the log.
 const EXCERPT: usize = 300;
 
 async fn read(response: HttpResponse, limit: usize) -> Result<Vec<u8>, FetchError> {
@@ -102,7 +102,7 @@ async fn read(response: HttpResponse, limit: usize) -> Result<Vec<u8>, FetchErro
     Err(FetchError::Status { status, excerpt: excerpt.split_whitespace().collect::<Vec<_>>().join(" ") })
 }
 
-/// The beginning of the body, as far as it comes.
+/// Reads the beginning of the body, as far as it comes.
 async fn excerpt(mut body: ByteStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < EXCERPT
@@ -114,7 +114,7 @@ async fn excerpt(mut body: ByteStream) -> Vec<u8> {
     bytes
 }
 
-/// The body; `None` when it is larger than the limit.
+/// Reads the body; `None` when it is larger than the limit.
 async fn collect(mut body: ByteStream, limit: usize) -> Result<Option<Vec<u8>>, FetchError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = body.try_next().await.map_err(|error| FetchError::Unreachable(chain(&error)))? {
@@ -126,7 +126,7 @@ async fn collect(mut body: ByteStream, limit: usize) -> Result<Option<Vec<u8>>, 
     Ok(Some(bytes))
 }
 
-/// What a connector must be given, and an operation of the SDK would have: no credentials, no retries.
+/// Returns the components that a connector needs and that an SDK operation would have: no credentials, no retries.
 fn components() -> Result<RuntimeComponents, FetchError> {
     RuntimeComponentsBuilder::new("fetch")
         .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![NO_AUTH_SCHEME_ID])))
@@ -150,7 +150,8 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_millis(500);
 
-    /// A server that gives one answer and goes; returns its URL and where its request will stand.
+    /// Starts a server that sends one response and ends. Returns its URL, and the place where its request will be
+    /// stored.
     async fn server(answer: &'static str) -> (String, &'static Mutex<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/keys?a=b", listener.local_addr().unwrap());
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(fetch(chunked).await.unwrap_err(), FetchError::TooLarge(10));
     }
 
-    /// What is too large is not read to its end, nor to what a client would take of a service.
+    /// A body that is too large is read neither to its end nor up to a client's own limit.
     #[tokio::test]
     async fn no_more_is_read_than_may_be() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -208,7 +209,7 @@ mod tests {
         });
         let error = get(&crate::http_client(), &url, 1_000, Duration::from_secs(10)).await.unwrap_err();
         assert_eq!(error, FetchError::TooLarge(1_000));
-        // The rest of what left the server lies in the two sockets.
+        // The rest of the bytes that left the server is in the two sockets.
         let sent = server.await.unwrap();
         assert!(sent < 8_000_000, "all of it was read");
     }

@@ -1,7 +1,7 @@
-//! How a function's clients are configured: from what Lambda sets, and from nothing else.
+//! The configuration of a function's clients, from Lambda's environment variables and nothing else.
 //!
-//! The SDK's own chain looks into files, metadata services and single sign-on, which a function does not have; the code
-//! for it is a megabyte of each zip and the looking is time at each start.
+//! The SDK's own chain reads files, metadata services and single sign-on, which a function does not have. Its code is a
+//! megabyte of each zip, and those reads take time at each start.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -17,18 +17,18 @@ use cellstack_core::config::{ConfigError, var};
 use crate::client::{retries, timeouts};
 use crate::transport;
 
-/// What AWS's endpoints chain to. Reading these five is quicker than reading a machine's hundred and fifty.
+/// The roots that AWS's endpoints chain to. Reading these five is quicker than reading a machine's hundred and fifty.
 const ROOTS: &[u8] = include_bytes!("roots.pem");
 
 /// A file of roots to trust instead: a proxy's, or those of a partition whose endpoints chain to others (China).
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// The configuration of a function's clients: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
+/// Returns the configuration of a function's clients: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
 /// `AWS_SESSION_TOKEN`, which Lambda sets and does not change while an environment lives; `AWS_CA_BUNDLE`; and
 /// `AWS_ENDPOINT_URL`, or `AWS_ENDPOINT_URL_<SERVICE>` before it.
 ///
 /// # Errors
-/// When region or keys are not set, or the bundle holds no certificate.
+/// When the Region or the keys are not set, or the bundle holds no certificate.
 pub fn function_config() -> Result<SdkConfig, ConfigError> {
     const KEY: &str = "an access key; Lambda sets it to that of the function's role";
     let region: String = var("AWS_REGION", "the region of the function's resources, such as eu-central-1")?;
@@ -44,13 +44,13 @@ pub fn function_config() -> Result<SdkConfig, ConfigError> {
         .service_config(Environment)
         .timeout_config(timeouts())
         .retry_config(retries())
-        // Each call has a time-out of its own, and no answer is longer than a few hundred kilobytes.
+        // Each call has a time-out of its own, and no response is longer than a few hundred kilobytes.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     builder.set_endpoint_url(set("AWS_ENDPOINT_URL"));
     Ok(builder.build())
 }
 
-/// A client that trusts the pinned roots, or those of the bundle.
+/// Returns a client that trusts the pinned roots, or those of the bundle.
 fn http_client() -> Result<SharedHttpClient, ConfigError> {
     let Some(path) = set(CA_BUNDLE) else {
         return Ok(transport::pinned(ROOTS));
@@ -69,7 +69,7 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Settings of one service, as `AWS_ENDPOINT_URL_DYNAMODB` is.
+/// The settings of one service from the environment, such as `AWS_ENDPOINT_URL_DYNAMODB`.
 #[derive(Debug)]
 struct Environment;
 
@@ -95,7 +95,7 @@ mod tests {
         let refused = |pem: &[u8]| transport::trusting(pem).unwrap_err().to_string();
         assert_eq!(refused(b""), "it holds no certificate");
         assert_eq!(refused(b"not a certificate"), "it holds no certificate");
-        assert!(refused(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").starts_with("it is no PEM"));
+        assert!(refused(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").starts_with("it is not PEM"));
         let empty = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(!refused(empty).is_empty());
     }

@@ -1,9 +1,9 @@
-//! Signature version 4 of the calls a function makes most, at a third of the SDK's instructions
+//! Signature Version 4 for a function's most frequent calls, at a third of the SDK's instructions
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 //!
-//! The SDK derives the key anew for each request, though it changes once a day, and signs headers that nothing asks to be
-//! signed. What is not a plain `POST /` with its body at hand, and every retry (whose clock the SDK may have corrected by
-//! the service's), is left to the SDK's own signer.
+//! The SDK derives the key anew for each request, though it changes once per day, and signs headers that no service
+//! requires to be signed. The SDK's own signer still signs any request other than a plain `POST /` with its body in
+//! memory, and every retry, whose clock the SDK may have corrected by the service's.
 
 use cellstack_core::sync::lock;
 use std::fmt;
@@ -26,7 +26,7 @@ use ring::{digest, hmac};
 
 use cellstack_core::hex::hex;
 
-/// Takes the place of the SDK's scheme of the same name.
+/// An authentication scheme in place of the SDK's scheme of the same name. It keeps the derived key.
 #[derive(Debug, Default)]
 pub struct CachedKeySigV4 {
     signer: Signer,
@@ -52,16 +52,16 @@ struct Signer {
     key: Mutex<Option<Key>>,
 }
 
-/// What a day's requests to one service are signed with.
+/// The key that signs one day's requests to one service.
 #[derive(Clone)]
 struct Key {
     secret: String,
-    /// `20260101/us-east-1/dynamodb/aws4_request`.
+    /// The scope, such as `20260101/us-east-1/dynamodb/aws4_request`.
     scope: String,
     key: hmac::Key,
 }
 
-/// Without the secret: what can be printed is, one day.
+/// Leaves the secret out: printed values reach a log one day.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("scope", &self.scope).finish_non_exhaustive()
@@ -106,7 +106,7 @@ impl Sign for Signer {
     }
 }
 
-/// The host of a `POST /` whose body is at hand.
+/// Returns the host of a `POST /` whose body is in memory; `None` for any other request.
 fn plain_post(request: &HttpRequest) -> Option<String> {
     request.body().bytes()?;
     let (_, rest) = request.uri().split_once("://")?;
@@ -162,7 +162,8 @@ impl Signer {
     }
 }
 
-/// The host, the content's type and all of Amazon's own headers must be signed.
+/// Returns whether a header must be signed: the host (added elsewhere), the content's type and all of Amazon's own
+/// headers.
 fn must_sign(name: &str) -> bool {
     name.starts_with("x-amz-") || name == "content-type"
 }
@@ -175,7 +176,7 @@ fn derive(secret: &str, scope: &str) -> hmac::Key {
     key
 }
 
-/// `20260101T000000Z`: ISO 8601's basic form, in UTC.
+/// Returns a time in ISO 8601's basic form, in UTC: `20260101T000000Z`.
 fn basic_time(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
@@ -205,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    /// The headers a request of ours carries when it is signed.
+    /// Returns a request with the headers that the signer finds.
     fn request(body: &str) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST").unwrap();
@@ -215,7 +216,7 @@ mod tests {
         request
     }
 
-    /// What the SDK's crate makes of it.
+    /// Returns the signature that the SDK's crate makes of the request.
     fn reference(body: &str, credentials: &Credentials, at: SystemTime) -> String {
         let identity = credentials.clone().into();
         let parameters = v4::SigningParams::builder()
@@ -243,7 +244,7 @@ mod tests {
             let credentials = Credentials::new("AKIDEXAMPLE", secret, token, None, "test");
             let at = UNIX_EPOCH + Duration::from_secs(at);
             let (signer, mut request) = (Signer::default(), request(&body));
-            // The second one has the key at hand.
+            // The second signature uses the cached key.
             for _ in 0..2 {
                 let host = plain_post(&request).unwrap();
                 signer.sign(&mut request, &credentials, &host, "us-east-1", "dynamodb", at);
@@ -252,7 +253,7 @@ mod tests {
         }
     }
 
-    /// A scheme whose signer the test can look into.
+    /// A scheme whose signer the test can inspect.
     #[derive(Debug, Clone, Default)]
     struct Watched(Arc<CachedKeySigV4>);
 

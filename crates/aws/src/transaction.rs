@@ -23,7 +23,7 @@ pub fn is_refused(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// Returns whether the reason says nothing against a retry: a conflict with another transaction, a throttle, or nothing.
+/// Returns whether the reason allows a retry: a conflict with another transaction, a throttle, or no reason at all.
 #[must_use]
 pub fn is_transient(reason: &CancellationReason) -> bool {
     matches!(
@@ -32,8 +32,8 @@ pub fn is_transient(reason: &CancellationReason) -> bool {
     )
 }
 
-/// Returns whether a throttle came from the limits of one partition, whatever the table could take. DynamoDB says so in its
-/// text only
+/// Returns whether a throttle came from the limits of one partition, even if the table could take more. Only DynamoDB's
+/// text says so
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/throttling-key-range-limit-exceeded-mitigation.html>).
 #[must_use]
 pub fn is_hot_partition(error: &SdkError<TransactWriteItemsError>) -> bool {
@@ -42,7 +42,7 @@ pub fn is_hot_partition(error: &SdkError<TransactWriteItemsError>) -> bool {
     body.windows(KEY_RANGE.len()).any(|window| window == KEY_RANGE)
 }
 
-/// Returns the reasons as one line, those that say nothing left out.
+/// Returns the reasons as one line, without empty ones.
 #[must_use]
 pub fn describe(reasons: &[CancellationReason]) -> String {
     let named = reasons.iter().filter(|reason| reason.code().is_some_and(|code| code != "None"));

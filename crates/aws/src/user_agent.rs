@@ -1,5 +1,5 @@
-//! The user agent: a few words in place of the SDK's headers, which are built for each request and which no service asks
-//! for.
+//! The user agent: a few words in place of the SDK's headers, which are built for each request and which no service
+//! needs.
 
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;

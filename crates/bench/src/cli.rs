@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The command line of the benchmark.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -20,31 +20,31 @@ pub(crate) struct Cli {
     /// Rounds; figures are medians over them.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Starts of each kind a round and subject.
+    /// Starts of each kind per round and subject.
     #[arg(long, default_value_t = 5)]
     starts: usize,
-    /// Invokes a round and subject.
+    /// Invokes per round and subject.
     #[arg(long, default_value_t = 2_000)]
     invokes: usize,
     /// Invokes before them that do not count.
     #[arg(long, default_value_t = 300)]
     discard: usize,
-    /// Leave the peers in Python and Node out.
+    /// Leave out the peers in Python and Node.
     #[arg(long)]
     without_peers: bool,
-    /// The directory of the programs `router` and `bench-hello`; that of this program unless said otherwise.
+    /// The directory of the programs `router` and `bench-hello`; by default, that of this program.
     #[arg(long)]
     binaries: Option<PathBuf>,
     /// The repository.
     #[arg(long, default_value = ".")]
     repository: PathBuf,
-    /// The directory the peers are installed in, and where files of the run are kept.
+    /// The directory of the installed peers and of the run's files.
     #[arg(long, default_value = ".local/bench")]
     work: PathBuf,
-    /// Where the figures go as JSON.
+    /// The file to write the figures to, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Where the picture goes.
+    /// The file to write the picture to, as SVG.
     #[arg(long)]
     svg: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What is asked of the router, and what was measured.
+//! The figures of the router, with the bounds that they must keep.
 
 use serde::Serialize;
 
@@ -25,17 +25,17 @@ impl Bound {
     }
 }
 
-/// How a figure stands to its bounds.
+/// The relation of a figure to its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
-    /// It reaches what was aimed at, or what is required where no more was aimed at.
+    /// It reaches its aim, or its requirement if it has no aim.
     Aim,
-    /// It keeps what is required.
+    /// It keeps its requirement and misses its aim.
     Met,
     Missed,
     NotMeasured,
-    /// Nothing is asked of it.
+    /// It has no bounds.
     Noted,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Figure {
     pub(crate) measured: Probed<f64>,
     pub(crate) required: Option<Bound>,
     pub(crate) aim: Option<Bound>,
-    /// The same of the other subjects, where that says something.
+    /// The same figure of the other subjects, if it is of interest.
     pub(crate) beside: Vec<(&'static str, f64)>,
 }
 
@@ -77,7 +77,7 @@ impl Figure {
         self
     }
 
-    /// How it stands.
+    /// Returns the verdict on the figure.
     pub(crate) fn verdict(&self) -> Verdict {
         let Ok(value) = self.measured else {
             return Verdict::NotMeasured;
@@ -92,7 +92,7 @@ impl Figure {
     }
 }
 
-/// What was found out besides the rounds.
+/// The measurements besides the rounds.
 #[derive(Debug)]
 pub(crate) struct Probes {
     pub(crate) syscalls: Probed<Syscalls>,
@@ -101,7 +101,7 @@ pub(crate) struct Probes {
     pub(crate) zips: Vec<Zip>,
 }
 
-/// All figures, in the order of the table.
+/// Returns all figures, in the order of the table.
 pub(crate) fn figures(field: &Field, probes: &Probes) -> Vec<Figure> {
     let nothing = Measured::default();
     let of = |subject| field.get(&subject).unwrap_or(&nothing);
@@ -171,12 +171,12 @@ pub(crate) fn figures(field: &Field, probes: &Probes) -> Vec<Figure> {
     figures
 }
 
-/// The p99 of each round against its p50.
+/// Returns the median of each round's p99 against its p50.
 fn tail(measured: &Measured) -> Option<f64> {
     median(&ratios(&measured.warm_us(0.99), &measured.warm_us(0.5)))
 }
 
-/// The median of one time of many starts.
+/// Returns the median of one time of many starts.
 pub(crate) fn median_of(starts: &[Start], time: fn(&Start) -> f64) -> Option<f64> {
     median(&starts.iter().map(time).collect::<Vec<_>>())
 }

@@ -1,11 +1,11 @@
-//! What it was measured on and with.
+//! The machine and the versions of the run.
 
 use std::path::Path;
 
 use serde::Serialize;
 use tokio::process::Command;
 
-/// The machine and the peers' versions, as far as they can be told.
+/// The machine and the peers' versions, as far as they can be found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     cpu: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Looks around. `peers` is where they are installed.
+    /// Inspects the machine. `peers` is the directory in which they are installed.
     pub(crate) async fn look(peers: &Path) -> Self {
         let python = peers.join("python/bin/python");
         Self {
@@ -30,7 +30,7 @@ impl Machine {
         }
     }
 
-    /// A line for a picture.
+    /// Returns a line for the picture.
     pub(crate) fn line(&self) -> String {
         let cpu = self.cpu.as_deref().unwrap_or("unknown processor");
         let cores = if self.cores == 1 { "1 core".to_owned() } else { format!("{} cores", self.cores) };

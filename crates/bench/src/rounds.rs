@@ -1,4 +1,4 @@
-//! The one run: rounds in which every subject has its turn, so that whatever else the machine does meets all alike.
+//! The one run: rounds in which every subject has its turn, so that other load on the machine meets all alike.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,25 +14,25 @@ use crate::trial::{Start, Trial, Warm};
 /// Times a turn is tried.
 const TRIES: usize = 3;
 
-/// How much is measured.
+/// The extent of the measurements.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Extent {
     /// Rounds.
     pub(crate) rounds: usize,
-    /// Starts of each kind a round and subject.
+    /// Starts of each kind per round and subject.
     pub(crate) starts: usize,
-    /// Invokes a round and subject that count.
+    /// Invokes per round and subject that count.
     pub(crate) invokes: usize,
     /// Invokes before them that do not.
     pub(crate) discard: usize,
 }
 
-/// Everything that was measured of one subject, round by round.
+/// All measurements of one subject, round by round.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    /// Warm invokes, one entry a round.
+    /// Warm invokes, one entry per round.
     pub(crate) warm: Vec<Warm>,
-    /// Starts in the clear, without a call during init.
+    /// Starts without TLS, and without a call during init.
     pub(crate) bare: Vec<Start>,
     /// Starts through TLS, with the first call during init.
     pub(crate) tls_warmed: Vec<Start>,
@@ -43,7 +43,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Adds another round's.
+    /// Adds another round's measurements.
     fn add(&mut self, other: Self) {
         self.warm.extend(other.warm);
         self.bare.extend(other.bare);
@@ -52,18 +52,18 @@ impl Measured {
         self.tls_peak_rss_mb.extend(other.tls_peak_rss_mb);
     }
 
-    /// A percentile of each round's invokes, in microseconds.
+    /// Returns a percentile of each round's invokes, in microseconds.
     pub(crate) fn warm_us(&self, share: f64) -> Vec<f64> {
         self.warm.iter().filter_map(|warm| percentile(&warm.took_us, share)).collect()
     }
 
-    /// Peak memory, in MB.
+    /// Returns the peak memory, in MB.
     pub(crate) fn peak_rss_mb(&self) -> Option<f64> {
         median(&self.warm.iter().filter_map(|warm| warm.peak_rss_mb).collect::<Vec<_>>())
     }
 }
 
-/// What became of all subjects.
+/// The measurements of all subjects.
 pub(crate) type Field = BTreeMap<Subject, Measured>;
 
 /// Runs all rounds.
@@ -71,7 +71,7 @@ pub(crate) async fn run(extent: Extent, subjects: &[Subject], programs: &Program
     let mut field = Field::new();
     for round in 0..extent.rounds {
         let _ = writeln!(std::io::stderr(), "round {} of {}", round + 1, extent.rounds);
-        // Each round begins with another one: none is always the first after a pause.
+        // Each round begins with another subject: none is always the first after a pause.
         let turns = subjects.iter().cycle().skip(round % subjects.len().max(1)).take(subjects.len());
         for &subject in turns {
             let measured = patiently(subject, extent, programs, mocks).await;
@@ -82,8 +82,8 @@ pub(crate) async fn run(extent: Extent, subjects: &[Subject], programs: &Program
     Ok(field)
 }
 
-/// A turn that failed is taken again from its beginning, and said so: on a machine that is busy enough, a subject's first
-/// call may outlast its time-out.
+/// Repeats a turn that failed from its beginning, and says so: on a machine that is busy enough, a subject's first call
+/// may outlast its time-out.
 async fn patiently(subject: Subject, extent: Extent, programs: &Programs, mocks: &Mocks) -> Result<Measured> {
     for _ in 1..TRIES {
         match turn(subject, extent, programs, mocks).await {

@@ -1,6 +1,6 @@
 //! Medians and percentiles.
 
-/// The value below which `share` of the values lie, by the nearest rank; `None` of no values.
+/// Returns the value below which `share` of the values are, by the nearest rank; `None` of no values.
 pub(crate) fn percentile(values: &[f64], share: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -10,7 +10,7 @@ pub(crate) fn percentile(values: &[f64], share: f64) -> Option<f64> {
     sorted.get(rank.min(last)).copied()
 }
 
-/// The middle one; the mean of the two middle ones of an even number.
+/// Returns the middle value, or the mean of the two middle ones of an even number.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -19,7 +19,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     if sorted.len() % 2 == 1 { Some(upper) } else { sorted.get(middle - 1).map(|lower| f64::midpoint(*lower, upper)) }
 }
 
-/// Each of the first against the same of the second: what slowed a round slowed both.
+/// Returns the ratio of each value to the one in the same round: load in a round slows both.
 pub(crate) fn ratios(values: &[f64], against: &[f64]) -> Vec<f64> {
     values.iter().zip(against).map(|(value, against)| value / against).collect()
 }

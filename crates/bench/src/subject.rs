@@ -1,4 +1,4 @@
-//! What is measured: a function, and how its process is started.
+//! A measured function, and the start of its process.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -32,7 +32,7 @@ impl Subject {
         }
     }
 
-    /// What each of its responses holds.
+    /// Returns the text that each of its responses holds.
     pub(crate) const fn answers(self) -> &'static str {
         match self {
             Self::Hello => "hello",
@@ -40,27 +40,27 @@ impl Subject {
         }
     }
 
-    /// Whether it calls DynamoDB.
+    /// Returns whether it calls DynamoDB.
     pub(crate) const fn writes(self) -> bool {
         !matches!(self, Self::Hello)
     }
 }
 
-/// How a process reaches DynamoDB, and when it does so first.
+/// The way in which a process reaches DynamoDB, and the time of its first call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode {
-    /// Through TLS rather than in the clear.
+    /// Through TLS rather than without it.
     pub(crate) tls: bool,
     /// With its first call during init.
     pub(crate) warm_up: bool,
 }
 
 impl Mode {
-    /// In the clear, without a call during init: the same for all subjects.
+    /// Without TLS and without a call during init: the same for all subjects.
     pub(crate) const BARE: Self = Self { tls: false, warm_up: false };
 }
 
-/// Where the programs of the subjects are.
+/// The directories of the subjects' programs.
 #[derive(Debug, Clone)]
 pub(crate) struct Programs {
     /// The directory of `router` and `bench-hello`.
@@ -70,7 +70,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// The program of a subject and its arguments.
+    /// Returns the program of a subject and its arguments.
     pub(crate) fn line(&self, subject: Subject) -> (PathBuf, Vec<String>) {
         match subject {
             Subject::Hello => (self.binaries.join("bench-hello"), Vec::new()),
@@ -83,7 +83,7 @@ impl Programs {
         }
     }
 
-    /// The directory a subject runs in.
+    /// Returns the directory a subject runs in.
     fn directory(&self, subject: Subject) -> PathBuf {
         match subject {
             Subject::Hello | Subject::Router => self.binaries.clone(),
@@ -92,8 +92,8 @@ impl Programs {
         }
     }
 
-    /// The command that starts a subject as Lambda does, with nothing of this process's environment but the path.
-    /// `under` is a program that runs it, with its arguments.
+    /// Returns the command that starts a subject as Lambda does, with nothing of this process's environment but the
+    /// path. `under` is a program that runs it, with its arguments.
     pub(crate) fn command(&self, subject: Subject, mode: Mode, mocks: &Mocks, under: &[String]) -> Command {
         let (program, arguments) = self.line(subject);
         let mut words =
@@ -119,13 +119,13 @@ impl Programs {
         } else {
             command.env("AWS_ENDPOINT_URL", format!("http://{}", mocks.plain_address));
         }
-        // Logs are written, and thrown away.
+        // Logs are written, and discarded.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         command
     }
 }
 
-/// What Lambda sets for every function
+/// The variables that Lambda sets for every function
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
 const LAMBDA: [(&str, &str); 14] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -144,14 +144,14 @@ const LAMBDA: [(&str, &str); 14] = [
     ("TZ", ":UTC"),
 ];
 
-/// Lambda's are this long: signing and sending them is part of every call.
+/// A token as long as Lambda's: signing and sending it is part of every call.
 const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE\
     EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE\
     EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE\
     EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE\
     EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE";
 
-/// What the router's module of Terraform sets. The peers read the same.
+/// The variables that the router's module of Terraform sets. The peers read the same.
 const ROUTER: [(&str, &str); 3] = [
     ("CELLSTACK_TENANT_MAP_TABLE", "cellstack-tenant-map"),
     ("CELLSTACK_REGISTRY_TABLE", "cellstack-registry"),

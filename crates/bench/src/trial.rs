@@ -8,7 +8,7 @@ use tokio::process::Child;
 use crate::mock::{Calls, Mocks, Session};
 use crate::subject::{Mode, Programs, Subject};
 
-/// Longer than any honest process takes, valgrind's included.
+/// Longer than any sound process takes, valgrind's included.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// First invokes of a traced process.
@@ -22,7 +22,7 @@ pub(crate) struct Trial {
     session: std::sync::Arc<Session>,
 }
 
-/// How a process started.
+/// The times of a start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
     /// From the spawn of the process to its first `/next`, in milliseconds.
@@ -31,14 +31,14 @@ pub(crate) struct Start {
     pub(crate) first_ms: f64,
 }
 
-/// What many invokes of one process took.
+/// The measurements of many invokes of one process.
 #[derive(Debug, Clone)]
 pub(crate) struct Warm {
-    /// Of each, in microseconds.
+    /// The time of each, in microseconds.
     pub(crate) took_us: Vec<f64>,
     /// The most memory the process had resident, in MB of 10^6 bytes.
     pub(crate) peak_rss_mb: Option<f64>,
-    /// What it called while the invokes lasted.
+    /// The calls of the process during the invokes.
     pub(crate) calls: Calls,
 }
 
@@ -58,7 +58,7 @@ impl Trial {
         Ok(Self { child, started, session })
     }
 
-    /// Waits until it is ready and makes the first invoke.
+    /// Waits until the subject is ready, and makes the first invoke.
     pub(crate) async fn start(&mut self) -> Result<Start> {
         let ready = self.session.ready(PATIENCE).await?;
         let first = self.invoke(1).await?;
@@ -68,14 +68,14 @@ impl Trial {
         })
     }
 
-    /// Waits until a traced process answers as it should: it is slow, and its first calls may outlast their time-outs.
+    /// Waits until a traced process responds as it should: it is slow, and its first calls may outlast their time-outs.
     pub(crate) async fn start_traced(&self) -> Result<()> {
         self.session.ready(PATIENCE).await?;
         for _ in 1..TRACED_TRIES {
             if self.invoke(1).await.is_ok() {
                 return Ok(());
             }
-            // The router leaves what fails alone for a second.
+            // The router's breaker stays open for a second after a failure.
             tokio::time::sleep(TRACED_PAUSE).await;
         }
         self.invoke(1).await.map(drop)
@@ -97,12 +97,12 @@ impl Trial {
         Ok(Warm { took_us, peak_rss_mb: self.peak_rss_mb(), calls })
     }
 
-    /// The process's id, while it runs.
+    /// Returns the process's id, while it runs.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Waits for the end of a process that was told to end.
+    /// Waits for the end of a process that was asked to end.
     pub(crate) async fn ended(&mut self) -> Result<()> {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
         Ok(())
@@ -113,7 +113,7 @@ impl Trial {
         self.child.kill().await.context("end the process")
     }
 
-    /// `VmHWM`, which Linux gives in KiB.
+    /// Returns `VmHWM`, which Linux gives in KiB.
     pub(crate) fn peak_rss_mb(&self) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

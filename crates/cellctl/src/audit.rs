@@ -1,7 +1,7 @@
 //! The audit trail: items of the registry that are written once and never changed.
 //!
-//! A run leaves two: one before its first change, so that a run that is killed is on record too (and one that can't be
-//! recorded does not happen), and one when it ends.
+//! A run leaves two items. The first is written before its first change, so that a run that is killed is on record, too
+//! (and a run that can't be recorded does not happen). The second is written when it ends.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,7 +26,7 @@ pub(crate) struct Entry<'a> {
     deployment: &'a Deployment,
     by: &'a Signature,
     what: &'static str,
-    /// The command's own words for what it was to act on.
+    /// The command's description of the letters or the place that it acts on.
     scope: String,
     run: EventId,
     before: Counts,
@@ -35,7 +35,7 @@ pub(crate) struct Entry<'a> {
 /// Records that a run begins.
 ///
 /// # Errors
-/// When it can't be recorded; the run must not happen then.
+/// Fails if the run can't be recorded. It must not happen then.
 pub(crate) async fn begin<'a>(
     deployment: &'a Deployment,
     by: &'a Signature,
@@ -56,10 +56,10 @@ pub(crate) async fn begin<'a>(
 }
 
 impl Entry<'_> {
-    /// Records how it ended.
+    /// Records how the run ended.
     ///
     /// # Errors
-    /// When it can't be recorded.
+    /// Fails if the end can't be recorded.
     pub(crate) async fn end(self, after: &Counts, done: &Counts, troubles: &[String]) -> Result<(), AwsFailure> {
         let troubles = troubles.iter().map(|trouble| text(trouble)).collect();
         let more = [("after", counts(after)), ("done", counts(done)), ("troubles", AttributeValue::L(troubles))];
@@ -95,7 +95,7 @@ impl Entry<'_> {
             .await;
         match written {
             Ok(_) => Ok(()),
-            // Nobody else has this key: an earlier try of the SDK's wrote the entry and its answer was lost.
+            // Nobody else has this key: an earlier try of the SDK wrote the entry, and its response was lost.
             Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! The cells, as the registry says them.
+//! The cells, as the registry records them.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::Item;
 use cellstack_core::dead_letter::Place;
-use cellstack_core::registry::{CellStatus, partition};
+use cellstack_core::registry::{CONFIG, CellState, CellStatus, STATE, partition};
 use serde::Deserialize;
 
 use crate::deployment::Deployment;
 
-/// What an operator needs to know of a cell.
+/// A cell, as far as an operator needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) id: CellId,
@@ -24,17 +24,17 @@ pub(crate) struct Cell {
     /// The URLs of its dead-letter queues: of its stream, its topic and its queue.
     pub(crate) dead_letters: [String; 3],
     pub(crate) status: CellStatus,
-    /// When it was last marked down, in milliseconds since the Unix epoch.
+    /// The time at which it was last marked down, in milliseconds since the Unix epoch.
     pub(crate) down_at: Option<u64>,
 }
 
 impl Cell {
-    /// Whether its queue and topic keep each tenant's events in order.
+    /// Returns whether its queue and topic keep each tenant's events in order.
     pub(crate) fn is_fifo(&self) -> bool {
         self.queue_url.ends_with(FIFO)
     }
 
-    /// The URL of the dead-letter queue of a place.
+    /// Returns the URL of the dead-letter queue of a place.
     pub(crate) fn dead_letters(&self, place: Place) -> &str {
         let [stream, topic, queue] = &self.dead_letters;
         match place {
@@ -49,7 +49,7 @@ const FIFO: &str = ".fifo";
 
 const WHAT: &str = "read the registry";
 
-/// All cells by id.
+/// Reads all cells, by id.
 pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
     let mut pages = deployment
         .dynamodb
@@ -58,8 +58,8 @@ pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
         .consistent_read(true)
         .filter_expression("begins_with(pk, :cell) AND sk IN (:config, :state)")
         .expression_attribute_values(":cell", AttributeValue::S("cell#".to_owned()))
-        .expression_attribute_values(":config", AttributeValue::S("config".to_owned()))
-        .expression_attribute_values(":state", AttributeValue::S("state".to_owned()))
+        .expression_attribute_values(":config", AttributeValue::S(CONFIG.to_owned()))
+        .expression_attribute_values(":state", AttributeValue::S(STATE.to_owned()))
         .into_paginator()
         .items()
         .send();
@@ -70,7 +70,7 @@ pub(crate) async fn all(deployment: &Deployment) -> Result<Vec<Cell>> {
     read(items).context(WHAT)
 }
 
-/// The cells an operator named, or all if none was.
+/// Reads the cells that an operator named, or all cells if none was named.
 pub(crate) async fn named(deployment: &Deployment, names: &[CellId]) -> Result<Vec<Cell>> {
     let mut cells = all(deployment).await?;
     for name in names {
@@ -85,7 +85,7 @@ pub(crate) async fn named(deployment: &Deployment, names: &[CellId]) -> Result<V
     Ok(cells)
 }
 
-/// One cell as it is now; `None` when it is not registered.
+/// Reads one cell as it is now. Returns `None` if it is not registered.
 pub(crate) async fn one(deployment: &Deployment, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
     let answer = deployment
         .dynamodb
@@ -110,26 +110,20 @@ fn read(items: Vec<Item>) -> Result<Vec<Cell>> {
         topic_dlq_url: String,
         dlq_url: String,
     }
-    #[derive(Default, Deserialize)]
-    struct State {
-        #[serde(default)]
-        status: CellStatus,
-        down_at: Option<u64>,
-    }
     let mut configs = BTreeMap::new();
-    let mut states: BTreeMap<CellId, State> = BTreeMap::new();
+    let mut states: BTreeMap<CellId, CellState> = BTreeMap::new();
     for item in items {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
         let Some(id) = text("pk").strip_prefix("cell#") else { continue };
         let id: CellId = id.parse()?;
         let broken = || format!("record of cell {id}");
         match text("sk") {
-            "config" => {
+            CONFIG => {
                 let config: Config = serde_dynamo::from_item(item.clone()).with_context(broken)?;
                 configs.insert(id, config);
             }
-            "state" => {
-                let state: State = serde_dynamo::from_item(item.clone()).with_context(broken)?;
+            STATE => {
+                let state: CellState = serde_dynamo::from_item(item.clone()).with_context(broken)?;
                 states.insert(id, state);
             }
             _ => {}
@@ -137,7 +131,7 @@ fn read(items: Vec<Item>) -> Result<Vec<Cell>> {
     }
     let cell = |(id, config): (CellId, Config)| {
         let Config { table, queue_url, stream_dlq_url, topic_dlq_url, dlq_url } = config;
-        let State { status, down_at } = states.remove(&id).unwrap_or_default();
+        let CellState { status, down_at } = states.remove(&id).unwrap_or_default();
         Cell { id, table, queue_url, dead_letters: [stream_dlq_url, topic_dlq_url, dlq_url], status, down_at }
     };
     Ok(configs.into_iter().map(cell).collect())

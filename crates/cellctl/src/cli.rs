@@ -13,11 +13,11 @@ use crate::deployment::Deployment;
 
 /// Inspect and redrive dead letters, and manage snapshots of the tenant map
 ///
-/// Region, credentials and endpoint come from the environment, as for the AWS CLI. Data goes to standard output, talk to
-/// standard error.
+/// Region, credentials and endpoint come from the environment, as for the AWS CLI. Data goes to standard output,
+/// messages to standard error.
 ///
-/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was left alone, could not be
-/// seen, or no letter matched the filter of a purge (it says what).
+/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was skipped, could not be
+/// seen, or no letter matched the filter of a purge (a message says which).
 #[derive(Debug, Parser)]
 #[command(name = "cellctl", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
@@ -25,7 +25,7 @@ use crate::deployment::Deployment;
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   cellctl dlq ls")]
 pub struct Cli {
-    /// What the names of the stack's resources begin with
+    /// The prefix of the names of the stack's resources
     #[arg(long, global = true, help_heading = GLOBAL, default_value = names::DEFAULT_PREFIX, env = "CELLSTACK_PREFIX", hide_env_values = true)]
     prefix: String,
     /// A table for people, JSON for programs
@@ -43,17 +43,17 @@ enum Command {
     Snapshot(Snapshot),
 }
 
-/// How a command ended that met no error.
+/// The end of a command that met no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completion {
     /// All was done.
     Done,
-    /// Something was left alone, or could not be seen.
+    /// Something was skipped, or could not be seen.
     LeftSome,
 }
 
 impl Completion {
-    /// [`Completion::Done`] when nothing is left.
+    /// Returns [`Completion::Done`] if nothing is left to do.
     #[must_use]
     pub const fn of(all_done: bool) -> Self {
         if all_done { Self::Done } else { Self::LeftSome }
@@ -61,8 +61,8 @@ impl Completion {
 }
 
 impl From<Completion> for ExitCode {
-    fn from(ending: Completion) -> Self {
-        match ending {
+    fn from(completion: Completion) -> Self {
+        match completion {
             Completion::Done => Self::SUCCESS,
             Completion::LeftSome => Self::from(3),
         }
@@ -70,7 +70,7 @@ impl From<Completion> for ExitCode {
 }
 
 impl Cli {
-    /// What the names of the stack's resources begin with.
+    /// Returns the prefix of the names of the stack's resources.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -79,7 +79,7 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// When something could not be read or done; what was done until then is written to the console all the same.
+    /// Fails if something could not be read or done. The console shows what was done until then.
     pub async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
         match self.command {
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,

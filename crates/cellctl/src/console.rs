@@ -1,4 +1,4 @@
-//! Where data and talk go.
+//! The output of data and of messages.
 
 use std::io::{IsTerminal as _, Write};
 
@@ -24,46 +24,46 @@ pub struct Console {
 }
 
 impl Console {
-    /// The process's own.
+    /// Returns the console of the process.
     #[must_use]
     pub fn standard() -> Self {
         let terminal = std::io::stderr().is_terminal();
         Self { data: Box::new(std::io::stdout()), talk: Box::new(std::io::stderr()), terminal }
     }
 
-    /// Writes data and talk elsewhere; no progress bar.
+    /// Makes a console that writes data and messages elsewhere, without a progress bar.
     #[must_use]
     pub fn new(data: impl Write + Send + 'static, talk: impl Write + Send + 'static) -> Self {
         Self { data: Box::new(data), talk: Box::new(talk), terminal: false }
     }
 
-    /// Whether somebody watches.
+    /// Returns whether the console is a terminal.
     pub(crate) const fn is_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// Data.
+    /// Prints data.
     ///
     /// # Errors
-    /// When it can't be written: whoever purges must not go on if nobody gets what is deleted.
+    /// Fails if the data can't be written: a purge must not go on if nobody receives the letters that it deletes.
     pub(crate) fn print(&mut self, text: impl std::fmt::Display) -> Result<()> {
         writeln!(self.data, "{text}")?;
         Ok(self.data.flush()?)
     }
 
-    /// Data for programs.
+    /// Prints data for programs.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)?;
         self.print(text)
     }
 
-    /// Talk. A reader that went away is no error of ours.
+    /// Prints a message. A reader that went away is not an error.
     pub(crate) fn say(&mut self, text: impl std::fmt::Display) {
         let _ = writeln!(self.talk, "{text}");
     }
 }
 
-/// An empty table.
+/// Makes an empty table.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
@@ -71,7 +71,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// `1 letter`, `2 letters`.
+/// Returns `1 letter`, `2 letters` and so on.
 pub(crate) fn letters(count: usize) -> String {
     if count == 1 { "1 letter".to_owned() } else { format!("{count} letters") }
 }

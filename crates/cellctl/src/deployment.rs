@@ -12,25 +12,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::diagnosis::{Destination, Diagnosis};
 
-/// Clients, clocks and names. Clones are the same deployment.
+/// The clients, clocks and names of a deployment. Clones are the same deployment.
 #[derive(Clone)]
 pub struct Deployment {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// What reaches objects; `dynamodb` and `sqs` are of the same configuration.
+    /// The configuration for reads and writes of objects. `dynamodb` and `sqs` have the same one.
     pub(crate) config: SdkConfig,
     prefix: String,
     stop: CancellationToken,
 }
 
-/// An operator has time, and may sit far from the region: the router's time-outs are not for them.
+/// An operator has time, and may be far from the region. The router's time-outs would be too short.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Deployment {
-    /// The deployment whose resources' names begin with `prefix`.
+    /// Makes the deployment whose resources' names begin with `prefix`.
     #[must_use]
     pub fn new(
         prefix: &str,
@@ -43,16 +43,16 @@ impl Deployment {
         Self { dynamodb, sqs, clock, entropy, config, prefix: prefix.to_owned(), stop: CancellationToken::new() }
     }
 
-    /// The same, reaching objects too.
+    /// Adds a configuration that reaches objects, too.
     #[must_use]
     pub fn with_config(self, config: SdkConfig) -> Self {
         Self { config, ..self }
     }
 
-    /// The deployment that region, endpoint and credentials of the environment lead to, and where that is.
+    /// Makes the deployment that region, endpoint and credentials of the environment lead to, with its destination.
     ///
     /// # Errors
-    /// When they lead nowhere.
+    /// Fails if they lead nowhere.
     pub async fn from_env(prefix: &str) -> Result<(Self, Destination), Diagnosis> {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)

@@ -1,7 +1,8 @@
-//! An error explained by the place that the call went to: what was expected there, what was found, what to do next.
+//! The explanation of an error by the destination of the call: what was expected there, what was found, what to do
+//! next.
 //!
-//! Wrong credentials, endpoints, regions and prefixes are what a first call meets, and the SDK's own words name none of
-//! them.
+//! Wrong credentials, endpoints, regions and prefixes are the usual errors of a first call, and the SDK's own words
+//! name none of them.
 
 use std::fmt;
 
@@ -11,11 +12,11 @@ use aws_credential_types::provider::error::CredentialsError;
 use cellstack_aws::{AwsFailure, FailureKind, chain};
 use cellstack_core::names;
 
-/// What to type where `make serve` runs.
+/// The variables to set for `make serve`.
 const LOCAL_KEYS: &str = "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1";
 const LOCAL_ENDPOINT: &str = "export AWS_ENDPOINT_URL=http://127.0.0.1:4566";
 
-/// What is wrong, in three lines.
+/// A fault of the environment, in three lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
     expected: String,
@@ -36,20 +37,20 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// Where the environment leads an operator's calls.
+/// The destination of an operator's calls, from the environment.
 #[derive(Debug, Clone)]
 pub struct Destination {
     prefix: String,
     region: String,
-    /// `None` for AWS's own.
+    /// The endpoint; `None` for AWS's own.
     endpoint: Option<String>,
 }
 
 impl Destination {
-    /// Reads it from a configuration.
+    /// Reads the destination from a configuration.
     ///
     /// # Errors
-    /// When no call could be made at all: without region or credentials, or to an endpoint that is not a URL.
+    /// Fails if no call could be made at all: without region or credentials, or to an endpoint that is not a URL.
     pub async fn of(config: &SdkConfig, prefix: &str) -> Result<Self, Diagnosis> {
         check_endpoints(config)?;
         let Some(region) = config.region() else {
@@ -61,7 +62,7 @@ impl Destination {
         Ok(Self { prefix: prefix.to_owned(), region: region.to_string(), endpoint })
     }
 
-    /// Explains an error that a call to this destination ended in, if its cause may be the destination.
+    /// Explains the error of a call to this destination, if its cause may be the destination.
     #[must_use]
     pub fn explain(&self, error: &anyhow::Error) -> Option<Diagnosis> {
         let failure = error.chain().find_map(|error| error.downcast_ref::<AwsFailure>())?;
@@ -133,7 +134,7 @@ impl Destination {
     }
 }
 
-/// `us-east-1 at http://127.0.0.1:4566`
+/// The form `us-east-1 at http://127.0.0.1:4566`.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.region)?;
@@ -144,11 +145,11 @@ impl fmt::Display for Destination {
     }
 }
 
-/// The SDK reports an endpoint that is not a URL as a dump of itself.
+/// Checks that endpoints are URLs. The SDK reports one that is not as a dump of itself.
 fn check_endpoints(config: &SdkConfig) -> Result<(), Diagnosis> {
     let set = |name: &'static str| std::env::var(name).ok().map(|url| (name, url));
     let of_profile = config.endpoint_url().map(|url| ("endpoint_url", url.to_owned()));
-    // The configuration leaves out what it can't parse, and a service's client takes it up again.
+    // The configuration omits an endpoint that it can't parse, and a service's client reads it again.
     let names = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"];
     for (name, url) in names.into_iter().filter_map(set).chain(of_profile) {
         if !url.is_empty() && !is_url(&url) {
@@ -171,7 +172,7 @@ async fn check_credentials(config: &SdkConfig) -> Result<(), Diagnosis> {
         Some(provider) => match provider.provide_credentials().await {
             Ok(_) => return Ok(()),
             Err(CredentialsError::CredentialsNotLoaded(_)) => "none".to_owned(),
-            // The chain of places ends with the instance's role, whose absence says little of the rest.
+            // The chain of providers ends with the instance's role, whose absence says little about the others.
             Err(error) => format!("none that works; the last place asked said: {}", chain(&error)),
         },
     };

@@ -1,8 +1,8 @@
-//! `cellctl`, the operator's tool. It stands beside the request path: nothing that serves a request needs it.
+//! `cellctl`, the operator's tool. It is not on the request path: nothing that serves a request needs it.
 //!
-//! Commands are `commands/<noun>/<verb>.rs`. Code that decides (`dlq/redrive/decide`, the filters, the rate limit) makes no AWS
-//! call; code that calls AWS takes its clients and clocks from [`Deployment`], so that tests run commands in process over the
-//! embedded stack.
+//! Commands are `commands/<noun>/<verb>.rs`. Code that decides (`dlq/redrive/decide`, the filters, the rate limit)
+//! makes no AWS call; code that calls AWS takes its clients and clocks from [`Deployment`], so that tests run commands
+//! in process over the embedded stack.
 
 mod audit;
 mod cells;

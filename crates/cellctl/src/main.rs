@@ -1,4 +1,4 @@
-//! Wires `cellctl`: environment -> clients -> command -> exit code.
+//! The program `cellctl`: environment -> clients -> command -> exit code.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
-        Ok(ending) => ending.into(),
+        Ok(completion) => completion.into(),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE

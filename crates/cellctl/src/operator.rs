@@ -1,4 +1,4 @@
-//! Who does something, and why.
+//! The operator of a command, and the reason for it.
 
 use std::process::{Command, Stdio};
 
@@ -7,20 +7,20 @@ use clap::Args;
 
 use crate::console::Console;
 
-/// What every verb wants that changes something.
+/// The arguments of every verb that changes something.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Operator {
-    /// Why you do this; kept in the audit trail
+    /// The reason, kept in the audit trail
     #[arg(long, value_name = "TEXT", value_parser = motive)]
     reason: String,
     #[command(flatten)]
     name: Name,
 }
 
-/// What a verb wants that is run as a routine.
+/// The arguments of a verb that is run as a routine.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Routine {
-    /// Why you do this; kept in the audit trail
+    /// The reason, kept in the audit trail
     #[arg(long, value_name = "TEXT", value_parser = motive, default_value = "routine")]
     reason: String,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct Routine {
 
 #[derive(Debug, Clone, Args)]
 struct Name {
-    /// Who you are; kept in the audit trail [default: $USER, else your user id]
+    /// Your name, kept in the audit trail [default: $USER, else your user id]
     #[arg(long, value_name = "NAME", env = "CELLSTACK_OPERATOR", hide_env_values = true, value_parser = name)]
     operator: Option<String>,
 }
@@ -45,14 +45,14 @@ impl Operator {
     /// Signs what is about to be done.
     ///
     /// # Errors
-    /// When nothing says who does it.
+    /// Fails if no source names the operator.
     pub(crate) fn sign(&self, console: &mut Console) -> Result<Signature> {
         Ok(Signature { operator: self.name.find(console)?, reason: self.reason.clone() })
     }
 }
 
 impl Routine {
-    /// As [`Operator::sign`].
+    /// Signs like [`Operator::sign`].
     pub(crate) fn sign(&self, console: &mut Console) -> Result<Signature> {
         Ok(Signature { operator: self.name.find(console)?, reason: self.reason.clone() })
     }
@@ -67,7 +67,7 @@ impl Name {
         }
         // Containers often set no USER.
         let Some(id) = user_id() else {
-            bail!("the audit trail wants to know who does this: name yourself with --operator or CELLSTACK_OPERATOR");
+            bail!("the audit trail needs your name: set --operator or CELLSTACK_OPERATOR");
         };
         console.say(format_args!(
             "recorded as the work of {id}, since USER is not set: --operator or CELLSTACK_OPERATOR names you"
@@ -76,7 +76,7 @@ impl Name {
     }
 }
 
-/// `uid 1000`, as the system knows the user.
+/// Returns `uid 1000`, from the system's id of the user.
 fn user_id() -> Option<String> {
     let said = Command::new("id").arg("-u").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let id: u32 = std::str::from_utf8(&said.stdout).ok()?.trim().parse().ok()?;

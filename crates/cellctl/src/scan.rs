@@ -1,4 +1,4 @@
-//! The tenant map and the registry, read whole.
+//! A scan of the tenant map and the registry.
 
 use std::collections::HashMap;
 
@@ -12,16 +12,16 @@ use cellstack_core::{Clock as _, TenantRoute};
 use crate::cells;
 use crate::deployment::Deployment;
 
-/// What was read, and what could not be.
+/// The snapshot that was read, and the entries that could not be.
 pub(crate) struct Scan {
     pub(crate) snapshot: Snapshot,
-    /// Entries of the map that are not what the control plane writes, each with why.
+    /// Entries of the map that are not in the control plane's form, each with the reason.
     pub(crate) unreadable: Vec<String>,
 }
 
 /// Reads every entry of the map, strongly consistent, and every cell of the registry.
 ///
-/// The map changes meanwhile: an entry is as it was at some time since this began.
+/// The map changes meanwhile: each entry has the state of some moment since the scan began.
 pub(crate) async fn take(deployment: &Deployment) -> Result<Scan> {
     let taken_at_ms = deployment.clock.wall_ms();
     let mut pages = deployment
@@ -41,7 +41,7 @@ pub(crate) async fn take(deployment: &Deployment) -> Result<Scan> {
             Err(reason) => unreadable.push(reason),
         }
     }
-    // The cells after the map: a tenant that was placed meanwhile is in a cell that is here.
+    // The cells are read after the map: a tenant that was placed meanwhile is in a cell that is here.
     let records = cells::all(deployment).await?.into_iter().map(|cell| {
         let record = CellRecord { table: cell.table, status: cell.status, down_at: cell.down_at };
         (cell.id, record)

@@ -1,4 +1,4 @@
-//! Deletes messages that are done with, ahead of the response.
+//! Deletion of messages that are done, ahead of the response.
 
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use cellstack_aws::chain;
@@ -11,11 +11,11 @@ use crate::invocation::Invocation;
 const DELETE_BATCH: usize = 10;
 
 impl<P, A> Consumer<P, A> {
-    /// Deletes from the queue what is done with, so that an event which ends the process takes nobody's acknowledgement
-    /// with it. The response acknowledges the same messages once more, and Lambda deletes them again: to delete a message
-    /// that is gone succeeds
-    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>).
-    /// A message that can't be deleted now is found done when it comes again.
+    /// Deletes the messages that are done from the queue, so that an event which ends the process does not take others'
+    /// acknowledgements with it. The response acknowledges the same messages once more, and Lambda deletes them again:
+    /// deleting a message that is gone succeeds
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>). A message that
+    /// can't be deleted now is found done when it comes again.
     pub(crate) async fn delete_done(&self, invocation: &Invocation) {
         for messages in invocation.undeleted().chunks(DELETE_BATCH) {
             let entry = |(at, receipt): &(usize, &crate::batch::Receipt)| {

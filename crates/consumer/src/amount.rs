@@ -1,10 +1,10 @@
-//! Amounts as exact decimals: what does not fit is refused, never rounded.
+//! Amounts as exact decimals. An amount that does not fit is refused, never rounded.
 
 use cellstack_core::limits::{AMOUNT_DECIMALS, AMOUNT_INTEGER_DIGITS};
 use rust_decimal::Decimal;
 
-/// Parses a JSON number. `None` where it has more digits than an amount may have, its exponent expanded, or is not a
-/// number. Zeros in front of it and behind it don't count.
+/// Parses a JSON number. Returns `None` where the text is not a number, or has more digits than an amount may have, its
+/// exponent expanded. Leading and trailing zeros do not count.
 pub(crate) fn parse(text: &str) -> Option<Decimal> {
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Option<Decimal> {
     if significant.is_empty() {
         return Some(Decimal::ZERO);
     }
-    // An exponent that is no i64 moves the point far beyond any limit.
+    // An exponent that does not fit an `i64` moves the point far beyond any limit.
     let point = exponent.parse::<i64>().ok()?.checked_add((integer.len() as i64).checked_sub(leading as i64)?)?;
     let decimals = (significant.len() as i64).checked_sub(point)?.max(0);
     if point > AMOUNT_INTEGER_DIGITS as i64 || decimals > AMOUNT_DECIMALS as i64 {
@@ -31,8 +31,8 @@ pub(crate) fn parse(text: &str) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(if negative { -units } else { units }, u32::try_from(decimals).ok()?).ok()
 }
 
-/// Adds two decimals; `None` where their sum takes more digits than a decimal has. [`Decimal::checked_add`] rounds then, so
-/// that a sum would depend on the order of its parts.
+/// Adds two decimals. Returns `None` where the sum takes more digits than a decimal has. [`Decimal::checked_add`]
+/// rounds then, so that a sum would depend on the order of its parts.
 pub(crate) fn exact_sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     let (a, b) = (a.normalize(), b.normalize());
     let mut scale = a.scale().max(b.scale());

@@ -1,11 +1,10 @@
-//! A batch of messages, sorted: those that can be read, by tenant, those that come for the first time apart from those
-//! that came before.
+//! A batch of messages, sorted: the readable ones by tenant, and new messages apart from those that came before.
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use cellstack_core::dead_letter::Reason;
 use cellstack_core::{CellId, Message, TenantId};
 
-/// The names of a message: for the response, and for deleting it.
+/// The names of a message, for the response and for its deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Receipt {
     pub(crate) message_id: String,
@@ -15,11 +14,11 @@ pub(crate) struct Receipt {
 /// A message as the queue delivered it.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
-    /// Its place in the batch.
+    /// The message's place in the batch.
     pub(crate) at: usize,
-    /// Its receives, this one included.
+    /// The receives of the message, this one included.
     pub(crate) receives: u32,
-    /// Its text.
+    /// The message's text.
     pub(crate) body: String,
 }
 
@@ -31,8 +30,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Returns whether a message of it was received before. Nothing tells then how that ended: it may have been tried,
-    /// or not; it may even have ended the process.
+    /// Returns whether a message of the event was received before. Its outcome is unknown then: the event may have been
+    /// tried, or not, or even have ended the process.
     pub(crate) fn is_returning(&self) -> bool {
         self.deliveries.iter().any(|delivery| delivery.receives > 1)
     }
@@ -45,13 +44,13 @@ pub(crate) struct Lane {
     pub(crate) jobs: Vec<Job>,
 }
 
-/// A message that can't be processed here, whatever is tried.
+/// A message that can never be processed here.
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) delivery: Delivery,
     pub(crate) reason: Reason,
     pub(crate) detail: String,
-    /// Its event, where it can be read.
+    /// The message's event, where it can be read.
     pub(crate) message: Option<Message>,
 }
 
@@ -60,11 +59,11 @@ pub(crate) struct Rejected {
 pub(crate) struct Batch {
     /// Lanes to process at once.
     pub(crate) fresh: Vec<Lane>,
-    /// Lanes to process after those, one after the other. Where order is kept, a tenant's lane is whole, its fresh events
-    /// included; elsewhere each event is a lane of its own.
+    /// Lanes to process after those, one after the other. Where order is kept, a tenant's lane is whole, its fresh
+    /// events included; elsewhere each event is a lane of its own.
     pub(crate) returning: Vec<Lane>,
     pub(crate) rejected: Vec<Rejected>,
-    /// Whether the queue keeps each tenant's events in order, so that none may overtake another.
+    /// True if the queue keeps each tenant's events in order, so that none may overtake another.
     pub(crate) ordered: bool,
     /// The names of all messages, by their places.
     pub(crate) receipts: Vec<Receipt>,
@@ -135,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// A batch of messages, each a tenant, an event and its receives.
+    /// Returns a batch of messages, each with a tenant, an event and its receives.
     fn batch(queue: &str, messages: &[(&str, &str, u32)]) -> Batch {
         let records = messages.iter().enumerate().map(|(at, (tenant, event, receives))| {
             let body = json!({
@@ -152,7 +151,7 @@ mod tests {
         sort_out(serde_json::from_value(event).unwrap(), &"alpha".parse().unwrap())
     }
 
-    /// The places of each lane's messages.
+    /// Returns the places of each lane's messages.
     fn places(lanes: &[Lane]) -> Vec<Vec<usize>> {
         let of = |lane: &Lane| lane.jobs.iter().flat_map(|job| job.deliveries.iter().map(|d| d.at)).collect();
         lanes.iter().map(of).collect()

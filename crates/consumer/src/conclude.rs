@@ -1,4 +1,4 @@
-//! The conclusion of events that were run: commits what was processed, settles what was not.
+//! The conclusion of events that were run: processed events are committed, the others settled.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,7 +18,7 @@ pub(crate) struct Try<'a> {
     pub(crate) job: &'a Job,
     /// Tries so far, this one included.
     pub(crate) number: u32,
-    /// True if it is noted on the event's item. The first is not: a healthy event costs no write more.
+    /// True if the try is noted on the event's item. The first is not: a healthy event costs no extra write.
     pub(crate) noted: bool,
 }
 
@@ -28,18 +28,18 @@ impl<'a> Try<'a> {
     }
 }
 
-/// A try, and what came of it.
+/// A try with its result.
 pub(crate) type Outcome<'a> = (Try<'a>, Result<Effects, Failure>);
 
 impl Invocation {
-    /// Returns whether events behind one that is not done with must wait for it.
+    /// Returns whether events behind one that is not done must wait for it.
     pub(crate) fn blocks(&self) -> bool {
         self.ordered && !is_planted(Mutation::BlockedIgnored)
     }
 }
 
 impl<P, A: Clock> Consumer<P, A> {
-    /// Concludes events of one tenant, given in order. Returns whether they are all done with; where order is kept, it
+    /// Concludes events of one tenant, given in order. Returns whether all of them are done. Where order is kept, it
     /// stops at the first that is not.
     pub(crate) async fn conclude(
         &self,
@@ -54,7 +54,7 @@ impl<P, A: Clock> Consumer<P, A> {
         }
     }
 
-    /// Commits whatever was processed, then settles the rest.
+    /// Commits all processed events, then settles the rest.
     async fn conclude_at_once(&self, invocation: &Invocation, tenant: &TenantId, outcomes: Vec<Outcome<'_>>) -> bool {
         let (mut ready, mut failures) = (Vec::new(), Vec::new());
         for (attempt, result) in outcomes {
@@ -72,7 +72,7 @@ impl<P, A: Clock> Consumer<P, A> {
         all
     }
 
-    /// Commits up to the first event that failed, settles that one, goes on behind it.
+    /// Commits up to the first event that failed, settles that one, and continues behind it.
     async fn conclude_in_order(&self, invocation: &Invocation, tenant: &TenantId, outcomes: Vec<Outcome<'_>>) -> bool {
         let mut pending = VecDeque::from(outcomes);
         while !pending.is_empty() {
@@ -89,7 +89,7 @@ impl<P, A: Clock> Consumer<P, A> {
             }
             let mut uncommitted = self.commit(invocation, tenant, &ready).await.into_iter();
             if let Some((at, failure)) = uncommitted.find(|(_, failure)| *failure != Failure::Blocked) {
-                // Those behind it, blocked now, are committed once it is settled.
+                // The events behind it, blocked now, are committed once it is settled.
                 if let Some((attempt, failure)) = failed {
                     pending.push_front((attempt, Err(failure)));
                 }

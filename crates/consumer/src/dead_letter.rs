@@ -1,10 +1,11 @@
-//! Gives messages up: a letter in the cell's dead-letter queue, and the event's item says so.
+//! The dead-lettering of messages: a letter in the cell's dead-letter queue, and a mark on the event's item.
 
 use cellstack_aws::AwsFailure;
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::rfc3339;
 use cellstack_core::limits::MAX_REASON;
 use cellstack_core::mutation::{Mutation, is_planted};
+use cellstack_core::text::head;
 use cellstack_core::{Clock, Message};
 use cellstack_store::dead_letter;
 
@@ -15,14 +16,14 @@ use crate::invocation::Invocation;
 use crate::item::Standing;
 
 impl<P, A: Clock> Consumer<P, A> {
-    /// Gives up a message that can't be processed here.
+    /// Dead-letters a message that can't be processed here.
     pub(crate) async fn dead_letter_rejected(&self, rejected: &Rejected) -> Result<(), AwsFailure> {
         let Rejected { delivery, reason, detail, message } = rejected;
         self.send(*reason, detail, delivery.receives, message.as_ref(), &delivery.body).await
     }
 
-    /// Gives up an event. The letter comes first: a crash after it leaves an event that is given up again, with a
-    /// second letter that a redrive finds done; the other way round it could leave a failed event without a letter.
+    /// Dead-letters an event. The letter comes first: a crash after it leads to a second letter, which a redrive finds
+    /// done. The other order could leave a failed event without a letter.
     pub(crate) async fn dead_letter(
         &self,
         invocation: &Invocation,
@@ -31,12 +32,12 @@ impl<P, A: Clock> Consumer<P, A> {
         detail: &str,
     ) -> Result<(), AwsFailure> {
         let Some(delivery) = attempt.job.deliveries.last() else { return Ok(()) };
-        let (message, detail, tries) = (&attempt.job.message, shorten(detail), attempt.number);
+        let (message, detail, tries) = (&attempt.job.message, head(detail, MAX_REASON), attempt.number);
         let items = self.items(invocation);
-        // Whatever else stood in its way may pass: it stays `accepted` and can be redriven as it is.
+        // Any other obstacle may pass: the event stays `accepted` and can be redriven as it is.
         let mark = reason == Reason::Refused;
         match items.read(message).await? {
-            // Another delivery of it was faster.
+            // Another delivery of the event was faster.
             Standing::Done => Ok(()),
             Standing::Missing => {
                 let detail = "this cell does not hold the event";
@@ -72,12 +73,7 @@ impl<P, A: Clock> Consumer<P, A> {
         let letter = DeadLetter::new(draft, tenant, event, body);
         dead_letter::send(&letter, &self.clients.sqs, &self.settings.dlq_url).await?;
         let (tenant, event) = (message.map(|message| message.tenant.as_str()), event.map(tracing::field::display));
-        tracing::warn!(%reason, detail, tenant, event, "given up");
+        tracing::warn!(%reason, detail, tenant, event, "dead-lettered");
         Ok(())
     }
-}
-
-/// A reason that fits an item and a letter.
-fn shorten(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_REASON)]
 }

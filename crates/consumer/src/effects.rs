@@ -1,4 +1,4 @@
-//! What a processor wants written, and how the effects of several events become one transaction.
+//! The writes that a processor asks for, and the merge of several events' effects into one transaction.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::addition::Addition;
 /// A write to one item of the tenant's partition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Adds to number attributes; those that don't exist yet count as zero.
+    /// Adds to number attributes; missing ones count as zero.
     Add(BTreeMap<String, Addition>),
     /// Replaces the item's attributes.
     Put(BTreeMap<String, AttributeValue>),
@@ -18,32 +18,32 @@ pub enum Effect {
     Delete,
 }
 
-/// The effects of an event: at most one write an item.
+/// The effects of an event: at most one write per item.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Effects {
     result: Option<String>,
-    /// Why they can't be written, whatever is tried.
+    /// The reason why the effects can never be written.
     fault: Option<String>,
     writes: BTreeMap<String, Effect>,
 }
 
 impl Effects {
-    /// No effect but the mark that the event is processed.
+    /// Returns no effect but the mark that the event is processed.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Says what came of the event: JSON, shown by `GET /v1/events/{id}`.
+    /// Sets the event's result: JSON, shown by `GET /v1/events/{id}`.
     #[must_use]
     pub fn result(mut self, result: &serde_json::Value) -> Self {
         self.result = Some(result.to_string());
         self
     }
 
-    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#` or `fence` belong
-    /// to Cellstack. Numbers are added exactly: an event whose additions to one attribute take more digits together than a
-    /// decimal has, some 28, is refused.
+    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#` or `fence`
+    /// belong to Cellstack. Numbers are added exactly: an event is refused when its additions to one attribute take
+    /// more digits together than a decimal has, some 28.
     #[must_use]
     pub fn add(self, sort_key: impl Into<String>, attribute: impl Into<String>, amount: impl Into<Decimal>) -> Self {
         self.change(sort_key.into(), attribute.into(), Addition::of(amount.into()))
@@ -99,9 +99,10 @@ impl Effects {
     }
 }
 
-/// The writes of earlier events with those of a later one added. A transaction takes one action an item, so both must
-/// become one: additions add up, a replacement or deletion overrides what came before it. `None` when they can't be
-/// one (an addition to what was just replaced, a sum that would have to be rounded) and belong into two transactions.
+/// Merges the writes of earlier events with those of a later one. A transaction takes one action per item, so both must
+/// become one: additions add up, and a replacement or deletion overrides what came before it. Returns `None` when they
+/// can't become one (an addition to an item that was just replaced, a sum that would be rounded) and need two
+/// transactions.
 pub(crate) fn merge(
     earlier: &BTreeMap<String, Effect>,
     later: &BTreeMap<String, Effect>,

@@ -1,4 +1,4 @@
-//! Events that come for the first time: run at once, each committed as soon as it is processed.
+//! Events that come for the first time: they run at once, and each is committed as soon as it is processed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,8 +16,8 @@ use crate::handler::Consumer;
 use crate::invocation::Invocation;
 
 impl<P: Processor, A: Clock> Consumer<P, A> {
-    /// Processes one tenant's fresh events: at once, or one after the other where order is kept. While some are committed
-    /// others run, so those that end together share a transaction, and none waits for one that is slow.
+    /// Processes one tenant's fresh events: at once, or one after the other where order is kept. Some events run while
+    /// others are committed, so events that end together share a transaction, and none waits for a slow one.
     pub(crate) async fn fresh(&self, invocation: &Invocation, lane: &Lane) {
         let blocked = AtomicBool::new(false);
         let (finished, mut waiting) = mpsc::unbounded_channel();
@@ -57,7 +57,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
             if self.comes_again(&outcome) && invocation.blocks() {
                 blocked.store(true, Ordering::Relaxed);
             }
-            // Nobody listens any more where an earlier event must come first: this one comes again behind it.
+            // The receiver is gone where an earlier event must come first: this event comes again behind it.
             let _ = finished.send(outcome);
         }
     }
@@ -66,7 +66,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
         (Try::first(job), self.run(&job.message, invocation.budget.event()).await)
     }
 
-    /// Returns whether it is known already that an event comes again.
+    /// Returns whether it is already known that an event comes again.
     fn comes_again(&self, (attempt, result): &Outcome<'_>) -> bool {
         matches!(result, Err(Failure::Unprocessed(_))) && attempt.number < self.settings.max_tries
     }

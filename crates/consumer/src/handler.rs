@@ -23,7 +23,7 @@ pub struct Consumer<P, A> {
 }
 
 impl<P, A> Consumer<P, A> {
-    /// The events' items.
+    /// Returns access to the events' items.
     pub(crate) fn items(&self, invocation: &Invocation) -> Items<'_> {
         let deadline = invocation.budget.deadline();
         Items { client: &self.clients.dynamodb, table: &self.settings.table, deadline }
@@ -31,13 +31,13 @@ impl<P, A> Consumer<P, A> {
 }
 
 impl<P: Processor, A: Clock> Consumer<P, A> {
-    /// A consumer that runs `processor`.
+    /// Returns a consumer that runs `processor`.
     pub const fn new(clients: Clients, settings: Settings, processor: P, clock: A) -> Self {
         Self { clients, settings, clock, processor }
     }
 
-    /// Processes a batch within `time`, which is what the function has left of its own. The response names the messages
-    /// that must come again; the others are done with
+    /// Processes a batch within `time`, the rest of the function's own time. The response names the messages that must
+    /// come again; the others are done
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>).
     pub async fn handle(&self, event: SqsEvent, time: Duration) -> SqsBatchResponse {
         let received = event.records.len();
@@ -45,13 +45,13 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
         let Batch { fresh, returning, rejected, ordered, receipts } = sort_out(event, &self.settings.cell);
         let invocation = Invocation::new(budget, ordered, receipts);
         let work = async {
-            // Tenants share nothing, so they need not wait for each other.
+            // Tenants share nothing, so they do not wait for each other.
             let fresh = join_all(fresh.iter().map(|lane| self.fresh(&invocation, lane)));
             let rejected = join_all(rejected.iter().map(|rejected| self.rejected(&invocation, rejected)));
             join(fresh, rejected).await;
             self.returning(&invocation, &returning).await;
         };
-        // Work that is cut off here comes again; what was done before counts.
+        // Work that is cut off here comes again; finished work counts.
         if timeout_at(budget.deadline(), work).await.is_err() {
             tracing::warn!("out of time");
         }
@@ -63,7 +63,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
     async fn rejected(&self, invocation: &Invocation, rejected: &Rejected) {
         match self.dead_letter_rejected(rejected).await {
             Ok(()) => invocation.message_done(rejected.delivery.at),
-            Err(failure) => tracing::error!(%failure, "give up"),
+            Err(failure) => tracing::error!(%failure, "not dead-lettered"),
         }
     }
 }

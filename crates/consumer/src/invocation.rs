@@ -1,4 +1,4 @@
-//! One invocation: its time, and the messages that are done with.
+//! One invocation: its time, and the messages that are done.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::batch::{Job, Receipt};
 
-/// The time of an invocation. An event is started only if it can have its whole time and be committed after it: so an
-/// event that is cut off has had its time, whatever its neighbours took.
+/// The time of an invocation. An event starts only if it can have its whole time and be committed after it. So an event
+/// that is cut off has had its time, however long its neighbours took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     deadline: Instant,
@@ -18,20 +18,20 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Divides `time`, which is what the function has left. An event may take half of it at most, so that the first one
-    /// can always be started.
+    /// Divides `time`, the rest of the function's own time. An event may take half of it at most, so that the first one
+    /// can always start.
     pub(crate) fn new(time: Duration, event_timeout: Duration) -> Self {
         let time = time.saturating_sub(ANSWER_RESERVE);
         let (event, reserve) = (event_timeout.min(time / 2), COMMIT_RESERVE.min(time / 4));
         Self { deadline: Instant::now() + time, event, reserve }
     }
 
-    /// The end of all work but the response.
+    /// Returns the end of all work but the response.
     pub(crate) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Longest that one event may take.
+    /// Returns the longest time that one event may take.
     pub(crate) const fn event(&self) -> Duration {
         self.event
     }
@@ -54,11 +54,11 @@ pub(crate) struct Invocation {
 #[derive(Debug)]
 struct Message {
     receipt: Receipt,
-    /// Processed, by this invocation or an earlier one, or given up.
+    /// The message's event was processed, by this invocation or an earlier one, or dead-lettered.
     done: AtomicBool,
-    /// Given up, by a letter of which there should be one.
+    /// The message's event was dead-lettered, and should be so only once.
     dead_lettered: AtomicBool,
-    /// Deleted from the queue.
+    /// The message was deleted from the queue.
     deleted: AtomicBool,
 }
 
@@ -69,12 +69,12 @@ impl Invocation {
         Self { budget, ordered, messages: receipts.into_iter().map(message).collect() }
     }
 
-    /// Notes that an event is done with. What is noted counts, however the invocation goes on.
+    /// Notes that an event is done. The note counts even if the invocation is cut off later.
     pub(crate) fn done(&self, job: &Job) {
         job.deliveries.iter().for_each(|delivery| self.message_done(delivery.at));
     }
 
-    /// Notes that an event is given up.
+    /// Notes that an event is dead-lettered.
     pub(crate) fn dead_lettered(&self, job: &Job) {
         for message in job.deliveries.iter().filter_map(|delivery| self.messages.get(delivery.at)) {
             message.dead_lettered.store(true, Ordering::Relaxed);
@@ -82,20 +82,20 @@ impl Invocation {
         }
     }
 
-    /// Returns whether an event is given up and its message is still in the queue: it would be given up again if the
-    /// process ended now.
+    /// Returns whether an event is dead-lettered and its message is still in the queue. If the process ended now, the
+    /// event would be dead-lettered again.
     pub(crate) fn owes_deletion(&self) -> bool {
         self.messages.iter().any(|m| is(&m.dead_lettered) && !is(&m.deleted))
     }
 
-    /// Notes that the message at this place of the batch is done with.
+    /// Notes that the message at this place of the batch is done.
     pub(crate) fn message_done(&self, at: usize) {
         if let Some(message) = self.messages.get(at) {
             message.done.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Returns what is done with and still in the queue: places in the batch, and receipts.
+    /// Returns the messages that are done and still in the queue: places in the batch, and receipts.
     pub(crate) fn undeleted(&self) -> Vec<(usize, &Receipt)> {
         let messages = self.messages.iter().enumerate();
         messages.filter(|(_, m)| is(&m.done) && !is(&m.deleted)).map(|(at, m)| (at, &m.receipt)).collect()

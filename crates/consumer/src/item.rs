@@ -17,20 +17,20 @@ pub(crate) const STATUS: &str = "status";
 /// The attribute that counts the noted tries: all but the first.
 const TRIES: &str = "tries";
 
-/// The state of an event by its item.
+/// The state of an event, read from its item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It waits to be processed; so many tries are noted on it.
+    /// The event waits to be processed.
     Waiting {
-        /// Tries noted.
+        /// The tries noted on the item.
         tries: u32,
     },
-    /// It needs nothing here: it is processed, failed or carried; or it is held until it is carried home, with a message
-    /// of its own then.
+    /// The event needs nothing here. It is processed, failed or carried, or it is held until it is carried home, and
+    /// then has a message of its own.
     Done,
-    /// There is no such item.
+    /// There is no item of the event.
     Missing,
-    /// Its status is one that a later version knows.
+    /// The status is one that a later version knows.
     Unknown(String),
 }
 
@@ -50,7 +50,7 @@ fn tries(item: &Item) -> u32 {
     item.get(TRIES).and_then(|tries| tries.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
-/// The events' items of a cell's table.
+/// Access to the events' items in a cell's table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Items<'a> {
     pub(crate) client: &'a Client,
@@ -59,8 +59,8 @@ pub(crate) struct Items<'a> {
 }
 
 impl Items<'_> {
-    /// Reads an event's state, strongly consistent. A read for each event rather than one for all: a batch of reads may
-    /// come back in part, and would want a permission more.
+    /// Reads an event's state, strongly consistent. Each event has its own read: a batch of reads may come back in
+    /// part, and would need another permission.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -80,7 +80,7 @@ impl Items<'_> {
         Ok(Standing::of(read.item()))
     }
 
-    /// Notes a try before it is made. Returns the tries noted, this one included, or why it must not be made.
+    /// Notes a try before it is made. Returns the noted tries, this one included, or the state that forbids the try.
     ///
     /// # Errors
     /// When the table can't take the note.
@@ -103,7 +103,7 @@ impl Items<'_> {
         }
     }
 
-    /// Takes a noted try back. If that fails the event has one try less, which its caller can bear.
+    /// Takes a noted try back. If that fails, the event has one try less, which is acceptable.
     pub(crate) async fn take_try_back(&self, message: &Message) {
         let update = self
             .update(message)
@@ -116,7 +116,7 @@ impl Items<'_> {
         }
     }
 
-    /// Marks an event failed, unless it is done with already.
+    /// Marks an event failed, unless it is done already.
     ///
     /// # Errors
     /// When the table can't take the mark.
@@ -130,14 +130,14 @@ impl Items<'_> {
         match self.send(update).await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                // Another delivery of it was faster.
+                // Another delivery of the event was faster.
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(AwsFailure::of("mark an event failed", error)),
             },
         }
     }
 
-    /// An update of an event that still waits to be processed.
+    /// Returns an update of an event that still waits to be processed.
     fn update(&self, message: &Message) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -148,7 +148,7 @@ impl Items<'_> {
             .expression_attribute_values(":accepted", status(EventStatus::Accepted))
     }
 
-    /// Sends an update, again for as long as a transaction is in its way.
+    /// Sends an update, and repeats it for as long as a transaction conflicts with it.
     async fn send(&self, update: UpdateItemFluentBuilder) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
         let mut backoff = Backoff::until(self.deadline);
         loop {
@@ -160,12 +160,12 @@ impl Items<'_> {
     }
 }
 
-/// A status as an attribute.
+/// Returns a status as an attribute.
 pub(crate) fn status(status: EventStatus) -> AttributeValue {
     AttributeValue::S(status.as_str().to_owned())
 }
 
-/// The key of an event's item.
+/// Returns the key of an event's item.
 pub(crate) fn event_key(tenant: &TenantId, id: EventId) -> Item {
     key(tenant, EventKey(id).to_string())
 }

@@ -1,7 +1,7 @@
 //! The consumer of a cell: messages on the queue become effects in the table, each event once.
 //!
-//! A team's own consumer is a crate whose `main` is `cellstack_consumer::run(processor)`, with a [`Processor`] that holds its
-//! business logic. [`Totals`] is the reference.
+//! A team's own consumer is a crate whose `main` is `cellstack_consumer::run(processor)`, with a [`Processor`] that
+//! holds its business logic. [`Totals`] is the reference.
 
 mod acknowledge;
 mod addition;

@@ -1,4 +1,4 @@
-//! One event, run under its limits.
+//! One run of the processor, under its limits.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::handler::Consumer;
 use crate::{Effects, ProcessError, Processor};
 
 impl<P: Processor, A> Consumer<P, A> {
-    /// Runs the processor on an event, for `limit` at most. A panic is the event's failure, not the batch's; its cause may
-    /// pass, so the event is tried again.
+    /// Runs the processor on an event, for `limit` at most. A panic fails its event, not the batch. Its cause may pass,
+    /// so the event is tried again.
     pub(crate) async fn run(&self, message: &Message, limit: Duration) -> Result<Effects, Failure> {
-        // The call is inside, too: a processor that is no `async fn` may panic before there is a future.
+        // The call is inside, too: a processor that is not an `async fn` may panic before there is a future.
         let processing = AssertUnwindSafe(async { self.processor.process(message).await }).catch_unwind();
         match timeout(limit, processing).await {
             Ok(Ok(Ok(effects))) => match effects.fault() {

@@ -1,6 +1,6 @@
-//! Events that came before. Any of them may be the one that ended the process then, or blocked it, so they run alone:
-//! each try is noted before it is made, those with the fewest tries come first, and what is done with is deleted from the
-//! queue before one runs that had a noted try, or that runs after another was given up.
+//! Events that came before. Any of them may have ended the process then, or blocked it, so they run alone. Each try is
+//! noted before it is made, and events with the fewest tries come first. Messages that are done are deleted from the
+//! queue before an event runs that had a noted try, or that runs after another was dead-lettered.
 
 use cellstack_aws::AwsFailure;
 use cellstack_core::Clock;
@@ -14,14 +14,14 @@ use crate::handler::Consumer;
 use crate::invocation::Invocation;
 use crate::item::{Items, Standing};
 
-/// A lane, and what is read of each of its events; nothing of those that come for the first time.
+/// A lane with the state of each of its events; `None` for those that come for the first time.
 struct Known<'a> {
     lane: &'a Lane,
     events: Vec<(&'a Job, Option<Standing>)>,
 }
 
 impl Known<'_> {
-    /// The most tries noted on one of its events.
+    /// Returns the most tries noted on one of the lane's events.
     fn tries(&self) -> u32 {
         let noted = self.events.iter().map(|(_, standing)| match standing {
             Some(Standing::Waiting { tries }) => *tries,
@@ -38,7 +38,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
         for lane in join_all(lanes.iter().map(|lane| self.look_up(invocation, lane))).await {
             match lane {
                 Ok(lane) => known.push(lane),
-                // It comes again: none of it was tried.
+                // The lane comes again: none of it was tried.
                 Err(failure) => tracing::warn!(%failure, "returning events are not tried"),
             }
         }
@@ -49,7 +49,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
                     None => self.try_alone(invocation, lane, Try::first(job)).await,
                     Some(standing) => self.retry(invocation, lane, job, standing).await,
                 };
-                // Where order is kept, the rest of the lane waits for it.
+                // The rest of a lane that keeps order waits for the event.
                 if !done && invocation.blocks() {
                     break;
                 }
@@ -64,7 +64,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
         Ok(Known { lane, events })
     }
 
-    /// Tries a returning event again, unless it is done with or had all its tries. Returns whether it is done with.
+    /// Tries a returning event again, unless it is done or had all its tries. Returns whether it is done.
     async fn retry(&self, invocation: &Invocation, lane: &Lane, job: &Job, standing: Standing) -> bool {
         let tries = match standing {
             Standing::Waiting { tries } => tries,

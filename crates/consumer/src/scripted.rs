@@ -1,4 +1,4 @@
-//! A DynamoDB client whose answers a test decides.
+//! A DynamoDB client with scripted responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 /// A status and a body.
 pub(crate) type Reply = (u16, Value);
 
-/// An error of DynamoDB.
+/// Returns an error of DynamoDB.
 pub(crate) fn error(status: u16, code: &str) -> Reply {
     (status, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "scripted" }))
 }
 
-/// A cancelled transaction: a code for each action, and the item where there is one.
+/// Returns a cancelled transaction: a code for each action, and the item where there is one.
 pub(crate) fn cancelled(reasons: &[(&str, Option<Value>)]) -> Reply {
     let reasons: Vec<Value> = reasons
         .iter()
@@ -38,7 +38,7 @@ pub(crate) fn cancelled(reasons: &[(&str, Option<Value>)]) -> Reply {
 
 type Answer = dyn FnMut(&str, &Value) -> Reply + Send;
 
-/// A client that asks `answer` for the reply to each operation and request. Nothing is retried but by the code under test.
+/// Returns a client that asks `answer` for the reply to each operation and request. Only the code under test retries.
 pub(crate) fn client(answer: impl FnMut(&str, &Value) -> Reply + Send + 'static) -> Client {
     let script = Script(Arc::new(Mutex::new(answer)));
     let config = aws_sdk_dynamodb::Config::builder()

@@ -10,29 +10,30 @@ use cellstack_core::limits::pipeline::{EVENT_TIMEOUT, MAX_TRIES};
 /// Settings of a consumer.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The cell it works in.
+    /// The cell that it works in.
     pub cell: CellId,
     /// The cell's table.
     pub table: String,
-    /// The URL of the cell's queue, from which it deletes messages before it runs one that may end the process.
+    /// The URL of the cell's queue. The consumer deletes messages from it before it runs an event that may end the
+    /// process.
     pub queue_url: String,
     /// The URL of the cell's dead-letter queue.
     pub dlq_url: String,
-    /// Tries of an event before it is given up.
+    /// Tries of an event before it is dead-lettered.
     pub max_tries: u32,
-    /// Longest that one call of the processor may take.
+    /// Longest time that one call of the processor may take.
     pub event_timeout: Duration,
 }
 
 impl Settings {
-    /// Reads `CELLSTACK_CELL_ID`, `CELLSTACK_TABLE`, `CELLSTACK_QUEUE_URL`, `CELLSTACK_DLQ_URL`, and, where they are set,
-    /// `CELLSTACK_MAX_TRIES` and `CELLSTACK_EVENT_TIMEOUT_MS`.
+    /// Reads `CELLSTACK_CELL_ID`, `CELLSTACK_TABLE`, `CELLSTACK_QUEUE_URL`, `CELLSTACK_DLQ_URL`, and, where they are
+    /// set, `CELLSTACK_MAX_TRIES` and `CELLSTACK_EVENT_TIMEOUT_MS`.
     ///
     /// # Errors
-    /// When one is missing or wrong.
+    /// When a setting is missing or wrong.
     pub fn from_env() -> Result<Self, ConfigError> {
         let tries: Option<NonZeroU32> =
-            optional("CELLSTACK_MAX_TRIES", "the number of tries of an event before it is given up, at least 1")?;
+            optional("CELLSTACK_MAX_TRIES", "the number of tries of an event before it is dead-lettered, at least 1")?;
         let timeout: Option<NonZeroU32> =
             optional("CELLSTACK_EVENT_TIMEOUT_MS", "the milliseconds that one event may take, at least 1")?;
         Ok(Self {
@@ -46,7 +47,7 @@ impl Settings {
     }
 }
 
-/// The clients a consumer calls.
+/// The clients that a consumer calls.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// The cell's table.

@@ -1,4 +1,4 @@
-//! An event that was not processed: it comes again, or it is given up.
+//! The end of a try that did not process its event: the event comes again, or is dead-lettered.
 
 use cellstack_core::Clock;
 use cellstack_core::dead_letter::Reason;
@@ -9,13 +9,13 @@ use crate::failure::Failure;
 use crate::handler::Consumer;
 use crate::invocation::Invocation;
 
-/// The detail of an event that is given up without another try: its last one ended with its process, or was cut off with
-/// it.
+/// The detail of an event that is dead-lettered without another try: its last one ended with its process, or was cut
+/// off with it.
 const NO_ANSWER: &str =
     "its last try ended without an answer: it ended the process, or blocked it until the function's time-out";
 
 impl<P, A: Clock> Consumer<P, A> {
-    /// Settles an event that was not processed. Returns whether it is done with; otherwise its messages come again.
+    /// Settles an event that was not processed. Returns whether it is done; otherwise its messages come again.
     pub(crate) async fn settle(&self, invocation: &Invocation, attempt: Try<'_>, failure: &Failure) -> bool {
         let Try { job, number, noted } = attempt;
         let (reason, detail) = match failure {
@@ -42,7 +42,7 @@ impl<P, A: Clock> Consumer<P, A> {
         self.try_dead_letter(invocation, attempt, reason, detail).await
     }
 
-    /// Gives up an event whose last try ended without an answer. Returns whether that worked.
+    /// Dead-letters an event whose last try ended without an answer. Returns whether that worked.
     pub(crate) async fn exhausted(&self, invocation: &Invocation, attempt: Try<'_>) -> bool {
         self.try_dead_letter(invocation, attempt, Reason::RetriesExhausted, NO_ANSWER).await
     }
@@ -52,14 +52,14 @@ impl<P, A: Clock> Consumer<P, A> {
             return false;
         }
         let message = &attempt.job.message;
-        // An event that can't be given up now comes again; after its last receive the queue moves it as it is.
+        // An event that can't be dead-lettered now comes again. After its last receive the queue moves it as it is.
         match self.dead_letter(invocation, attempt, reason, detail).await {
             Ok(()) => {
                 invocation.dead_lettered(attempt.job);
                 true
             }
             Err(failure) => {
-                tracing::error!(tenant = message.tenant.as_str(), event = %message.id, %failure, "give up");
+                tracing::error!(tenant = message.tenant.as_str(), event = %message.id, %failure, "not dead-lettered");
                 false
             }
         }

@@ -3,6 +3,7 @@
 use cellstack_core::Message;
 use cellstack_core::cell_table::TOTAL_PREFIX;
 use cellstack_core::limits::{AMOUNT_DECIMALS, AMOUNT_INTEGER_DIGITS};
+use cellstack_core::text::excerpt;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
@@ -11,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::amount;
 use crate::{Effects, ProcessError, Processor};
 
-/// Counts events and adds up their `data.amount`, as `GET /v1/totals` shows them.
+/// The processor that counts events and adds up their `data.amount`, as `GET /v1/totals` shows them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals;
 
@@ -26,7 +27,7 @@ impl Processor for Totals {
     }
 }
 
-/// `data.amount` as an exact decimal; zero where data is no object or has none.
+/// Returns `data.amount` as an exact decimal; zero where the data is not an object or has no amount.
 fn amount_of(data: Option<&str>) -> Result<Decimal, ProcessError> {
     #[derive(Deserialize)]
     struct Data<'a> {
@@ -42,7 +43,7 @@ fn amount_of(data: Option<&str>) -> Result<Decimal, ProcessError> {
         return Ok(Decimal::ZERO);
     };
     amount::parse(text).ok_or_else(|| {
-        let found: String = text.chars().take(40).collect();
+        let found = excerpt(text);
         ProcessError::Permanent(format!(
             "data.amount must be a number of at most {AMOUNT_INTEGER_DIGITS} digits before its decimal point and \
              {AMOUNT_DECIMALS} behind it; found {found}"

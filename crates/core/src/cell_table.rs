@@ -1,4 +1,4 @@
-//! The table of a cell: one partition a tenant.
+//! The table of a cell: one partition per tenant.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::TenantId;
 
-/// Partition key of a cell table and of the tenant map.
+/// The partition key of a cell table and of the tenant map.
 pub const TENANT_ID: &str = "tenant_id";
-/// Sort key of a cell table.
+/// The sort key of a cell table.
 pub const SORT_KEY: &str = "sk";
-/// What each total's sort key begins with.
+/// The prefix of each total's sort key.
 pub const TOTAL_PREFIX: &str = "total#";
 
-/// An item of DynamoDB.
+/// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The key of an item in a tenant's partition.
+/// Returns the key of an item in a tenant's partition.
 #[must_use]
 pub fn key(tenant: &TenantId, sort_key: impl Into<String>) -> Item {
     Item::from([
@@ -25,7 +25,7 @@ pub fn key(tenant: &TenantId, sort_key: impl Into<String>) -> Item {
     ])
 }
 
-/// A number attribute.
+/// Returns a number attribute.
 #[must_use]
 pub fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())

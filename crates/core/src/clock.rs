@@ -1,17 +1,18 @@
-//! Clocks and entropy, which come in from outside so that tests and the simulator can decide them.
+//! Clocks and entropy. They come in from outside, so that tests and the simulator decide them.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
-/// Clocks of an environment.
+/// The clocks of an environment.
 pub trait Clock: Send + Sync + 'static {
-    /// Milliseconds since the Unix epoch. May jump.
+    /// Returns the milliseconds since the Unix epoch. They may jump.
     fn wall_ms(&self) -> u64;
-    /// Time since some fixed point. Never goes back, but may stand still while a Lambda environment is frozen.
+    /// Returns the time since some fixed point. It never goes back, but may stand still while a Lambda environment is
+    /// frozen.
     fn monotonic(&self) -> Duration;
 
-    /// Both clocks, read now.
+    /// Reads both clocks.
     fn now(&self) -> Reading {
         Reading { wall_ms: self.wall_ms(), monotonic: self.monotonic() }
     }
@@ -26,7 +27,7 @@ impl<A: Clock + ?Sized> Clock for std::sync::Arc<A> {
     }
 }
 
-/// Randomness of an environment.
+/// A source of randomness of an environment.
 pub trait Entropy: Send + Sync + 'static {
     /// Returns the ten random bytes that a UUIDv7 takes.
     fn random(&self) -> [u8; 10];
@@ -38,7 +39,7 @@ impl<E: Entropy + ?Sized> Entropy for std::sync::Arc<E> {
     }
 }
 
-/// Both clocks at one moment.
+/// A reading of both clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     wall_ms: u64,
@@ -46,8 +47,8 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Time from `self` to `later`: the larger of what the two clocks say, so that neither a frozen monotonic clock
-    /// nor a wall clock set back makes something look younger than it is.
+    /// Returns the time from `self` to `later`: the larger of the two clocks' readings. So neither a frozen monotonic
+    /// clock nor a wall clock that was set back makes anything look younger than it is.
     #[must_use]
     pub fn age_at(&self, later: Self) -> Duration {
         let wall = Duration::from_millis(later.wall_ms.saturating_sub(self.wall_ms));
@@ -65,12 +66,14 @@ impl SystemClock {
     /// Starts the monotonic clock.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a default that reads a clock would surprise")]
+    #[expect(clippy::disallowed_methods, reason = "time enters here")]
     pub fn new() -> Self {
         Self { started: Instant::now() }
     }
 }
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "time enters here")]
     fn wall_ms(&self) -> u64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
@@ -83,14 +86,14 @@ impl Clock for SystemClock {
 
 impl Entropy for SystemClock {
     fn random(&self) -> [u8; 10] {
-        // The tail of a UUIDv7 is random but for the variant bits, which an id made from it sets again.
+        // The tail of a UUIDv7 is random except for the variant bits, and an id made from it sets those again.
         let mut tail = [0; 10];
         tail.copy_from_slice(&Uuid::now_v7().as_bytes()[6..]);
         tail
     }
 }
 
-/// Clocks that stand where they are put; randomness that counts up.
+/// Clocks that stand where a test puts them, and randomness that counts up.
 #[cfg(test)]
 pub(crate) struct FixedClock(std::sync::Mutex<(u64, Duration, u64)>);
 
@@ -104,11 +107,11 @@ impl FixedClock {
         state.0 += ms;
         state.1 += Duration::from_millis(ms);
     }
-    /// The wall clock alone moves on, as in a frozen environment.
+    /// Moves the wall clock alone, as in a frozen environment.
     pub(crate) fn freeze_ms(&self, ms: u64) {
         self.0.lock().unwrap().0 += ms;
     }
-    /// The wall clock alone is set.
+    /// Sets the wall clock alone.
     pub(crate) fn set_wall_ms(&self, ms: u64) {
         self.0.lock().unwrap().0 = ms;
     }

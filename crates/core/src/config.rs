@@ -4,45 +4,45 @@ use std::fmt::Display;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-/// The exit code of a program that was configured wrongly: 78, `EX_CONFIG` of sysexits.h.
+/// The exit code of a program with a wrong configuration: 78, `EX_CONFIG` of sysexits.h.
 pub const EXIT_CONFIG: u8 = 78;
 
 /// A setting that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// It is not set.
+    /// The variable is not set.
     #[error("{name} is not set: set it to {expected}")]
     Missing {
         /// The variable.
         name: &'static str,
-        /// What it should hold.
+        /// The value it should hold.
         expected: &'static str,
     },
-    /// It holds something else.
+    /// The variable holds something else.
     #[error("{name} is '{found}': set it to {expected} ({reason})")]
     Invalid {
         /// The variable.
         name: &'static str,
-        /// What it should hold.
+        /// The value it should hold.
         expected: &'static str,
-        /// What it holds.
+        /// The value it holds.
         found: String,
-        /// What the parser said.
+        /// The parser's error.
         reason: String,
     },
 }
 
 impl ConfigError {
-    /// A setting that holds something else than `expected`.
+    /// Returns the error of a setting that holds something other than `expected`.
     pub fn invalid(name: &'static str, expected: &'static str, found: &str, reason: impl Display) -> Self {
         Self::Invalid { name, expected, found: found.to_owned(), reason: reason.to_string() }
     }
 }
 
-/// Reads a setting that may be left out, or be empty, from the environment.
+/// Reads a setting that may be missing or empty from the environment.
 ///
 /// # Errors
-/// When it is no `T`.
+/// When the value is not a `T`.
 pub fn optional<T: FromStr<Err: Display>>(
     name: &'static str,
     expected: &'static str,
@@ -57,7 +57,7 @@ pub fn optional<T: FromStr<Err: Display>>(
 /// Reads a setting from the environment.
 ///
 /// # Errors
-/// When it is not set, or is no `T`.
+/// When the setting is not set, or its value is not a `T`.
 pub fn var<T: FromStr<Err: Display>>(name: &'static str, expected: &'static str) -> Result<T, ConfigError> {
     parse(name, expected, std::env::var(name).ok())
 }
@@ -71,7 +71,7 @@ fn parse<T: FromStr<Err: Display>>(
     found.parse().map_err(|error: T::Err| ConfigError::Invalid { name, expected, reason: error.to_string(), found })
 }
 
-/// Ends a program that was configured wrongly: the reason goes to the log, the exit code says which kind it is.
+/// Logs the error, and returns the exit code of a wrong configuration.
 #[must_use]
 pub fn exit(error: &ConfigError) -> ExitCode {
     tracing::error!(%error, "configuration");

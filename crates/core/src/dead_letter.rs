@@ -1,9 +1,9 @@
-//! What lies in a dead-letter queue, and why: one format for every place that gives something up.
+//! The content of a dead-letter queue: one format for every place that dead-letters something.
 //!
-//! Producer and consumer write a [`DeadLetter`] as JSON. Two kinds of letter come from AWS itself, raw: a message that SQS
-//! moved after its last receive or that a topic could not deliver (the CloudEvent as it was), and the note that a stream
-//! mapping leaves of a batch it gave up (where it stood on the stream, not the records). [`DeadLetter::read`] makes one
-//! format of all three.
+//! Producer and consumer write a [`DeadLetter`] as JSON. AWS itself adds two kinds of letter, raw: a message that SQS
+//! moved after its last receive or that a topic could not deliver (the CloudEvent as it was), and the note of a stream
+//! mapping about a batch that exhausted its retries (the batch's position on the stream, not its records).
+//! [`DeadLetter::read`] makes one format of all three.
 
 use std::io::{Read as _, Write as _};
 
@@ -16,30 +16,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_DEAD_LETTER, MAX_ORIGINAL, MAX_REASON};
 use crate::queue_text::escape;
+use crate::text::head;
 use crate::{CellId, EventId, Message, TenantId};
 
-/// Why something was given up.
+/// The reason why something was dead-lettered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The processor refused the event for good; the event is `failed`.
+    /// The processor refused the event for good. The event is `failed`.
     Refused,
-    /// It was tried as often as the queue allows; the event is still `accepted`.
+    /// The event was tried as often as the queue allows. It is still `accepted`.
     RetriesExhausted,
-    /// It can't be read.
+    /// The message or record can't be read.
     Undecodable,
-    /// It belongs to another cell.
+    /// The message belongs to another cell.
     ForeignCell,
     /// This cell does not hold the event.
     NotHeld,
-    /// The topic could not deliver it to the queue.
+    /// The topic could not deliver the message to the queue.
     Undelivered,
-    /// The stream mapping gave up a batch; its records are on the stream for 24 hours after they were written.
+    /// The stream mapping dropped a batch. Its records stay on the stream for 24 hours after they were written.
     StreamGaveUp,
 }
 
 impl Reason {
-    /// As written.
+    /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,7 +61,7 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// Where something was given up.
+/// The place where something was dead-lettered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
@@ -73,7 +74,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// As written.
+    /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -90,33 +91,33 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// See the module.
+/// A dead letter: the reason, and the original whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// Version of this format; 1.
+    /// The version of this format; 1.
     pub dead_letter: u32,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Why, in words.
+    /// The reason in words.
     pub detail: String,
-    /// Where.
+    /// The place where the original was dead-lettered.
     pub place: Place,
-    /// The cell it lies in.
+    /// The cell whose queue holds the letter.
     pub cell: CellId,
-    /// When, RFC 3339.
+    /// The time of the letter, RFC 3339.
     pub at: String,
-    /// How often it was tried.
+    /// The number of tries.
     pub attempts: u32,
-    /// Whose event it is, as far as that can be told.
+    /// The event's tenant, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// Which event it is, as far as that can be told.
+    /// The event, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
-    /// What was given up, whole: a message's body or a stream record's JSON.
+    /// The dead-lettered original, whole: a message's body or a stream record's JSON.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub original: String,
-    /// The original as gzip in base64, where the letter would be too large for a queue otherwise. Only on the wire.
+    /// The original as gzip in base64, where the letter would otherwise be too large for a queue. Only on the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     original_gzip: Option<String>,
 }
@@ -126,36 +127,36 @@ pub struct DeadLetter {
 #[error("the dead letter takes {0} bytes, compressed; a queue takes {MAX_DEAD_LETTER}")]
 pub struct TooLarge(usize);
 
-/// What a letter says of itself; the rest follows from the original.
+/// The part of a letter that does not follow from the original.
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Why, in words.
+    /// The reason in words.
     pub detail: &'a str,
-    /// Where.
+    /// The place where the original was dead-lettered.
     pub place: Place,
-    /// The cell it lies in.
+    /// The cell whose queue holds the letter.
     pub cell: &'a CellId,
-    /// When, RFC 3339.
+    /// The time of the letter, RFC 3339.
     pub at: String,
-    /// How often it was tried.
+    /// The number of tries.
     pub attempts: u32,
 }
 
-/// The version this code writes.
+/// The version that this code writes.
 pub const VERSION: u32 = 1;
 
 impl DeadLetter {
-    /// A letter about `original`. Of the detail it keeps [`MAX_REASON`] bytes: what a parser says of a text may hold all of
-    /// the text.
+    /// Returns a letter about `original`. It keeps [`MAX_REASON`] bytes of the detail: a parser's error may quote the
+    /// whole text.
     #[must_use]
     pub fn new(draft: Draft<'_>, tenant: Option<TenantId>, event: Option<EventId>, original: &str) -> Self {
         let Draft { reason, detail, place, cell, at, attempts } = draft;
         Self {
             dead_letter: VERSION,
             reason,
-            detail: detail[..detail.floor_char_boundary(MAX_REASON)].to_owned(),
+            detail: head(detail, MAX_REASON).to_owned(),
             place,
             cell: cell.clone(),
             at,
@@ -167,12 +168,12 @@ impl DeadLetter {
         }
     }
 
-    /// A letter as JSON, of characters that a queue takes, its original compressed where it must be.
+    /// Returns the letter as JSON, of characters that a queue takes. Its original is compressed where it must be.
     ///
     /// # Errors
-    /// When it is too large even so.
+    /// When the letter is too large even then.
     pub fn encode(&self) -> Result<String, TooLarge> {
-        // Text and numbers always serialise, and writing into memory does not fail.
+        // Text and numbers always serialise, and a write into memory does not fail.
         let json = |letter: &Self| escape(serde_json::to_string(letter).unwrap_or_default());
         let plain = json(self);
         if plain.len() <= MAX_DEAD_LETTER {
@@ -194,9 +195,8 @@ impl DeadLetter {
         Some(letter)
     }
 
-    /// Reads what lies in the dead-letter queue of `place` in `cell`. Whatever it is, there is a letter: what is in no
-    /// known form is its own original. `receives` and `at` are what the queue says of the message, for letters that do
-    /// not say it themselves.
+    /// Reads a message from the dead-letter queue of `place` in `cell`. Any message becomes a letter: one in no known
+    /// form is its own original. `receives` and `at` come from the queue, for letters that do not hold them.
     #[must_use]
     pub fn read(body: &str, place: Place, cell: &CellId, receives: u32, at: &str) -> Self {
         if let Some(letter) = Self::decode(body) {
@@ -237,7 +237,7 @@ impl DeadLetter {
         }
     }
 
-    /// The message of the event it is about, if it has one.
+    /// Returns the message of the letter's event, if it has one.
     #[must_use]
     pub fn message(&self) -> Option<Message> {
         Message::decode(&self.original).ok()
@@ -318,7 +318,7 @@ mod tests {
     }
 
     proptest! {
-        // Packing a large letter takes a debug build its time.
+        // A debug build takes long to compress a large letter.
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn a_queue_takes_a_letter_about_anything(

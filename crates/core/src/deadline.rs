@@ -1,8 +1,8 @@
-//! What an invocation has left of its time.
+//! The time that an invocation has left.
 
 use std::time::Duration;
 
-/// A deadline this long over is no deadline: an environment that is thawed so late has lost its invocation.
+/// A deadline that passed longer ago than this is not real: an environment that thaws so late has lost its invocation.
 const ABSURD: Duration = Duration::from_secs(86_400);
 
 /// Returns the time that an invocation has left at `now_ms`, or `otherwise` where its runtime names no real deadline:

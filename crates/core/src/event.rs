@@ -1,4 +1,4 @@
-//! An event: as a caller gives it, and as a cell keeps it.
+//! An event, as a caller sends it and as a cell stores it.
 
 use std::borrow::Cow;
 
@@ -12,21 +12,22 @@ use crate::{Epoch, EventId, EventType, TenantId};
 /// A validated event on its way into a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Fresh, or from the name its caller gave it.
+    /// A fresh id, or one from the name that the caller gave the event.
     pub id: EventId,
-    /// What happened.
+    /// The type.
     pub event_type: EventType,
-    /// JSON text, exactly as it came.
+    /// The JSON text, exactly as it came.
     pub data: Option<String>,
     /// The caller's other CloudEvents context attributes: the text of a JSON object, absent when there are none.
     pub context: Option<String>,
 }
 
 impl NewEvent {
-    /// SHA-256 over type, context and data, in hexadecimal: two requests with the same name are the same event when
-    /// this is the same, and a conflict otherwise.
+    /// Returns the SHA-256 over type, context and data, in hexadecimal. Two requests with the same name are the same
+    /// event when it is the same, and a conflict otherwise.
     ///
-    /// An attribute counts as its canonical text: a binary CloudEvent has no other, where a structured one may say `true`.
+    /// An attribute counts as its canonical text: a binary CloudEvent has no other form, where a structured one may say
+    /// `true`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let context = self.context.as_deref().map(canonical);
@@ -40,7 +41,7 @@ impl NewEvent {
     }
 }
 
-/// Context attributes with texts for values
+/// Returns the context attributes with texts for values
 /// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system>).
 fn canonical(context: &str) -> Cow<'_, str> {
     if !has_types(context) {
@@ -55,7 +56,7 @@ fn canonical(context: &str) -> Cow<'_, str> {
     Cow::Owned(Value::Object(attributes).to_string())
 }
 
-/// Returns whether an object of bare values holds one that is no text.
+/// Returns whether an object of bare values holds one that is not a text.
 fn has_types(json: &str) -> bool {
     let (mut in_string, mut escaped) = (false, false);
     json.bytes().any(|byte| {
@@ -69,24 +70,25 @@ fn has_types(json: &str) -> bool {
     })
 }
 
-/// Where an event is in its life.
+/// The status of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventStatus {
-    /// Durable; on its way through the pipeline.
+    /// The event is durable, and on its way through the pipeline.
     Accepted,
-    /// Durable in the tenant's standby cell, until the tenant's own cell is up again. It is not processed there.
+    /// The event is durable in the tenant's standby cell until the tenant's own cell is up again. It is not processed
+    /// there.
     Held,
-    /// Its effect and this mark were one transaction.
+    /// The event's effects and this mark were one transaction.
     Processed,
-    /// Its processor refused it for good.
+    /// The processor refused the event for good.
     Failed,
-    /// Handed over to the tenant's next cell by a move.
+    /// A move handed the event over to the tenant's next cell.
     Carried,
 }
 
 impl EventStatus {
-    /// As stored.
+    /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -105,44 +107,44 @@ impl std::fmt::Display for EventStatus {
     }
 }
 
-/// An event as its item in the cell table says it. Attribute names are what `serde` makes of the field names; they
-/// count towards the item's size, and each KiB of an item is a write unit.
+/// An event as its item in the cell table stores it. `serde` makes the attribute names of the field names. They count
+/// towards the item's size, and each KiB of an item costs a write unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// Partition key.
+    /// The partition key.
     pub tenant_id: TenantId,
-    /// Sort key, `event#<id>`.
+    /// The sort key, `event#<id>`.
     pub sk: EventKey,
-    /// What happened.
+    /// The type.
     #[serde(rename = "type")]
     pub event_type: EventType,
-    /// JSON text.
+    /// The data as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// The caller's other CloudEvents attributes: the text of a JSON object.
     #[serde(default, rename = "ce", skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
-    /// Where it is in its life.
+    /// The status.
     pub status: EventStatus,
-    /// The tenant's epoch when it was accepted.
+    /// The tenant's epoch when the router accepted the event.
     pub epoch: Epoch,
-    /// Milliseconds since the Unix epoch.
+    /// The time when the router accepted the event, in milliseconds since the Unix epoch.
     pub accepted_at: u64,
-    /// [`NewEvent::fingerprint`].
+    /// The event's [`NewEvent::fingerprint`].
     pub body_sha256: String,
-    /// Milliseconds since the Unix epoch.
+    /// The time when the event was processed, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processed_at: Option<u64>,
-    /// What its processor said: JSON text.
+    /// The processor's result: JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// Why it failed.
+    /// The reason why the event failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl EventRecord {
-    /// The record of a new event.
+    /// Returns the record of a new event.
     #[must_use]
     pub fn accepted(tenant: TenantId, event: NewEvent, epoch: Epoch, accepted_at: u64) -> Self {
         let body_sha256 = event.fingerprint();
@@ -162,7 +164,7 @@ impl EventRecord {
         }
     }
 
-    /// The event's id.
+    /// Returns the event's id.
     #[must_use]
     pub const fn id(&self) -> EventId {
         self.sk.0
@@ -175,7 +177,7 @@ impl EventRecord {
 pub struct EventKey(pub EventId);
 
 impl EventKey {
-    /// What each event's sort key begins with.
+    /// The prefix of each event's sort key.
     pub const PREFIX: &'static str = "event#";
 }
 
@@ -200,11 +202,12 @@ impl TryFrom<String> for EventKey {
     }
 }
 
-/// Milliseconds since the Unix epoch as RFC 3339 text, always to the millisecond, so that texts sort as times do.
+/// Returns milliseconds since the Unix epoch as RFC 3339 text, always to the millisecond, so that texts sort as times
+/// do.
 #[must_use]
 pub fn rfc3339(ms: u64) -> String {
     const DAY_MS: u64 = 86_400_000;
-    // Beyond the year 9999 there is no such text; a clock that far off is better shown than hidden.
+    // Beyond the year 9999 there is no such text. A clock that far off is better shown than hidden.
     const LAST_DAY: u64 = 2_932_896;
     let (mut days, of_day) = (ms / DAY_MS, ms % DAY_MS);
     if days > LAST_DAY {
@@ -224,7 +227,7 @@ pub fn rfc3339(ms: u64) -> String {
         days -= length;
         month += 1;
     }
-    // Written digit by digit: each log line and each answer has one, and the formatter takes ten times the instructions.
+    // Each log line and each response has such a text. The formatter takes ten times the instructions of this loop.
     let mut text = String::with_capacity(24);
     for (value, digits, after) in [
         (year, 4, '-'),
@@ -285,7 +288,7 @@ mod tests {
         let text = event("1", Some(r#"{"flag":"true","number":"-7","off":"false","text":"a 1 true","zero":"0"}"#));
         assert_eq!(typed.fingerprint(), text.fingerprint());
         assert_ne!(typed.fingerprint(), event("1", Some(r#"{"flag":false}"#)).fingerprint());
-        // What only looks like a type within a text is not touched.
+        // A type that only appears within a text is not touched.
         assert!(!has_types(r#"{"a":"\"1 true","b\\":"x"}"#));
     }
 

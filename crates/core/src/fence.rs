@@ -11,16 +11,16 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck};
 use crate::cell_table::{Item, SORT_KEY, key, number};
 use crate::{Epoch, EventId, TenantId};
 
-/// Prefix of each shard's sort key.
+/// The prefix of each shard's sort key.
 pub const FENCE_PREFIX: &str = "fence#";
 
 /// Shards per fence.
 ///
-/// A fenced write takes 4 write units, and a partition 1,000 per second: at the 250 writes per second that this leaves,
-/// each lasting some 15 ms, about one write in three meets another on its shard, and a few retries are enough.
+/// A fenced write takes 4 write units, and a partition takes 1,000 per second. At the 250 writes per second that this
+/// allows, each lasting some 15 ms, about one write in three meets another on its shard, and a few retries are enough.
 pub const FENCE_SHARDS: u8 = 8;
 
-/// State of a tenant's fence in a cell.
+/// The state of a tenant's fence in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FenceState {
     /// The cell accepts the tenant's events.
@@ -32,7 +32,7 @@ pub enum FenceState {
 }
 
 impl FenceState {
-    /// The stored form.
+    /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ pub fn shard_key(shard: u8) -> String {
 /// Returns the sort key of the shard that guards an event.
 #[must_use]
 pub fn key_of(event: EventId) -> String {
-    // The last byte is random in a UUIDv7, and a hash's in an id derived from a name.
+    // The last byte of a UUIDv7 is random; in an id derived from a name it is a hash's.
     let [.., last] = event.to_bytes();
     shard_key(last % FENCE_SHARDS)
 }
@@ -84,9 +84,9 @@ pub fn check(
 pub struct Shard {
     /// The sort key.
     pub key: String,
-    /// The epoch whose events it lets pass.
+    /// The epoch whose events the shard lets pass.
     pub epoch: Epoch,
-    /// The stored state: that of a later version may be one this code does not know.
+    /// The stored state. A later version may store one that this code does not know.
     pub state: String,
 }
 

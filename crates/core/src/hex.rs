@@ -8,7 +8,7 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     hex(Sha256::digest(bytes))
 }
 
-/// Bytes as lower-case hexadecimal, two digits each. Each request makes some of it, so it goes past the formatter.
+/// Returns bytes as lower-case hexadecimal, two digits each. It avoids the formatter, since each request needs it.
 #[must_use]
 pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

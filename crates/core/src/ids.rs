@@ -1,4 +1,4 @@
-//! The names things go by, parsed once at the edge.
+//! Ids, parsed once at the edge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,34 +9,26 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::limits::{MAX_CELL_ID, MAX_EVENT_TYPE, MAX_TENANT_ID};
+use crate::text::excerpt;
 use crate::{Clock, Entropy};
 
-/// A text that is no valid id: says what was expected and what was found.
+/// A text that is not a valid id, with the rule and the text found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {expected}; found {found}")]
 pub struct InvalidId {
-    /// Which id.
+    /// The kind of id.
     pub what: &'static str,
     /// The rule.
     pub expected: &'static str,
-    /// What was found, shortened.
+    /// The text found, shortened.
     pub found: String,
 }
 
 impl InvalidId {
     fn new(what: &'static str, expected: &'static str, found: &str) -> Self {
-        let found = if found.is_empty() { "nothing".to_owned() } else { shorten(found) };
+        let found = if found.is_empty() { "nothing".to_owned() } else { format!("'{}'", excerpt(found)) };
         Self { what, expected, found }
     }
-}
-
-/// The beginning of a caller's text, quoted, fit for an error message: one line, 60 characters at most.
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(60).flat_map(char::escape_default).collect();
-    if text.chars().nth(60).is_some() {
-        short.push('…');
-    }
-    format!("'{short}'")
 }
 
 macro_rules! text_id {
@@ -47,7 +39,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The id as text.
+            /// Returns the id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -86,7 +78,7 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// Who an event belongs to: partition key of its cell table, key of the tenant map.
+    /// The owner of events: partition key of its cell table, key of the tenant map.
     TenantId,
     "a tenant id",
     "1 to 128 characters of A-Z a-z 0-9 . _ : @ -",
@@ -95,7 +87,7 @@ text_id!(
 );
 
 text_id!(
-    /// One copy of the stack. It becomes part of resource names, hence the narrow alphabet.
+    /// The id of a cell. It becomes part of resource names, hence the narrow alphabet.
     CellId,
     "a cell id",
     "1 to 20 characters of a-z 0-9 -, a letter first, no - last",
@@ -106,7 +98,7 @@ text_id!(
 );
 
 text_id!(
-    /// What happened, for example `order.placed`.
+    /// The type of an event, for example `order.placed`.
     EventType,
     "an event type",
     "1 to 128 characters of A-Z a-z 0-9 . _ : / -",
@@ -114,7 +106,8 @@ text_id!(
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b))
 );
 
-/// How often a tenant changed owner. The map counts it up, the fence of a cell compares it.
+/// A number of a tenant's route that grows with each change of cell. The tenant map counts it up, and a cell's fence
+/// compares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
@@ -130,7 +123,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// An event's name within its tenant: the key its repeats meet on.
+/// An event's id within its tenant. Repeats of an event have the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventId(Uuid);
@@ -147,7 +140,8 @@ impl EventId {
         Self(uuid::Builder::from_unix_timestamp_millis(wall_ms, &random).into_uuid())
     }
 
-    /// The id of an event that its caller names: the name itself when it is a UUIDv7, else a UUID derived from it.
+    /// Returns the id of an event that its caller names: the name itself when it is a UUIDv7, else a UUID derived from
+    /// it.
     ///
     /// `scope` keeps names of different kinds apart (an `Idempotency-Key`, a CloudEvents source). Derived ids are of
     /// version 8 (RFC 9562, "custom"): the first 122 free bits of a SHA-256.
@@ -169,13 +163,13 @@ impl EventId {
 }
 
 impl EventId {
-    /// Its 16 bytes; they sort as its text does.
+    /// Returns the id's 16 bytes. They sort as its text does.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.into_bytes()
     }
 
-    /// From its 16 bytes.
+    /// Returns the id of 16 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))

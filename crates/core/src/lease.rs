@@ -1,8 +1,8 @@
-//! A bounded cache whose entries are good for a lease, and useful beyond it.
+//! A bounded cache whose entries are fresh for a lease, and useful beyond it.
 //!
-//! An entry past its lease is *stale*, not gone: when the map can't be read, a stale route with a fenced write is what
-//! keeps a tenant served. So only "not found" removes an entry, an error never does, and an older version never
-//! replaces a newer one. Where the source itself goes back to an older version, the newer one is kept as stale.
+//! An entry past its lease is *stale*, not gone: while the map can't be read, a stale route with a fenced write keeps a
+//! tenant served. So only "not found" removes an entry, an error never does, and an older version never replaces a
+//! newer one. Where the source itself goes back to an older version, the cache keeps the newer one as stale.
 
 use crate::sync::lock;
 use std::hash::Hash;
@@ -14,17 +14,17 @@ use lru::LruCache;
 
 use crate::clock::Reading;
 
-/// Something that knows which of two readings of it is the newer.
+/// A value that knows which of two readings of it is the newer.
 pub trait Versioned {
-    /// Grows with each change.
+    /// Returns a number that grows with each change.
     fn version(&self) -> u64;
 }
 
-/// Time as leases count it.
+/// A clock for leases.
 ///
-/// A frozen environment's monotonic clock may stand still, and a wall clock may jump. So between two looks at them the
-/// larger step of the two counts, and a step back counts as none: what is measured is never younger than it says, as
-/// long as not both clocks lie between the same two looks.
+/// A frozen environment's monotonic clock may stand still, and a wall clock may jump. So between two readings the
+/// larger step of the two clocks counts, and a step back counts as zero. A measured age is never too low, as long as at
+/// least one of the clocks is right between two readings.
 #[derive(Debug, Default)]
 pub struct LeaseClock(Mutex<Option<(Reading, Duration)>>);
 
@@ -33,7 +33,7 @@ pub struct LeaseClock(Mutex<Option<(Reading, Duration)>>);
 pub struct LeaseTime(Duration);
 
 impl LeaseClock {
-    /// What the clock shows when the ambient clocks show `reading`.
+    /// Returns the moment at which the environment's clocks show `reading`.
     pub fn now(&self, reading: Reading) -> LeaseTime {
         let mut state = lock(&self.0);
         let elapsed = state.map_or(Duration::ZERO, |(last, elapsed)| elapsed + last.age_at(reading));
@@ -43,48 +43,48 @@ impl LeaseClock {
 }
 
 impl LeaseTime {
-    /// Time from `self` to `now`; none if `now` is the earlier.
+    /// Returns the time from `self` to `now`; zero if `now` is the earlier.
     #[must_use]
     pub const fn age_at(self, now: Self) -> Duration {
         now.0.saturating_sub(self.0)
     }
 
-    /// The moment this much later.
+    /// Returns the moment this much later.
     #[must_use]
     pub const fn plus(self, time: Duration) -> Self {
         Self(self.0.saturating_add(time))
     }
 }
 
-/// What the cache knows of a key.
+/// The state of a key in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<V> {
-    /// Read less than a lease ago.
+    /// The value was read less than a lease ago.
     Fresh(V),
-    /// As `Fresh`, and it will be stale soon: time to read it again, off the critical path.
+    /// The value is fresh, but will be stale soon: time to read it again, off the critical path.
     RefreshDue(V),
-    /// Read longer ago than a lease, contradicted by its source, or never read from it at all.
+    /// The value was read longer ago than a lease, contradicted by its source, or never read from its source at all.
     Stale(V),
-    /// Read not long ago, and there was none.
+    /// A recent read found no such key.
     NotFound,
-    /// Nothing is known.
+    /// The cache knows nothing of the key.
     Unknown,
 }
 
-/// What counts after a read.
+/// The value that counts after a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known<V> {
-    /// The answer to the read, or what a later one said.
+    /// The response to the read, or to a later one.
     Current(V),
-    /// A value newer than the answer: its source went back. It is stale until its source agrees with it again.
+    /// A value newer than the response: its source went back. It is stale until its source agrees with it again.
     Contradicted(V),
-    /// The source does not have it.
+    /// The source does not have the key.
     NotFound,
 }
 
 struct Entry<V> {
     value: V,
-    /// When the last read of it was sent; `None` for what came from elsewhere.
+    /// The time when the last read of the value was sent; `None` for a value from elsewhere.
     read: Option<LeaseTime>,
     /// That read found something else.
     contradicted: bool,
@@ -99,12 +99,12 @@ impl<V: Clone> Entry<V> {
 
 struct Entries<K, V> {
     found: LruCache<K, Entry<V>>,
-    /// Keys that the source does not have, and when it was asked. Apart from the others, so that a loop over names that
-    /// nobody has evicts nothing that is needed when the source is out of reach.
+    /// Keys that the source does not have, with the time of that read. They are kept apart, so that a loop over unknown
+    /// names evicts nothing that is needed while the source is out of reach.
     missing: LruCache<K, LeaseTime>,
 }
 
-/// See the module.
+/// A cache that serves values beyond their lease, marked as stale.
 pub struct LeaseCache<K, V> {
     lease: Duration,
     not_found_lease: Duration,
@@ -112,15 +112,15 @@ pub struct LeaseCache<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
-    /// An empty cache of at most `capacity` entries, and of `not_found` keys that were not found; the least recently used
-    /// goes first.
+    /// Returns an empty cache of at most `capacity` entries, and of `not_found` keys that were not found. The least
+    /// recently used goes first.
     #[must_use]
     pub fn new(capacity: usize, lease: Duration, not_found: usize, not_found_lease: Duration) -> Self {
         let entries = Entries { found: bounded(capacity), missing: bounded(not_found) };
         Self { lease, not_found_lease, entries: Mutex::new(entries) }
     }
 
-    /// What is known of `key` at `now`.
+    /// Returns what the cache knows of `key` at `now`.
     pub fn look_up(&self, key: &K, now: LeaseTime) -> Lookup<V> {
         let mut entries = lock(&self.entries);
         if let Some(Entry { value, read, contradicted }) = entries.found.get(key) {
@@ -136,11 +136,11 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
         }
     }
 
-    /// Notes the answer to a read that was sent at `sent` (the age counts from before the read, since its answer may
-    /// be as old as that), and returns what now counts.
+    /// Stores the response to a read that was sent at `sent`, and returns the value that now counts. The age counts
+    /// from before the read, since the response may be as old as that.
     ///
-    /// An older version never replaces a newer one; asked for later, it makes that one stale. An answer that was asked
-    /// for earlier never makes anything fresh: of two that disagree, the one asked for later decides.
+    /// An older version never replaces a newer one; if it was read later, it makes the newer one stale. A response to
+    /// an earlier read never makes anything fresh: of two responses that disagree, the one that was read later decides.
     pub fn store(&self, key: K, value: Option<V>, sent: LeaseTime) -> Known<V> {
         let mut entries = lock(&self.entries);
         let Entries { found, missing } = &mut *entries;
@@ -182,7 +182,7 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
         counts
     }
 
-    /// What counts since a read of `key` that was sent after `since`, if there was one.
+    /// Returns the value that counts since a read of `key` that was sent after `since`, if there was one.
     pub fn read_since(&self, key: &K, since: LeaseTime) -> Option<Known<V>> {
         let entries = lock(&self.entries);
         if let Some(entry) = entries.found.peek(key) {
@@ -191,8 +191,8 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
         entries.missing.peek(key).is_some_and(|read| *read > since).then_some(Known::NotFound)
     }
 
-    /// Takes something in that was not read from its source: it is stale from the start, and never replaces what was
-    /// read. Returns what now counts.
+    /// Stores a value that was not read from its source. It is stale from the start and never replaces a value that was
+    /// read. Returns the value that now counts.
     pub fn insert_stale(&self, key: K, value: V) -> V {
         let mut entries = lock(&self.entries);
         if let Some(known) = entries.found.peek(&key) {
@@ -203,7 +203,8 @@ impl<K: Hash + Eq, V: Clone + Versioned> LeaseCache<K, V> {
     }
 }
 
-/// Not `LruCache::new`, which makes room for all of them at once: most environments never see so many.
+/// Returns an empty map that grows as it fills. `LruCache::new` would allocate room for all entries at once, and most
+/// environments never see so many.
 fn bounded<K: Hash + Eq, V>(capacity: usize) -> LruCache<K, V> {
     let mut entries = LruCache::unbounded();
     entries.resize(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN));
@@ -226,14 +227,14 @@ mod tests {
         }
     }
 
-    /// A cache, its clock and what drives it.
-    struct World {
+    /// A cache with its clocks.
+    struct LeaseWorld {
         time: FixedClock,
         clock: LeaseClock,
         cache: LeaseCache<&'static str, V>,
     }
 
-    impl World {
+    impl LeaseWorld {
         fn new() -> Self {
             let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
             Self { time: FixedClock::at_ms(1_000_000), clock: LeaseClock::default(), cache }
@@ -251,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_fresh_for_its_lease_ageing_towards_its_end_and_stale_after() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         assert_eq!(world.look_up("a"), Lookup::Unknown);
         world.store("a", Some(1));
         world.time.advance_ms(239_999);
@@ -264,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_frozen_monotonic_clock_and_a_wall_clock_set_back_do_not_keep_an_entry_fresh() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         world.store("a", Some(1));
         world.time.freeze_ms(300_000);
         assert_eq!(world.look_up("a"), Lookup::Stale(V(1)));
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_set_back_before_a_freeze_does_not_hide_the_freeze() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         world.store("a", Some(1));
         world.time.set_wall_ms(0);
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_older_version_never_replaces_a_newer_one_but_not_found_evicts() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         let early = world.now();
         world.time.advance_ms(1);
         world.store("a", Some(2));
@@ -301,17 +302,17 @@ mod tests {
 
     #[test]
     fn an_answer_asked_for_earlier_replaces_nothing_that_was_asked_for_later() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         let early = world.now();
         world.time.advance_ms(1);
         world.store("a", Some(1));
         assert_eq!(world.cache.store("a", None, early), Known::Current(V(1)));
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
-        // The same version from earlier must not make the entry look older than it is.
+        // A response of an earlier read must not make the entry look older than it is.
         world.time.advance_ms(239_998);
         assert_eq!(world.cache.store("a", Some(V(1)), early), Known::Current(V(1)));
         assert_eq!(world.look_up("a"), Lookup::Fresh(V(1)));
-        // Nor does it bring back what was not found since.
+        // Nor does it bring back a key that a later read did not find.
         world.store("a", None);
         assert_eq!(world.cache.store("a", Some(V(1)), early), Known::NotFound);
         assert_eq!(world.look_up("a"), Lookup::NotFound);
@@ -319,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_its_source_goes_back_on_is_stale_until_they_agree() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         world.store("a", Some(3));
         world.time.advance_ms(1);
         let since = world.now();
@@ -334,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_was_not_read_is_stale_and_gives_way_to_what_is() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         assert_eq!(world.cache.insert_stale("a", V(5)), V(5));
         assert_eq!(world.look_up("a"), Lookup::Stale(V(5)));
         world.store("b", Some(1));
@@ -346,7 +347,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded() {
-        let world = World::new();
+        let world = LeaseWorld::new();
         for key in ["a", "b", "c"] {
             world.store(key, Some(1));
         }
@@ -355,11 +356,11 @@ mod tests {
     }
 
     proptest! {
-        /// Names that nobody has, however many, evict nothing that was found, and are bounded themselves.
+        /// Any number of unknown names evicts nothing that was found, and their own number is bounded.
         #[test]
         fn names_that_nobody_has_evict_nothing(names in prop::collection::vec(3_u16.., 0..200)) {
             let cache = LeaseCache::new(2, Duration::from_secs(300), 3, Duration::from_secs(2));
-            let now = World::new().now();
+            let now = LeaseWorld::new().now();
             for key in [1, 2] {
                 cache.store(key, Some(V(1)), now);
             }
@@ -373,13 +374,13 @@ mod tests {
             prop_assert!(lock(&cache.entries).missing.len() <= 3);
         }
 
-        /// Reads are answered in any order, and their source goes back and forth: what is fresh is what the read said
-        /// that was sent last, and what a read returns as current is fresh.
+        /// Reads return in any order, and their source goes back and forth. A fresh value is that of the read that was
+        /// sent last, and a value that a read returns as current is fresh.
         #[test]
         fn what_is_fresh_is_what_the_last_read_said(
             reads in prop::collection::vec((0_u64..50, prop::option::weighted(0.8, 0_u64..5)), 1..40),
         ) {
-            let world = World::new();
+            let world = LeaseWorld::new();
             let start = world.now();
             world.time.advance_ms(50);
             let now = world.now();
@@ -409,11 +410,10 @@ mod tests {
             }
         }
 
-        /// Whatever the clocks do, as long as one of them tells the truth between two looks, nothing looks younger
-        /// than it is.
+        /// As long as one of the clocks is right between two readings, no age is below the truth.
         #[test]
         fn an_age_is_never_below_the_truth(steps in prop::collection::vec((0_u64..100_000, 0..3_u8, any::<u32>()), 1..50)) {
-            let world = World::new();
+            let world = LeaseWorld::new();
             let start = world.now();
             let mut truth = 0;
             for (ms, lie, to) in steps {

@@ -1,5 +1,5 @@
-//! What every part of Cellstack agrees on: ids, the event and its envelope, the tables, the tenant map and its cache,
-//! the fence, limits, configuration and telemetry. No Lambda type comes in here.
+//! The domain that every part of Cellstack shares: ids, the event and its message, the tables, the tenant map and its
+//! cache, the fence, limits, configuration and telemetry. No Lambda type comes in here.
 
 pub mod cell_table;
 pub mod clock;
@@ -21,6 +21,7 @@ pub mod snapshot;
 pub mod sync;
 pub mod telemetry;
 pub mod tenant_map;
+pub mod text;
 
 pub use clock::{Clock, Entropy, SystemClock};
 pub use event::{EventRecord, EventStatus, NewEvent};

@@ -12,15 +12,17 @@ pub const MAX_CELL_ID: usize = 20;
 pub const MAX_EVENT_TYPE: usize = 128;
 /// Longest `Idempotency-Key`, in bytes.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
-/// Deepest nesting of arrays and objects in a body: what is stored must stay readable to any JSON parser behind us.
+/// Deepest nesting of arrays and objects in a body: stored data must stay readable to any JSON parser behind Cellstack.
 pub const MAX_JSON_DEPTH: usize = 64;
-/// Largest request body the router reads, in bytes.
+/// Largest request body that the router reads, in bytes.
 pub const MAX_BODY: usize = 224 * 1024;
-/// Most events in one batch: with what each costs beside its data, so many are served well within the router's time.
+/// Most events in one batch. With the overhead of each next to its data, the router serves so many well within its
+/// time.
 pub const MAX_BATCH: usize = 100;
-/// Events of one batch that are written at once: each is a connection, and holds its request's memory.
+/// Events of one batch that are written at once: each needs a connection, and holds its request's memory.
 pub const BATCH_WRITES: usize = 10;
-/// Largest request header section the router reads, names and values together, in bytes. A function URL lets more pass.
+/// Largest request header section that the router reads, names and values together, in bytes. A function URL lets more
+/// pass.
 pub const MAX_HEADERS: usize = 16 * 1024;
 /// Largest CloudEvent that is accepted, in bytes as published, message attributes included. SNS and SQS take 256 KiB
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>); the rest is a reserve for their own framing.
@@ -28,19 +30,19 @@ pub const MAX_MESSAGE: usize = 254 * 1024;
 
 /// Largest dead letter, in bytes: a queue takes 256 KiB, less what the service adds.
 pub const MAX_DEAD_LETTER: usize = 255 * 1024;
-/// Longest reason that is kept with a failed event or in a letter, in bytes.
+/// Longest reason that is stored with a failed event or in a letter, in bytes.
 pub const MAX_REASON: usize = 1_024;
 /// Largest original that is unpacked from a letter, in bytes: a stream record has two images of 400 KB at most.
 pub const MAX_ORIGINAL: u64 = 8 * 1024 * 1024;
 
-/// Age below which a cached tenant mapping is fresh. A longer lease makes a tenant move wait longer and saves reads.
+/// Age below which a cached route is fresh. A longer lease makes a tenant's move wait longer, and saves reads.
 pub const TENANT_LEASE: Duration = Duration::from_secs(300);
 /// Age below which a cached cell record (its table and its status) is fresh.
 pub const CELL_LEASE: Duration = Duration::from_secs(10);
-/// How long "no such tenant" is remembered: long enough to blunt a flood, short enough for a tenant just placed.
+/// Time for which "no such tenant" is remembered: long enough to blunt a flood, short enough for a tenant just placed.
 pub const NOT_FOUND_LEASE: Duration = Duration::from_secs(2);
-/// Tenants per router environment that are remembered as not placed: apart from [`TENANT_CACHE`], so that a loop over names
-/// evicts no route.
+/// Tenants per router environment that are remembered as not placed. They are kept apart from [`TENANT_CACHE`], so that
+/// a loop over names evicts no route.
 pub const NOT_FOUND_CACHE: usize = 1_000;
 /// Cached tenants per router environment; about 300 bytes each.
 pub const TENANT_CACHE: usize = 20_000;
@@ -51,107 +53,111 @@ pub const CELL_CACHE: usize = 1_000;
 pub const LIST_DEFAULT: u8 = 25;
 /// Most events in one page of a listing.
 pub const LIST_MAX: u8 = 100;
-/// Events that one page of a filtered listing looks at; what it finds may be fewer than was asked for.
+/// Events that one page of a filtered listing reads. The page may hold fewer events than the caller asked for.
 pub const LIST_SCAN_LIMIT: i32 = 500;
 /// Totals in one page, unless its caller asks for another number.
 pub const TOTALS_DEFAULT: u16 = 100;
-/// Most totals in one page: with the longest types some 250 KB, where a function URL answers 6 MB at most
+/// Most totals in one page: with the longest types some 250 KB, where a function URL returns 6 MB at most
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const TOTALS_MAX: u16 = 1_000;
 
-/// Longest that a caller may have a request wait until its event is done, in seconds. A request that waits holds an
-/// environment of the router, and what precedes and follows the wait has to fit into the function's time, too.
+/// Longest time that a request may wait until its event is done, in seconds. A request that waits holds an environment
+/// of the router, and the work before and after the wait has to fit into the function's time, too.
 pub const WAIT_MAX: u8 = 5;
 const _: () = {
     let around = 2 * LOOKUP_TIMEOUT.as_millis() + 2 * CELL_TIMEOUT.as_millis() + ANSWER_RESERVE.as_millis();
     assert!(WAIT_MAX as u128 * 1_000 + around <= pipeline::ROUTER_TIMEOUT.as_millis());
 };
 
-/// First pause before an event that is waited for is looked at again, for each read unit that it covers; each further one is
-/// twice as long. A replica is read for half a unit, so a request that waits reads ten units in a second at most.
+/// First pause before the router reads an awaited event again, for each read unit that the event takes; each further
+/// pause is twice as long. A read of a replica takes half a unit, so a request that waits reads ten units in one second
+/// at most.
 pub const WAIT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Longest pause between two looks, unless the event is so large that the first is longer.
+/// Longest pause between two reads, unless the event is so large that the first pause is longer.
 pub const WAIT_PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
 /// Largest position in a cursor, in bytes: a sort key, of 1,024 bytes at most, without its prefix
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 pub const MAX_CURSOR: usize = 1_024 - "event#".len();
 
-/// One try of reading the tenant map or the registry: they answer within some milliseconds, or something else serves.
+/// Time of one try to read the tenant map or the registry. They respond within some milliseconds, or something else
+/// serves.
 pub const LOOKUP_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(400);
-/// Reading the tenant map or the registry, with all retries.
+/// Time to read the tenant map or the registry, with all retries.
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// How long a failing dependency (the map, the registry, a cell) is left alone after its first failure; each further
-/// failure doubles it.
+/// Time for which the breaker of a failing dependency (the map, the registry, a cell) stays open after the first
+/// failure. Each further failure doubles it.
 pub const BREAKER_COOLDOWN_MIN: Duration = Duration::from_millis(1_000);
-/// Longest that a failing dependency is left alone. A cell that is back serves again within this and one probe, so it is
-/// short; what a dead one costs is one probe per environment in this time, so it is not shorter.
+/// Longest time for which a breaker stays open. A cell that is back serves again within this and one probe, so it is
+/// short. A dead cell costs one probe per environment in this time, so it is not shorter.
 pub const BREAKER_COOLDOWN_MAX: Duration = Duration::from_secs(5);
-/// One try of one call from the router to a cell: some thirty times what DynamoDB takes.
+/// Time of one try of one call from the router to a cell: some thirty times what DynamoDB takes.
 pub const CELL_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(350);
-/// One call from the router to a cell, with all its tries. Each environment learns for itself that a cell is slow, and
-/// until it has, the cell's requests each hold an environment for this long: their number a second times this must leave
-/// room for the others in the router's concurrency.
+/// Time of one call from the router to a cell, with all its tries. Each environment learns for itself that a cell is
+/// slow. Until it has, each of the cell's requests holds an environment for this long: their number per second times
+/// this must leave room for the others in the router's concurrency.
 pub const CELL_TIMEOUT: Duration = Duration::from_millis(750);
-/// Longest time between the moment a router decides on a write and the moment the write lands or never will. A move waits
-/// this long after the last router's lease before it closes the fence, so the router's function may not have more: Lambda ends
-/// it then, and what was given up before is reset and not delivered later (`aws/transport/connect.rs`).
+/// Longest time between the moment a router decides on a write and the moment the write lands or never will. A move
+/// waits this long after the last router's lease before it closes the fence, so the router's function may not have
+/// more: Lambda ends it then. A write that was cancelled before is reset and not delivered later
+/// (`aws/transport/connect.rs`).
 pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
 const _: () = assert!(pipeline::ROUTER_TIMEOUT.as_millis() <= LONGEST_WRITE.as_millis());
-/// The time the one request may take that finds out whether a cell, the map or the registry is back.
+/// Time of a probe: the one request that finds out whether a cell, the map or the registry is back.
 pub const PROBE_TIMEOUT: Duration = CELL_ATTEMPT_TIMEOUT;
-/// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own, a second, would
-/// use up all the time there is.
+/// Longest pause before the router's second try of a call; twice as long before the third. The SDK's own pause, a
+/// second, would use up all the time there is.
 pub const RETRY_BACKOFF: Duration = Duration::from_millis(50);
-/// Longest pause before the second try of what conflicted with a transaction; twice as long before each further one.
-/// Some transactions' length (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>).
+/// Longest pause before the second try after a conflict with a transaction; twice as long before each further one. Some
+/// transactions' length (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>).
 pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
-/// Longest pause between two tries of what conflicted.
+/// Longest pause between two tries after conflicts.
 pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
 /// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
 pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a snapshot of the map that was read, or could not be, is not read again.
+/// Time for which a snapshot, or the failure to read one, is kept before the next read.
 pub const SNAPSHOT_LEASE: Duration = Duration::from_secs(60);
-/// Reading the snapshot.
+/// Time to read the snapshot.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(2_000);
-/// Writing the snapshot: an operator may sit far from its region.
+/// Time to write the snapshot: an operator may sit far from its Region.
 pub const SNAPSHOT_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest snapshot, in bytes; 20,000 tenants take about one megabyte.
 pub const SNAPSHOT_MAX: usize = 8 * 1024 * 1024;
 
 /// Largest token, in bytes: ten times what identity providers issue, and less than all headers together may have.
 pub const JWT_MAX_TOKEN: usize = 8 * 1024;
-/// How far an issuer's clock may be from ours (RFC 7519, section 4.1.4: "no more than a few minutes").
+/// Largest difference between an issuer's clock and ours (RFC 7519, section 4.1.4: "no more than a few minutes").
 pub const JWT_LEEWAY: Duration = Duration::from_secs(60);
-/// Age below which a key set is used without asking for it again: what an issuer withdraws is trusted no longer than this
-/// while the set can be read.
+/// Age below which a key set is used without another read. While the set can be read, a key that its issuer withdrew is
+/// trusted no longer than this.
 pub const JWT_KEYS_AGE: Duration = Duration::from_secs(600);
-/// Least time between two reads of a key set. Tokens that name keys which are not there make one read in this time, however
-/// many there are.
+/// Least time between two reads of a key set. Tokens that name unknown keys cause one read in this time, however many
+/// they are.
 pub const JWT_KEYS_COOLDOWN: Duration = Duration::from_secs(30);
-/// The same while no set was ever read: nobody is served then, and a caller is told to come back after [`RETRY_AFTER`].
+/// The same while no set was ever read: no caller is served then, and the response asks for a retry after
+/// [`RETRY_AFTER`].
 pub const JWT_KEYS_COLD_COOLDOWN: Duration = RETRY_AFTER;
-/// One read of a key set.
+/// Time of one read of a key set.
 pub const JWT_KEYS_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// Largest key set, in bytes; a key has some hundreds, with its certificates some thousands.
+/// Largest key set, in bytes: a key takes some hundreds, with its certificates some thousands.
 pub const JWT_KEYS_MAX: usize = 256 * 1024;
 
-/// One try of one AWS call.
+/// Time of one try of one AWS call.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// One AWS call with all its retries. What an invocation makes of them together is bounded by its function's time-out,
-/// less [`ANSWER_RESERVE`].
+/// Time of one AWS call with all its retries. The function's time-out, less [`ANSWER_RESERVE`], bounds all calls of an
+/// invocation together.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
-/// Largest answer that a function reads from a service, in bytes: far more than any it asks for (a page of a query is 1 MB,
-/// a snapshot 8 MiB), and far less than its memory.
+/// Largest response that a function reads from a service, in bytes: far more than any it asks for (a page of a query is
+/// 1 MB, a snapshot 8 MiB), and far less than its memory.
 pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
-/// What a function keeps of its time to answer and to report what is undone.
+/// Time that a function reserves to respond and to report what is undone.
 pub const ANSWER_RESERVE: Duration = Duration::from_millis(1_000);
-/// What a `503` asks the caller to wait.
+/// Time that a `503` asks the caller to wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The same while the tenant's cell is marked down: a state that people set and lift, and that routers learn of within
+/// The same while the tenant's cell is marked down: operators set and lift that state, and routers learn of it within
 /// [`CELL_LEASE`].
 pub const RETRY_AFTER_DOWN: Duration = Duration::from_secs(30);
 
@@ -160,8 +166,8 @@ pub const RETRY_AFTER_DOWN: Duration = Duration::from_secs(30);
 pub const MAX_TRANSACTION: usize = 100;
 /// Most events of one tenant that a consumer processes at once, where no order is kept: a batch of the default size.
 pub const EVENTS_AT_ONCE: usize = 10;
-/// Part of an invocation's time in which a consumer starts no further event, so that it can commit those it started: one
-/// call with all its retries.
+/// Part of an invocation's time in which a consumer starts no further event, so that it can commit those it started:
+/// one call with all its retries.
 pub const COMMIT_RESERVE: Duration = OPERATION_TIMEOUT;
 /// Most digits of an amount before its decimal point. With [`AMOUNT_DECIMALS`], a transaction's hundred amounts add up
 /// within the 28 digits of a decimal, and 10^14 of them within the 38 digits of a DynamoDB number.
@@ -170,34 +176,35 @@ pub const AMOUNT_INTEGER_DIGITS: usize = 15;
 pub const AMOUNT_DECIMALS: usize = 9;
 /// Calls of `PublishBatch` that a producer has under way at once, on a topic that keeps each tenant's order.
 pub const PUBLISH_CALLS: usize = 4;
-/// Entries and bytes of one `PublishBatch` (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
+/// Most entries of one `PublishBatch` (<https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>).
 pub const PUBLISH_BATCH_ENTRIES: usize = 10;
-/// Bytes of one `PublishBatch`, all entries together.
+/// Most bytes of one `PublishBatch`, all entries together.
 pub const PUBLISH_BATCH_BYTES: usize = 256 * 1024;
 
 /// Settings of a cell's pipeline. Terraform's variables have the same defaults.
 pub mod pipeline {
     use std::time::Duration;
 
-    /// Records a producer invocation takes.
+    /// Records that a producer invocation takes.
     pub const STREAM_BATCH: usize = 100;
     /// Retries of a failing stream batch before it goes to the on-failure destination: the most there are, so that the
     /// records' age decides. Retries come within seconds of each other, and a topic that refuses counts as a failure
-    /// each time; a small number would empty the stream into the dead-letter queue within minutes of an outage.
+    /// each time. A small number would empty the stream into the dead-letter queue within minutes of an outage.
     pub const STREAM_RETRIES: u32 = 10_000;
     /// Oldest stream record that is still tried.
     pub const STREAM_RECORD_AGE: Duration = Duration::from_secs(21_600);
-    /// Messages a consumer invocation takes.
+    /// Messages that a consumer invocation takes.
     pub const QUEUE_BATCH: usize = 10;
-    /// Consumers of one cell at once.
+    /// Concurrent consumers of one cell.
     pub const QUEUE_CONCURRENCY: usize = 10;
-    /// Tries of an event before the consumer gives it up.
+    /// Tries of an event before the consumer dead-letters it.
     pub const MAX_TRIES: u32 = 5;
-    /// Longest that one call of the processor may take.
+    /// Longest time that one call of the processor may take.
     pub const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
-    /// Receives of a message before the queue itself moves it to the dead-letter queue. A last resort, for what the
-    /// consumer can't count: a function that ends at its start, or that Lambda throttles for hours. The last of ten
-    /// events of a tenant, behind nine that end the process, is received some 40 times before its own tries are over.
+    /// Receives of a message before the queue itself moves it to the dead-letter queue. A last resort, for failures
+    /// that the consumer can't count: a function that ends at its start, or that Lambda throttles for hours. The last
+    /// of ten events of a tenant, behind nine that end the process, is received some 40 times before its own tries are
+    /// over.
     pub const MAX_RECEIVES: u32 = 50;
     /// Function time-out of the router.
     pub const ROUTER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -205,7 +212,7 @@ pub mod pipeline {
     pub const PRODUCER_TIMEOUT: Duration = Duration::from_secs(30);
     /// Function time-out of the consumer.
     pub const CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
-    /// Six times the consumer's time-out
+    /// Visibility timeout of the queue: six times the consumer's time-out
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
     pub const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);
     /// Retention of a queue.

@@ -15,45 +15,45 @@ use crate::limits::MAX_MESSAGE;
 use crate::queue_text::{escape, escaped_len};
 use crate::{CellId, Epoch, EventId, EventRecord, EventType, NewEvent, TenantId};
 
-/// The context attributes that Cellstack sets itself; a caller can't.
+/// The context attributes that only Cellstack sets.
 pub const OWN_ATTRIBUTES: [&str; 5] = ["tenantid", "cell", "epoch", ORIGIN_ID, "redrives"];
 
-/// The context attribute that keeps the id that the caller gave its event, where Cellstack's id is another.
+/// The context attribute that keeps the caller's own id of its event, where Cellstack's id is another.
 pub const ORIGIN_ID: &str = "originid";
 
-/// One event on its way from the stream to a processor.
+/// An event on its way from the stream to a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Whose event it is.
+    /// The tenant that owns the event.
     pub tenant: TenantId,
-    /// The cell that accepted it.
+    /// The cell that accepted the event.
     pub cell: CellId,
-    /// The tenant's epoch when it was accepted.
+    /// The tenant's epoch when the event was accepted.
     pub epoch: Epoch,
-    /// Its id.
+    /// The event's id.
     pub id: EventId,
-    /// What happened.
+    /// The event's type.
     pub event_type: EventType,
-    /// RFC 3339: the caller's `time`, else when it was accepted.
+    /// The caller's `time`, else the time when the event was accepted; RFC 3339.
     pub time: String,
     /// The caller's URI reference, else `/cellstack`.
     pub source: String,
-    /// The id that its caller gave it as a CloudEvent, where `id` is another: hashed from that one, or from an
+    /// The caller's own id of its CloudEvent, where `id` is another: hashed from that one, or from an
     /// `Idempotency-Key`.
     pub origin_id: Option<String>,
     /// The caller's other context attributes: the text of a JSON object.
     pub context: Option<String>,
-    /// JSON text.
+    /// The data as JSON text.
     pub data: Option<String>,
 }
 
 /// The `source` of an event whose caller gave none.
 pub const DEFAULT_SOURCE: &str = "/cellstack";
 
-/// What the frame of a message and its attributes may take beside type, context and data. A property test holds it.
+/// The most bytes of a message's frame and attributes besides type, context and data. A property test holds it.
 const FRAME: usize = 1_024;
 
-/// Upper bound, in bytes, of the message this event becomes, its message attributes included.
+/// Returns an upper bound, in bytes, of the message that this event becomes, its message attributes included.
 #[must_use]
 pub fn largest_size(tenant: &TenantId, event: &NewEvent) -> usize {
     let escaped = |text: &Option<String>| text.as_deref().map_or(0, escaped_len);
@@ -64,14 +64,14 @@ pub fn largest_size(tenant: &TenantId, event: &NewEvent) -> usize {
         + escaped(&event.context)
 }
 
-/// Whether the message this event becomes can be published at all.
+/// Returns whether the message that this event becomes can be published at all.
 #[must_use]
 pub fn fits(tenant: &TenantId, event: &NewEvent) -> bool {
     largest_size(tenant, event) <= MAX_MESSAGE
 }
 
-/// What tells a repeat of an event in a FIFO topic or queue: a hash of tenant and id, since two tenants may name their events
-/// alike, and deduplication may look at all message groups together
+/// Returns the deduplication id of an event in a FIFO topic or queue: a hash of tenant and id. Two tenants may give
+/// their events the same names, and deduplication may look at all message groups together
 /// (<https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html>).
 #[must_use]
 pub fn deduplication_id(tenant: &TenantId, event: EventId) -> String {
@@ -83,10 +83,10 @@ pub fn deduplication_id(tenant: &TenantId, event: EventId) -> String {
 }
 
 impl Message {
-    /// The message of an event that `cell` accepted.
+    /// Returns the message of an event that `cell` accepted.
     ///
     /// # Errors
-    /// When the record's context is no JSON object of the shape the router writes.
+    /// When the record's context is not a JSON object of the shape that the router writes.
     pub fn of(record: EventRecord, cell: &CellId) -> serde_json::Result<Self> {
         #[derive(Default, Deserialize)]
         struct Known {
@@ -110,7 +110,7 @@ impl Message {
         })
     }
 
-    /// The message as JSON, of characters that a queue takes.
+    /// Returns the message as JSON, of characters that a queue takes.
     ///
     /// # Errors
     /// When `data` or `context` is not JSON.
@@ -121,7 +121,7 @@ impl Message {
     /// Reads a message.
     ///
     /// # Errors
-    /// When the text is no CloudEvent that a producer of Cellstack wrote.
+    /// When the text is not a CloudEvent that a producer of Cellstack wrote.
     pub fn decode(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
@@ -191,27 +191,27 @@ impl<'de> Deserialize<'de> for Message {
             time: wire.time,
             source: wire.source,
             origin_id: wire.origin_id,
-            // A processor has no use for the rest yet; it stays in the cell's item and in the message itself.
+            // A processor has no use for the rest yet. It stays in the cell's item and in the message itself.
             context: None,
             data: wire.data.map(|data| data.get().to_owned()),
         })
     }
 }
 
-/// The members of a JSON object in their order, values unparsed, a name given twice refused: two readers of the same
-/// text must not see two different events.
+/// The members of a JSON object in their order, with values unparsed. A name that is given twice is refused: two
+/// readers of the same text must not see two different events.
 pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     /// Reads a JSON object.
     ///
     /// # Errors
-    /// When the text is no JSON object, or names a member twice.
+    /// When the text is not a JSON object, or names a member twice.
     pub fn parse(text: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
 
-    /// Takes a member out.
+    /// Removes a member and returns its value.
     pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         let at = self.0.iter().position(|(member, _)| member == name)?;
         Some(self.0.remove(at).1)
@@ -247,7 +247,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// More members than any event has, few enough that looking each one up among the others costs nothing.
+/// The most members of an object: more than any event has, and few enough for a linear search.
 const MAX_MEMBERS: usize = 64;
 
 /// A member's name, borrowed where it holds no escape.
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(text.matches("originid").count(), 1, "{text}");
         let back = Message::decode(&text).unwrap();
         assert_eq!(back.origin_id.as_deref(), Some("o-1\""));
-        // Sent again without its context, it still has it.
+        // A message that is sent again without its context still has the id.
         assert_eq!(Message::decode(&back.encode().unwrap()).unwrap(), back);
     }
 
@@ -329,7 +329,7 @@ mod tests {
         assert!(error.contains("`a` is given twice"), "{error}");
     }
 
-    /// A text in which what queues refuse is frequent.
+    /// Returns texts in which characters that queues refuse are frequent.
     fn any_text() -> impl Strategy<Value = String> {
         let odd =
             prop_oneof![Just('\u{fffe}'), Just('\u{ffff}'), Just('\u{fffd}'), Just('\u{1fffe}'), Just('\0'), Just('"')];
@@ -337,7 +337,7 @@ mod tests {
     }
 
     proptest! {
-        /// Row 34: an event that was accepted can be published, whatever its attributes hold, and arrives as it was.
+        /// Row 34: an accepted event can be published and arrives as it was, with any attributes.
         #[test]
         fn a_queue_takes_any_message_within_its_bound(
             tenant in "[a-z0-9._:@-]{1,128}",
@@ -372,12 +372,13 @@ mod tests {
             let back = Message::decode(&text).unwrap();
             prop_assert_eq!((&back.source, &back.time), (&source, &time));
             prop_assert_eq!(serde_json::from_str::<String>(back.data.as_deref().unwrap()).unwrap(), data);
-            // Attributes `type` and `tenantid` travel beside the body, each with its name and data type.
+            // The attributes `type` and `tenantid` travel alongside the body, each with its name and data type.
             let attributes = "typeStringtenantidString".len() + tenant.as_str().len() + event_type.len();
             prop_assert!(text.len() + attributes <= bound, "{} + {attributes} > {bound}", text.len());
         }
 
-        /// Both travel as string attributes of the message, which take what a body takes, and never nothing.
+        /// Type and tenant travel as string attributes of a message: a queue takes their characters, and they are never
+        /// empty.
         #[test]
         fn a_queue_takes_any_type_and_any_tenant_as_an_attribute(text in any_text()) {
             let ids = [text.parse::<EventType>().map(|id| id.as_str().to_owned()).ok(), text.parse::<TenantId>().map(|id| id.as_str().to_owned()).ok()];

@@ -18,7 +18,7 @@ macro_rules! mutations {
             /// All mutations.
             pub const ALL: &[Self] = &[$(Self::$mutation),+];
 
-            /// The name on the command line.
+            /// Returns the name on the command line.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -38,7 +38,7 @@ mutations! {
     MarkedBeforeEffect = "marked-before-effect",
     /// The consumer takes a transaction that conflicted for one that was committed before.
     ConflictIsDuplicate = "conflict-is-duplicate",
-    /// The consumer never gives an event up.
+    /// The consumer never dead-letters an event.
     PoisonRetriedForever = "poison-retried-forever",
     /// The consumer commits events behind one that must come first.
     BlockedIgnored = "blocked-ignored",
@@ -46,7 +46,7 @@ mutations! {
     ConflictWithoutJitter = "conflict-without-jitter",
     /// The producer publishes several events of a tenant in one batch of an ordered topic.
     EntryOvertakes = "entry-overtakes",
-    /// The producer does not report what it could not publish.
+    /// The producer does not report the records that it could not publish.
     PartialFailureDropped = "partial-failure-dropped",
     /// A slow query of totals opens the breaker of its cell's writes.
     TotalsOpenBreaker = "totals-open-breaker",
@@ -77,11 +77,11 @@ mod planted {
     use super::Mutation;
 
     thread_local! {
-        // A simulated run is one thread.
+        // A simulated run uses one thread.
         static PLANTED: Cell<Option<Mutation>> = const { Cell::new(None) };
     }
 
-    /// Plants a mutation in this thread, until the guard is dropped: threads are used again.
+    /// Plants a mutation in this thread until the guard is dropped: threads are used again.
     pub fn plant(mutation: Mutation) -> Planted {
         PLANTED.set(Some(mutation));
         Planted(())
@@ -108,7 +108,7 @@ mod planted {
 #[cfg(feature = "mutations")]
 pub use planted::{Planted, is_planted, plant};
 
-/// Returns whether this thread runs with `mutation`: never, without the feature `mutations`.
+/// Returns whether this thread runs with `mutation`; always `false` without the feature `mutations`.
 #[cfg(not(feature = "mutations"))]
 #[must_use]
 #[inline(always)]

@@ -1,6 +1,6 @@
-//! Names of a deployment's tables, as Terraform gives them. Every name begins with the deployment's prefix.
+//! The names of a deployment's tables, as Terraform gives them. Every name begins with the deployment's prefix.
 
-/// Prefix of a deployment that has no other.
+/// The prefix of a deployment that sets no other.
 pub const DEFAULT_PREFIX: &str = "cellstack";
 
 /// Returns the name of the tenant map's table.

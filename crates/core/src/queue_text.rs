@@ -1,9 +1,9 @@
 //! The characters that queues and topics take, and JSON text made of them.
 //!
-//! SQS refuses a message that holds any other character, in its body or in a string attribute, and so does a subscription
-//! of SNS that delivers to SQS
-//! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>). A refused message is
-//! refused by its dead-letter queue too, so whatever is sent as JSON passes [`escape`] whole.
+//! SQS refuses a message that holds any other character, in its body or in a string attribute. So does an SNS
+//! subscription that delivers to SQS
+//! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>). The dead-letter
+//! queue refuses such a message, too, so all JSON that is sent passes [`escape`] first.
 
 /// Returns whether a message may hold this character: those of XML 1.0.
 #[must_use]
@@ -14,12 +14,12 @@ pub const fn is_allowed(character: char) -> bool {
     )
 }
 
-/// Bytes that the escape of a character has more than the character.
+/// Bytes by which a character's escape is longer than the character.
 const GROWTH: usize = "\\uffff".len() - '\u{ffff}'.len_utf8();
 
-/// Returns JSON text with every character that a message may not hold written as its escape.
+/// Returns JSON text with an escape for every character that a message may not hold.
 ///
-/// JSON text has no control characters but white space, and a Rust string has no surrogates. That leaves U+FFFE and U+FFFF,
+/// JSON text has no control characters but white space, and a Rust string has no surrogates. U+FFFE and U+FFFF remain,
 /// which JSON allows within strings only, where the escape means the same.
 #[must_use]
 pub fn escape(json: String) -> String {
@@ -35,7 +35,7 @@ pub fn escaped_len(json: &str) -> usize {
     json.len() + GROWTH * refused(json)
 }
 
-/// The number of characters that must be escaped.
+/// Returns the number of characters that must be escaped.
 fn refused(json: &str) -> usize {
     let bytes = json.as_bytes();
     // Both are EF BF BE/BF in UTF-8, and most texts have no EF at all.

@@ -1,4 +1,4 @@
-//! The registry's record of a cell: where it is, and whether it may be sent to.
+//! The registry's record of a cell: its table and its status.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,28 +6,28 @@ use crate::CellId;
 use crate::cell_table::Item;
 use crate::lease::Versioned;
 
-/// Whether a cell may be sent to.
+/// The status of a cell. It decides which requests the cell gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CellStatus {
-    /// Takes new tenants.
+    /// The cell takes new tenants.
     #[default]
     Active,
-    /// Serves; takes no new tenants.
+    /// The cell serves, and takes no new tenants.
     Full,
-    /// Serves; is being emptied.
+    /// The cell serves, and is being emptied.
     Draining,
-    /// Must not be sent to.
+    /// The cell gets no requests.
     Down,
-    /// Up again, while the events that standbys hold are carried home: it is read, and new events still go to the
-    /// standbys.
+    /// The cell is up again, while the events that standbys hold are carried home: it is read, and new events still go
+    /// to the standbys.
     Recovering,
-    /// Gone.
+    /// The cell is gone.
     Retired,
 }
 
 impl CellStatus {
-    /// As stored.
+    /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,33 +40,34 @@ impl CellStatus {
         }
     }
 
-    /// Returns whether it takes its tenants' new events.
+    /// Returns whether the cell takes its tenants' new events.
     #[must_use]
     pub const fn serves(self) -> bool {
         matches!(self, Self::Active | Self::Full | Self::Draining)
     }
 
-    /// Returns whether it may be read.
+    /// Returns whether the cell may be read.
     #[must_use]
     pub const fn is_read(self) -> bool {
         self.serves() || matches!(self, Self::Recovering)
     }
 }
 
-/// What the router needs to know of a cell.
+/// A cell's entry in the registry, as the router needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellRecord {
-    /// Its table: a name, or an ARN where the cell lives in another account.
+    /// The cell's table: a name, or an ARN where the cell is in another account.
     pub table: String,
-    /// Whether it may be sent to.
+    /// The cell's status.
     pub status: CellStatus,
-    /// When it was last marked down, in milliseconds since the Unix epoch, whatever it is now.
+    /// The time when the cell was last marked down, in milliseconds since the Unix epoch. It stays when the status
+    /// changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
 }
 
 impl CellRecord {
-    /// Returns whether standbys may have events of its tenants.
+    /// Returns whether standbys may hold events of the cell's tenants.
     #[must_use]
     pub const fn was_down(&self) -> bool {
         self.down_at.is_some() || matches!(self.status, CellStatus::Down | CellStatus::Recovering)
@@ -74,42 +75,51 @@ impl CellRecord {
 }
 
 impl Versioned for CellRecord {
-    /// Any later read counts: a status goes back and forth.
+    /// Returns the same version always, so that any later read counts: a status goes back and forth.
     fn version(&self) -> u64 {
         0
     }
 }
 
-/// Partition key of the registry.
+/// The partition key of the registry.
 pub const PARTITION_KEY: &str = "pk";
 
-/// The partition of a cell in the registry.
+/// Returns the partition of a cell in the registry.
 #[must_use]
 pub fn partition(cell: &CellId) -> String {
     format!("cell#{cell}")
 }
 
-/// Returns the record that the items of a cell's partition make; `None` where none of them is a configuration.
-/// Configuration (Terraform's) and state (the operators') are two items.
+/// Sort key of the item that configures a cell: Terraform's.
+pub const CONFIG: &str = "config";
+/// Sort key of the item that holds a cell's state: the operators'.
+pub const STATE: &str = "state";
+
+/// The state of a cell, as operators set it. A cell without one is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub struct CellState {
+    /// The status.
+    #[serde(default)]
+    pub status: CellStatus,
+    /// The time of the last mark-down, in milliseconds since the Unix epoch.
+    pub down_at: Option<u64>,
+}
+
+/// Returns the record that the items of a cell's partition make; `None` where none of them is a configuration. The
+/// configuration (Terraform's) and the state (the operators') are two items.
 ///
 /// # Errors
-/// When an item is not what its writer writes.
+/// When an item is not of the shape that its writer writes.
 pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Error> {
     #[derive(Deserialize)]
     struct Config {
         table: String,
     }
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        status: CellStatus,
-        down_at: Option<u64>,
-    }
-    let (mut table, mut state) = (None, State { status: CellStatus::default(), down_at: None });
+    let (mut table, mut state) = (None, CellState::default());
     for item in items {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-            Some("config") => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
-            Some("state") => state = serde_dynamo::from_item(item)?,
+            Some(CONFIG) => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),
+            Some(STATE) => state = serde_dynamo::from_item(item)?,
             _ => {}
         }
     }

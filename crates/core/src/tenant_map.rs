@@ -1,24 +1,24 @@
-//! The tenant map: which cell a tenant lives in.
+//! The tenant map, which names each tenant's cell.
 
 use serde::{Deserialize, Serialize};
 
 use crate::lease::Versioned;
 use crate::{CellId, Epoch, TenantId};
 
-/// Whether a tenant's cell takes its events.
+/// The state of a tenant in the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteState {
-    /// It does.
+    /// The tenant's cell takes its events.
     Active,
-    /// It does, and a move is under way: writes check the fence.
+    /// The tenant's cell takes its events while a move is under way: writes check the fence.
     Moving,
-    /// It does not; the tenant changes owner right now.
+    /// The tenant's cell takes no events of it until the map changes.
     Fenced,
 }
 
 impl RouteState {
-    /// As stored.
+    /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,19 +34,19 @@ impl RouteState {
 pub struct TenantRoute {
     /// The tenant.
     pub tenant_id: TenantId,
-    /// Its cell.
+    /// The tenant's cell.
     pub cell_id: CellId,
-    /// How often it changed owner.
+    /// The tenant's epoch, which grows by one with each change of cell.
     pub epoch: Epoch,
-    /// Whether its cell takes its events.
+    /// The tenant's state.
     pub state: RouteState,
-    /// The cell that takes its new events while its own is marked down.
+    /// The cell that takes the tenant's new events while its own cell is marked down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby_cell_id: Option<CellId>,
 }
 
 impl TenantRoute {
-    /// The route of a tenant that was just placed.
+    /// Returns the route of a tenant that was just placed.
     #[must_use]
     pub const fn first(tenant_id: TenantId, cell_id: CellId) -> Self {
         Self { tenant_id, cell_id, epoch: Epoch::FIRST, state: RouteState::Active, standby_cell_id: None }

@@ -1,4 +1,4 @@
-//! Makes the resources of a cell, as `terraform/modules/cell` does.
+//! The resources of a cell, as `terraform/modules/cell` creates them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::hooks::Role;
 use crate::names::{ACCOUNT, CellNames, REGION, arn, registry};
 use crate::{Pipeline, Stack};
 
-/// The stream mapping's filter, as Terraform writes it: new events and nothing else.
+/// The stream mapping's filter, as Terraform writes it: new events alone.
 const STREAM_FILTER: &str = r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"sk":{"S":[{"prefix":"event#"}]},"status":{"S":["accepted"]}}}}"#;
 
 /// High-throughput FIFO, as Terraform sets it up: limits and deduplication count per tenant.
@@ -37,12 +37,7 @@ const FIFO_QUEUE: [(QueueAttributeName, &str); 3] = [
 const FIFO_TOPIC: [(&str, &str); 2] = [("FifoTopic", "true"), ("FifoThroughputScope", "MessageGroup")];
 
 impl Stack {
-    pub(crate) async fn create_cell<P: Processor>(
-        &mut self,
-        cell: &CellId,
-        pipeline: Pipeline,
-        processor: P,
-    ) -> Result<()> {
+    pub(crate) async fn create_cell(&self, cell: &CellId, pipeline: Pipeline) -> Result<()> {
         let names = CellNames::ordered(cell, pipeline.ordering);
         self.create_table(&names.table, TENANT_ID, Some(SORT_KEY), true).await?;
         for dlq in names.dead_letter_queues() {
@@ -56,7 +51,17 @@ impl Stack {
         ];
         self.create_queue(&names.events, pipeline::QUEUE_RETENTION, &attributes).await?;
         self.create_topic(&names).await?;
-        self.register(cell, &names).await?;
+        self.register(cell, &names).await
+    }
+
+    /// Starts the functions of a cell.
+    pub(crate) async fn run_cell<P: Processor>(
+        &mut self,
+        cell: &CellId,
+        pipeline: Pipeline,
+        processor: P,
+    ) -> Result<()> {
+        let names = CellNames::ordered(cell, pipeline.ordering);
         self.map_producer(cell, &names).await?;
         self.map_consumer(cell, &names, pipeline, processor).await
     }

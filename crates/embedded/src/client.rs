@@ -1,4 +1,4 @@
-//! A small HTTP client: what the demo and the end-to-end suites send requests with.
+//! A small HTTP client for the demo and the end-to-end suites.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 /// Sends one request over a connection of its own.
 ///
 /// # Errors
-/// When the address can't be reached, or what answers is no HTTP server.
+/// When the address can't be reached, or an HTTP server does not answer there.
 pub async fn send(address: SocketAddr, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
     request.headers_mut().insert(HOST, HeaderValue::try_from(address.to_string())?);
     let stream = TcpStream::connect(address).await?;

@@ -9,10 +9,9 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use tokio::time::Instant;
 
-/// Tokio's clock, which a test can pause, and randomness from a seed.
+/// A clock on Tokio's time, which a test can pause, and randomness from a seed.
 ///
-/// The clocks can be made to lie as those of a Lambda environment do: [`freeze`](Self::freeze) and
-/// [`jump`](Self::jump).
+/// The clocks can be made as wrong as those of a Lambda environment: [`freeze`](Self::freeze) and [`jump`](Self::jump).
 #[derive(Debug)]
 pub struct VirtualClock {
     wall: SystemTime,
@@ -21,21 +20,22 @@ pub struct VirtualClock {
     random: Mutex<StdRng>,
 }
 
-/// How far the clocks are from the truth.
+/// The clocks' deviation from the truth.
 #[derive(Debug, Default)]
 struct Lies {
-    /// How long the monotonic clock has stood still, the freeze under way not included.
+    /// Time that the monotonic clock has stood still, the freeze under way not included.
     stood_still: Duration,
     frozen: Option<Instant>,
-    /// How far the wall clock is ahead, in milliseconds; less than nothing where it is behind.
+    /// Milliseconds by which the wall clock is ahead; less than nothing where it is behind.
     ahead_ms: i64,
-    /// Whether the wall clock stands still with the other: what the protocol can't bear.
+    /// True if the wall clock stands still with the other. The protocol can't bear that.
     both: bool,
 }
 
 impl VirtualClock {
     /// Starts the clocks at the present.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "time enters here")]
     pub fn new(seed: u64) -> Self {
         Self::at(seed, SystemTime::now())
     }
@@ -47,17 +47,17 @@ impl VirtualClock {
         Self { wall, start: Instant::now(), lies: Mutex::default(), random }
     }
 
-    /// The monotonic clock stands still until [`thaw`](Self::thaw); the wall clock goes on.
+    /// Stops the monotonic clock until [`thaw`](Self::thaw). The wall clock goes on.
     pub fn freeze(&self) {
         lock(&self.lies).frozen.get_or_insert_with(Instant::now);
     }
 
-    /// As if nobody looked at the wall clock: it, too, stands still while the environment is frozen. A bug to plant.
+    /// Plants a bug: the wall clock, too, stands still while the environment is frozen, as if nobody looked at it.
     pub fn stop_both(&self) {
         lock(&self.lies).both = true;
     }
 
-    /// Ends a freeze, if there is one: how long it was.
+    /// Ends a freeze, if there is one. Returns its length.
     pub fn thaw(&self) -> Duration {
         let mut lies = lock(&self.lies);
         let was = lies.frozen.take().map(|since| since.elapsed()).unwrap_or_default();
@@ -65,14 +65,14 @@ impl VirtualClock {
         was
     }
 
-    /// The wall clock alone jumps, forwards or backwards, by so many milliseconds.
+    /// Moves the wall clock alone by so many milliseconds, forwards or backwards.
     pub fn jump(&self, ms: i64) {
         lock(&self.lies).ahead_ms += ms;
     }
 }
 
 impl Lies {
-    /// How long the monotonic clock has stood still by now.
+    /// Returns the time that the monotonic clock has stood still by now.
     fn still(&self) -> Duration {
         self.stood_still + self.frozen.map(|since| since.elapsed()).unwrap_or_default()
     }

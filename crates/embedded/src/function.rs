@@ -31,7 +31,7 @@ impl<P: Processor> Function for ConsumerFunction<P> {
     }
 }
 
-/// The runtime does the same: an event that can't be read is a function error.
+/// Decodes a payload. As in the Lambda runtime, an event that can't be read is a function error.
 fn decode<T: DeserializeOwned>(payload: &Bytes) -> Result<T, FunctionError> {
     serde_json::from_slice(payload).map_err(|error| FunctionError::Handled(error.to_string()))
 }

@@ -13,12 +13,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
 use cellstack_core::{Clock, EventId};
+use cellstack_emulator::Aws;
 use cellstack_router::{Invocation, Reply, Router};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_http::Body;
 use serde_json::json;
@@ -31,18 +32,18 @@ use tracing::Instrument as _;
 use crate::VirtualClock;
 use crate::activity::Exchange;
 
-/// What AWS takes in one request, in bytes.
+/// Largest request that AWS takes, in bytes.
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
-/// How long a caller may take to send its headers.
+/// Time in which a caller must send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time a caller may take to send a body.
+/// Time in which a caller must send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time requests under way have to end once the URL is to stop.
+/// Time that requests under way have to end once the URL is to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);
-/// Connections a listener that can't accept waits before it tries again (for example when file descriptors ran out).
+/// Pause before a listener that can't accept tries again (for example when file descriptors ran out).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The number of exchanges a slow listener may fall behind.
+/// The number of exchanges by which a slow listener may fall behind.
 const EXCHANGES: usize = 4_096;
 
 /// A router behind a URL.
@@ -51,41 +52,50 @@ pub struct FunctionUrl {
     router: Arc<Router<Arc<VirtualClock>>>,
     clock: Arc<VirtualClock>,
     exchanges: broadcast::Sender<Exchange>,
+    aws: Option<Aws>,
 }
 
 impl FunctionUrl {
     /// Puts a router behind a URL.
     #[must_use]
     pub fn new(router: Arc<Router<Arc<VirtualClock>>>, clock: Arc<VirtualClock>) -> Self {
-        Self { router, clock, exchanges: broadcast::channel(EXCHANGES).0 }
+        Self { router, clock, exchanges: broadcast::channel(EXCHANGES).0, aws: None }
     }
 
-    /// Requests and their answers from now on.
+    /// Refuses new events while this stack holds as much as it may.
+    #[must_use]
+    pub(crate) fn bounded_by(mut self, aws: Aws) -> Self {
+        self.aws = Some(aws);
+        self
+    }
+
+    /// Returns the requests and their responses from now on.
     pub(crate) fn exchanges(&self) -> broadcast::Receiver<Exchange> {
         self.exchanges.subscribe()
     }
 
-    /// One request, as AWS would hand it to the function.
+    /// Sends one request, as AWS would pass it to the function.
     pub async fn request(&self, request: Request<Bytes>, peer: SocketAddr) -> Response<Bytes> {
         let started = Instant::now();
         let id = EventId::fresh(&self.clock).to_string();
         let event = self.invocation(&request, peer, &id).to_string();
-        // The log lines of a request carry its id and path, at whatever level the router logs.
+        // The log lines of a request carry its id and path, at any log level of the router.
         let (method, path) = (request.method().as_str(), request.uri().path());
         let span = tracing::error_span!(target: "cellstack_router", "request", id, method, path);
-        let response = self.invoke(&event).instrument(span).await;
+        let is_full = request.method() == Method::POST && self.aws.as_ref().is_some_and(Aws::refuses_growth);
+        let response = if is_full { full() } else { self.invoke(&event).instrument(span).await };
         if self.exchanges.receiver_count() > 0 {
-            // Fails only when the last listener has just gone.
+            // The send fails only when the last listener has just gone.
             let _ = self.exchanges.send(Exchange::new(&request, &response, started.elapsed()));
         }
         response
     }
 
-    /// One invocation event, as `events/router/*.json` holds them.
+    /// Sends one invocation event, in the form of `events/router/*.json`.
     pub async fn invoke(&self, event: &str) -> Response<Bytes> {
         let invocation: Invocation = match serde_json::from_str(event) {
             Ok(invocation) => invocation,
-            // As Lambda answers when a function fails.
+            // Lambda responds in this way when a function fails.
             Err(error) => return plain(StatusCode::BAD_GATEWAY, &format!("the function failed: {error}")),
         };
         let request_id = EventId::fresh(&self.clock).to_string();
@@ -138,10 +148,10 @@ impl FunctionUrl {
     /// Serves the URL until `shutdown`; requests under way have two seconds to finish.
     ///
     /// # Errors
-    /// Never today; kept so that a listener that breaks can be told.
+    /// Never today; kept so that a listener that breaks can be reported.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
         let graceful = hyper_util::server::graceful::GracefulShutdown::new();
-        // Dropped on return, with what is open still.
+        // Dropped on return, with the connections that are still open.
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -200,13 +210,13 @@ impl FunctionUrl {
     }
 }
 
-/// What follows a body that was not read to its end is no request.
+/// Closes the connection: the bytes after a body that was not read to its end are not a request.
 fn close(mut response: Response<Bytes>) -> Response<Bytes> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Names in lower case, values of the same name joined by commas, as AWS does.
+/// Returns names in lower case, and values of the same name joined by commas, as AWS does.
 fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in map.iter().filter(|(name, _)| *name != COOKIE) {
@@ -222,7 +232,7 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     headers
 }
 
-/// Content types whose bodies AWS hands on as text; others come base64-encoded.
+/// Returns whether AWS passes bodies of this content type on as text. Others come base64-encoded.
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -232,7 +242,25 @@ fn is_text(headers: &HeaderMap) -> bool {
         || essence == "application/javascript"
 }
 
-/// What AWS itself answers when the function is not reached or does not answer.
+/// Returns the response to new events of a stack that holds as much as it may: AWS's throttle, with the reason.
+fn full() -> Response<Bytes> {
+    let body = json!({
+        "Message": "Rate Exceeded.",
+        "type": "urn:cellstack:problem:stack-full",
+        "title": "The stack is full",
+        "status": StatusCode::TOO_MANY_REQUESTS.as_u16(),
+        "detail": "The stack holds as much as --max-data allows, and none of it is processed: mend what holds events up, purge \
+            dead letters, or serve with more.",
+    });
+    let mut response = Response::new(Bytes::from(format!("{body}\n")));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// Returns the response of AWS itself when the function is not reached or does not respond.
 fn plain(status: StatusCode, message: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(json!({ "Message": message }).to_string()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! What the simulator puts between a stack and its surroundings; nothing, elsewhere.
+//! Hooks between a stack and its surroundings, for the simulator alone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ impl Role {
     }
 }
 
-/// Puts something around a cell's function.
+/// A wrapper around a cell's function.
 pub type Wrap = Arc<dyn Fn(&CellId, Role, Arc<dyn Function>) -> Arc<dyn Function> + Send + Sync>;
 
-/// See the module.
+/// The hooks that the simulator puts between a stack and its surroundings.
 #[derive(Clone)]
 pub struct Hooks {
-    /// What the clocks show at the start; the present unless set.
+    /// The time that the clocks show at the start; the present unless set.
     pub wall: Option<SystemTime>,
     /// A network between the functions and AWS.
     pub network: Option<Arc<dyn Network>>,
@@ -52,7 +52,7 @@ impl Hooks {
 
     pub(crate) fn aws(&self, mut builder: Builder) -> Builder {
         if let Some(wall) = self.wall {
-            // A simulation meets all that AWS may do, and its streams are read from their beginning when it is over.
+            // A simulation meets all that AWS may do, and reads its streams from their beginning when it is over.
             builder = Disorder::ALL.apply(builder.wall(wall).keep_stream_records(usize::MAX));
         }
         match &self.network {

@@ -1,10 +1,12 @@
-//! The whole stack in one process: the handlers of the three Lambdas over the emulated AWS services, nothing but Cargo
-//! needed. [`Stack`] is what `cellstack-local` serves, and what simulator, fuzzer and tests stand on.
+//! The whole stack in one process: the handlers of the three Lambdas over the emulated AWS services. It needs nothing
+//! but Cargo. `cellstack-local` serves a [`Stack`]; the simulator, the fuzzer and the tests run on one.
 
 pub mod activity;
+pub mod bound;
 mod cell;
 pub mod client;
 mod clock;
+pub mod data;
 mod disorder;
 pub mod faults;
 mod function;

@@ -1,4 +1,4 @@
-//! What things are called, as Terraform calls them.
+//! Names of resources, as in Terraform.
 
 use cellstack_core::CellId;
 pub use cellstack_core::names::DEFAULT_PREFIX as PREFIX;
@@ -8,55 +8,55 @@ pub const REGION: &str = "us-east-1";
 /// The account of an embedded stack.
 pub const ACCOUNT: &str = "000000000000";
 
-/// The tenant map's table.
+/// Returns the name of the tenant map's table.
 #[must_use]
 pub fn tenant_map() -> String {
     cellstack_core::names::tenant_map(PREFIX)
 }
 
-/// The registry's table.
+/// Returns the name of the registry's table.
 #[must_use]
 pub fn registry() -> String {
     cellstack_core::names::registry(PREFIX)
 }
 
-/// Whether a cell keeps the events of a tenant in order.
+/// The ordering of a cell's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ordering {
-    /// It does not: every event may overtake every other.
+    /// No order: every event may overtake every other.
     #[default]
     None,
-    /// It does: topic and queue are FIFO, the tenant is the message group.
+    /// The order of each tenant: topic and queue are FIFO, the tenant is the message group.
     Tenant,
 }
 
-/// What a cell's resources are called.
+/// The names of a cell's resources.
 #[derive(Debug, Clone)]
 pub struct CellNames {
-    /// Its table.
+    /// The table.
     pub table: String,
-    /// Its topic, and its queue.
+    /// The topic, and the queue.
     pub events: String,
-    /// The dead-letter queue of its queue.
+    /// The dead-letter queue of the queue.
     pub dlq: String,
-    /// The dead-letter queue of its topic's subscription.
+    /// The dead-letter queue of the topic's subscription.
     pub topic_dlq: String,
-    /// The on-failure destination of its stream mapping.
+    /// The on-failure destination of the stream mapping.
     pub stream_dlq: String,
-    /// Its producer.
+    /// The producer.
     pub producer: String,
-    /// Its consumer.
+    /// The consumer.
     pub consumer: String,
 }
 
 impl CellNames {
-    /// The names of a cell whose events keep no order.
+    /// Returns the names of a cell whose events keep no order.
     #[must_use]
     pub fn of(cell: &CellId) -> Self {
         Self::ordered(cell, Ordering::None)
     }
 
-    /// The names of a cell.
+    /// Returns the names of a cell.
     #[must_use]
     pub fn ordered(cell: &CellId, ordering: Ordering) -> Self {
         let name = |what: &str| format!("{PREFIX}-cell-{cell}{what}");
@@ -75,14 +75,14 @@ impl CellNames {
         }
     }
 
-    /// Every queue in which something may lie that could not be delivered.
+    /// Returns every queue for messages that could not be delivered.
     #[must_use]
     pub fn dead_letter_queues(&self) -> [&str; 3] {
         [&self.dlq, &self.topic_dlq, &self.stream_dlq]
     }
 }
 
-/// The ARN of a topic or queue.
+/// Returns the ARN of a topic or queue.
 #[must_use]
 pub fn arn(service: &str, name: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")

@@ -1,7 +1,7 @@
-//! Clients as a process of its own has them.
+//! Clients like those of a separate process.
 //!
-//! The SDK keeps its quota of retries in a static of the process. Here all functions of all stacks live in one process,
-//! and one that is in trouble would use up the retries of the others: so each client gets a quota of its own.
+//! The SDK keeps its quota of retries in a static of the process. Here all functions of all stacks share one process,
+//! and one that is in trouble would use up the retries of the others: so each client gets its own quota.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::retry::RetryPartition;

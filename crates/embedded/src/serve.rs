@@ -2,26 +2,33 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use cellstack_emulator::Aws;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Stack;
-use crate::faults;
 use crate::function_url::DRAIN;
+use crate::{bound, faults};
+
+/// Between two writes of how far mappings have come.
+const SAVE: Duration = Duration::from_secs(1);
 
 /// A stack that is being served.
 pub struct Served {
     /// The stack.
     pub stack: Stack,
-    /// Where the function URL listens.
+    /// The address of the function URL.
     pub url: SocketAddr,
-    /// Where the AWS-compatible endpoint listens.
+    /// The address of the AWS-compatible endpoint.
     pub endpoint: SocketAddr,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<std::io::Result<()>>>,
+    bound: JoinHandle<()>,
+    saving: Option<JoinHandle<()>>,
 }
 
 impl Served {
@@ -30,6 +37,14 @@ impl Served {
     /// # Errors
     /// When a port is taken.
     pub async fn start(stack: Stack, port: u16, endpoint_port: u16) -> Result<Self> {
+        Self::start_within(stack, port, endpoint_port, bound::MAX_DATA).await
+    }
+
+    /// The same, for a stack that holds so many bytes at most.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start_within(stack: Stack, port: u16, endpoint_port: u16, max_data: u64) -> Result<Self> {
         let url = bind(port, "--port").await?;
         let endpoint = bind(endpoint_port, "--endpoint-port").await?;
         let (stop, _) = watch::channel(false);
@@ -39,21 +54,24 @@ impl Served {
             let (aws, stopped, mount) = (stack.aws().clone(), stopped(&stop), faults::mount(stack.faults().clone()));
             tokio::spawn(async move { aws.serve_with(endpoint, mount, stopped).await })
         }];
-        Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers })
+        let bound = tokio::spawn(bound::keep(stack.aws().clone(), stack.cells().to_vec(), max_data));
+        let saving = stack.data().map(|_| tokio::spawn(save_positions(stack.aws().clone())));
+        Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers, bound, saving })
     }
 
-    /// Stops taking requests, then ends what is under way: what is not over within two seconds is cut off.
+    /// Stops taking requests, waits up to two seconds for those under way, and cuts the rest off.
     ///
     /// # Errors
     /// When a server ended with an error.
     pub async fn stop(mut self) -> Result<()> {
         self.stop.send_replace(true);
+        let aws = self.stack.aws().clone();
         let (stack, servers) = (self.stack, &mut self.servers);
         let drained = tokio::time::timeout(DRAIN, async {
             for server in servers {
                 server.await??;
             }
-            // Dropped in time, it cuts off its functions.
+            // A stack that is dropped by the time-out cuts its functions off.
             stack.stop().await;
             Ok(())
         });
@@ -61,14 +79,30 @@ impl Served {
         for server in &self.servers {
             server.abort();
         }
+        self.bound.abort();
+        if let Some(saving) = &self.saving {
+            saving.abort();
+            aws.save_positions().map_err(anyhow::Error::msg)?;
+        }
         ended.unwrap_or(Ok(()))
+    }
+}
+
+/// Writes how far the producers have come, now and then: what they read since is published again after a crash.
+async fn save_positions(aws: Aws) {
+    let mut tick = tokio::time::interval(SAVE);
+    loop {
+        tick.tick().await;
+        if let Err(error) = aws.save_positions() {
+            tracing::error!(error, "the stack's directory can't be written");
+        }
     }
 }
 
 fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
     let mut stop = stop.subscribe();
     async move {
-        // The sender is gone only when the server's owner is: that is a stop too.
+        // The sender is gone only when the server's owner is: that is a stop, too.
         let _ = stop.wait_for(|stop| *stop).await;
     }
 }

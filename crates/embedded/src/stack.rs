@@ -1,4 +1,4 @@
-//! One control plane, one router and some cells over the embedded AWS: what Terraform stamps, in process.
+//! One control plane, one router and some cells over the embedded AWS: the resources of Terraform, in process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use cellstack_consumer::{Processor, Totals};
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::limits::pipeline;
 use cellstack_core::registry::{PARTITION_KEY, partition};
-use cellstack_core::{CellId, Clock, TenantId};
+use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::{Router, Settings, TenantSource};
 use cellstack_store::placement::{Placed, Placement};
 
+use crate::data::DataDir;
 use crate::faults::FaultBoard;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
@@ -24,23 +25,23 @@ use crate::names::{ACCOUNT, CellNames, Ordering, REGION, registry, tenant_map};
 use crate::process;
 use crate::{Disorder, VirtualClock};
 
-/// The settings of a cell's pipeline that one may want different on a laptop.
+/// The settings of a cell's pipeline that may differ on a laptop.
 #[derive(Debug, Clone, Copy)]
 pub struct Pipeline {
-    /// How long a message that was not processed stays hidden. Whole seconds.
+    /// Time that a message which was not processed stays hidden. Whole seconds.
     pub visibility: Duration,
-    /// Tries of an event before the consumer gives it up.
+    /// Tries of an event before the consumer dead-letters it.
     pub max_tries: u32,
-    /// Longest that one event may take.
+    /// Longest time that one event may take.
     pub event_timeout: Duration,
     /// Receives of a message before its queue moves it to the dead-letter queue.
     pub max_receives: u32,
-    /// Whether the events of a tenant keep their order.
+    /// The ordering of the events.
     pub ordering: Ordering,
 }
 
 impl Pipeline {
-    /// As deployed.
+    /// The settings as deployed.
     pub const DEPLOYED: Self = Self {
         visibility: pipeline::VISIBILITY_TIMEOUT,
         max_tries: pipeline::MAX_TRIES,
@@ -48,9 +49,9 @@ impl Pipeline {
         max_receives: pipeline::MAX_RECEIVES,
         ordering: Ordering::None,
     };
-    /// For someone who watches: a poison event is in its dead-letter queue within seconds. The local handlers answer
-    /// within milliseconds, so a short visibility timeout hides no work that is still going on; an event that takes longer
-    /// is cut off, with that reason, before its message comes again.
+    /// The settings for a watcher: a poison event is in its dead-letter queue within seconds. The local handlers
+    /// respond within milliseconds, so a short visibility timeout hides no work that is still going on. An event that
+    /// takes longer is cut off, with that reason, before its message comes again.
     pub const IMPATIENT: Self = Self {
         visibility: Duration::from_secs(1),
         event_timeout: Duration::from_secs(1),
@@ -59,7 +60,7 @@ impl Pipeline {
     };
 }
 
-/// Builds a [`Stack`].
+/// A builder of a [`Stack`].
 #[derive(Debug, Clone)]
 pub struct StackBuilder {
     cells: Vec<CellId>,
@@ -68,6 +69,7 @@ pub struct StackBuilder {
     pipeline: Pipeline,
     disorder: Disorder,
     seed: u64,
+    data: Option<Arc<DataDir>>,
     hooks: Hooks,
 }
 
@@ -86,35 +88,43 @@ impl StackBuilder {
         self
     }
 
-    /// Where the router takes a request's tenant from; the header unless told otherwise.
+    /// Sets the source of a request's tenant; the header unless set.
     #[must_use]
     pub fn tenant_source(mut self, source: TenantSource) -> Self {
         self.tenant_source = source;
         self
     }
 
-    /// The pipeline's settings; as deployed unless told otherwise.
+    /// Sets the pipeline's settings; as deployed unless set.
     #[must_use]
     pub const fn pipeline(mut self, pipeline: Pipeline) -> Self {
         self.pipeline = pipeline;
         self
     }
 
-    /// Sets how disorderly the embedded AWS is; not at all unless told otherwise.
+    /// Sets the disorder of the embedded AWS; none unless set.
     #[must_use]
     pub fn disorder(mut self, disorder: Disorder) -> Self {
         self.disorder = disorder;
         self
     }
 
-    /// The seed of everything random.
+    /// Sets the seed of everything random.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What the simulator puts in between.
+    /// Keeps the stack in a directory, or goes on with the one that is there: its cells must be this builder's. In memory
+    /// unless set.
+    #[must_use]
+    pub fn data(mut self, data: DataDir) -> Self {
+        self.data = Some(Arc::new(data));
+        self
+    }
+
+    /// Sets the simulator's hooks.
     #[must_use]
     pub fn hooks(mut self, hooks: Hooks) -> Self {
         self.hooks = hooks;
@@ -129,35 +139,53 @@ impl StackBuilder {
         self.build_with(|| Totals).await
     }
 
-    /// Builds the stack around another processor, one a cell.
+    /// Builds the stack around another processor, one per cell.
     ///
     /// # Errors
     /// When the embedded AWS refuses a resource.
     pub async fn build_with<P: Processor>(self, processor: impl Fn() -> P) -> Result<Stack> {
         let hooks = self.hooks;
         let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
-        let aws = hooks.aws(aws).build();
+        let aws = match &self.data {
+            Some(data) => hooks.aws(aws).directory(data.path()),
+            None => hooks.aws(aws),
+        };
+        let aws = aws.open().map_err(anyhow::Error::msg)?;
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
         let clock = Arc::new(hooks.clock(self.seed));
         let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
         let router = Router::new(&config, settings, Arc::clone(&clock));
-        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock));
+        let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock)).bounded_by(aws.clone());
         let faults = FaultBoard::new(aws.clone(), self.cells.clone());
-        let mut stack = Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), hooks };
+        let mut stack =
+            Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), data: self.data, hooks };
 
-        stack.create_table(&tenant_map(), TENANT_ID, None, false).await?;
-        stack.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
-        for cell in stack.cells.clone() {
-            stack.create_cell(&cell, self.pipeline, processor()).await.with_context(|| format!("cell {cell}"))?;
+        let is_there = stack.data.as_ref().is_some_and(|data| data.has_stack());
+        if !is_there {
+            stack.create(self.pipeline).await?;
         }
         for (tenant, cell) in &self.tenants {
-            stack.place(tenant, cell).await?;
+            match stack.try_place(tenant, cell).await? {
+                // A tenant of a stack that was there stays where it has been moved to.
+                Placed::Already(route) if route.cell_id != *cell && !is_there => {
+                    return Err(elsewhere(tenant, &route, cell));
+                }
+                _ => {}
+            }
+        }
+        if let Some(data) = stack.data.as_ref().filter(|_| !is_there) {
+            data.complete()?;
+        }
+        // Before its functions, which may add some.
+        stack.aws.resume_deliveries().map_err(anyhow::Error::msg)?;
+        for cell in stack.cells.clone() {
+            stack.run_cell(&cell, self.pipeline, processor()).await.with_context(|| format!("cell {cell}"))?;
         }
         Ok(stack)
     }
 }
 
-/// See the module. Dropping it stops its mappings.
+/// A control plane, a router and cells over the embedded AWS. Dropping it stops its mappings.
 pub struct Stack {
     pub(crate) aws: Aws,
     pub(crate) config: SdkConfig,
@@ -166,11 +194,12 @@ pub struct Stack {
     cells: Vec<CellId>,
     faults: FaultBoard,
     pub(crate) mappings: Vec<MappingHandle>,
+    data: Option<Arc<DataDir>>,
     pub(crate) hooks: Hooks,
 }
 
 impl Stack {
-    /// A stack without cells and tenants, to add some.
+    /// Returns a builder without cells and tenants.
     #[must_use]
     pub const fn builder() -> StackBuilder {
         StackBuilder {
@@ -180,76 +209,77 @@ impl Stack {
             pipeline: Pipeline::DEPLOYED,
             disorder: Disorder::NONE,
             seed: 0,
+            data: None,
             hooks: Hooks::NONE,
         }
     }
 
-    /// The embedded AWS: its faults, its call counts, its endpoint.
+    /// Returns the embedded AWS: its faults, its call counts, its endpoint.
     #[must_use]
     pub const fn aws(&self) -> &Aws {
         &self.aws
     }
 
-    /// The configuration of its clients.
+    /// Returns the configuration of its clients.
     #[must_use]
     pub const fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Its clocks and its randomness.
+    /// Returns its clocks and its randomness.
     #[must_use]
     pub const fn clock(&self) -> &Arc<VirtualClock> {
         &self.clock
     }
 
-    /// Its mappings: those of streams and of queues, cell by cell.
+    /// Returns its mappings: those of streams and of queues, cell by cell.
     #[must_use]
     pub fn mappings(&self) -> &[MappingHandle] {
         &self.mappings
     }
 
-    /// Cuts its mappings off, and what they have under way with them.
+    /// Cuts off its mappings, with all that they have under way.
     pub fn drop_mappings(&mut self) {
         self.mappings.clear();
     }
 
-    /// The function URL.
+    /// Returns the function URL.
     #[must_use]
     pub const fn url(&self) -> &FunctionUrl {
         &self.url
     }
 
-    /// Its faults on demand.
+    /// Returns its faults on demand.
     #[must_use]
     pub const fn faults(&self) -> &FaultBoard {
         &self.faults
     }
 
-    /// The cells.
+    /// Returns the cells.
     #[must_use]
     pub fn cells(&self) -> &[CellId] {
         &self.cells
     }
 
-    /// A client for its tables.
+    /// Returns a client for its tables.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         process::dynamodb(&self.config)
     }
 
-    /// A client for its topics.
+    /// Returns a client for its topics.
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
         process::sns(&self.config)
     }
 
-    /// A client for its queues.
+    /// Returns a client for its queues.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         process::sqs(&self.config)
     }
 
-    /// The URL of one of its queues.
+    /// Returns the URL of one of its queues.
     ///
     /// # Errors
     /// When there is no such queue.
@@ -258,8 +288,8 @@ impl Stack {
         answer.queue_url.context("a queue without URL")
     }
 
-    /// Says where the stack's AWS endpoint listens: the queue URLs in the registry, and those asked for in process, lead
-    /// there from now on. An SDK that takes a queue URL's host for the endpoint would send to AWS otherwise.
+    /// Sets the address of the stack's AWS endpoint: the queue URLs in the registry, and those asked for in process,
+    /// lead there from now on. Otherwise, an SDK that takes a queue URL's host for the endpoint would send to AWS.
     ///
     /// # Errors
     /// When the registry can't be written.
@@ -288,20 +318,41 @@ impl Stack {
     /// # Errors
     /// When it is placed elsewhere already.
     pub async fn place(&self, tenant: &TenantId, cell: &CellId) -> Result<()> {
-        let (client, map_table) = (self.dynamodb(), tenant_map());
-        let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local" };
-        match placement.place(tenant, cell, &CellNames::of(cell).table, self.clock.wall_ms()).await? {
-            Placed::Already(route) if route.cell_id != *cell => {
-                anyhow::bail!("tenant {tenant} is placed in cell {}, not {cell}", route.cell_id)
-            }
+        match self.try_place(tenant, cell).await? {
+            Placed::Already(route) if route.cell_id != *cell => Err(elsewhere(tenant, &route, cell)),
             _ => Ok(()),
         }
     }
 
-    /// Ends the mappings; what they have under way is finished.
+    async fn try_place(&self, tenant: &TenantId, cell: &CellId) -> Result<Placed> {
+        let (client, map_table) = (self.dynamodb(), tenant_map());
+        let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local" };
+        Ok(placement.place(tenant, cell, &CellNames::of(cell).table, self.clock.wall_ms()).await?)
+    }
+
+    async fn create(&self, pipeline: Pipeline) -> Result<()> {
+        self.create_table(&tenant_map(), TENANT_ID, None, false).await?;
+        self.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
+        for cell in &self.cells {
+            self.create_cell(cell, pipeline).await.with_context(|| format!("cell {cell}"))?;
+        }
+        Ok(())
+    }
+
+    /// The directory that keeps it.
+    #[must_use]
+    pub fn data(&self) -> Option<&DataDir> {
+        self.data.as_deref()
+    }
+
+    /// Ends the mappings, after what they have under way.
     pub async fn stop(self) {
         for mapping in self.mappings {
             mapping.stop().await;
         }
     }
+}
+
+fn elsewhere(tenant: &TenantId, route: &TenantRoute, cell: &CellId) -> anyhow::Error {
+    anyhow::anyhow!("tenant {tenant} is placed in cell {}, not {cell}", route.cell_id)
 }

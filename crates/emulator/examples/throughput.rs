@@ -1,4 +1,4 @@
-//! How many events a second travel the whole way: PutItem, stream, PublishBatch, queue, a transaction of two updates.
+//! Events per second over the whole path: PutItem, stream, PublishBatch, queue, a transaction of two updates.
 //!
 //! `cargo run --profile bench -p cellstack-emulator --example throughput -- 20000`
 
@@ -22,6 +22,7 @@ const SENDERS: usize = 32;
 const TENANTS: usize = 50;
 
 #[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn main() {
     let events: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let aws = Aws::builder().build();

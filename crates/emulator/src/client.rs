@@ -35,7 +35,7 @@ pub(crate) fn sdk_config(aws: &Aws) -> SdkConfig {
         .build()
 }
 
-/// Hands requests to the stack.
+/// A connector that hands requests to the stack.
 #[derive(Debug, Clone)]
 struct InProcess {
     aws: Aws,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Wall-clock time = the real time at which the stack was built + what Tokio's clock says has passed since.
+/// The wall clock: the real time at which the stack was built + the time that has passed since by Tokio's clock.
 ///
 /// Under `#[tokio::test(start_paused = true)]` it jumps with Tokio's time; elsewhere it is the real time.
 #[derive(Debug, Clone, Copy)]
@@ -14,11 +14,12 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "time enters here")]
     pub(crate) fn start() -> Self {
         Self::start_at(SystemTime::now())
     }
 
-    /// A clock that shows `wall` now.
+    /// Returns a clock that shows `wall` now.
     pub(crate) fn start_at(wall: SystemTime) -> Self {
         Self { wall, start: Instant::now() }
     }
@@ -27,12 +28,12 @@ impl Clock {
         self.wall + self.start.elapsed()
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub(crate) fn ms(&self) -> u64 {
         self.since_epoch().as_millis() as u64
     }
 
-    /// Returns at `at` (milliseconds since the Unix epoch) or later, at once if that has passed.
+    /// Waits until `at` (milliseconds since the Unix epoch); returns at once if that has passed.
     pub(crate) async fn sleep_until(&self, at: u64) {
         let left = at.saturating_sub(self.ms());
         if left > 0 {
@@ -61,7 +62,7 @@ impl dynoxide::storage_backend::Clock for Clock {
     }
 }
 
-/// `2026-11-20T05:53:00.123Z`, as AWS writes time stamps inside JSON bodies.
+/// Formats a time as AWS writes time stamps inside JSON bodies: `2026-11-20T05:53:00.123Z`.
 pub(crate) fn iso8601(ms: u64) -> String {
     let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
     // Civil date from a day count (proleptic Gregorian, eras of 400 years).

@@ -1,4 +1,4 @@
-//! What every service shares: names, time, randomness, faults, disorder, observers, the endpoint.
+//! The context that all services share: names, time, randomness, faults, disorder, observers, the endpoint.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +36,7 @@ impl Context {
         }
     }
 
-    /// A UUID drawn from the seed.
+    /// Draws a UUID from the seed.
     pub(crate) fn uuid(&self) -> String {
         let mut bytes = [0; 16];
         lock(&self.rng).fill_bytes(&mut bytes);
@@ -47,7 +47,7 @@ impl Context {
         lock(&self.rng).next_u64()
     }
 
-    /// Where queue URLs lead when a request does not say where it came in.
+    /// Returns the base of queue URLs for requests that do not name the endpoint they came in on.
     pub(crate) fn endpoint(&self) -> String {
         lock(&self.endpoint).clone()
     }
@@ -61,7 +61,7 @@ impl Context {
     }
 }
 
-/// Locks, also after a panic elsewhere: one wrong request must not stop the emulator.
+/// Locks a mutex, also after a panic elsewhere: one wrong request must not stop the emulator.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What AWS leaves open: how long a transaction takes, which message comes first, how many shards a stream has.
+//! The disorder that AWS permits: the time of a transaction, the order of messages, the number of a stream's shards.
 
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
@@ -9,14 +9,14 @@ use rand::{Rng, SeedableRng};
 
 use crate::context::lock;
 
-/// How disorderly a stack is.
+/// The settings of a stack's disorder.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// From the moment a `TransactWriteItems` locks its items to its commit.
+    /// The time from the moment a `TransactWriteItems` locks its items to its commit.
     pub(crate) transaction_time: RangeInclusive<Duration>,
     /// True if queues hand out any of their visible messages, not the oldest.
     pub(crate) shuffle_queues: bool,
-    /// Shards of each stream.
+    /// The number of shards per stream.
     pub(crate) stream_shards: usize,
 }
 
@@ -26,7 +26,7 @@ impl Default for Settings {
     }
 }
 
-/// The settings, and the numbers they are drawn from.
+/// The settings, and the random numbers for each draw.
 pub(crate) struct Disorder {
     pub(crate) settings: Settings,
     rng: Mutex<StdRng>,
@@ -38,7 +38,7 @@ impl Disorder {
         Self { settings, rng: Mutex::new(StdRng::seed_from_u64(seed ^ 0x00D1_503D)) }
     }
 
-    /// Returns the time the next transaction is in flight; `None` if transactions take no time at all.
+    /// Returns the time that the next transaction is in flight; `None` if transactions take no time at all.
     pub(crate) fn transaction_time(&self) -> Option<Duration> {
         let range = &self.settings.transaction_time;
         if range.end().is_zero() {
@@ -47,12 +47,12 @@ impl Disorder {
         Some(lock(&self.rng).random_range(range.clone()))
     }
 
-    /// Either, with equal odds.
+    /// Returns true or false with equal odds.
     pub(crate) fn coin(&self) -> bool {
         lock(&self.rng).random()
     }
 
-    /// The order of a new queue; `None` if the oldest message comes first.
+    /// Returns the random order of a new queue; `None` if the oldest message comes first.
     pub(crate) fn queue_order(&self) -> Option<StdRng> {
         self.settings.shuffle_queues.then(|| StdRng::seed_from_u64(lock(&self.rng).random()))
     }

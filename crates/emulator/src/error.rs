@@ -1,4 +1,4 @@
-//! Errors as the services answer them.
+//! Errors as the services return them.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ impl ApiError {
         Self { status, code: code.into(), message: message.into() }
     }
 
-    /// The caller's mistake.
+    /// Returns an error that is the caller's mistake.
     pub(crate) fn sender(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
@@ -24,7 +24,7 @@ impl ApiError {
         Self::new(500, "InternalFailure", message)
     }
 
-    /// `SenderFault` of a failed batch entry.
+    /// Returns the `SenderFault` of a failed batch entry.
     pub(crate) fn is_sender_fault(&self) -> bool {
         self.status < 500
     }

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use crate::context::lock;
 use crate::resource::Resource;
 
-/// What goes wrong.
+/// The kind of a fault.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum FaultKind {
@@ -18,13 +18,13 @@ pub enum FaultKind {
     Throttle,
     /// `500 InternalServerError` / `InternalFailure`. The SDK retries it.
     ServerError,
-    /// The request is swallowed: no effect, no answer, until the caller gives up.
+    /// The service swallows the request: no effect, no response, until the caller times out.
     Hang,
     /// The request takes this much longer, then goes on (to further faults, if any match).
     Latency(Duration),
-    /// The effect happens, the answer never comes: the caller runs into its own time-out.
+    /// The effect happens, the response never comes: the caller runs into its own time-out.
     HangAfterCommit,
-    /// The effect happens, the connection breaks before the answer. The SDK retries it.
+    /// The effect happens, the connection breaks before the response. The SDK retries it.
     ResetAfterCommit,
     /// The connection breaks before anything happens. The SDK retries it.
     Reset,
@@ -34,14 +34,15 @@ pub enum FaultKind {
         /// Index of the first entry that fails.
         from: usize,
     },
-    /// The same, for any of the entries.
+    /// Entries fail as under [`Self::PartialFailure`], at any place.
     EntriesFail(Entries),
     /// `TransactionCanceledException` with `TransactionConflict` for the first item of a transaction,
     /// `TransactionConflictException` for any other DynamoDB write.
     TransactionConflict,
-    /// `TransactionCanceledException` with these reason codes (`None`, `ConditionalCheckFailed`, ...), one an item.
+    /// `TransactionCanceledException` with these reason codes (`None`, `ConditionalCheckFailed`, ...), one per item.
     TransactionCanceled(Vec<String>),
-    /// The function ends with an error before it does anything (`("Lambda", "Invoke")`; elsewhere a [`Self::ServerError`]).
+    /// The function ends with an error before it does anything (`("Lambda", "Invoke")`; elsewhere a
+    /// [`Self::ServerError`]).
     FunctionError,
     /// Any other error.
     Error {
@@ -54,13 +55,13 @@ pub enum FaultKind {
     },
 }
 
-/// Which entries of a batch fail.
+/// The entries of a batch that fail.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Entries {
-    /// Those at these places, from 0.
+    /// The entries at these places, from 0.
     At(Vec<usize>),
-    /// Each with this probability (0.0 to 1.0), drawn from the seed for each batch.
+    /// Each entry with this probability (0.0 to 1.0), drawn from the seed per batch.
     Each(f64),
 }
 
@@ -71,7 +72,8 @@ impl Entries {
 }
 
 impl FaultKind {
-    /// The places of the entries that fail in a batch of so many, ascending; `None` if this kind hits whole calls.
+    /// Returns the places of the entries that fail in a batch of this size, ascending; `None` if this kind hits whole
+    /// calls.
     fn failing(&self, entries: impl FnOnce() -> usize, rng: &mut StdRng) -> Option<Vec<usize>> {
         let chosen: &dyn Fn(&mut StdRng, usize) -> bool = match self {
             Self::PartialFailure { from } => &|_, index| index >= *from,
@@ -83,7 +85,7 @@ impl FaultKind {
     }
 }
 
-/// When a fault fires.
+/// The condition under which a fault fires.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Schedule {
     Next(u32),
@@ -91,12 +93,12 @@ enum Schedule {
     Probability(f64),
 }
 
-/// A fault to inject: which calls it hits, how often, and what happens.
+/// A fault to inject: the calls it hits, how often, and its effect.
 ///
-/// Services and operations: `"DynamoDB"`, `"DynamoDBStreams"`, `"SQS"`, `"SNS"` with AWS's operation names. They hit
-/// calls through the API and what happens inside: `("SQS", "SendMessage")` also hits the delivery of a topic to a queue,
-/// `("SQS", "ReceiveMessage")`, `("SQS", "DeleteMessage")` and `("DynamoDBStreams", "GetRecords")` also hit the pollers
-/// of mappings, and `("Lambda", "Invoke")` hits the invocations by mappings.
+/// Services and operations: `"DynamoDB"`, `"DynamoDBStreams"`, `"SQS"`, `"SNS"` with AWS's operation names. A fault
+/// hits calls through the API and those inside the stack: `("SQS", "SendMessage")` also hits the delivery of a topic to
+/// a queue, `("SQS", "ReceiveMessage")`, `("SQS", "DeleteMessage")` and `("DynamoDBStreams", "GetRecords")` also hit
+/// the pollers of mappings, and `("Lambda", "Invoke")` hits the invocations by mappings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     service: String,
@@ -108,7 +110,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault that hits every call of `operation` until it is removed.
+    /// Returns a fault that hits every call of `operation` until it is removed.
     pub fn new(service: &str, operation: &str, kind: FaultKind) -> Self {
         Self {
             service: service.into(),
@@ -120,19 +122,20 @@ impl Fault {
         }
     }
 
-    /// A fault that hits every operation of a service.
+    /// Returns a fault that hits every operation of a service.
     pub fn any(service: &str, kind: FaultKind) -> Self {
         Self { operation: None, ..Self::new(service, "", kind) }
     }
 
-    /// Only requests that contain this text (a table name, queue name, ARN, key, function name) are hit.
+    /// Restricts the fault to requests that contain this text (a table name, queue name, ARN, key, function name).
     #[must_use]
     pub fn on(mut self, resource: &str) -> Self {
         self.resource = Some(Resource::Containing(resource.into()));
         self
     }
 
-    /// Only requests that name one of these resources in full are hit: a fault of the table `cell-a` passes by `cell-ab`.
+    /// Restricts the fault to requests that name one of these resources in full: a fault of the table `cell-a` does not
+    /// hit `cell-ab`.
     #[must_use]
     pub fn on_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.resource = Some(Resource::Named(names.into_iter().map(Into::into).collect()));
@@ -161,7 +164,7 @@ impl Fault {
     }
 }
 
-/// Names an injected fault, so that it can be removed and counted.
+/// The id of an injected fault, by which it can be removed and counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FaultId(u64);
 
@@ -180,7 +183,7 @@ struct State {
 
 /// The faults of one stack.
 pub struct Faults {
-    /// Saves the lock on the hot path while no fault is injected.
+    /// False while no fault is injected, which saves the lock on the hot path.
     any: AtomicBool,
     state: Mutex<State>,
 }
@@ -209,7 +212,7 @@ impl Faults {
         id
     }
 
-    /// Removes one fault; `false` if it is gone already.
+    /// Removes one fault; returns `false` if it is gone already.
     pub fn remove(&self, id: FaultId) -> bool {
         let mut state = lock(&self.state);
         let before = state.faults.len();
@@ -225,7 +228,8 @@ impl Faults {
         self.any.store(false, Ordering::Release);
     }
 
-    /// Returns the number of times a fault has fired, also after it is gone. A batch none of whose entries failed is no hit.
+    /// Returns the number of times a fault has fired, also after it is gone. A batch without a failed entry does not
+    /// count.
     pub fn hits(&self, id: FaultId) -> u64 {
         lock(&self.state).hits.get(&id).copied().unwrap_or(0)
     }
@@ -237,8 +241,9 @@ impl Faults {
         (0..state.next_id).map(FaultId).map(hits).collect()
     }
 
-    /// What happens to this call: how much latency, then which fault, if any. `entries` counts the entries of a batch, 0 for
-    /// any other call; a fault of entries names those that fail, and passes by a batch where none would.
+    /// Decides what happens to this call: the latency first, then the fault, if any. `entries` counts the entries of a
+    /// batch, and is 0 for any other call. A fault of entries names those that fail, and skips a batch in which none
+    /// would.
     pub(crate) fn decide(
         &self,
         service: &str,

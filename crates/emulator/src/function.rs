@@ -1,4 +1,4 @@
-//! What a mapping invokes.
+//! The interface of the functions that mappings invoke.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -9,16 +9,16 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-/// A Lambda function: real event JSON in, real answer JSON out.
+/// A Lambda function: real event JSON in, real response JSON out.
 pub trait Function: Send + Sync {
     /// Handles one invocation. A panic counts as a crash of the invocation and of nothing else.
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>>;
 }
 
-/// How an invocation fails. To a mapping all three are the same: a function error.
+/// A failed invocation. To a mapping all three kinds are the same: a function error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FunctionError {
-    /// The handler answered with an error.
+    /// The handler returned an error.
     #[error("handled error: {0}")]
     Handled(String),
     /// The invocation ran into the function's timeout.
@@ -48,7 +48,7 @@ where
     Arc::new(FunctionFn(f))
 }
 
-/// Invokes under the function's timeout; a panic comes back as [`FunctionError::Crashed`].
+/// Runs a function under its timeout; a panic comes back as [`FunctionError::Crashed`].
 pub(crate) async fn invoke(function: &dyn Function, payload: Bytes, timeout: Duration) -> Result<Bytes, FunctionError> {
     // The closure, not only its future, may panic: both run inside the guard.
     let guarded = AssertUnwindSafe(async { function.invoke(payload).await }).catch_unwind();

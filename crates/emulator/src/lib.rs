@@ -1,9 +1,9 @@
 //! DynamoDB, SNS, SQS and Lambda's event source mappings in one process, with AWS's semantics.
 //!
 //! SDK clients talk to it without a socket, everything runs on Tokio's time, randomness comes from a seed, and faults
-//! are scripted an operation. What AWS leaves open (how long a transaction takes and what conflicts with it, the order of a
-//! standard queue, the number of a stream's shards) is drawn from the seed as far as the builder says. What AWS documents
-//! and this crate promises is written down in `crates/emulator/tests/contract`.
+//! are scripted per operation. The seed draws what AWS leaves open (the time of a transaction and its conflicts, the
+//! order of a standard queue, the number of a stream's shards), as far as the builder says.
+//! `crates/emulator/tests/contract` holds what AWS documents and this crate promises.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -32,10 +32,11 @@
 //! # }
 //! ```
 //!
-//! Not emulated: IAM and signatures, capacity and quotas a second, shard splits, conflicts of PartiQL statements, tumbling
-//! windows, subscribers other than queues, tags beyond keeping them, `ReceiveRequestAttemptId`.
+//! Not emulated: IAM and signatures, capacity and quotas per second, shard splits, conflicts of PartiQL statements,
+//! tumbling windows, subscribers other than queues, tags beyond keeping them, `ReceiveRequestAttemptId`.
 
 mod aws;
+mod bound;
 mod client;
 mod clock;
 mod context;
@@ -55,6 +56,7 @@ mod response;
 mod server;
 mod sns;
 mod sqs;
+mod store;
 
 pub use aws::{Aws, Builder};
 pub use faults::{Entries, Fault, FaultId, FaultKind, Faults};

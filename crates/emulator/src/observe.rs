@@ -1,13 +1,13 @@
-//! What happens inside the stack, for live views and tests.
+//! Observations of what happens inside the stack, for live views and tests.
 
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-/// How many observations a slow listener may fall behind before it is told `Lagged`.
+/// The number of observations that a slow listener may fall behind before it gets `Lagged`.
 const BUFFER: usize = 16_384;
 
-/// Something that happened. Queues and functions are named by their short names, topics and streams by their ARNs.
+/// An event inside the stack. Queues and functions are named by their short names, topics and streams by their ARNs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Observation {
@@ -24,7 +24,7 @@ pub enum Observation {
     Published {
         /// ARN of the topic.
         topic: Arc<str>,
-        /// The message id SNS answered with.
+        /// The message id that SNS returned.
         message_id: Arc<str>,
         /// The message.
         body: Arc<str>,
@@ -44,48 +44,49 @@ pub enum Observation {
         queue: Arc<str>,
         /// SQS message id.
         message_id: Arc<str>,
-        /// How often it has been received, this time included.
+        /// The number of receives, this one included.
         receive_count: u32,
     },
-    /// A message was deleted by its receiver.
+    /// A receiver deleted a message.
     Deleted {
         /// Short name of the queue.
         queue: Arc<str>,
         /// SQS message id.
         message_id: Arc<str>,
     },
-    /// A message went where undeliverable messages go.
+    /// A message was dead-lettered, or lost for want of a dead-letter queue.
     DeadLettered {
-        /// Where it could not be handled: a queue's name, or the ARN of an SNS subscription or stream.
+        /// The source that could not deliver it: a queue's name, or the ARN of an SNS subscription or stream.
         source: Arc<str>,
         /// Short name of the dead-letter queue; `None` if there is none, so that the message is lost.
         queue: Option<Arc<str>>,
         /// SQS message id in the dead-letter queue, as far as there is one.
         message_id: Arc<str>,
-        /// Body as it lies in the dead-letter queue.
+        /// Body as stored in the dead-letter queue.
         body: Arc<str>,
-        /// How often it had been received or tried.
+        /// The number of receives or tries before.
         receive_count: u32,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// A function was invoked by a mapping.
+    /// A mapping invoked a function.
     Invoked {
         /// Short name of the function.
         function: Arc<str>,
         /// Records in the batch.
         records: usize,
     },
-    /// An invocation ended in an error, a time-out, a throttle, or an answer that is not a valid partial batch response.
+    /// An invocation ended in an error, a time-out, a throttle, or a response that is not a valid partial batch
+    /// response.
     Failed {
         /// Short name of the function.
         function: Arc<str>,
-        /// What happened.
+        /// The error.
         error: Arc<str>,
     },
 }
 
-/// The sending side. Free while nobody listens: the observation is not even built.
+/// The sending side. Without a listener an observation costs nothing: it is not even built.
 pub(crate) struct Observers(broadcast::Sender<Observation>);
 
 impl Observers {

@@ -40,7 +40,7 @@ enum Comparison {
 }
 
 impl Pattern {
-    /// Compiles JSON text; the error says which part is not a pattern.
+    /// Compiles JSON text; the error names the part that is not a pattern.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|e| format!("the pattern is not JSON: {e}"))?;
         match value {

@@ -22,15 +22,15 @@ enum Protocol {
     RestJson,
 }
 
-/// Services whose requests are told apart by their path, and answered in XML.
+/// The services whose requests are distinguished by their path, and answered in XML.
 const REST_XML: [&str; 5] = ["s3", "s3express", "s3-outposts", "cloudfront", "route53"];
 
-/// What is said of anything that is not emulated.
+/// Returns the message about anything that is not emulated.
 pub(crate) fn says(what: &str) -> String {
     format!("{what} is not emulated. This endpoint emulates DynamoDB, DynamoDB Streams, SNS and SQS.")
 }
 
-/// The error body of an operation that DynamoDB and its streams have not, or that is not emulated.
+/// Returns the error body of an operation that DynamoDB and its streams do not have, or that is not emulated.
 pub(crate) fn unknown_dynamodb(operation: &str) -> String {
     json!({
         "__type": "com.amazon.coral.service#UnknownOperationException",
@@ -56,7 +56,7 @@ pub(crate) fn refuse(parts: &Parts, body: &Bytes) -> Response<Bytes> {
     } else {
         target.rsplit('.').next().unwrap_or_default().to_string()
     };
-    // What is repeated of a request is bounded, since it may be anything.
+    // A request may hold anything, so what is repeated of it is bounded.
     let operation: String = operation.chars().take(100).collect();
     let service: String = service.chars().take(100).collect();
     let protocol = match service.as_str() {
@@ -74,7 +74,7 @@ pub(crate) fn refuse(parts: &Parts, body: &Bytes) -> Response<Bytes> {
     answer(protocol, &service, &says(&what))
 }
 
-/// The service of the signature's scope, or what the request lets one guess.
+/// Returns the service in the signature's scope, or a guess from the rest of the request.
 fn service(authorization: &str, target: &str, params: &Params) -> String {
     // Credential=AKID/20260101/us-east-1/sts/aws4_request
     let scope = authorization.split_once("Credential=").map_or("", |(_, scope)| scope);
@@ -90,7 +90,7 @@ fn service(authorization: &str, target: &str, params: &Params) -> String {
     guess.to_ascii_lowercase()
 }
 
-/// What people call a service that signs by another name.
+/// Returns the usual name of a service that signs by another name.
 fn display(service: &str) -> String {
     match service {
         "monitoring" => "CloudWatch".into(),
@@ -141,7 +141,7 @@ fn answer(protocol: Protocol, service: &str, message: &str) -> Response<Bytes> {
         Protocol::Query | Protocol::Ec2 => "text/xml",
         Protocol::RestXml => "application/xml",
     };
-    // A status of 500 and above would be tried again by every SDK.
+    // Every SDK would retry a status of 500 and above.
     let status = if protocol == Protocol::RestJson { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
     let mut response = build(status.as_u16(), content_type, body);
     let headers = response.headers_mut();
@@ -162,7 +162,7 @@ fn xml_text(text: &str) -> String {
     allowed.collect::<String>().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// A CBOR map of texts: <https://www.rfc-editor.org/rfc/rfc8949.html#section-3.1>.
+/// Encodes a CBOR map of texts: <https://www.rfc-editor.org/rfc/rfc8949.html#section-3.1>.
 fn cbor_map(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut out = vec![0xA0 | entries.len() as u8];
     for text in entries.iter().flat_map(|(key, value)| [key, value]) {

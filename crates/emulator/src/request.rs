@@ -1,4 +1,4 @@
-//! Which service and operation a request is for.
+//! The service and operation of a request.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -9,7 +9,7 @@ use crate::resource::Resource;
 use crate::response;
 use crate::sns::Params;
 
-/// Scheme and authority that a request came in on, as far as it came over HTTP.
+/// The scheme and authority of a request that came over HTTP.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint(pub(crate) String);
 
@@ -71,7 +71,7 @@ impl Call {
         }
     }
 
-    /// Returns the number of entries it has, if it is a batch.
+    /// Returns the number of entries of a batch.
     pub(crate) fn entries(&self) -> usize {
         #[derive(serde::Deserialize)]
         struct Batch {
@@ -102,7 +102,7 @@ impl Call {
     }
 }
 
-/// The names of a request's service and operation, as far as it has any.
+/// Returns the names of a request's service and operation, as far as it has any.
 pub(crate) fn name(request: &http::Request<Bytes>) -> (&'static str, String) {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     match target.and_then(|target| target.split_once('.')) {

@@ -1,4 +1,4 @@
-//! Answers in AWS's shapes.
+//! Responses in AWS's shapes.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
@@ -11,7 +11,7 @@ use crate::request::{Call, Service};
 use crate::sns::error_xml;
 use crate::sqs::{error_response_type, query_code};
 
-/// Marks an answer that stands for a broken connection.
+/// A mark on a response that stands for a broken connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectionReset;
 
@@ -61,7 +61,7 @@ pub(crate) fn error(context: &Context, service: Service, error: &ApiError) -> Re
     }
 }
 
-/// The answer to a call that an injected error hits.
+/// Returns the response to a call that an injected error hits.
 pub(crate) fn injected(context: &Context, call: &Call, kind: &FaultKind) -> Response<Bytes> {
     if matches!(call.service, Service::DynamoDb | Service::Streams) {
         let body = std::str::from_utf8(&call.body).unwrap_or_default();
@@ -81,7 +81,7 @@ pub(crate) fn injected(context: &Context, call: &Call, kind: &FaultKind) -> Resp
     error(context, call.service, &injected)
 }
 
-/// Stands for a connection that breaks before the answer.
+/// Returns the response that stands for a connection that breaks before it.
 pub(crate) fn reset() -> Response<Bytes> {
     let mut response = build(500, "text/plain", String::new());
     response.extensions_mut().insert(ConnectionReset);

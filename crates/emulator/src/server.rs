@@ -24,21 +24,21 @@ use crate::Aws;
 use crate::request::Endpoint;
 use crate::response::{ConnectionReset, build};
 
-/// DynamoDB's largest request.
+/// The size of DynamoDB's largest request.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 /// The time a caller may take to send its headers, and how long a connection may idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause after a connection could not be accepted, for example because file descriptors ran out.
+/// The pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Something below a path of the endpoint that is none of AWS's, for this machine alone: it answers callers on a loopback
-/// address that name the endpoint by one. Other callers, and pages that a browser shows, get `403`.
+/// A handler below a path of the endpoint that AWS does not use, for this machine alone: it answers callers on a
+/// loopback address that name the endpoint by one. Other callers, and pages that a browser shows, get `403`.
 pub struct Mount {
-    /// What the paths it answers begin with.
+    /// The prefix of the paths that it answers.
     pub prefix: &'static str,
-    /// What answers.
+    /// The function that answers.
     pub answer: Box<dyn Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync>,
 }
 
@@ -55,14 +55,14 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut shutdown = pin!(shutdown);
-    // Dropped on return, which closes what is open: a long poll would hold up the end for 20 s.
+    // Dropped on return, which closes open connections: a long poll would delay the end by 20 s.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    // Without it, small answers wait for the other side's delayed acknowledgement.
+                    // Without it, small responses wait for the other side's delayed acknowledgement.
                     let _ = stream.set_nodelay(true);
                     connections.spawn(connection(Endpoints { aws: aws.clone(), mount: mount.clone(), peer }, stream));
                 }
@@ -76,7 +76,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// What answers on a connection, and who asks.
+/// The handlers of a connection, and its caller.
 #[derive(Clone)]
 struct Endpoints {
     aws: Aws,
@@ -125,7 +125,7 @@ async fn answer(endpoints: Endpoints, request: Request<Incoming>) -> Result<Resp
     Ok(response.map(Full::new))
 }
 
-/// Returns whether somebody asks only whether the endpoint is up.
+/// Returns whether a request asks only if the endpoint is up.
 fn is_probe(parts: &http::request::Parts) -> bool {
     match parts.uri.path() {
         "/health" => parts.method == Method::GET || parts.method == Method::HEAD,
@@ -139,15 +139,16 @@ fn health() -> Response<Bytes> {
     build(200, "application/json", json!({ "status": "ok", "services": services }).to_string() + "\n")
 }
 
-/// The answer to a request whose body was not read to its end: what follows on the connection is no request.
+/// Returns the response to a request whose body was not read to its end: what follows on the connection is not a
+/// request.
 fn unread(status: u16, message: &str) -> Response<Bytes> {
     let mut response = build(status, "application/json", json!({ "message": message }).to_string() + "\n");
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Returns whether a caller is on this machine, and means it: a page in a browser reaches a loopback address under a name of
-/// its own, or says which page it is.
+/// Returns whether a caller is on this machine and is not a page in a browser. Such a page reaches a loopback address
+/// under a name of its own, or sends its origin.
 fn is_of_this_machine(peer: SocketAddr, parts: &http::request::Parts) -> bool {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let is_loopback = |host: &str| {
@@ -157,8 +158,8 @@ fn is_of_this_machine(peer: SocketAddr, parts: &http::request::Parts) -> bool {
     peer.ip().is_loopback() && host.is_some_and(|host| is_loopback(host.host())) && !parts.headers.contains_key(ORIGIN)
 }
 
-/// Where the caller reached the endpoint: what it must find in queue URLs, since no other name may lead here from where it
-/// runs.
+/// Returns the address at which the caller reached the endpoint. Queue URLs must name it, since no other name may lead
+/// here from where the caller runs.
 fn endpoint(parts: &http::request::Parts) -> Option<Endpoint> {
     let host = parts.headers.get(HOST)?.to_str().ok()?;
     let authority: Authority = host.parse().ok()?;

@@ -23,11 +23,11 @@ use tokio::net::TcpStream;
 const EVENTS: usize = 20_000;
 const TENANTS: usize = 50;
 const CONNECTIONS: usize = 32;
-/// Longer than any honest run takes: a run that is stuck must end.
+/// A time limit longer than any normal run takes: a run that is stuck must end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> Result<()> {
-    // `cargo test --benches` runs benchmarks too; what it wants to know is that they build.
+    // `cargo test --benches` runs benchmarks too, only to check that they build.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -56,6 +56,7 @@ struct Measured {
     through: (f64, f64),
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn measure(server: &Server) -> Result<Measured> {
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
@@ -80,12 +81,13 @@ async fn measure(server: &Server) -> Result<Measured> {
     Ok(Measured { accepted, processed, accept: percentiles(accept), through: percentiles(through) })
 }
 
-/// How many events a tenant has, and what they add up to.
+/// Returns the number of a tenant's events, and their sum.
 fn expected(tenant: usize) -> (usize, usize) {
     let mine = (0..EVENTS).filter(|event| event % TENANTS == tenant);
     mine.fold((0, 0), |(count, sum), event| (count + 1, sum + event % 97))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn post_all(url: SocketAddr, next: Arc<AtomicUsize>) -> Result<Vec<f64>> {
     let mut connection = connect(url).await?;
     let mut took = Vec::new();
@@ -158,7 +160,7 @@ impl Server {
         Ok(Self { child, url, endpoint })
     }
 
-    /// Milliseconds from accepted to processed, of every processed event in every cell.
+    /// Returns the milliseconds from accepted to processed, of every processed event in every cell.
     async fn times_through(&self) -> Result<Vec<f64>> {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -1,7 +1,7 @@
 //! The local tools of a stack: serve it, watch a demo, simulate, fuzz.
 //!
 //! A team's own `cellstack-local` is a crate whose `main` is `cellstack_local::run(processor)`, with an [`Application`] that
-//! says of the processor whatever its defaults do not fit. [`Totals`] is the reference.
+//! overrides the defaults that do not fit the processor. [`Totals`] is the reference.
 
 mod commands;
 pub mod demo;

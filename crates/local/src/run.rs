@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands;
 
-/// The whole Cellstack in one process, on 127.0.0.1 only, with nothing kept when it ends.
+/// The whole Cellstack in one process, on 127.0.0.1 only, in memory unless `serve --data` keeps it.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Cli {

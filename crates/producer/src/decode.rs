@@ -1,4 +1,4 @@
-//! What a stream record asks for.
+//! Decisions on stream records.
 
 use aws_lambda_events::event::dynamodb::EventRecord as StreamRecord;
 use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_dynamo::AttributeValue;
 use serde_json::value::RawValue;
 
-/// An invocation event, its records unread: one that can't be read must not keep its neighbours from being read, and goes
-/// into quarantine as it came.
+/// An event of a Lambda invocation, its records not yet parsed. A record that can't be read must not stop its
+/// neighbours, and goes into quarantine as it came.
 #[derive(Debug, Deserialize)]
 pub struct StreamEvent {
     /// The records, in order.
@@ -17,17 +17,17 @@ pub struct StreamEvent {
     pub records: Vec<Box<RawValue>>,
 }
 
-/// What is known of a record even when it can't be read as an event.
+/// The part of a record that is known even when it can't be read as an event.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// What a partial batch response names it by.
+    /// The sequence number, which names the record in a partial batch response.
     pub(crate) sequence: Option<String>,
     pub(crate) tenant: Option<TenantId>,
     pub(crate) event: Option<EventId>,
 }
 
 impl Origin {
-    /// Looks at the record's keys and sequence number, each on its own.
+    /// Reads the record's keys and sequence number, each on its own.
     pub(crate) fn of(record: &RawValue) -> Self {
         let record: serde_json::Value = serde_json::from_str(record.get()).unwrap_or_default();
         let change = &record["dynamodb"];
@@ -43,11 +43,11 @@ impl Origin {
 /// A message ready for the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
-    /// Message attribute `tenantid`.
+    /// The message attribute `tenantid`.
     pub(crate) tenant: TenantId,
-    /// Message attribute `type`.
+    /// The message attribute `type`.
     pub(crate) event_type: EventType,
-    /// What tells a repeat in a FIFO topic.
+    /// The event's id, from which a FIFO topic's deduplication id is derived.
     pub(crate) id: EventId,
     /// The encoded CloudEvent.
     pub(crate) body: String,
@@ -59,29 +59,29 @@ impl Outgoing {
         Ok(Self { tenant: message.tenant, event_type: message.event_type, id: message.id, body })
     }
 
-    /// What it counts towards a batch: its body and the names, types and values of its attributes.
+    /// Returns the bytes that count towards a batch: the body and the names, types and values of the attributes.
     pub(crate) fn size(&self) -> usize {
         self.body.len() + "typeStringtenantidString".len() + self.event_type.as_str().len() + self.tenant.as_str().len()
     }
 }
 
-/// What to do with a record.
+/// A decision on a record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// A new event: publish it.
+    /// The record is a new event: publish it.
     Publish(Outgoing),
-    /// Anything else that may stand on the stream: what the consumer writes, copies, fences, TTL deletions.
+    /// The record is another write on the stream: the consumer's, a copy, a fence, a TTL deletion.
     Ignore,
-    /// It should be a new event and can't be read as one.
+    /// The record should be a new event and can't be read as one.
     Undecodable(String),
 }
 
-/// Decides on a record. The mapping's filter lets new events through and nothing else; a mapping without it, or with
-/// a wrong one, must not make the cell's own writes into events again, so the same is checked here.
+/// Decides on a record. The mapping's filter lets only new events through. A mapping without it, or with a wrong one,
+/// must not turn the cell's own writes into events again, so the same check is made here.
 pub(crate) fn decide(record: &RawValue, cell: &CellId) -> Decision {
     let record: StreamRecord = match serde_json::from_str(record.get()) {
         Ok(record) => record,
-        Err(error) => return Decision::Undecodable(format!("no stream record: {error}")),
+        Err(error) => return Decision::Undecodable(format!("not a stream record: {error}")),
     };
     if record.event_name != "INSERT" {
         return Decision::Ignore;
@@ -116,7 +116,7 @@ mod tests {
 
     const ID: &str = "019b76da-a800-7000-8000-000000000001";
 
-    /// A record of a new event.
+    /// Returns a record of a new event.
     fn record() -> Value {
         json!({
             "eventID": "1", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
@@ -152,7 +152,7 @@ mod tests {
             decided(&record)
         };
         let image = "/dynamodb/NewImage";
-        // The consumer's and the mover's writes, and what expires.
+        // The consumer's and the mover's writes, and expired items.
         for event in ["MODIFY", "REMOVE"] {
             assert_eq!(with("/eventName", json!(event)), Decision::Ignore, "{event}");
         }
@@ -160,7 +160,7 @@ mod tests {
         for status in ["held", "processed", "failed", "carried", "unheard-of"] {
             assert_eq!(with(&format!("{image}/status/S"), json!(status)), Decision::Ignore, "{status}");
         }
-        // Totals, fences, and whatever a processor writes.
+        // Totals, fences, and a processor's own items.
         for key in ["total#t", "fence#0", "fence", "stock", ""] {
             assert_eq!(with(&format!("{image}/sk/S"), json!(key)), Decision::Ignore, "{key}");
         }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(Origin::of(&serde_json::value::to_raw_value(&json!([])).unwrap()), Origin::default());
     }
 
-    /// Any JSON.
+    /// Returns any JSON.
     fn value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

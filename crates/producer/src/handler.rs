@@ -14,10 +14,10 @@ use crate::StreamEvent;
 use crate::decode::{Decision, Origin, decide};
 use crate::publish::publish;
 
-/// What a producer is told from outside.
+/// Settings of a producer.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The cell it works in.
+    /// The cell that it works in.
     pub cell: CellId,
     /// The cell's topic.
     pub topic_arn: String,
@@ -28,7 +28,7 @@ pub struct Settings {
 impl Settings {
     /// Reads `CELLSTACK_CELL_ID`, `CELLSTACK_TOPIC_ARN` and `CELLSTACK_DLQ_URL`.
     ///
-    /// # Errors
+    /// When a setting is missing or wrong.
     /// When one is missing or wrong.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
@@ -39,7 +39,7 @@ impl Settings {
     }
 }
 
-/// What a producer calls.
+/// The clients that a producer calls.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// The cell's topic.
@@ -57,20 +57,21 @@ pub struct Producer<A> {
 }
 
 impl<A: Clock> Producer<A> {
-    /// A producer.
+    /// Returns a producer.
     pub const fn new(clients: Clients, settings: Settings, clock: A) -> Self {
         Self { clients, settings, clock }
     }
 
-    /// Publishes the new events among the records and puts those that can't be read into quarantine, within `time`, which is
-    /// what the function has left of its own. The response names the lowest record that did not pass, if any: Lambda
-    /// continues there, whatever else a longer list would say
+    /// Publishes the new events among the records and puts unreadable records into quarantine, within `time`, the rest
+    /// of the function's own time. The response names the lowest record that did not pass, if any: Lambda continues
+    /// there, even if a longer list names others
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
     pub async fn handle(&self, event: StreamEvent, time: Duration) -> DynamoDbEventResponse {
         let deadline = Instant::now() + time.saturating_sub(ANSWER_RESERVE);
         let (mut messages, mut positions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (at, record) in event.records.iter().enumerate() {
-            // A record that crashes the decoder would hold up its shard until its age runs out: it is unreadable too.
+            // A record that crashes the decoder would block its shard until its age runs out, so it counts as
+            // unreadable, too.
             let decision = catch_unwind(AssertUnwindSafe(|| decide(record, &self.settings.cell)));
             match decision.unwrap_or_else(|_| Decision::Undecodable("it crashed the decoder".to_owned())) {
                 Decision::Publish(message) => {
@@ -83,7 +84,7 @@ impl<A: Clock> Producer<A> {
         }
         let published = publish(&self.clients.sns, &self.settings.topic_arn, &messages, deadline).await;
         let mut stopped = published.err().map(|stopped| (positions[stopped.at], stopped.reason));
-        // Those behind the record where publishing stopped come again with it.
+        // Records behind the one where publishing stopped come again with it.
         unreadable.retain(|(at, _)| stopped.as_ref().is_none_or(|(stopped, _)| at < stopped));
         for (at, reason) in unreadable {
             let record = &event.records[at];

@@ -1,4 +1,4 @@
-//! Wires the producer: environment -> settings -> clients -> handler.
+//! The producer as a Lambda function: environment, settings, clients, handler.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Publishes messages, and reports where publishing stopped.
+//! Publishing of messages, up to the first that fails.
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::decode::Outgoing;
 use crate::schedule::Schedule;
 
-/// Where publishing stopped.
+/// The message at which publishing stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stopped {
     /// The place of the first message that was not published: all before it were.
@@ -20,11 +20,11 @@ pub(crate) struct Stopped {
     pub(crate) reason: String,
 }
 
-/// Publishes all of `messages`, a batch at a time; on a FIFO topic several batches at once, none with two messages of one
-/// tenant. Starts no batch that may not be answered before `deadline`.
+/// Publishes all of `messages`, one batch at a time. On a FIFO topic several batches run at once, none with two
+/// messages of one tenant. Starts no batch whose response may come after `deadline`.
 ///
 /// # Errors
-/// Where it had to stop, and why.
+/// [`Stopped`] names the message at which it had to stop, and the reason.
 pub(crate) async fn publish(
     client: &Client,
     topic: &str,
@@ -52,7 +52,7 @@ pub(crate) async fn publish(
     schedule.unpublished().map_or(Ok(()), |at| Err(Stopped { at, reason }))
 }
 
-/// Publishes one batch. Returns the places of the messages that failed, and why.
+/// Publishes one batch. Returns the places of the messages that failed, with the reasons.
 async fn publish_batch(
     client: &Client,
     topic: &str,
@@ -76,7 +76,7 @@ async fn publish_batch(
             });
         }
     };
-    // A 200 may hold failed entries. Only an entry that is named successful is: nothing is skipped.
+    // A 200 may hold failed entries. Only an entry that is named as successful counts, so none is skipped.
     let passed: Vec<usize> = response.successful().iter().filter_map(|entry| entry.id()?.parse().ok()).collect();
     let failed = batch.iter().filter(|at| !passed.contains(at)).map(|at| {
         let named = response.failed().iter().find(|failed| failed.id().parse() == Ok(*at));
@@ -89,13 +89,14 @@ async fn publish_batch(
 fn entry(at: usize, message: &Outgoing, fifo: bool) -> Result<PublishBatchRequestEntry, BuildError> {
     let attribute = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
     PublishBatchRequestEntry::builder()
-        // The entry's place among all messages, so that a failure names its record.
+        // The id is the entry's place among all messages, so that a failure names its record.
         .id(at.to_string())
         .message(message.body.clone())
         .message_attributes("type", attribute(message.event_type.as_str())?)
         .message_attributes("tenantid", attribute(message.tenant.as_str())?)
-        // A FIFO topic keeps each group in order; a standard one hands the group on to its queue, which serves the
-        // groups fairly (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html).
+        // A FIFO topic keeps each group in order. A standard topic passes the group on to its queue, which serves the
+        // groups fairly
+        // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html).
         .message_group_id(message.tenant.as_str())
         .set_message_deduplication_id(fifo.then(|| deduplication_id(&message.tenant, message.id)))
         .build()

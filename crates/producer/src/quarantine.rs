@@ -1,4 +1,5 @@
-//! Records that can't be read: kept whole in the stream's dead-letter queue, so that the shard moves on.
+//! The quarantine of records that can't be read: they are stored whole in the stream's dead-letter queue, so that the
+//! shard moves on.
 
 use cellstack_aws::AwsFailure;
 use cellstack_core::Clock;
@@ -14,8 +15,8 @@ impl<A: Clock> Producer<A> {
     /// Puts a record into quarantine.
     ///
     /// # Errors
-    /// When the queue can't be reached, or the record does not fit it even when it is compressed. The record must
-    /// not be passed over then.
+    /// When the queue can't be reached, or the record does not fit it even when it is compressed. The record must not
+    /// be skipped then.
     pub(crate) async fn quarantine(&self, record: &RawValue, origin: &Origin, detail: &str) -> Result<(), AwsFailure> {
         let draft = Draft {
             reason: Reason::Undecodable,

@@ -9,21 +9,21 @@ use cellstack_core::mutation::{Mutation, is_planted};
 use crate::decode::Outgoing;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum EntryState {
     Waiting,
     UnderWay,
     Published,
     Failed,
 }
 
-/// Messages on their way to the topic. Lambda comes back with everything from the lowest record on that did not pass, so
-/// nothing behind a failed message is started any more.
+/// Messages on their way to the topic. Lambda repeats all records from the lowest one that did not pass, so nothing
+/// behind a failed message is started any more.
 pub(crate) struct Schedule<'a> {
     messages: &'a [Outgoing],
-    states: Vec<State>,
-    /// True if a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in which
-    /// it accepts messages, and `PublishBatch` accepts each entry for itself: of two entries of one tenant in a batch the
-    /// second may pass where the first fails.
+    states: Vec<EntryState>,
+    /// True if a message goes only after its tenant's message before it was accepted. A FIFO topic keeps the order in
+    /// which it accepts messages, and `PublishBatch` accepts each entry on its own: of two entries of one tenant in a
+    /// batch the second may pass where the first fails.
     one_per_tenant: bool,
     /// The place of the lowest message that failed.
     failed: usize,
@@ -32,25 +32,27 @@ pub(crate) struct Schedule<'a> {
 impl<'a> Schedule<'a> {
     pub(crate) fn new(messages: &'a [Outgoing], fifo: bool) -> Self {
         let one_per_tenant = fifo && !is_planted(Mutation::EntryOvertakes);
-        Self { messages, states: vec![State::Waiting; messages.len()], one_per_tenant, failed: usize::MAX }
+        Self { messages, states: vec![EntryState::Waiting; messages.len()], one_per_tenant, failed: usize::MAX }
     }
 
-    /// Calls that may be under way at once. On a standard topic a batch may hold any messages, so that there are few.
+    /// Returns the number of calls that may be under way at once. A standard topic's batch may hold any messages, so
+    /// one call is enough.
     pub(crate) const fn calls(&self) -> usize {
         if self.one_per_tenant { PUBLISH_CALLS } else { 1 }
     }
 
-    /// Takes the next batch: the places of at most ten messages of 256 KiB together, in order; empty where nothing may go
-    /// now. A message that is too large on its own gets a batch of its own: the service refuses it, and its neighbours pass.
+    /// Takes the next batch: the places of at most ten messages of 256 KiB together, in order; empty where no message
+    /// may go now. A message that is too large gets a batch of its own: the service refuses it, and its neighbours
+    /// pass.
     pub(crate) fn next_batch(&mut self) -> Vec<usize> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         let mut blocked: HashSet<&TenantId> = HashSet::new();
         for (at, message) in self.messages.iter().enumerate().take(self.failed) {
-            if self.states[at] == State::Published || (self.one_per_tenant && blocked.contains(&message.tenant)) {
+            if self.states[at] == EntryState::Published || (self.one_per_tenant && blocked.contains(&message.tenant)) {
                 continue;
             }
             blocked.insert(&message.tenant);
-            if self.states[at] != State::Waiting {
+            if self.states[at] != EntryState::Waiting {
                 continue;
             }
             let full = batch.len() == PUBLISH_BATCH_ENTRIES || bytes + message.size() > PUBLISH_BATCH_BYTES;
@@ -60,15 +62,15 @@ impl<'a> Schedule<'a> {
             bytes += message.size();
             batch.push(at);
         }
-        batch.iter().for_each(|at| self.states[*at] = State::UnderWay);
+        batch.iter().for_each(|at| self.states[*at] = EntryState::UnderWay);
         batch
     }
 
-    /// Notes what became of a batch.
+    /// Notes the outcome of a batch.
     pub(crate) fn finish(&mut self, batch: &[usize], failed: &[usize]) {
         for at in batch {
             let passed = !failed.contains(at);
-            self.states[*at] = if passed { State::Published } else { State::Failed };
+            self.states[*at] = if passed { EntryState::Published } else { EntryState::Failed };
             if !passed {
                 self.failed = self.failed.min(*at);
             }
@@ -77,7 +79,7 @@ impl<'a> Schedule<'a> {
 
     /// Returns the place of the lowest message that is not published: all before it are.
     pub(crate) fn unpublished(&self) -> Option<usize> {
-        self.states.iter().position(|state| *state != State::Published)
+        self.states.iter().position(|state| *state != EntryState::Published)
     }
 }
 
@@ -88,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Messages, each a tenant and the length of its body.
+    /// Returns messages, each of a tenant and with a body of this length.
     fn messages(of: &[(u8, usize)]) -> Vec<Outgoing> {
         let message = |(at, (tenant, size)): (usize, &(u8, usize))| Outgoing {
             tenant: format!("t{tenant}").parse().unwrap(),

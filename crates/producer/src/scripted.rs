@@ -1,4 +1,4 @@
-//! A producer whose topic is a test's.
+//! A producer with a scripted topic.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,11 +25,11 @@ pub(crate) struct Entry {
     pub(crate) deduplication: Option<String>,
 }
 
-/// The reply to a `PublishBatch`: which of its entries failed, or that all of it did.
+/// The reply to a `PublishBatch`: the entries that failed, or a failure of the whole call.
 pub(crate) enum Reply {
     Failed(Vec<usize>),
     Error,
-    /// No answer for so long.
+    /// The reply comes after this time.
     Slow(std::time::Duration),
 }
 
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Topic {
     }
 }
 
-/// A producer whose batches `answer` takes. Nothing is retried but by the code under test.
+/// Returns a producer whose batches `answer` takes. Only the code under test retries.
 pub(crate) fn producer(topic: &str, answer: impl FnMut(&[Entry]) -> Reply + Send + 'static) -> Producer<SystemClock> {
     let topic_arn = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
     let client = Topic(Arc::new(Mutex::new(answer)));

@@ -1,4 +1,4 @@
-//! Batches of records against a topic that fails as it likes.
+//! Batches of records against a topic that fails at random.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::scripted::{Entry, Reply, producer};
 
 const TIME: Duration = Duration::from_secs(30);
 
-/// New events of these tenants, one after the other.
+/// Returns new events of these tenants, one after the other.
 fn records(tenants: &[usize], data: &str) -> Vec<serde_json::Value> {
     let record = |(at, tenant): (usize, &usize)| {
         json!({
@@ -51,15 +51,15 @@ fn sequence(at: usize) -> String {
 #[derive(Debug, Clone)]
 enum Trouble {
     None,
-    /// The entries fail whose bits are set.
+    /// The entries whose bits are set fail.
     Entries(u16),
-    /// All of it fails.
+    /// The whole call fails.
     Error,
-    /// All of it passes, and the answer is lost.
+    /// All entries pass, and the response is lost.
     Lost,
 }
 
-/// A FIFO topic: accepts what it has not seen, keeps what it accepted.
+/// A FIFO topic: it accepts messages that it has not seen, and keeps them.
 #[derive(Default)]
 struct Topic {
     trouble: Vec<Trouble>,
@@ -142,7 +142,7 @@ proptest! {
             accepted.entry(tenant.clone()).or_default().push(*event);
         }
         if !fifo {
-            // A repeat is another message, and order is nobody's.
+            // A repeat is another message, and a standard topic keeps no order.
             for events in accepted.values_mut().chain(expected.values_mut()) {
                 events.sort();
                 events.dedup();
@@ -154,7 +154,7 @@ proptest! {
 
 #[tokio::test(start_paused = true)]
 async fn a_middle_entry_that_fails_is_overtaken_by_none_of_its_tenant() {
-    // Troubles are taken from the end. The second entry of a batch that held all three; then the second call of three.
+    // Troubles are taken from the end: the second entry of a batch that held all three, then the second call of three.
     for trouble in [vec![Trouble::Entries(0b010)], vec![Trouble::Entries(0b001), Trouble::None]] {
         let topic = publish("events.fifo", &[1, 1, 1], trouble).await;
         let order: Vec<_> = topic.accepted.iter().map(|(_, event)| *event).collect();

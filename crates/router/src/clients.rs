@@ -1,4 +1,4 @@
-//! DynamoDB clients that keep out of each other's way.
+//! DynamoDB clients that do not share their quotas of retries.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use aws_types::SdkConfig;
 use cellstack_aws::{CachedKeySigV4, UserAgentOnly};
 use cellstack_core::limits::{MAX_ATTEMPTS, RETRY_BACKOFF};
 
-/// A client for one dependency. It shares the connections of the others, and has a quota of retries of its own: a
-/// cell in trouble must not use up what the others may retry.
+/// Makes a client for one dependency. It shares the connections of the others and has a quota of retries of its own: a
+/// cell in trouble must not use up the others' retries.
 pub(crate) fn dynamodb(config: &SdkConfig, name: impl Into<String>, attempt: Duration, operation: Duration) -> Client {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(attempt)

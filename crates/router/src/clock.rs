@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cellstack_core::Clock;
 use cellstack_core::lease::{LeaseClock, LeaseTime};
 
-/// Clocks, and the time that leases and breakers make of them.
+/// The clocks, and the time that leases and breakers derive from them.
 #[derive(Clone)]
 pub(crate) struct RouterClock<A> {
     pub(crate) source: A,

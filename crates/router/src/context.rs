@@ -1,4 +1,4 @@
-//! What becomes known of a request on its way: for the answer's headers and the log.
+//! The facts that are found out about a request on its way, for the response's headers and the log.
 
 use cellstack_core::{CellId, Epoch, TenantId};
 use lambda_http::http::{HeaderValue, Method};
@@ -6,12 +6,12 @@ use lambda_http::{Body, Response};
 
 use crate::routing::Resolved;
 
-/// See the module.
+/// The tenant, route and cell of a request, as far as they are known.
 #[derive(Default)]
 pub(crate) struct RequestContext {
     pub(crate) tenant: Option<TenantId>,
     pub(crate) route: Option<Resolved>,
-    /// The cell that served, where it is not the tenant's own.
+    /// The cell that served the request, if that is not the tenant's own.
     pub(crate) standby: Option<CellId>,
 }
 

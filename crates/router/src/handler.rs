@@ -1,9 +1,10 @@
-//! One request: who it is, where its cell is, what it wants there.
+//! The way of a request: its tenant, its operation, and the response.
 
 use std::time::Duration;
 
 use aws_types::SdkConfig;
 use cellstack_core::limits::ANSWER_RESERVE;
+use cellstack_core::text::head;
 use cellstack_core::{Clock, Entropy};
 use lambda_http::http::Method;
 use lambda_http::{Body, Response};
@@ -26,7 +27,7 @@ use crate::routing::failover::Standby;
 use crate::routing::{Locator, Resolver};
 use crate::settings::Settings;
 
-/// The router: everything a request needs, made once an environment.
+/// The router: everything a request needs, made once per environment.
 pub struct Router<A> {
     pub(crate) clock: RouterClock<A>,
     pub(crate) locator: Locator<A>,
@@ -37,7 +38,7 @@ pub struct Router<A> {
 }
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// A router with an empty cache.
+    /// Makes a router with an empty cache.
     pub fn new(config: &SdkConfig, settings: Settings, source: A) -> Self {
         let clock = RouterClock::new(source.clone());
         let metrics = Metrics::new(settings.stack.clone());
@@ -54,23 +55,23 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         }
     }
 
-    /// Does before the first request what would make that one wait, unless it is told not to: makes the connection,
-    /// reads the keys of tokens, and sends a made-up event through a router of its own. `config` is what the router was
-    /// made with.
+    /// Does before the first request what would delay it, unless the settings turn that off: makes the connection,
+    /// reads the keys of tokens, and sends a made-up event through a router of its own. `config` is the configuration
+    /// that the router was made with.
     pub async fn warm_up(&self, config: &SdkConfig) {
         if !self.warm_up {
             return;
         }
-        // The rehearsal fills the time in which the connection is made.
+        // The priming fills the time in which the connection is made.
         let connect = async { tokio::join!(self.locator.warm_up(), self.identity.warm_up()) };
         let (_, primed) = tokio::join!(connect, prime(config, self.clock.source.clone()));
         if let Err(found) = primed {
-            tracing::warn!(found, "rehearsal");
+            tracing::warn!(found, "priming");
         }
     }
 
-    /// Answers a request within `time`, less what it takes to answer. Never fails: what goes wrong becomes a problem
-    /// document. `request_id` is the runtime's name for it, for an event that brings none.
+    /// Answers a request within `time`, less the reserve for the response. Never fails: every failure becomes a problem
+    /// document. `request_id` is the runtime's name for the request, used if the event brings none.
     pub async fn invoke(&self, mut invocation: Invocation, request_id: &str, time: Duration) -> Reply {
         let (method, own_id) = (invocation.method.clone(), invocation.request_id.take());
         let request_id = own_id.as_deref().unwrap_or(request_id);
@@ -95,7 +96,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         Reply(response)
     }
 
-    /// Counts what should be rare.
+    /// Counts problems that should be rare.
     pub(crate) fn note(&self, problem: &Problem) {
         match problem.kind {
             Kind::TenantMismatch => self.metrics.count(Metric::TenantMismatch),
@@ -117,10 +118,10 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             return Err(problem);
         }
         let query = Query::parse(&query);
-        // HEAD is GET whose answer comes without its body (RFC 9110, section 9.3.2).
+        // HEAD is GET whose response has no body (RFC 9110, section 9.3.2).
         let method = if method == Method::HEAD { Method::GET } else { method };
         let call = Operation::of(&method, &path, &query)?;
-        // Whoever asks whether the function runs need not say who asks.
+        // A health check needs no tenant.
         let proven = if call == Operation::Health { None } else { self.identity.prove(&headers).await? };
         let settle = |claimed| self.identity.settle(proven.clone(), &headers, claimed);
         let tenant = |claimed| {
@@ -133,7 +134,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             Operation::Health => response::health(),
             Operation::PostEvent if ingest::is_batch(&headers) => {
                 let events = ingest::read_batch(&headers, &body.bytes()?, &self.clock.source)?;
-                // The verdicts want to be told, too.
+                // Writing the verdicts takes time, too.
                 let deadline = deadline.checked_sub(ANSWER_RESERVE / 10).unwrap_or(deadline);
                 Box::pin(self.post_batch(events, settle, deadline, context, request_id)).await
             }
@@ -155,16 +156,16 @@ impl<A: Clock + Entropy + Clone> Router<A> {
     }
 }
 
-/// The span of a request: what each of its log lines says of it.
+/// Makes the span of a request, whose fields are in each of its log lines.
 fn span(request_id: &str, path: &str) -> Span {
-    /// A path that is longer fits no call.
+    /// The longest path that is logged. A longer one matches no operation.
     const LONGEST: usize = 200;
-    let path = &path[..path.floor_char_boundary(LONGEST)];
-    // The level of errors, so that whoever shows no more than those shows whose they are.
+    let path = head(path, LONGEST);
+    // The level of errors, so that a log of errors only still shows these fields.
     tracing::error_span!("request", requestId = request_id, path, tenant = Empty)
 }
 
-/// Makes the body what a terminal shows well, a line; or nothing, where only the headers were asked for.
+/// Ends the body with a newline, for terminals, or empties it for HEAD.
 fn finish(method: &Method, response: &mut Response<Body>) {
     if *method == Method::HEAD {
         *response.body_mut() = Body::Empty;

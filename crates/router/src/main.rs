@@ -1,4 +1,4 @@
-//! Wires the router: environment -> settings -> configuration of AWS -> handler.
+//! The router's function: environment -> settings -> configuration of AWS -> handler.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,15 +28,15 @@ async fn main() -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Setting a timer that rings before all others wakes the runtime's driver, by a system call. Each call to AWS sets two or
-/// three, and cancels them; beside one that always rings sooner they cost nothing.
+/// Keeps a timer that always rings before the others. Setting an earliest timer wakes the runtime's driver by a system
+/// call, and each call to AWS sets two or three and cancels them. Behind this timer they cost nothing.
 async fn keep_timers_quiet() {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// What is left of the invocation's time.
+/// Returns the invocation's remaining time.
 fn remaining(context: &Context, clock: &impl Clock) -> Duration {
     deadline::remaining(context.deadline, clock.wall_ms(), ROUTER_TIMEOUT)
 }

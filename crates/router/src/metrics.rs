@@ -1,8 +1,8 @@
-//! Metrics of what should be rare: counts in the namespace `Cellstack`, with dimensions `service` (`router`) and `stack`.
+//! Metrics of rare occurrences: counts in the namespace `Cellstack`, with dimensions `service` (`router`) and `stack`.
 
 use cellstack_core::telemetry;
 
-/// What is counted.
+/// The counted occurrences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// A request names another tenant than the one it proves or is configured to mean.
@@ -15,18 +15,18 @@ pub(crate) enum Metric {
     StaleServed,
     /// A cell's fence refused a write.
     FenceRefused,
-    /// A cell failed and is left alone for a while.
+    /// A cell failed, and its breaker opened.
     BreakerOpened,
-    /// Listings and totals of a cell failed and are left alone for a while; its other calls are not.
+    /// Listings and totals of a cell failed, and their breaker opened. The breaker of its other calls did not.
     BulkBreakerOpened,
-    /// A standby took an event of a tenant whose cell is marked down.
+    /// A standby accepted an event of a tenant whose cell is marked down.
     StandbyServed,
 }
 
-/// Where metrics go.
+/// The writer of metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    /// The stack's name; without one nothing is written.
+    /// The stack's name. Without one no metrics are written.
     stack: Option<String>,
     #[cfg(test)]
     seen: std::sync::Arc<std::sync::Mutex<Vec<Metric>>>,
@@ -49,7 +49,7 @@ impl Metrics {
         }
     }
 
-    /// What was counted so far, in order.
+    /// Returns the counts so far, in order.
     #[cfg(test)]
     pub(crate) fn seen(&self) -> Vec<Metric> {
         self.seen.lock().unwrap().clone()

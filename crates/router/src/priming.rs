@@ -1,8 +1,9 @@
-//! A rehearsal: one made-up event goes all the way through a router of its own before the first real one comes, so that
-//! the code is in memory and what is made once has been made. It calls nobody: the answers of DynamoDB are in here.
+//! The priming of the router: one made-up event goes all the way through a router of its own before the first real one
+//! comes. The code is then in memory, and everything that is made once has been made. It sends no call: DynamoDB's
+//! responses are built in.
 //!
-//! Lambda gives a function a full processor while it starts, and a share of one afterwards: what the first request would
-//! have to do is done sooner, and cheaper, now.
+//! Lambda gives a function a full processor while it starts, and a share of one afterwards. The work of the first
+//! request is done sooner, and cheaper, during the start.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -23,27 +24,27 @@ use crate::http::function_url::{Invocation, Reply};
 use crate::settings::Settings;
 
 const EVENT: &str = r#"{"version":"2.0","rawPath":"/v1/events","rawQueryString":"","headers":{
-    "content-type":"application/json","host":"localhost","x-tenant-id":"rehearsal"},
-    "requestContext":{"http":{"method":"POST"},"requestId":"rehearsal"},
-    "body":"{\"type\":\"rehearsal\",\"data\":{\"amount\":1}}","isBase64Encoded":false}"#;
+    "content-type":"application/json","host":"localhost","x-tenant-id":"priming"},
+    "requestContext":{"http":{"method":"POST"},"requestId":"priming"},
+    "body":"{\"type\":\"priming\",\"data\":{\"amount\":1}}","isBase64Encoded":false}"#;
 
 const ROUTE: &str =
-    r#"{"Item":{"tenant_id":{"S":"rehearsal"},"cell_id":{"S":"none"},"epoch":{"N":"1"},"state":{"S":"active"}}}"#;
+    r#"{"Item":{"tenant_id":{"S":"priming"},"cell_id":{"S":"none"},"epoch":{"N":"1"},"state":{"S":"active"}}}"#;
 const CELL: &str = r#"{"Items":[{"pk":{"S":"cell#none"},"sk":{"S":"config"},"table":{"S":"none"}}],"Count":1}"#;
 
-/// Plays the part. What comes of it is told, since a rehearsal that fails rehearses nothing.
+/// Sends the made-up event. Returns the response on failure, since a failed priming prepares nothing.
 pub(crate) async fn prime<A: Clock + Entropy + Clone>(config: &SdkConfig, clock: A) -> Result<(), String> {
     let config = config.to_builder().http_client(Stage).build();
     let settings = Settings::new("none".to_owned(), "none".to_owned(), TenantSource::Header);
     let router = Router::new(&config, settings, clock);
     let event: Invocation = serde_json::from_str(EVENT).map_err(|error| error.to_string())?;
-    let played = router.invoke(event, "rehearsal", ROUTER_TIMEOUT).with_subscriber(NoSubscriber::new());
-    let reply: Reply = Box::pin(played).await;
+    let primed = router.invoke(event, "priming", ROUTER_TIMEOUT).with_subscriber(NoSubscriber::new());
+    let reply: Reply = Box::pin(primed).await;
     let text = serde_json::to_string(&reply).map_err(|error| error.to_string())?;
     if reply.0.status() == StatusCode::ACCEPTED { Ok(()) } else { Err(text) }
 }
 
-/// Answers as DynamoDB would.
+/// A DynamoDB with built-in responses.
 #[derive(Debug, Clone)]
 struct Stage;
 

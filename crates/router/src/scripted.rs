@@ -1,4 +1,4 @@
-//! A DynamoDB that answers by a script, for tests.
+//! A DynamoDB that responds by a script, for tests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use lambda_http::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// What a call is answered.
+/// The response to a call.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     Ok(Value),
@@ -29,7 +29,8 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// A cancelled transaction: the code of each action, and the item that was found where a condition did not hold.
+    /// Returns a cancelled transaction: the code of each action, and the item that was found if a condition did not
+    /// hold.
     pub(crate) fn cancelled<const N: usize>(reasons: [(&str, Option<Value>); N]) -> Self {
         let reasons = Vec::from(reasons.map(|(code, item)| match item {
             Some(item) => json!({ "Code": code, "Message": "no", "Item": item }),
@@ -46,12 +47,12 @@ pub(crate) struct Sent {
     pub(crate) body: Value,
 }
 
-/// Answers each call with the next reply, the last one over and over, after a while.
+/// A script that answers each call with the next reply, after a while. It repeats the last one.
 #[derive(Debug, Clone)]
-pub(crate) struct Script(Arc<Mutex<State>>);
+pub(crate) struct Script(Arc<Mutex<ScriptState>>);
 
 #[derive(Debug)]
-struct State {
+struct ScriptState {
     replies: VecDeque<Reply>,
     takes: Duration,
     sent: Vec<Sent>,
@@ -60,15 +61,15 @@ struct State {
 impl Script {
     pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         let (replies, takes) = (replies.into_iter().collect(), Duration::from_millis(5));
-        Self(Arc::new(Mutex::new(State { replies, takes, sent: Vec::new() })))
+        Self(Arc::new(Mutex::new(ScriptState { replies, takes, sent: Vec::new() })))
     }
 
-    /// What comes from now on.
+    /// Sets the reply to all calls from now on.
     pub(crate) fn set(&self, reply: Reply) {
         self.set_all([reply]);
     }
 
-    /// The same, of several, the last one over and over.
+    /// Sets the replies from now on. The last one is repeated.
     pub(crate) fn set_all(&self, replies: impl IntoIterator<Item = Reply>) {
         self.0.lock().unwrap().replies = replies.into_iter().collect();
     }
@@ -77,7 +78,7 @@ impl Script {
         self.0.lock().unwrap().takes = time;
     }
 
-    /// The calls since it was last asked.
+    /// Returns the calls since the last `take`.
     pub(crate) fn take(&self) -> Vec<Sent> {
         std::mem::take(&mut self.0.lock().unwrap().sent)
     }

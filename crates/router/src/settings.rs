@@ -1,4 +1,4 @@
-//! What a router is told from outside.
+//! The settings of a router.
 
 use cellstack_core::config::{ConfigError, optional, var};
 use cellstack_store::snapshot::SnapshotSource;
@@ -7,27 +7,27 @@ use crate::auth::TenantSource;
 use crate::auth::jwt::JwtSettings;
 use crate::routing::failover::Standby;
 
-/// See the module.
+/// The settings of a router, from its environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Name of the tenant map's table.
+    /// The name of the tenant map's table.
     pub tenant_map_table: String,
-    /// Name of the registry's table.
+    /// The name of the registry's table.
     pub registry_table: String,
-    /// Where a request's tenant comes from.
+    /// The source of a request's tenant.
     pub tenant_source: TenantSource,
-    /// What a router without a cache starts from when the map can't be read.
+    /// The snapshot from which a router without a cache starts if the map can't be read.
     pub snapshot: Option<SnapshotSource>,
-    /// What a standby does with the events of tenants whose cell is marked down.
+    /// The treatment of events in the standby of a tenant whose cell is marked down.
     pub standby: Standby,
-    /// The stack's name, a dimension of the router's metrics; without one none are written.
+    /// The stack's name, a dimension of the router's metrics. Without one no metrics are written.
     pub stack: Option<String>,
-    /// Whether the first connection is made before the first request.
+    /// True if the first connection is made before the first request.
     pub warm_up: bool,
 }
 
 impl Settings {
-    /// Settings with defaults for everything but the tables.
+    /// Returns settings with defaults for everything but the tables and the tenant source.
     #[must_use]
     pub const fn new(tenant_map_table: String, registry_table: String, tenant_source: TenantSource) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Settings {
         }
     }
 
-    /// Reads them from the environment.
+    /// Reads the settings from the environment.
     ///
     /// | variable | holds |
     /// |---|---|
@@ -54,7 +54,7 @@ impl Settings {
     /// | `CELLSTACK_WARM_UP` | optional: `on` (the default) or `off` |
     ///
     /// # Errors
-    /// When one is missing or wrong.
+    /// Fails if a variable is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         const SOURCE: &str = "CELLSTACK_TENANT_SOURCE";
         const SOURCES: &str = "header, body or jwt";

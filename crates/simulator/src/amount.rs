@@ -1,11 +1,11 @@
-//! Exact sums of amounts, by whole numbers: what the code under test adds up in decimals is added up here another way.
+//! Exact sums of amounts in whole numbers. The code under test adds decimals, so this adds them another way.
 
 /// Decimal places that an amount may have.
 const PLACES: i32 = 9;
 /// Longest amount or sum that is read.
 const DIGITS: usize = 38;
 
-/// A JSON or DynamoDB number in billionths, exactly; `None` when it is not one, or has more places or digits than that.
+/// Returns a JSON or DynamoDB number in exact billionths; `None` if it is not one, or has too many places or digits.
 pub(crate) fn billionths(text: &str) -> Option<i128> {
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

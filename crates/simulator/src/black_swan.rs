@@ -1,4 +1,4 @@
-//! A tenant whose requests kill the cell they reach: how many others it hurts.
+//! A tenant whose requests kill the cell that they reach, and the number of other tenants that it hurts.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -10,38 +10,38 @@ use crate::load::{CONCURRENCY, Load, Loaded, Script, Sent};
 
 /// The tenant that kills.
 pub(crate) const SWAN: usize = 0;
-/// When it sends its first such request.
+/// Time of its first such request.
 pub(crate) const FIRST: Duration = Duration::from_secs(20);
-/// When someone stops it.
+/// Time at which an operator stops it.
 pub(crate) const STOPPED: Duration = Duration::from_secs(80);
-/// How long all of it takes.
+/// Duration of the scenario.
 pub(crate) const LASTS: Duration = Duration::from_secs(120);
-/// How long a cell that was killed needs to come back.
+/// Time that a killed cell needs to come back.
 const COMES_BACK: Duration = Duration::from_secs(10);
 /// Pause between two requests of a tenant.
 const EVERY: Duration = Duration::from_secs(6);
 /// Width of a point in the curves.
 pub(crate) const STEP: Duration = Duration::from_secs(2);
 
-/// How many are hurt at a moment.
+/// The shares of requests and of tenants that are hurt at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hurt {
-    /// The moment, and the time since the one before.
+    /// The moment. The curves have one per step.
     pub at: Duration,
-    /// Share of the requests sent since that failed, 0 to 1.
+    /// Share of the requests sent in the step that failed, 0 to 1.
     pub requests: f64,
     /// Share of the tenants whose last request failed, 0 to 1.
     pub tenants: f64,
 }
 
-/// What came of it in a stack.
+/// The outcome in one stack.
 #[derive(Debug, Clone)]
 pub struct Wake {
-    /// Its cells.
+    /// The number of cells.
     pub cells: usize,
-    /// Its tenants.
+    /// The number of tenants.
     pub tenants: usize,
-    /// Over time.
+    /// The hurt over time.
     pub hurt: Vec<Hurt>,
     /// Requests in all.
     pub requests: usize,
@@ -52,7 +52,7 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// The worst moment.
+    /// Returns the highest share of failed requests and the highest share of hurt tenants.
     #[must_use]
     pub fn peak(&self) -> (f64, f64) {
         let highest = |of: fn(&Hurt) -> f64| self.hurt.iter().map(of).fold(0.0, f64::max);
@@ -60,7 +60,7 @@ impl Wake {
     }
 }
 
-/// The faults of the swan's cell, and until when.
+/// The faults of the swan's cell, and the time at which they end.
 #[derive(Default)]
 struct Swan(RefCell<Option<(Vec<FaultId>, Duration)>>);
 
@@ -88,7 +88,7 @@ impl Script for Swan {
     }
 }
 
-/// Plays it in a stack of so many cells, with a load that does not depend on their number.
+/// Runs the scenario in a stack of `cells` cells, with a load that does not depend on their number.
 ///
 /// # Errors
 /// When the stack can't be built.

@@ -1,5 +1,5 @@
-//! One busy tenant and no tenant map: every one of its writes checks its fence, and transactions that share an item
-//! conflict. Meanwhile somebody closes the fence.
+//! One busy tenant and no tenant map: each of its writes checks its fence, and transactions that share an item
+//! conflict. Meanwhile a mover closes the fence.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -29,36 +29,36 @@ use cellstack_embedded::names::{CellNames, registry, tenant_map};
 const ENVIRONMENTS: usize = 20;
 /// Time between two writes.
 const EVERY: Duration = Duration::from_millis(10);
-/// The time the writes go on that are counted.
+/// Time for which the counted writes go on.
 const LASTS: Duration = Duration::from_secs(60);
-/// The time they go on after that, while the fence is closed.
+/// Time for which writes go on after that, while the fence is closed.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Bursts of one write per environment, and the pause between two.
 const BURSTS: usize = 20;
 const BURST_PAUSE: Duration = Duration::from_secs(1);
-/// Time in which the fence must be closed, and more.
+/// Time limit for closing the fence, with a margin.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Time in which the breakers have found out that there is no map.
+/// Time in which the breakers find out that the map is out of reach.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// The outcome.
+/// The outcome of a run.
 #[derive(Debug, Clone)]
 pub struct Busy {
     /// Writes.
     pub writes: usize,
     /// Of these, accepted at the first try of their caller.
     pub accepted: usize,
-    /// The time an accepted write took, at most.
+    /// Longest time that an accepted write took.
     pub longest: Duration,
-    /// 99th percentile.
+    /// 99th percentile of that time.
     pub p99: Duration,
-    /// Transactions per write: each beyond one conflicted.
+    /// Transactions per write. Each one beyond the first follows a conflict.
     pub transactions: f64,
-    /// The time closing the fence took, while the writes went on.
+    /// Time that closing the fence took while the writes went on.
     pub closed_in: Duration,
 }
 
-/// Runs it under a seed, with or without a bug.
+/// Runs the scenario under a seed, with or without a mutation.
 ///
 /// # Errors
 /// When the stack can't be built, or the fence can't be closed.
@@ -66,7 +66,8 @@ pub fn busy_tenant(seed: u64, mutation: Option<Mutation>) -> Result<Busy> {
     run(seed, mutation, async |world| world.steady().await)
 }
 
-/// The same environments write in bursts, each burst on one shard of the fence. Returns the share that was accepted, 0 to 1.
+/// Lets the same environments write in bursts, each burst on one shard of the fence. Returns the share of accepted
+/// writes, 0 to 1.
 ///
 /// # Errors
 /// When the stack can't be built.
@@ -88,7 +89,7 @@ fn run<T>(seed: u64, mutation: Option<Mutation>, script: impl AsyncFnOnce(&World
 struct World {
     stack: Stack,
     tenant: TenantId,
-    /// Environments that serve nobody just now.
+    /// Idle environments.
     idle: RefCell<Vec<Environment>>,
 }
 
@@ -102,7 +103,7 @@ impl World {
         let (cell, tenant): (CellId, TenantId) = ("c01".parse()?, "busy".parse()?);
         let builder = Stack::builder().seed(seed).hooks(hooks).cell(cell.clone());
         let mut stack = builder.tenant(tenant.clone(), cell).build().await?;
-        // What becomes of an event once it is accepted changes nothing for those who send.
+        // The fate of an accepted event changes nothing for its sender.
         stack.drop_mappings();
         let maker = Maker::new(&stack, Make::of(seed, mutation));
         let idle = RefCell::new((0..ENVIRONMENTS).map(|number| maker.start(number)).collect());
@@ -140,7 +141,7 @@ impl World {
         })
     }
 
-    /// Every environment knows the tenant; then the map is gone for longer than that is good for.
+    /// Warms each environment with the tenant, then takes the map away until routes are stale and breakers know it.
     async fn prepare(&self) {
         let environments = self.idle.take();
         for environment in &environments {
@@ -157,7 +158,7 @@ impl World {
         tokio::time::sleep(SETTLING).await;
     }
 
-    /// Writes at a steady pace for some time: how long each took that was accepted.
+    /// Writes at a steady rate for some time. Returns the time that each accepted write took.
     async fn writes(&self, lasts: Duration) -> Vec<Option<Duration>> {
         let begun = Instant::now();
         let mut writes = FuturesUnordered::new();
@@ -165,11 +166,11 @@ impl World {
         while at < lasts {
             writes.push(async move {
                 tokio::time::sleep_until(begun + at).await;
-                // Lambda refuses what no environment is free for.
+                // Lambda refuses a request when no environment is free.
                 let environment = self.idle.borrow_mut().pop()?;
                 let sent = Instant::now();
                 let accepted = self.write(&environment).await;
-                // The one that waited longest is next, so that all have the same share.
+                // The environment that waited longest is next, so that all have the same share.
                 self.idle.borrow_mut().insert(0, environment);
                 accepted.then(|| sent.elapsed())
             });
@@ -182,7 +183,7 @@ impl World {
         all
     }
 
-    /// Every environment writes at once, to the same shard of the fence: rivals that stay in step keep each other out.
+    /// Lets each environment write at once to one shard of the fence: rivals that stay in step keep each other out.
     async fn bursts(&self) -> f64 {
         let on_shard = |name: &usize| key_of(EventId::named("idempotency-key", &name.to_string())) == shard_key(0);
         let mut names = (0..).filter(on_shard);

@@ -1,4 +1,4 @@
-//! Callers: they send, and send again under the same name until they are told.
+//! Callers: each sends an event, and sends it again under the same name until a response arrives.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::oracle::Acknowledged;
 use crate::workload::{Look, Naming, Order};
 use crate::world::World;
 
-/// Tries before a caller gives up.
+/// Times that a caller sends an event before it stops.
 const TRIES: u32 = 6;
-/// Every so often many callers send at once.
+/// Interval at which many callers send at once.
 const RUSH: Duration = Duration::from_secs(20);
 
 /// The caller of a tenant.
@@ -54,7 +54,7 @@ impl Caller<'_> {
         }
     }
 
-    /// Sends an event until it is accepted; its id then.
+    /// Sends an event until it is accepted. Returns its id then.
     async fn send(self, order: &Order, request: Request<Bytes>) -> Option<EventId> {
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -105,7 +105,7 @@ impl Caller<'_> {
         Some(id)
     }
 
-    /// An event that was accepted is there to be seen, whatever has become of it.
+    /// Reads the API after an event was accepted: the event is found in any status.
     async fn look(self, look: Look, id: EventId) {
         let path = match look {
             Look::Event => format!("/v1/events/{id}"),
@@ -124,18 +124,18 @@ impl Caller<'_> {
         }
     }
 
-    /// Whether the tenant moves or has moved. Its events stay behind then, so that a later cell knows nothing of them.
+    /// Returns whether the tenant moves or has moved. Its events stay behind then: a later cell does not have them.
     fn moves(self) -> bool {
         self.world.mover.tenure(self.tenant).is_none_or(|tenure| !tenure.stays())
     }
 
-    /// Returns whether the tenant's cell was marked between two requests, so that one may have gone to the standby and the other
-    /// not: these two know nothing of each other until what the standby holds is carried home.
+    /// Returns whether the tenant's cell was marked between two requests. One may then have gone to the standby and the
+    /// other not, and neither cell knows of the other's event until the standby's events are carried home.
     fn marked_since(self, begun: Duration) -> bool {
         self.world.marker.changed(self.cell, begun, self.world.trace.elapsed())
     }
 
-    /// The answer, if there is one.
+    /// Sends a request. Returns `None` if the router was killed.
     async fn request(self, request: Request<Bytes>) -> Option<Response<Bytes>> {
         match self.world.routers.request(self.tenant.as_str(), request).await {
             Ok(answer) => {

@@ -1,10 +1,10 @@
-//! An environment of the router's function: a router with a cache and breakers of its own, and clocks of its own.
+//! An environment of the router's function: a router with its own cache, breakers and clocks.
 //!
 //! Lambda freezes an environment between two invocations. Its monotonic clock stands still then and its wall clock goes
 //! on. The wall clock also jumps now and then, by up to hours either way. It never does both between the same two looks
-//! of the router at its clocks: nobody could tell that no time has passed from that much time has, and the lease
-//! (`LeaseClock` in `crates/core/src/lease.rs`) says that it can't. So a jump comes at the end of an invocation, and after
-//! one the environment is not frozen before it has been invoked again.
+//! of the router at its clocks: nothing could show then whether much time has passed or none, and the lease
+//! (`LeaseClock` in `crates/core/src/lease.rs`) documents this limit. So a jump comes at the end of an invocation, and
+//! after one the environment is not frozen before it has been invoked again.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -25,14 +25,14 @@ use cellstack_embedded::function_url::FunctionUrl;
 use cellstack_embedded::names::{registry, tenant_map};
 use cellstack_embedded::{Stack, VirtualClock};
 
-/// How often an environment is frozen until its next invocation.
+/// Share of invocations after which an environment is frozen until the next.
 const FREEZES: f64 = 0.7;
-/// How often its wall clock jumps after an invocation.
+/// Share of invocations after which its wall clock jumps.
 const JUMPS: f64 = 0.05;
-/// How far it jumps at most, in milliseconds.
+/// Longest jump, in milliseconds.
 const FAR: i64 = 6 * 3_600_000;
 
-/// What environments are made of.
+/// The settings of new environments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Make {
     pub(crate) seed: u64,
@@ -41,13 +41,13 @@ pub(crate) struct Make {
 }
 
 impl Make {
-    /// Standbys hold.
+    /// Returns settings with standbys that hold.
     pub(crate) const fn of(seed: u64, mutation: Option<Mutation>) -> Self {
         Self { seed, mutation, standby: Standby::Hold }
     }
 }
 
-/// Makes environments.
+/// A maker of environments.
 pub(crate) struct Maker {
     config: SdkConfig,
     clock: Arc<VirtualClock>,
@@ -59,7 +59,7 @@ impl Maker {
         Self { config: stack.config().clone(), clock: Arc::clone(stack.clock()), make }
     }
 
-    /// A cold environment.
+    /// Starts a cold environment.
     pub(crate) fn start(&self, number: usize) -> Environment {
         let wall: SystemTime = UNIX_EPOCH + Duration::from_millis(self.clock.wall_ms());
         let Make { seed, mutation, standby } = self.make;
@@ -83,13 +83,13 @@ impl Maker {
 pub(crate) struct Environment {
     url: FunctionUrl,
     clocks: Arc<VirtualClock>,
-    /// Whether its wall clock has jumped since the last invocation.
+    /// True if its wall clock has jumped since the last invocation.
     jumped: Cell<bool>,
     pub(crate) wire: Wire,
 }
 
 impl Environment {
-    /// One invocation, for a tenant.
+    /// Invokes the router once, for a tenant.
     pub(crate) async fn invoke(&self, tenant: &str, request: Request<Bytes>) -> Response<Bytes> {
         self.clocks.thaw();
         self.jumped.set(false);
@@ -97,14 +97,15 @@ impl Environment {
         self.url.request(request, SocketAddr::from(([127, 0, 0, 1], 1))).await
     }
 
-    /// Frozen until the next invocation, unless its wall clock has just jumped.
+    /// Freezes the environment until the next invocation, unless its wall clock has just jumped.
     pub(crate) fn freeze(&self) {
         if !self.jumped.get() {
             self.clocks.freeze();
         }
     }
 
-    /// What becomes of the clocks after an invocation, drawn: in milliseconds, how far the wall clock jumped.
+    /// Draws what happens to the clocks after an invocation. Returns the jump of the wall clock in milliseconds, if
+    /// there is one.
     pub(crate) fn rest(&self, rng: &mut StdRng) -> Option<i64> {
         if rng.random_bool(JUMPS) {
             let ms = rng.random_range(-FAR..=FAR);

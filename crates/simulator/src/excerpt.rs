@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::Outcome;
 
-/// Lines of a trace that shows no more than its end.
+/// Lines shown where only the end of a trace is shown.
 const TAIL: usize = 120;
 /// Letters of an id: a UUID.
 const ID: usize = 36;
 
-/// The lines that name what the violations name, or the messages these travelled in, and what went wrong meanwhile;
-/// the last lines where a violation names nothing.
+/// Returns the lines that name an event of the first violation or a message it travelled in, and those that say what
+/// went wrong meanwhile. Returns the last lines if the violation names no event.
 #[must_use]
 pub fn excerpt(outcome: &Outcome) -> Vec<&str> {
     let mut ids: BTreeSet<&str> = outcome.violations.iter().take(1).flat_map(|found| ids(&found.detail)).collect();

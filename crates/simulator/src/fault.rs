@@ -1,4 +1,4 @@
-//! The kinds of fault there are, and what each does to a stack.
+//! The kinds of fault, and the effect of each on a stack.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +23,7 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The name on the command line.
+            /// Returns the name on the command line.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -43,13 +43,13 @@ kinds! {
     Reset = "reset",
     /// Calls hang, without any effect.
     Hang = "hang",
-    /// Calls have their effect, and their answers are lost: the caller runs into its time-out or a broken connection.
+    /// Calls have their effect and their responses are lost: the caller runs into its time-out or a broken connection.
     Lost = "lost",
     /// Batches fail in part.
     Partial = "partial",
     /// Writes conflict with a transaction.
     Conflict = "conflict",
-    /// Messages come more than once: a delivery or deletion without answer, a poll or an invocation whose answer is lost.
+    /// Messages come more than once: a deletion fails, or the response to a delivery, a poll or an invocation is lost.
     Duplicate = "duplicate",
     /// Messages overtake each other.
     Reorder = "reorder",
@@ -63,21 +63,21 @@ kinds! {
     Down = "down",
     /// Each call to a cell takes two seconds longer.
     Slow = "slow",
-    /// Queries of a cell hang or fail: what listings and totals are read by, and nothing else.
+    /// Queries of a cell hang or fail. Only listings and totals use them.
     Bulk = "bulk",
     /// The tenant map and the registry can't be read.
     Map = "map",
-    /// Tenants are moved to other cells, while routers hold routes to those they had.
+    /// Tenants are moved to other cells, while routers hold routes to their old ones.
     Move = "move",
     /// A cell is marked down, then recovering, then active: its tenants' standbys hold their new events.
     MarkDown = "mark-down",
-    /// Operators redrive while everything else goes on, several at once, some killed on their way.
+    /// Operators redrive while everything else goes on: several at once, some killed partway.
     Redrive = "redrive",
     /// A tenant whose events all are poison; events that are poison, that panic, that need a second try.
     Poison = "poison",
     /// Events that take their processor up to five seconds.
     SlowEvent = "slow-event",
-    /// Events whose processor never comes back, or blocks its thread.
+    /// Events whose processor never returns, or blocks its thread.
     HangingEvent = "hanging-event",
     /// Events whose processor aborts the process.
     AbortingEvent = "aborting-event",
@@ -101,7 +101,7 @@ impl FromStr for Fault {
     }
 }
 
-/// Faults to inject together, for some time, each with what it is in words.
+/// A set of faults to inject together for some time, each with a description.
 #[derive(Debug, Clone)]
 pub(crate) struct Injection {
     pub(crate) faults: Vec<(String, emulator::Fault)>,
@@ -109,7 +109,7 @@ pub(crate) struct Injection {
 }
 
 impl Fault {
-    /// What it does to a cell. None for those that are no faults of a service.
+    /// Returns the injection into a cell; `None` for a kind that is not a fault of a service.
     pub(crate) fn injection(self, cell: &CellId, rng: &mut StdRng) -> Option<Injection> {
         let table = CellNames::of(cell).table;
         let often = rng.random_range(0.1..1.0);
@@ -169,7 +169,7 @@ impl Fault {
             Self::Slow => {
                 let slow = FaultKind::Latency(Duration::from_secs(2));
                 let all = ["DynamoDB", "SNS", "SQS"];
-                // Where the table is slow nothing is accepted, and so nothing published: one service at a time, too.
+                // A slow table accepts nothing, so nothing is published: sometimes one service alone is slow.
                 let slow_services = if rng.random_bool(0.4) { &all[..] } else { &all[rng.random_range(0..3)..][..1] };
                 let faults = slow_services.iter().map(|service| on(&table, (service, ""), "is slow", slow.clone()));
                 Some(Injection { faults: faults.collect(), lasts: minutes })
@@ -199,7 +199,7 @@ impl Fault {
         }
     }
 
-    /// Returns whether it is a fault of the services, and not something that callers, tenants' owners and operators do.
+    /// Returns whether it is a fault of the services, as opposed to an act of callers, tenants' owners or operators.
     pub(crate) const fn is_of_a_service(self) -> bool {
         self.is_of_a_cell() && !self.is_of_events() && !matches!(self, Self::MarkDown | Self::Redrive)
             || matches!(self, Self::Map | Self::Kill)
@@ -210,7 +210,7 @@ impl Fault {
         !matches!(self, Self::Map | Self::Move | Self::Kill)
     }
 
-    /// Returns whether it is in the events.
+    /// Returns whether it is a property of events.
     pub(crate) const fn is_of_events(self) -> bool {
         matches!(self, Self::Poison | Self::SlowEvent | Self::HangingEvent | Self::AbortingEvent)
     }
@@ -223,7 +223,7 @@ const DELIVER: Call = ("SQS", "SendMessage");
 const DELETE: Call = ("SQS", "DeleteMessage");
 const INVOKE: Call = ("Lambda", "Invoke");
 const CONFLICTING: [Call; 2] = [("DynamoDB", "TransactWriteItems"), ("DynamoDB", "PutItem")];
-/// What an event needs on its way. The consumer's letters are sent to a queue, too.
+/// Calls that an event needs on its way. The consumer sends its letters to a queue, too.
 const CALLS: [Call; 7] = [
     ("DynamoDB", "PutItem"),
     ("DynamoDB", "TransactWriteItems"),
@@ -234,8 +234,8 @@ const CALLS: [Call; 7] = [
     DELIVER,
 ];
 
-/// A fault of a cell's calls, and what it is in words. A cell's name is in the names of all it has, so that is what its
-/// calls are known by.
+/// Returns a fault of a cell's calls, and its description. The names of all resources of a cell contain the cell's
+/// name, which identifies its calls.
 fn on(table: &str, (service, operation): Call, how: &str, kind: FaultKind) -> (String, emulator::Fault) {
     let (what, fault) = if operation.is_empty() {
         (service, emulator::Fault::any(service, kind))

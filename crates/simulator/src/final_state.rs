@@ -1,4 +1,4 @@
-//! What there is when a run has come to rest: every item and every letter.
+//! The state when a run has come to rest: every item and every letter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use cellstack_embedded::names::{CellNames, Ordering, tenant_map};
 pub(crate) struct Event {
     pub(crate) cell: usize,
     pub(crate) record: EventRecord,
-    /// Its name among its tenant's events.
+    /// The name among its tenant's events.
     pub(crate) name: String,
     pub(crate) mood: Mood,
 }
@@ -46,25 +46,25 @@ pub(crate) struct Letter {
 
 #[derive(Debug, Default)]
 pub(crate) struct FinalState {
-    /// By tenant, id and cell.
+    /// Events by tenant, id and cell.
     pub(crate) events: BTreeMap<(String, EventId, usize), Event>,
     /// The items of the processor, by cell and tenant, and then by sort key.
     pub(crate) items: BTreeMap<(usize, String), BTreeMap<String, Item>>,
     /// Epoch and state of each fence shard, by cell, tenant and shard.
     pub(crate) fences: BTreeMap<(usize, String, String), (u64, String)>,
-    /// Cell of each tenant, as the map has it.
+    /// Cell of each tenant, according to the map.
     pub(crate) routes: BTreeMap<String, String>,
-    /// Letters by event. A stream mapping's note stands for the events of its batch that are still accepted.
+    /// Letters by event. A stream mapping's note stands for those events of its batch that are still accepted.
     pub(crate) letters: BTreeMap<Subject, Vec<Letter>>,
     /// Letters that name no event.
     pub(crate) anonymous: Vec<String>,
-    /// Events that a stream mapping gave up.
+    /// Events of batches that a stream mapping discarded.
     pub(crate) gave_up: BTreeSet<Subject>,
     /// Messages in queues that should be empty.
     pub(crate) left: Vec<String>,
 }
 
-/// A letter as it lies in its queue.
+/// A letter as its queue stores it.
 struct Found<'a> {
     cell: usize,
     id: &'a CellId,
@@ -120,7 +120,7 @@ impl FinalState {
         Ok(())
     }
 
-    /// Letters of any form: one of ours, a message that a queue or topic moved, a stream mapping's note.
+    /// Reads a letter of any form: one of ours, a message that a queue or topic moved, or a stream mapping's note.
     fn letter(&mut self, found: &Found<'_>, table: &str, trace: &Trace) {
         let letter = DeadLetter::read(found.body, found.place, found.id, 0, "");
         let (cell, reason) = (found.cell, letter.reason);
@@ -147,7 +147,7 @@ impl FinalState {
         self.events.values().filter(|event| event.status() == status).count()
     }
 
-    /// Events that are given up, and visibly so.
+    /// Returns the number of events that are visibly dead-lettered: failed, or accepted with a letter.
     pub(crate) fn dead(&self) -> usize {
         let is_dead = |event: &&Event| match event.status() {
             EventStatus::Failed => true,
@@ -162,7 +162,7 @@ impl FinalState {
         self.copies(subject).any(|event| event.status() == EventStatus::Processed)
     }
 
-    /// An event's items: one, or one a cell where it was accepted twice around a mark.
+    /// Returns an event's items: one, or one per cell where it was accepted twice around a mark.
     pub(crate) fn copies(&self, (tenant, id): &Subject) -> impl Iterator<Item = &Event> {
         self.events.range((tenant.clone(), *id, 0)..=(tenant.clone(), *id, usize::MAX)).map(|(_, event)| event)
     }
@@ -181,7 +181,7 @@ impl FinalState {
         partitions
     }
 
-    /// Notes all of it in the trace.
+    /// Notes the whole state in the trace.
     pub(crate) fn note(&self, trace: &Trace) {
         for ((tenant, id, _), event) in &self.events {
             trace.note(format_args!("at rest {tenant} {id} is {} in cell {}", event.status(), event.cell));
@@ -208,7 +208,7 @@ fn described(sort_key: &str, item: &Item) -> String {
     format!("{sort_key} is {:?}", own.collect::<BTreeMap<_, _>>())
 }
 
-/// The events that a stream mapping's note stands for.
+/// Returns the events that a stream mapping's note stands for.
 fn note(note: &str, table: &str, trace: &Trace) -> Vec<Subject> {
     let note: serde_json::Value = serde_json::from_str(note).unwrap_or_default();
     let batch = &note["DDBStreamBatchInfo"];

@@ -1,10 +1,10 @@
-//! The number of times each kind of fault was planned, and how often it struck: a fault that never strikes proves nothing.
+//! The number of times that each kind of fault was planned and struck. A fault that never strikes proves nothing.
 
 use std::collections::BTreeMap;
 
 use crate::fault::Fault;
 
-/// Plans and strikes.
+/// A count of plans and strikes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
     /// The number of times it was planned.
@@ -13,11 +13,11 @@ pub struct Count {
     pub hit: u64,
 }
 
-/// Plans and strikes by kind, and by what exactly happened.
+/// The plans and strikes by kind, and by what exactly happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hits(BTreeMap<(Fault, String), Count>);
 
-/// Plans of one thing from which on it must have struck once.
+/// Plans of one thing after which it must have struck at least once.
 const ENOUGH: u64 = 20;
 
 impl Hits {
@@ -27,19 +27,19 @@ impl Hits {
         count.hit += hit;
     }
 
-    /// Adds those of another run.
+    /// Adds the counts of another run.
     pub fn extend(&mut self, more: &Self) {
         for ((fault, what), count) in &more.0 {
             self.add(*fault, what, count.planned, count.hit);
         }
     }
 
-    /// Each kind and what happened, with its count.
+    /// Returns each kind and what happened, with its count.
     pub fn rows(&self) -> impl Iterator<Item = (Fault, &str, Count)> {
         self.0.iter().map(|((fault, what), count)| (*fault, what.as_str(), *count))
     }
 
-    /// What never struck: kinds of `faults`, and parts of them that were planned often.
+    /// Returns what never struck: kinds of `faults`, and parts of them that were planned often.
     #[must_use]
     pub fn dead(&self, faults: &[Fault]) -> Vec<String> {
         let mut kinds: BTreeMap<Fault, u64> = faults.iter().map(|fault| (*fault, 0)).collect();

@@ -1,8 +1,8 @@
-//! What the cells' tables went through, read from their streams: what the fence said when each event was written, and in
-//! which order events were accepted and processed.
+//! The history of the cells' tables, read from their streams: the state of the fence when each event was written, and
+//! the order in which events were accepted and processed.
 //!
-//! The state at the end shows no write that came too late, since the fence moves on. The stream does: it has every write,
-//! those of a tenant in their order, from the first.
+//! The final state shows no write that came too late, since the fence moves on. The stream does: it has every write
+//! from the first, those of a tenant in their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::trace::Subject;
 use cellstack_embedded::Stack;
 use cellstack_embedded::names::CellNames;
 
-/// Events of a tenant in a cell, in order.
+/// The events of a tenant in a cell, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {
     pub(crate) accepted: Vec<EventId>,
@@ -30,13 +30,13 @@ pub(crate) struct Sequence {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     standbys: Standby,
-    /// Events that were written while their cell's fence did not let them, in words.
+    /// Events that were written although their cell's fence did not permit it, in words.
     pub(crate) below: Vec<String>,
     /// Events that were written.
     pub(crate) written: usize,
-    /// Of these, by a standby.
+    /// Of these, written by a standby.
     pub(crate) stood_by: usize,
-    /// By cell and tenant.
+    /// Sequences by cell and tenant.
     pub(crate) sequences: BTreeMap<(usize, String), Sequence>,
     /// Events that failed or were redriven at some time.
     pub(crate) out_of_line: BTreeSet<Subject>,
@@ -45,7 +45,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Reads it. Standbys that process write events as `accepted`.
+    /// Reads the journal of a stack. Standbys that process write events as `accepted`.
     pub(crate) async fn read(stack: &Stack, standbys: Standby) -> Result<Self> {
         let mut journal = Self { standbys, ..Self::default() };
         for (at, cell) in stack.cells().iter().enumerate() {
@@ -102,7 +102,7 @@ impl Journal {
     }
 }
 
-/// All records of a table's stream, by shard.
+/// Returns all records of a table's stream, by shard.
 async fn shards(stack: &Stack, table: &str) -> Result<Vec<Vec<Value>>> {
     let described = stack.dynamodb().describe_table().table_name(table).send().await?;
     let arn = described.table.and_then(|table| table.latest_stream_arn).context("a table without stream")?;

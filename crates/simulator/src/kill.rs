@@ -1,5 +1,5 @@
-//! Kills a process at an await point: the k-th time a handler's future returns `Pending`, it is dropped there. So is a
-//! process whose processor aborts it; one whose processor blocks its thread is not polled any more.
+//! Kills of a process at an await point. The k-th time that a handler's future returns `Pending`, it is dropped there.
+//! So is a process whose processor aborts it; one whose processor blocks its thread is not polled any more.
 
 use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::network;
 use crate::processor::{Fatal, take_fatal};
 use cellstack_embedded::hooks::Role;
 
-/// An await point: a function, and the how-many-eth time one invocation of it waits.
+/// An await point: a function, and the number of a wait within one invocation of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AwaitPoint {
     pub(crate) role: Role,
@@ -21,13 +21,13 @@ pub struct AwaitPoint {
 }
 
 impl AwaitPoint {
-    /// The function's name.
+    /// Returns the function's name.
     #[must_use]
     pub const fn function(&self) -> &'static str {
         self.role.as_str()
     }
 
-    /// Which of the invocation's waits it is, from 1.
+    /// Returns the number of the wait within its invocation, from 1.
     #[must_use]
     pub const fn number(&self) -> usize {
         self.number
@@ -40,14 +40,14 @@ impl fmt::Display for AwaitPoint {
     }
 }
 
-/// How often an await point was come to, and killed at.
+/// The invocations that reached an await point, and those killed there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Visits {
     /// Invocations that waited there.
     pub reached: u64,
     /// Invocations that were killed there.
     pub killed: u64,
-    /// What they waited for, and how many of them: a half of an AWS call, or a pause.
+    /// Counts by what they waited for: a half of an AWS call, or a pause.
     pub waits: BTreeMap<String, u64>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Armed {
     pub(crate) skip: u64,
 }
 
-/// The kills of a run. Clones are the same.
+/// The kills of a run. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kills(Arc<Mutex<State>>);
 
@@ -77,7 +77,7 @@ impl Kills {
         self.lock().armed.push(kill);
     }
 
-    /// What is armed still is no more.
+    /// Disarms all kills that have not struck.
     pub(crate) fn disarm(&self) {
         self.lock().armed.clear();
     }
@@ -91,7 +91,7 @@ impl Kills {
         Guarded { kills: self.clone(), role, waits: 0, is_blocked: false, invocation: Some(Box::pin(invocation)) }
     }
 
-    /// Notes that an invocation waits at a point; whether it is to die there.
+    /// Notes that an invocation waits at a point. Returns whether it is killed there.
     fn visit(&self, point: AwaitPoint) -> bool {
         let mut state = self.lock();
         let visits = state.coverage.entry(point).or_default();
@@ -115,12 +115,12 @@ impl Kills {
     }
 }
 
-/// The process is gone.
+/// The end of a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Killed {
-    /// Killed while it waited.
+    /// The process was killed while it waited.
     At(AwaitPoint),
-    /// It aborted itself.
+    /// The process aborted itself.
     Aborted,
 }
 
@@ -133,7 +133,7 @@ impl fmt::Display for Killed {
     }
 }
 
-/// See [`Kills::guard`].
+/// The future that [`Kills::guard`] returns.
 pub(crate) struct Guarded<F> {
     kills: Kills,
     role: Role,
@@ -171,8 +171,8 @@ impl<F: Future> Future for Guarded<F> {
         if !this.kills.visit(point) {
             return Poll::Pending;
         }
-        // All it holds goes with it, as when a process dies. A call that was on its way has no effect, one whose answer
-        // was on its way has had it.
+        // All that it holds is dropped with it, as when a process dies. A call on its way has no effect; a call whose
+        // response is on its way has had it.
         this.invocation = None;
         Poll::Ready(Err(Killed::At(point)))
     }

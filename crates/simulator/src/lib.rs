@@ -1,8 +1,9 @@
-//! The deterministic simulator: the real router, producer, consumer and redrive over the embedded AWS, in virtual time, with
-//! everything random drawn from a seed, and things going wrong. When all has come to rest the invariants must hold.
+//! The deterministic simulator. It runs the real router, producer, consumer and redrive over the embedded AWS in
+//! virtual time, draws everything random from a seed, and injects faults. When all has come to rest, the invariants
+//! must hold.
 //!
-//! A run is one thread with one runtime, so that nothing but the seed decides what happens next; its trace hash tells
-//! whether two runs were the same.
+//! A run is one thread with one runtime, so that only the seed decides what happens next. Its trace hash shows whether
+//! two runs were the same.
 
 mod amount;
 mod application;

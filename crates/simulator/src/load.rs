@@ -1,5 +1,5 @@
-//! A steady load on a stack in virtual time, for scenarios: each tenant sends on its own schedule, whatever becomes of
-//! its requests, and nobody retries.
+//! A steady load on a stack in virtual time, for scenarios. Each tenant sends on its own schedule, independent of the
+//! outcome of its requests, and nobody retries.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::CellNames;
 
-/// Requests the router's function serves at once, as Terraform reserves for it; Lambda refuses more.
+/// Requests that the router's function serves at once, as Terraform reserves for it. Lambda refuses more.
 pub const CONCURRENCY: usize = 100;
 /// The golden ratio, less one.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
-/// How much is sent.
+/// A steady load: its stack, its rate and its duration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     /// Cells.
@@ -37,24 +37,24 @@ pub(crate) struct Load {
     pub(crate) tenants: usize,
     /// Pause between two requests of a tenant.
     pub(crate) every: Duration,
-    /// Requests that the routers serve at once; what comes beyond that is refused.
+    /// Requests that the routers serve at once. More are refused.
     pub(crate) concurrency: usize,
-    /// How long it goes on.
+    /// Duration of the load.
     pub(crate) lasts: Duration,
     /// Seed of latencies and schedules.
     pub(crate) seed: u64,
 }
 
-/// A request and what became of it.
+/// A request and its outcome.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
-    /// When it was sent.
+    /// The time at which it was sent.
     pub(crate) at: Duration,
-    /// By which tenant.
+    /// The tenant that sent it.
     pub(crate) tenant: usize,
-    /// Whether the event was accepted.
+    /// True if the event was accepted.
     pub(crate) served: bool,
-    /// How long its answer took.
+    /// The time until its response.
     pub(crate) took: Duration,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Loaded {
 }
 
 impl Load {
-    /// Runs a scenario in virtual time: `script` goes on beside the load and is told of each request before it is sent.
+    /// Runs a scenario in virtual time. `script` runs alongside the load and hears of each request before it is sent.
     pub(crate) fn run<S: Script>(self, script: S) -> Result<Vec<Sent>> {
         fastrand::seed(self.seed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
@@ -95,14 +95,14 @@ impl Load {
             builder = builder.tenant(name(tenant).parse::<TenantId>()?, cells[self.cell_of(tenant)].clone());
         }
         let mut stack = builder.build().await?;
-        // What becomes of an event once it is accepted changes nothing for those who send.
+        // The fate of an accepted event changes nothing for its sender.
         stack.drop_mappings();
         let routers =
             RouterPool::new(Manner::Steady, &stack, Make::of(self.seed, None), Kills::default(), Trace::new(false));
         Ok(Loaded { load: self, stack, routers, start: Instant::now(), in_flight: Cell::new(0) })
     }
 
-    /// The cell a tenant lives in.
+    /// Returns the cell of a tenant.
     pub(crate) const fn cell_of(&self, tenant: usize) -> usize {
         tenant % self.cells
     }
@@ -112,12 +112,12 @@ fn name(tenant: usize) -> String {
     format!("t{:04}", tenant + 1)
 }
 
-/// What happens beside the load.
+/// A script that runs alongside the load.
 pub(crate) trait Script {
-    /// Goes on until it is over.
+    /// Runs until the scenario is over.
     async fn run(&self, loaded: &Loaded);
 
-    /// A tenant is about to send.
+    /// Acts before a tenant sends a request.
     fn sending(&self, _loaded: &Loaded, _tenant: usize) {}
 }
 
@@ -160,7 +160,7 @@ impl Loaded {
                 .header("content-type", "application/json")
                 .header("x-tenant-id", name(tenant))
                 .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
-            // Boxed, since there are as many of these as there will be requests.
+            // Boxed, since one exists for each request of the run.
             let answer = Box::pin(self.routers.request(&name(tenant), request.unwrap_or_default())).await;
             served = answer.is_ok_and(|answer| answer.status() == 202);
             self.in_flight.set(self.in_flight.get() - 1);
@@ -168,19 +168,19 @@ impl Loaded {
         Sent { at, tenant, served, took: sent.elapsed() }
     }
 
-    /// A cell's table fails, until the faults are removed.
+    /// Makes a cell's table fail, until the faults are removed.
     pub(crate) fn take_down(&self, cell: usize) -> Vec<FaultId> {
         let names = CellNames::of(&self.stack.cells()[cell]);
         self.inject([Fault::any("DynamoDB", FaultKind::ServerError).on(&names.table)])
     }
 
-    /// Each call to a cell takes this much longer, until the faults are removed.
+    /// Makes each call to a cell take `by` longer, until the faults are removed.
     pub(crate) fn slow_down(&self, cell: usize, by: Duration) -> Vec<FaultId> {
         let names = CellNames::of(&self.stack.cells()[cell]);
         self.inject([Fault::any("DynamoDB", FaultKind::Latency(by)).on(&names.table)])
     }
 
-    /// Returns the number of times faults struck so far.
+    /// Returns the number of times that faults struck so far.
     pub(crate) fn hits(&self, faults: &[FaultId]) -> u64 {
         faults.iter().map(|fault| self.stack.aws().faults().hits(*fault)).sum()
     }

@@ -1,5 +1,5 @@
-//! A cell fails, is marked down, and ten minutes later comes back: what its tenants' callers notice, and what becomes of the
-//! events that standbys hold.
+//! A cell that fails, is marked down, and comes back ten minutes later: the effect on its tenants' callers, and the
+//! fate of the events that standbys hold.
 //!
 //! | phase | happens |
 //! |---|---|
@@ -41,13 +41,13 @@ use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::{CellNames, Ordering};
 
-/// The cell it happens to.
+/// The cell that fails.
 const VICTIM: usize = 0;
 /// Pause between two requests of a tenant.
 const EVERY: Duration = Duration::from_secs(5);
-/// The share of requests that repeat an event of before.
+/// The share of requests that repeat an earlier event.
 const REPEATS: f64 = 0.2;
-/// Routers know of a mark after this; and a breaker that was open is closed again.
+/// Time after which routers know of a mark, and a breaker that was open is closed again.
 const KNOWN: Duration = CELL_LEASE.saturating_add(BREAKER_COOLDOWN_MAX);
 
 const PHASES: [(&str, Duration); 5] = [
@@ -58,10 +58,10 @@ const PHASES: [(&str, Duration); 5] = [
     ("active", Duration::from_secs(120)),
 ];
 
-/// What was noticed in a phase, from when every router knew of it.
+/// The outcome of a phase, from the moment when every router knew of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Phase {
-    /// Its name.
+    /// The phase's name.
     pub name: &'static str,
     /// Events of the cell's tenants.
     pub events: usize,
@@ -69,32 +69,32 @@ pub struct Phase {
     pub accepted: usize,
     /// Of these, repeats.
     pub repeats: usize,
-    /// Of the repeats, answered as the first time.
+    /// Of the repeats, those that got the id of the first request.
     pub same: usize,
-    /// Events of the other cells' tenants, and those accepted.
+    /// Events of the other cells' tenants.
     pub others: usize,
     /// Of these, accepted.
     pub others_accepted: usize,
 }
 
-/// The outcome.
+/// The outcome of the scenario.
 #[derive(Debug, Clone)]
 pub struct MarkedDown {
-    /// Phase by phase.
+    /// The outcome by phase.
     pub phases: Vec<Phase>,
-    /// Events that standbys hold, and the cell has not.
+    /// Events that standbys hold and the cell does not have.
     pub held: usize,
     /// Of these, listed as held, with the cell that holds them.
     pub listed: usize,
-    /// Repeats that standbys hold of events that the cell took before it failed: they are dropped when they come home.
+    /// Repeats that standbys hold of events that the cell took before it failed. They are dropped on the way home.
     pub held_twice: usize,
-    /// Events that a standby has processed, or holds beside one that is processed there.
+    /// Events in a standby that are not held, but processed or to be processed.
     pub processed_by_standbys: usize,
-    /// Acknowledged events that nobody finds when all is over.
+    /// Acknowledged events that no request finds when all is over.
     pub lost: usize,
 }
 
-/// Runs it.
+/// Runs the scenario.
 ///
 /// # Errors
 /// When the stack can't be built or read.
@@ -168,7 +168,7 @@ impl World {
         tenants.collect::<FuturesUnordered<_>>().collect::<()>().await;
     }
 
-    /// One tenant's requests, from the beginning to the end.
+    /// Sends one tenant's requests, from the beginning to the end.
     async fn tenant(&self, tenant: usize) {
         let mut rng = StdRng::seed_from_u64(tenant as u64);
         tokio::time::sleep(rng.random_range(Duration::ZERO..EVERY)).await;
@@ -241,7 +241,7 @@ impl World {
         (answer.status() == 200).then(|| serde_json::from_slice(answer.body()).ok()).flatten()
     }
 
-    /// What there is when all is over.
+    /// Reads the final state, and returns the outcome.
     async fn look(&self) -> Result<MarkedDown> {
         tokio::time::sleep(KNOWN).await;
         let state = FinalState::take(&self.stack, Ordering::None, &self.trace).await?;
@@ -265,7 +265,7 @@ impl World {
         Ok(MarkedDown { phases, held, listed, held_twice, processed_by_standbys, lost })
     }
 
-    /// Events of a tenant that are listed as held, with the cell that holds them.
+    /// Returns the number of a tenant's events that are listed as held, with the cell that holds them.
     async fn listed_as_held(&self, tenant: usize) -> usize {
         let (mut listed, mut cursor) = (0, String::new());
         loop {

@@ -1,4 +1,4 @@
-//! Operators who mark a cell down while it need not be, then recovering, then active again.
+//! Operators who mark a cell down although it need not be, then recovering, then active again.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use cellstack_embedded::names::registry;
 /// Pause before a mark that could not be written is written again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Marks, and when each was made.
+/// The marks of cells, and the time of each.
 #[derive(Debug, Default)]
 pub(crate) struct Marker {
     marked: RefCell<BTreeSet<usize>>,
@@ -23,7 +23,7 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// Marks a cell down for some time, then recovering, then active. A cell that is marked already is not marked twice.
+    /// Marks a cell down for some time, then recovering, then active. Skips a cell that is marked already.
     pub(crate) async fn mark_down(
         &self,
         stack: &Stack,
@@ -47,14 +47,15 @@ impl Marker {
         self.marked.borrow_mut().remove(&cell);
     }
 
-    /// Returns whether routers may have known two statuses of a cell between two moments, since it was marked, or not long before.
+    /// Returns whether routers may have known two statuses of a cell between two moments: it was marked since, or
+    /// shortly before.
     pub(crate) fn changed(&self, cell: usize, from: Duration, until: Duration) -> bool {
         let lag = cellstack_core::limits::CELL_LEASE + PAUSE;
         self.changes.borrow().iter().any(|(marked, at)| *marked == cell && *at + lag >= from && *at <= until)
     }
 }
 
-/// Writes a mark, until it is written.
+/// Writes a mark, and repeats that until it succeeds.
 pub(crate) async fn mark(stack: &Stack, cell: usize, status: CellStatus) {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let mut update = stack

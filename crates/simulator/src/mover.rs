@@ -1,5 +1,5 @@
-//! Moves tenants from cell to cell as the control plane does, without what it carries: events stay where they were
-//! accepted. What counts here is who may write where, and when.
+//! Moves of tenants from cell to cell as the control plane does them, but without carrying events: these stay in the
+//! cell that accepted them. The subject is which cell may write, and when.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::cell_table::number;
 use cellstack_core::fence::FenceState;
 use cellstack_core::limits::{FENCE_TIMEOUT, LONGEST_WRITE, TENANT_LEASE};
-use cellstack_core::{CellId, Epoch, TenantId};
+use cellstack_core::{CellId, Epoch, RouteState, TenantId};
 use cellstack_store::fence::{self, FenceError};
 use tokio::time::Instant;
 
@@ -20,24 +20,24 @@ use crate::trace::Trace;
 use cellstack_embedded::Stack;
 use cellstack_embedded::names::{CellNames, tenant_map};
 
-/// Pause before a step that failed is tried again.
+/// Pause before a step that failed is repeated.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where a tenant is placed: its cell and its standby.
+/// A tenant's place: its cell and its standby.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) cell: usize,
     pub(crate) standby: Option<usize>,
 }
 
-/// Whose a tenant is and was.
+/// The owners of a tenant, past and present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tenure {
-    /// Its place under each epoch, the first epoch first.
+    /// The place under each epoch, the first epoch first.
     pub(crate) places: Vec<Place>,
-    /// Whether a cell takes its events: not between the closing of one fence and the flip to the next.
+    /// True if a cell takes its events: false between the closing of one fence and the flip to the next.
     pub(crate) served: bool,
-    /// Whether a move of it has begun.
+    /// True while it is being moved.
     pub(crate) moving: bool,
 }
 
@@ -54,12 +54,12 @@ impl Tenure {
         self.places.last().and_then(|place| place.standby)
     }
 
-    /// Its place under an epoch.
+    /// Returns its place under an epoch.
     pub(crate) fn place(&self, epoch: u64) -> Option<Place> {
         usize::try_from(epoch).ok()?.checked_sub(1).and_then(|at| self.places.get(at).copied())
     }
 
-    /// Whether it was never moved, and is not being moved.
+    /// Returns whether it was never moved, and is not being moved.
     pub(crate) const fn stays(&self) -> bool {
         self.places.len() == 1 && !self.moving
     }
@@ -69,13 +69,13 @@ pub(crate) struct Mover {
     client: Client,
     cells: Vec<CellId>,
     trace: Trace,
-    /// A bug to plant: it does not wait for leases.
+    /// A planted bug: the mover does not wait for leases.
     hasty: bool,
     tenures: RefCell<BTreeMap<TenantId, Tenure>>,
 }
 
 impl Mover {
-    /// Knows where each tenant was placed.
+    /// Creates a mover that knows the place of each tenant.
     pub(crate) fn new(stack: &Stack, places: BTreeMap<TenantId, Place>, trace: Trace, hasty: bool) -> Self {
         let placed = |place| Tenure { places: vec![place], served: true, moving: false };
         let tenures = places.into_iter().map(|(tenant, place)| (tenant, placed(place))).collect();
@@ -91,20 +91,20 @@ impl Mover {
         self.tenures.borrow().iter().map(|(tenant, tenure)| (tenant.to_string(), tenure.clone())).collect()
     }
 
-    /// Moves that are done.
+    /// Returns the number of completed moves.
     pub(crate) fn moved(&self) -> u64 {
         self.tenures.borrow().values().map(|tenure| tenure.epoch() - 1).sum()
     }
 
-    /// Moves a tenant, unless it is being moved or lives there. Goes on until it is done, whatever fails.
+    /// Moves a tenant, unless it is being moved or is in that cell already. Repeats each step until it succeeds.
     pub(crate) async fn move_tenant(&self, tenant: &TenantId, to: usize) {
         let Some(was) = self.tenure(tenant).filter(|was| !was.moving && was.cell() != to) else { return };
         let (from, next) = (was.cell(), Epoch(was.epoch() + 1));
         self.change(tenant, |tenure| tenure.moving = true);
         self.trace.note(format_args!("{tenant} moves from cell {from} to {to}"));
-        self.map(tenant, "moving", "active", was.epoch()).await;
+        self.map(tenant, RouteState::Moving, RouteState::Active, was.epoch()).await;
         if !self.hasty {
-            // A router that read the map before writes by what it said for a lease, and a write may be under way after that.
+            // A router that read the map before keeps to it for a lease, and a write may be under way after that.
             tokio::time::sleep(TENANT_LEASE + LONGEST_WRITE).await;
         }
         self.change(tenant, |tenure| tenure.served = false);
@@ -113,9 +113,9 @@ impl Mover {
             self.close(tenant, standby, was.epoch()).await;
         }
         self.trace.note(format_args!("the fence of {tenant} in cell {from} is closed"));
-        // Some movers say so in the map, some crash before they could.
+        // Some movers record this in the map, some crash before they can.
         if was.epoch() % 2 == 1 {
-            self.map(tenant, "fenced", "moving", was.epoch()).await;
+            self.map(tenant, RouteState::Fenced, RouteState::Moving, was.epoch()).await;
         }
         // A standby that becomes the tenant's cell changes places with it.
         let standby = was.standby().map(|standby| if standby == to { from } else { standby });
@@ -138,15 +138,15 @@ impl Mover {
         }
     }
 
-    async fn map(&self, tenant: &TenantId, state: &str, before: &str, epoch: u64) {
+    async fn map(&self, tenant: &TenantId, state: RouteState, before: RouteState, epoch: u64) {
         let update = self.client.update_item().table_name(tenant_map()).key("tenant_id", text(tenant.as_str()));
         let update = update
             .update_expression("SET #state = :state")
             .condition_expression("#epoch = :epoch AND #state = :before")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_values(":state", text(state))
-            .expression_attribute_values(":before", text(before))
+            .expression_attribute_values(":state", text(state.as_str()))
+            .expression_attribute_values(":before", text(before.as_str()))
             .expression_attribute_values(":epoch", number(epoch));
         persist(|| update.clone().send()).await;
     }
@@ -174,7 +174,7 @@ impl Mover {
             .expression_attribute_values(":standby", standby)
             .expression_attribute_values(":next", number(epoch.0))
             .expression_attribute_values(":epoch", number(epoch.0 - 1))
-            .expression_attribute_values(":active", text("active"));
+            .expression_attribute_values(":active", text(RouteState::Active.as_str()));
         persist(|| update.clone().send()).await;
     }
 
@@ -187,8 +187,8 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-/// Tries a step until it is done. Nobody else moves this tenant: a condition that does not hold was met by a try whose
-/// answer was lost.
+/// Repeats a step until it succeeds. Nobody else moves this tenant: a condition that does not hold was met by a try
+/// whose response was lost.
 async fn persist<T, E, R, F>(mut step: F)
 where
     F: FnMut() -> R,
@@ -204,8 +204,8 @@ where
     }
 }
 
-/// Tries a change of a fence until it is done. Nobody else changes this fence, so one that is refused was made by a try
-/// whose answer was lost.
+/// Repeats a change of a fence until it succeeds. Nobody else changes this fence: a refused change was made by a try
+/// whose response was lost.
 async fn fenced<F, R>(mut step: F)
 where
     F: FnMut() -> R,

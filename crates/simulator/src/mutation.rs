@@ -10,7 +10,7 @@ use cellstack_core::mutation as code;
 pub enum Mutation {
     /// In the functions or in `cellctl`.
     Code(code::Mutation),
-    /// A router whose leases know the monotonic clock only, which stands still while its environment is frozen.
+    /// A router whose leases use only the monotonic clock, which stands still while its environment is frozen.
     MonotonicLease,
     /// A router that writes without the fence, however old its route is.
     UnfencedWrite,
@@ -21,12 +21,12 @@ pub enum Mutation {
 impl Mutation {
     const AROUND: [Self; 3] = [Self::MonotonicLease, Self::UnfencedWrite, Self::HastyMove];
 
-    /// All mutations.
+    /// Returns all mutations.
     pub fn all() -> impl Iterator<Item = Self> {
         code::Mutation::ALL.iter().copied().map(Self::Code).chain(Self::AROUND)
     }
 
-    /// The name on the command line.
+    /// Returns the name on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Mutation {
         }
     }
 
-    /// Plants the mutation in this thread, where it is one of the code that runs, until the guard is dropped.
+    /// Plants the mutation in this thread until the guard is dropped, if it is one of the code that runs.
     pub(crate) fn plant(self) -> Option<code::Planted> {
         match self {
             Self::Code(mutation) => Some(code::plant(mutation)),

@@ -1,4 +1,4 @@
-//! The way to the services: some milliseconds each way, drawn from the seed, and a note of what is under way.
+//! The network to the services: some milliseconds each way, drawn from the seed, and a note of the call under way.
 
 use cellstack_core::sync::lock;
 use std::cell::RefCell;
@@ -10,21 +10,21 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 thread_local! {
-    /// The half of a call that set out last on this thread: what a future that has just returned `Pending` waits for.
+    /// The half of a call that set out last on this thread. A future that has just returned `Pending` waits for it.
     static UNDER_WAY: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Forgets what is under way.
+/// Forgets the call under way.
 pub(crate) fn forget() {
     UNDER_WAY.with(|under_way| under_way.borrow_mut().take());
 }
 
-/// What set out since [`forget`].
+/// Returns the half of a call that set out since [`forget`].
 pub(crate) fn under_way() -> Option<String> {
     UNDER_WAY.with(|under_way| under_way.borrow_mut().take())
 }
 
-/// See the module.
+/// A network with latencies drawn from a seed.
 #[derive(Debug)]
 pub(crate) struct Way(Mutex<StdRng>);
 

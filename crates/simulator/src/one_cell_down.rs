@@ -1,4 +1,4 @@
-//! One cell down, then slow: what the callers of the others notice.
+//! One cell down, then slow, and the effect on the callers of the others.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use anyhow::Result;
 
 use crate::load::{Load, Loaded, Script, Sent};
 
-/// How long each phase lasts.
+/// Duration of each phase.
 const PHASE: Duration = Duration::from_secs(60);
-/// What each call to the slow cell takes.
+/// Latency of each call to the slow cell.
 const SLOW: Duration = Duration::from_secs(2);
-/// The cell it happens to.
+/// The cell that is down, then slow.
 const VICTIM: usize = 0;
 
-/// What was noticed in a phase.
+/// The outcome of a phase.
 #[derive(Debug, Clone, Copy)]
 pub struct Noticed {
-    /// What happened to the one cell.
+    /// The state of the one cell.
     pub phase: &'static str,
     /// Share of the other cells' requests that were served, 0 to 1.
     pub others_served: f64,
-    /// 99th percentile of the other cells' answer times.
+    /// 99th percentile of the other cells' response times.
     pub others_p99: Duration,
     /// Requests of the other cells.
     pub others: usize,
@@ -44,8 +44,8 @@ impl Script for DownThenSlow {
     }
 }
 
-/// Plays it: a minute before, a minute down, a minute to recover, a minute slow. The routers serve so many requests at
-/// once, each in an environment with a breaker of its own.
+/// Runs the scenario: a minute before, a minute down, a minute to recover, a minute slow. The routers serve
+/// `concurrency` requests at once, each in an environment with its own breaker.
 ///
 /// # Errors
 /// When the stack can't be built.

@@ -1,4 +1,4 @@
-//! The operators' part of a run: redrives, some of them killed on their way.
+//! The operators' part of a run: redrives, some of them killed partway.
 
 use cellstack_core::sync::lock;
 use std::cell::Cell;
@@ -20,20 +20,20 @@ use crate::trace::Trace;
 use cellstack_embedded::Stack;
 use cellstack_embedded::names::PREFIX;
 
-/// What tells its randomness from that of the other parts of a run.
+/// Salt that separates these random numbers from those of the other parts of a run.
 const SALT: u64 = 0x7265_6472_6976_6531;
-/// The longest a run lives that is to be killed: each of its calls is an await point, and they are milliseconds apart.
+/// Longest life of a redrive that is to be killed: each of its calls is an await point, milliseconds apart.
 const SHORT_LIFE: Duration = Duration::from_secs(2);
-/// Longer than a killed run's letters stay hidden.
+/// Time after which the letters of a killed redrive are visible again.
 const HIDDEN: Duration = Duration::from_secs(180);
-/// Longer than a letter may be that of a consumer which is just marking its event.
+/// Time after which no letter can be that of a consumer which is still marking its event.
 const MARKED: Duration = Duration::from_secs(16 * 60);
 
-/// As `cellctl` has it unless told otherwise.
+/// The default of `cellctl`.
 const MAX_ATTEMPTS: u32 = 3;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a redrive says that it did.
+/// The report of a redrive.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Report {
     letters: Vec<Row>,
@@ -49,19 +49,19 @@ struct Row {
 }
 
 impl Report {
-    /// Why it left the letters of an event alone.
+    /// Returns the reason why the redrive left the letters of an event.
     pub(crate) fn why_left(&self, tenant: &str, event: EventId) -> Option<&str> {
         let of = |row: &&Row| row.tenant.as_deref() == Some(tenant) && row.event == Some(event);
         self.letters.iter().filter(of).find(|row| row.outcome == "left").map(|row| row.what.as_str())
     }
 
-    /// Returns whether it could not see all letters.
+    /// Returns whether the redrive could not see all letters.
     pub(crate) fn is_partial(&self) -> bool {
         !self.unseen.is_empty()
     }
 }
 
-/// How redrives ended while faults went on.
+/// A count of redrives that were killed or ended while faults went on.
 #[derive(Debug, Default)]
 pub(crate) struct Redrives {
     killed: Cell<u64>,
@@ -69,21 +69,21 @@ pub(crate) struct Redrives {
 }
 
 impl Redrives {
-    /// Those that were killed.
+    /// Returns the number of redrives that were killed.
     pub(crate) const fn killed(&self) -> u64 {
         self.killed.get()
     }
 
-    /// Those that ran to their end.
+    /// Returns the number of redrives that ran to their end.
     pub(crate) const fn ended(&self) -> u64 {
         self.ended.get()
     }
 }
 
-/// Redrives that start together, each killed after so long if it is to be.
+/// Runs redrives that start together, and kills each that has a life after that time.
 pub(crate) async fn redrive_together(stack: &Stack, trace: &Trace, redrives: &Redrives, lives: &[Option<Duration>]) {
     let run = |life: Option<Duration>| async move {
-        // One that is not to be killed is given up after a day: it waits for the services as long as they hang.
+        // A redrive without a life is cancelled after a day: it waits for the services as long as they hang.
         let ended = tokio::time::timeout(life.unwrap_or(DAY), redrive(stack, MAX_ATTEMPTS)).await;
         let count = if ended.is_ok() { &redrives.ended } else { &redrives.killed };
         count.set(count.get() + 1);
@@ -96,8 +96,8 @@ pub(crate) async fn redrive_together(stack: &Stack, trace: &Trace, redrives: &Re
     lives.iter().copied().map(run).collect::<FuturesUnordered<_>>().collect::<()>().await;
 }
 
-/// Redrives everything when no service fails any more: once killed somewhere, then to the end. What it reports is of the
-/// last run, after which nothing can be left but what has a reason.
+/// Redrives everything when no service fails any more: once killed somewhere, then to the end. Returns the report of
+/// the last run, after which only letters with a reason can be left.
 pub(crate) async fn redrive_all(stack: &Stack, seed: u64, trace: &Trace, rest: impl AsyncFn()) -> Result<Report> {
     tokio::time::sleep(MARKED).await;
     let life = StdRng::seed_from_u64(seed ^ SALT).random_range(Duration::ZERO..SHORT_LIFE);
@@ -125,7 +125,7 @@ async fn redrive(stack: &Stack, max_attempts: u32) -> Result<Report> {
     serde_json::from_slice(&lock(&data.0)).context("a report that is not JSON")
 }
 
-/// Memory to write to.
+/// A writer to memory.
 #[derive(Debug, Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 

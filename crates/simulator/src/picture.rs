@@ -13,7 +13,7 @@ const PANEL_WIDTH: f64 = 350.0;
 const TOP: f64 = 128.0;
 const PANEL_HEIGHT: f64 = 220.0;
 
-/// Colours that can be told apart by the colour-blind and read on both grounds; dark mode where the reader has it on.
+/// Colours that the colour-blind can distinguish, readable on both grounds; dark mode where the reader has it on.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328;font-size:13px}\
 .ground{fill:#fff}.title{font-size:18px;font-weight:600}.panel{font-size:14px;font-weight:600}.soft{fill:#59636e}\
@@ -24,7 +24,7 @@ text.one{fill:#c2410c;stroke:none;font-weight:600}text.many{fill:#0b69c7;stroke:
 .grid{stroke:#3d444d}.axis{stroke:#9198a1}.swan{fill:#9198a1;fill-opacity:.16}\
 .one{stroke:#ff8a4c}.many{stroke:#58a6ff}text.one{fill:#ff8a4c}text.many{fill:#58a6ff}}";
 
-/// Draws two stacks beside each other.
+/// Draws two stacks next to each other.
 #[must_use]
 pub fn draw(many: &Wake, one: &Wake) -> String {
     let mut svg = String::new();

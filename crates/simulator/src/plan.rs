@@ -1,4 +1,4 @@
-//! What goes wrong in a run, and when: drawn from its seed.
+//! The plan of a run: what goes wrong and when, drawn from its seed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::fault::{Fault, Injection};
 use crate::kill::{Armed, AwaitPoint};
 use crate::processor::Mood;
 
-/// One thing that goes wrong.
+/// A planned fault.
 #[derive(Debug, Clone)]
 pub(crate) struct Planned {
     pub(crate) fault: Fault,
@@ -24,34 +24,34 @@ pub(crate) struct Planned {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
-    /// Injected into a cell, or into the control plane.
+    /// An injection into a cell, or into the control plane.
     Inject(Option<usize>, Injection),
     Kill(Armed),
-    /// Each of these tenants moves to a cell.
+    /// Moves: each of these tenants to a cell.
     Move(Vec<(usize, usize)>),
-    /// A cell is marked down, and then recovering, for so long each.
+    /// A mark of a cell: down, and then recovering, for these times.
     MarkDown {
         cell: usize,
         down: Duration,
         recovering: Duration,
     },
-    /// Redrives that start together; some are killed after so long.
+    /// Redrives that start together. Those with a time are killed after it.
     Redrive(Vec<Option<Duration>>),
-    /// The workload has such events in it; of poison, whether a whole tenant is.
+    /// Events of this kind in the workload. Of poison, a whole tenant if `tenant` is set.
     Events {
         tenant: bool,
     },
 }
 
-/// Everything that goes wrong.
+/// The plan of everything that goes wrong.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) planned: Vec<Planned>,
-    /// How much was drawn, what is left out included.
+    /// The number of faults drawn, including those left out.
     pub(crate) drawn: usize,
 }
 
-/// Events that give their processors trouble.
+/// The kinds of event that give their processors trouble.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Trouble {
     pub(crate) poison_tenant: bool,
@@ -77,24 +77,24 @@ impl Trouble {
     }
 }
 
-/// Moves begin before this, and take the better part of what a run lasts.
+/// Latest start of a move, since moves take the better part of a run.
 const EARLY: Duration = Duration::from_secs(90);
 /// Tenants that move at once, at most.
 const MOVES: usize = 4;
 /// Operators that redrive at once, at most.
 const OPERATORS: usize = 3;
-/// The longest that a redrive lives that is to be killed: each of its calls is an await point, milliseconds apart.
+/// Longest life of a redrive that is to be killed: each of its calls is an await point, milliseconds apart.
 const SHORT_LIFE: Duration = Duration::from_secs(4);
 
-/// Kills of a run that kills, at the points that most invocations come to.
+/// Kills of a run that kills, at the points that most invocations reach.
 const KILLS: usize = 16;
 /// The last of these points.
 const COMMON: usize = 6;
-/// Kills at the points that only the longest invocations come to: more would kill them before they come to the last.
+/// Kills at the points that only the longest invocations reach: more would kill them before they reach the last.
 const RARE_KILLS: usize = 2;
 
-/// Where a seed kills. Seeds in a row take their turns, so that a run of enough of them has been everywhere. Of the points
-/// that only the longest invocations come to there are few per seed.
+/// Returns the points at which a seed kills. Seeds in a row take turns, so that enough of them reach every point.
+/// Points that only the longest invocations reach are few per seed.
 fn targets(seed: u64, points: &[AwaitPoint]) -> Vec<AwaitPoint> {
     let (common, rare): (Vec<AwaitPoint>, Vec<AwaitPoint>) = points.iter().partition(|point| point.number() <= COMMON);
     let turn = |points: &[AwaitPoint], kills: usize| {
@@ -104,13 +104,13 @@ fn targets(seed: u64, points: &[AwaitPoint]) -> Vec<AwaitPoint> {
     [turn(&common, KILLS), turn(&rare, RARE_KILLS)].concat()
 }
 
-/// What may happen in a run.
+/// The range of faults in a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Weather {
     Anything,
-    /// One cell has all the faults; what the others' callers notice is a violation.
+    /// One cell has all the faults. Any effect on the others' callers is a violation.
     OneCell,
-    /// No service fails: what becomes of an event is its own doing.
+    /// No service fails: the fate of an event is its own doing.
     Calm,
 }
 
@@ -133,7 +133,7 @@ impl Weather {
 }
 
 impl Plan {
-    /// Draws it. What is left out is drawn all the same, so that the rest stays as it is.
+    /// Draws a plan. Faults that are left out are drawn all the same, so that the rest stays as it is.
     pub(crate) fn draw(setup: &Setup, cells: &[CellId], points: &[AwaitPoint]) -> Self {
         let mut rng = StdRng::seed_from_u64(setup.seed ^ 0x0091_A400);
         let weather = Weather::draw(&setup.faults, &mut rng);
@@ -148,13 +148,13 @@ impl Plan {
         }
         if setup.faults.contains(&Fault::Kill) && weather == Weather::Anything && !points.is_empty() {
             if setup.faults.contains(&Fault::Poison) {
-                // Giving an event up has await points of its own.
+                // Dead-lettering has await points of its own.
                 let action = Action::Events { tenant: false };
                 planned.push(Planned { fault: Fault::Poison, from: Duration::ZERO, action });
             }
             for point in targets(setup.seed, points) {
                 let from = Duration::from_millis(rng.random_range(0..setup.load().as_millis() as u64 / 2));
-                // Few invocations wait often: the first that comes so far is the one.
+                // Few invocations wait often: the first that reaches the point is killed.
                 let skip = if point.number() > 2 { 0 } else { rng.random_range(0..3) };
                 let action = Action::Kill(Armed { point, skip });
                 planned.push(Planned { fault: Fault::Kill, from, action });
@@ -166,7 +166,7 @@ impl Plan {
         Self { planned, drawn }
     }
 
-    /// What the workload has in it.
+    /// Returns the kinds of troublesome event in the workload.
     pub(crate) fn trouble(&self) -> Trouble {
         let mut trouble = Trouble::default();
         for planned in &self.planned {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 macro_rules! moods {
     ($($(#[doc = $doc:literal])+ $mood:ident = $name:literal,)+) => {
-        /// How an event fares in the processor.
+        /// The way an event behaves in the processor.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Mood {
             $($(#[doc = $doc])+ $mood,)+
@@ -44,9 +44,9 @@ moods! {
     Panic = "panic",
     /// The first try fails.
     Flaky = "flaky",
-    /// It takes up to some seconds.
+    /// It takes up to several seconds.
     Slow = "slow",
-    /// The processor never comes back, until it is mended.
+    /// The processor never returns, until it is mended.
     Hang = "hang",
     /// The processor blocks its thread until the function is killed for it; until it is mended.
     Block = "block",
@@ -55,7 +55,7 @@ moods! {
 }
 
 impl Mood {
-    /// Returns whether nothing but a fault of a service may keep it from being processed.
+    /// Returns whether only a fault of a service may keep it from being processed.
     pub(crate) const fn is_healthy(self) -> bool {
         matches!(self, Self::Good | Self::Flaky | Self::Slow)
     }
@@ -86,12 +86,12 @@ impl FromStr for Mood {
     }
 }
 
-/// How a processor ends the invocation that it runs in.
+/// The way a processor ends the invocation that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fatal {
     /// The process is gone.
     Abort,
-    /// The thread does nothing else any more.
+    /// The thread is blocked.
     Block,
 }
 
@@ -99,12 +99,12 @@ thread_local! {
     static FATAL: Cell<Option<Fatal>> = const { Cell::new(None) };
 }
 
-/// What the invocation that was polled last on this thread has done to itself.
+/// Takes the way in which the invocation that was polled last on this thread has ended itself.
 pub(crate) fn take_fatal() -> Option<Fatal> {
     FATAL.take()
 }
 
-/// What the processors of a run share. Clones are the same.
+/// The state that the processors of a run share. Clones share it, too.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Moods(Arc<Shared>);
 
@@ -116,12 +116,12 @@ struct Shared {
 }
 
 impl Moods {
-    /// From now on nothing fails that can ever be processed.
+    /// Mends the processor: from now on each event that can be processed is processed.
     pub(crate) fn mend(&self) {
         self.0.mended.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the number of times events of each mood did what they are known for.
+    /// Returns the number of times that events of each mood acted by it.
     pub(crate) fn met(&self) -> BTreeMap<Mood, u64> {
         lock(&self.0.met).clone()
     }
@@ -131,11 +131,11 @@ impl Moods {
     }
 }
 
-/// Puts events' moods in front of a processor.
+/// A processor behind the events' moods.
 pub(crate) struct FlakyProcessor<P> {
     inner: P,
     moods: Moods,
-    /// Whether the processor refuses poison by itself.
+    /// True if the processor refuses poison by itself.
     refuses_poison: bool,
 }
 
@@ -168,7 +168,7 @@ impl<P: Processor> Processor for FlakyProcessor<P> {
             Mood::Flaky if first => return Err(ProcessError::Retryable("the first try fails".to_owned())),
             _ if mended => {}
             Mood::Broken => return Err(ProcessError::Permanent("the processor is broken".to_owned())),
-            // Unwinds like any panic, without a word on standard error.
+            // Unwinds like any panic, without output on standard error.
             Mood::Panic => std::panic::resume_unwind(Box::new("the processor was told to panic")),
             Mood::Hang => std::future::pending().await,
             Mood::Block | Mood::Abort => {

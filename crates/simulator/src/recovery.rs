@@ -1,4 +1,4 @@
-//! A cell fails for a minute and is well again: how soon it serves, and what it had to bear meanwhile.
+//! A cell that fails for a minute and is well again: the time until it serves, and the calls that it got meanwhile.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use cellstack_core::limits::{BREAKER_COOLDOWN_MAX, MAX_ATTEMPTS};
 
 use crate::load::{Load, Loaded, Script};
 
-/// When the cell fails, and for how long.
+/// Time at which the cell fails, and the duration of that.
 const FAILS: Duration = Duration::from_secs(60);
 const LASTS: Duration = Duration::from_secs(60);
-/// The time all of it takes.
+/// Duration of the scenario.
 const ALL: Duration = Duration::from_secs(180);
 /// The cell that fails.
 const VICTIM: usize = 0;
@@ -25,7 +25,7 @@ pub struct Recovered {
     pub calls: u64,
     /// Environments that could have made them.
     pub environments: usize,
-    /// From the end of the fault to the last request that was not served.
+    /// Time from the end of the fault to the last request that was not served.
     pub served_after: Duration,
     /// Share of the requests that were served afterwards, 0 to 1.
     pub served: f64,
@@ -34,8 +34,8 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// Calls that the cell may get while it fails: each environment asks a few times before it leaves the cell alone, and
-    /// then once per longest cool-down, with its retries.
+    /// Returns the most calls that the cell may get while it fails: each environment makes a few before its breaker
+    /// reaches the longest cool-down, and then one per longest cool-down, with its retries.
     #[must_use]
     pub const fn bound(&self) -> u64 {
         let probes = LASTS.as_secs() / BREAKER_COOLDOWN_MAX.as_secs();
@@ -63,7 +63,7 @@ impl Script for &FailsForAMinute {
     }
 }
 
-/// Runs it. Each environment of the router has a breaker of its own.
+/// Runs the scenario. Each environment of the router has its own breaker.
 ///
 /// # Errors
 /// When the stack can't be built.

@@ -1,5 +1,5 @@
-//! The routers behind the URL: environments that serve one request at a time. If none is idle another one starts, and one
-//! that is killed is gone.
+//! The routers behind the URL: environments that serve one request at a time. If none is idle, another one starts. A
+//! killed one is gone.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,34 +18,34 @@ use crate::wire::Writes;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Role;
 
-/// Environments there are from the start.
+/// Environments at the start.
 const ENVIRONMENTS: usize = 8;
-/// How often an environment is not used for a while, and for how long at most.
+/// Share of requests after which an environment is unused for a while, and the longest such while.
 const FORGOTTEN: f64 = 0.03;
 const FOR_LONG: Duration = Duration::from_secs(900);
-/// What tells its randomness from that of the other parts of a run.
+/// Salt that separates these random numbers from those of the other parts of a run.
 const SALT: u64 = 0x0F80_7700;
 
 struct Place {
     environment: Environment,
-    /// Not used before this.
+    /// Time before which it is not used.
     until: Cell<Instant>,
 }
 
-/// Which environment serves next, and what becomes of it between two requests.
+/// The choice of the environment that serves next, and its treatment between two requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// Any; some are frozen, some forgotten for a while, and their clocks jump.
+    /// Any; some are frozen, some unused for a while, and their clocks jump.
     Restless,
-    /// Any, since nobody says which one Lambda picks; and nothing becomes of it.
+    /// Any, since Lambda documents no order. Nothing happens to idle ones.
     Steady,
 }
 
-/// The environments there are, and which of them are idle.
+/// A pool of environments, some of them idle.
 pub(crate) struct RouterPool {
     manner: Manner,
     maker: Maker,
-    /// Those that serve nobody just now.
+    /// Idle environments.
     idle: RefCell<Vec<Rc<Place>>>,
     started: Cell<usize>,
     rng: RefCell<StdRng>,
@@ -55,7 +55,7 @@ pub(crate) struct RouterPool {
 }
 
 impl RouterPool {
-    /// A pool under a seed, with or without a bug in it.
+    /// Creates a pool under a seed, with or without a mutation.
     pub(crate) fn new(manner: Manner, stack: &Stack, make: Make, kills: Kills, trace: Trace) -> Self {
         let pool = Self {
             manner,
@@ -72,7 +72,7 @@ impl RouterPool {
         pool
     }
 
-    /// One request of a tenant. An error is a connection that broke: the caller knows nothing then.
+    /// Sends one request of a tenant. An error is a broken connection: the caller does not know the outcome.
     pub(crate) async fn request(&self, tenant: &str, request: Request<Bytes>) -> Result<Response<Bytes>, Killed> {
         let place = self.take().unwrap_or_else(|| self.start());
         let environment = &place.environment;
@@ -85,7 +85,7 @@ impl RouterPool {
         answer
     }
 
-    /// What becomes of an environment that has served.
+    /// Draws what happens to an environment that has served.
     fn rest(&self, place: &Place) {
         if self.manner == Manner::Restless {
             let mut rng = self.rng.borrow_mut();
@@ -98,12 +98,12 @@ impl RouterPool {
         }
     }
 
-    /// Environments started so far.
+    /// Returns the number of environments started so far.
     pub(crate) const fn started(&self) -> usize {
         self.started.get()
     }
 
-    /// How all writes were guarded.
+    /// Returns the counts of all writes by guard.
     pub(crate) fn writes(&self) -> Writes {
         self.writes.borrow().clone()
     }

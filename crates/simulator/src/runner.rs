@@ -1,4 +1,4 @@
-//! Many seeds, on a few threads.
+//! Runs of many seeds, on a few threads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,11 +9,11 @@ use anyhow::Result;
 use crate::kill::{AwaitPoint, Coverage};
 use crate::{Application, Fault, Outcome, Setup, run};
 
-/// Runs that the await points are counted in; one of four keeps order.
+/// Runs in which the await points are counted; one of four keeps order.
 const PROBES: u64 = 4;
 
-/// The await points there are: where invocations wait when no service fails. Poison is in, if `like` has it: giving an
-/// event up has waits of its own.
+/// Returns the await points at which invocations wait when no service fails. Includes poison if `like` has it, since
+/// dead-lettering has waits of its own.
 ///
 /// # Errors
 /// When a stack can't be built.
@@ -31,11 +31,12 @@ pub fn await_points(application: &impl Application, like: &Setup) -> Result<Vec<
             *points.entry(point).or_default() += 1;
         }
     }
-    // What one run alone comes to is another interleaving of the same waits: that of many tenants in one batch.
+    // A point that one run alone reaches is another interleaving of the same waits, that of many tenants in one batch.
     Ok(points.into_iter().filter(|(_, probes)| *probes >= PROBES / 2).map(|(point, _)| point).collect())
 }
 
-/// Runs an application in `like` with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
+/// Runs an application in `like` with each of the seeds and hands each outcome to `done`, in any order. Ends when `done`
+/// returns false.
 ///
 /// # Errors
 /// When a stack can't be built or read.
@@ -50,10 +51,10 @@ pub fn run_all(
     each_seed(seeds, threads, |seed| run(application, &Setup { seed, ..like.clone() }, points, false), done)
 }
 
-/// Runs something with each of the seeds and hands each outcome to `done`, in any order. Ends early when `done` says so.
+/// Runs `run` with each of the seeds and hands each outcome to `done`, in any order. Ends when `done` returns false.
 ///
 /// # Errors
-/// The first that `run` returns.
+/// The first error that `run` returns.
 pub fn each_seed<T: Send>(
     seeds: &[u64],
     threads: usize,
@@ -86,7 +87,7 @@ pub fn each_seed<T: Send>(
     })
 }
 
-/// Adds up where invocations waited and were killed.
+/// Adds up the visits of await points.
 pub fn add_up(total: &mut Coverage, more: &Coverage) {
     for (point, visits) in more {
         let sum = total.entry(*point).or_default();
@@ -98,8 +99,8 @@ pub fn add_up(total: &mut Coverage, more: &Coverage) {
     }
 }
 
-/// Makes a run with a violation shorter: leaves out what is not needed for it to break the same invariant. Returns the
-/// shortest there was, with the lines of its trace.
+/// Shortens a run with a violation: leaves out all that it does not need to break the same invariant. Returns the
+/// shortest run, with the lines of its trace.
 ///
 /// # Errors
 /// When a stack can't be built or read.

@@ -1,5 +1,5 @@
-//! What happens beside the callers: faults begin and end, tenants move, cells are marked, operators redrive. And the rest
-//! that follows.
+//! The schedule alongside the callers: faults begin and end, tenants move, cells are marked, operators redrive. Then
+//! the wait until all is at rest.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::strikes::Injected;
 use crate::world::World;
 use cellstack_embedded::names::CellNames;
 
-/// The time backlogs may take to drain once the faults are over.
+/// Time that backlogs may take to drain once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
-/// The time nothing may stand anywhere before all is taken to be at rest: a delivery may be late by this much.
+/// Time without any backlog after which all counts as at rest: a delivery may be late by this much.
 const QUIET: Duration = Duration::from_secs(480);
 const GLANCE: Duration = Duration::from_secs(40);
 
 impl World {
-    /// Injects what is planned, each for its time, then ends all of it.
+    /// Injects the planned faults, each for its time, then ends all of them.
     pub(crate) async fn go_wrong(&self, plan: &Plan) {
         let mut ends = BTreeSet::new();
         let mut planned = plan.planned.iter().peekable();
@@ -53,7 +53,7 @@ impl World {
         self.stack.aws().faults().clear();
     }
 
-    /// Moves tenants as planned, all the way, even where faults hold it up.
+    /// Moves tenants as planned, all the way, even where faults hold a move up.
     pub(crate) async fn move_tenants(&self, plan: &Plan) {
         let moves = FuturesUnordered::new();
         for planned in &plan.planned {
@@ -80,7 +80,7 @@ impl World {
         marks.collect::<()>().await;
     }
 
-    /// Operators redrive while all else goes on.
+    /// Runs the operators' redrives while everything else goes on.
     pub(crate) async fn operate(&self, plan: &Plan) {
         let runs = FuturesUnordered::new();
         for planned in &plan.planned {
@@ -97,7 +97,7 @@ impl World {
         tokio::time::sleep(at.saturating_sub(self.trace.elapsed())).await;
     }
 
-    /// Waits until nothing is on its way any more; what is, if that takes too long.
+    /// Waits until nothing is on its way any more. Returns what still is, if that takes too long.
     pub(crate) async fn come_to_rest(&self) -> Option<String> {
         self.kills.disarm();
         self.trace.note(format_args!("faults are over"));

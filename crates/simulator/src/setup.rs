@@ -1,4 +1,4 @@
-//! What a run is made of.
+//! The setup of a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::fault::Fault;
 use crate::mutation::Mutation;
 use cellstack_embedded::names::Ordering;
 
-/// One run. Equal setups run equally, event by event.
+/// A setup of one run. Equal setups run equally, event by event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// What everything random is drawn from.
+    /// The seed of everything random.
     pub seed: u64,
     /// Events that callers want accepted.
     pub events: usize,
@@ -20,18 +20,18 @@ pub struct Setup {
     pub cells: usize,
     /// Tenants, dealt to the cells in turn.
     pub tenants: usize,
-    /// What may go wrong.
+    /// The kinds of fault that may be planned.
     pub faults: Vec<Fault>,
-    /// What of the plan is left out, by its place in it: how a violation's run is made shorter.
+    /// The parts of the plan that are left out, by their place in it. This makes a violation's run shorter.
     pub without: BTreeSet<usize>,
-    /// True if the processor is mended and what lies among the dead letters is redriven when the faults are over.
+    /// True if the processor is mended and the dead letters are redriven when the faults are over.
     pub redrive: bool,
-    /// A bug to plant, for those who want to see it found.
+    /// A bug to plant, to see it found.
     pub mutation: Option<Mutation>,
 }
 
 impl Setup {
-    /// A run with every fault.
+    /// Returns a setup with every fault.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -46,12 +46,12 @@ impl Setup {
         }
     }
 
-    /// A seed in four has cells that keep the order of a tenant's events.
+    /// Returns the cells' ordering: one seed in four keeps the order of a tenant's events.
     pub(crate) const fn ordering(&self) -> Ordering {
         if self.seed % 4 == 3 { Ordering::Tenant } else { Ordering::None }
     }
 
-    /// The standby of a tenant's first cell: two tenants in three have one.
+    /// Returns the standby of a tenant's first cell. Two tenants in three have one.
     pub(crate) const fn standby(&self, tenant: usize) -> Option<usize> {
         if self.cells < 2 || tenant % 3 == 2 {
             return None;
@@ -59,12 +59,12 @@ impl Setup {
         Some((tenant + 1 + tenant / self.cells % (self.cells - 1)) % self.cells)
     }
 
-    /// A seed in eight has standbys that process what they take.
+    /// Returns the standbys' task: in one seed in eight they process the events that they take.
     pub(crate) const fn standbys(&self) -> Standby {
         if self.seed % 8 == 5 { Standby::Process } else { Standby::Hold }
     }
 
-    /// How long callers send events: for some seeds longer than a route's lease lasts.
+    /// Returns the time for which callers send events: for some seeds it is longer than a route's lease.
     pub(crate) const fn load(&self) -> Duration {
         Duration::from_secs(120 + 60 * (self.seed % 8))
     }

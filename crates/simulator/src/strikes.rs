@@ -1,4 +1,4 @@
-//! What struck in a run, and what could excuse something.
+//! The faults that struck in a run, and the excuses that they are.
 
 use cellstack_emulator::FaultId;
 
@@ -15,9 +15,9 @@ use crate::world::World;
 pub(crate) struct Injected {
     pub(crate) id: FaultId,
     pub(crate) fault: Fault,
-    /// What it is, in words.
+    /// The fault in words.
     pub(crate) what: String,
-    /// The cell, unless it is one of the control plane.
+    /// The cell; `None` for a fault of the control plane.
     pub(crate) cell: Option<usize>,
 }
 
@@ -38,7 +38,7 @@ impl World {
         excuses
     }
 
-    /// Returns the number of times each fault was planned and struck.
+    /// Returns the number of times that each fault was planned and struck.
     pub(crate) fn hits(&self, plan: &Plan, journal: &Journal) -> Hits {
         let mut hits = Hits::default();
         for injected in self.injected.borrow().iter() {

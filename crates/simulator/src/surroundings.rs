@@ -1,4 +1,4 @@
-//! What a run puts around a stack: latencies, processes that can be killed, and somebody who watches.
+//! The surroundings of a stack in a run: latencies, processes that can be killed, and a watcher.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -44,7 +44,7 @@ impl Function for Mortal {
     }
 }
 
-/// Writes down what the stack does.
+/// Writes what the stack does into the trace.
 pub(crate) fn watch(stack: &Stack, trace: &Trace) -> tokio::task::JoinHandle<()> {
     let (mut observations, trace) = (stack.aws().observe(), trace.clone());
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Text that is awkward on its way: what JSON escapes, what XML has no character for, what two bytes of UTF-16 do not hold.
+//! Awkward text: characters that JSON escapes, that XML does not have, or that two bytes of UTF-16 do not hold.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -34,7 +34,7 @@ fn letter(rng: &mut StdRng) -> char {
     kind[rng.random_range(0..kind.len())]
 }
 
-/// A text as the value of a header: percent-encoded where the HTTP binding of CloudEvents wants it
+/// Returns a text as the value of a header: percent-encoded where the HTTP binding of CloudEvents wants it
 /// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values>).
 pub(crate) fn header(text: &str) -> String {
     let mut value = String::new();

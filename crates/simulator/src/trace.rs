@@ -1,4 +1,4 @@
-//! What happened in a run, in order: a hash of all of it, and the last lines in words.
+//! The trace of a run: a hash of all that happened, in order, and the last lines in words.
 
 use cellstack_core::sync::lock;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -10,10 +10,10 @@ use cellstack_core::EventId;
 use cellstack_emulator::Observation;
 use tokio::time::Instant;
 
-/// Lines that are kept of a run that is to be shown.
+/// Lines kept of a run that is to be shown.
 const KEPT: usize = 4_000;
 
-/// What happened in a run. Clones are the same trace.
+/// A trace of a run. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace(Arc<Mutex<Record>>);
 
@@ -26,14 +26,14 @@ struct Record {
     hash: u64,
     lines: Option<VecDeque<String>>,
     line: String,
-    /// Which event stands where on a table's stream: the note of a batch given up names positions only.
+    /// The event at each position of a table's stream: the note of a discarded batch names positions only.
     streamed: BTreeMap<(Arc<str>, u128), Subject>,
     /// Topics and the events they took.
     published: BTreeSet<(String, Subject)>,
 }
 
 impl Trace {
-    /// Starts now. Lines are kept on request only: most runs need the hash alone.
+    /// Starts a trace now. Lines are kept on request only: most runs need the hash alone.
     pub(crate) fn new(keep_lines: bool) -> Self {
         Self(Arc::new(Mutex::new(Record {
             start: Instant::now(),
@@ -53,7 +53,7 @@ impl Trace {
         self.lock().observe(observation);
     }
 
-    /// Virtual time since the start.
+    /// Returns the virtual time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.lock().start.elapsed()
     }
@@ -66,7 +66,7 @@ impl Trace {
         self.lock().lines.iter().flatten().cloned().collect()
     }
 
-    /// The events of a table's stream from one position to another.
+    /// Returns the events of a table's stream from one position to another.
     pub(crate) fn streamed(&self, table: &str, first: u128, last: u128) -> Vec<Subject> {
         let range = (Arc::from(table), first)..=(Arc::from(table), last);
         self.lock().streamed.range(range).map(|(_, subject)| subject.clone()).collect()
@@ -139,7 +139,7 @@ impl Record {
     }
 }
 
-/// The id of the event that a message, or a letter about one, is about.
+/// Returns the id of the event that a message, or a letter about one, is about.
 fn event_of(body: &str) -> &str {
     let after = |name: &str| {
         let at = body.find(name)? + name.len();
@@ -148,13 +148,13 @@ fn event_of(body: &str) -> &str {
     after("\"event\":\"").or_else(|| after("\"id\":\"")).unwrap_or("something")
 }
 
-/// The tenant that a message is of.
+/// Returns the tenant of a message.
 fn tenant_of(body: &str) -> Option<&str> {
     let (_, rest) = body.split_once("\"tenantid\":\"")?;
     rest.split('"').next()
 }
 
-/// Position and event of a stream record.
+/// Returns the position and the event of a stream record.
 fn position(record: &str) -> Option<(u128, Subject)> {
     let after = |name: &str, length: usize| {
         let at = record.find(name)? + name.len();

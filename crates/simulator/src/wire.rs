@@ -1,8 +1,9 @@
-//! The wire between a router environment and AWS: who sent which write, and how old its route really was.
+//! The wire between a router environment and AWS: it knows the sender of each write, and the true age of its route.
 //!
-//! The router says of itself whether a route is fresh. This knows better: it sees when the map was read, and time here is
-//! the simulator's own, whatever the environment's clocks show.
+//! The router itself decides whether a route is fresh. The wire knows better: it sees when the map was read, and its
+//! time is the simulator's own, independent of the environment's clocks.
 
+use cellstack_core::RouteState;
 use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,14 +23,14 @@ use tokio::time::Instant;
 
 use cellstack_embedded::names::tenant_map;
 
-/// How the writes of an environment were guarded.
+/// A count of an environment's writes by guard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Writes {
-    /// Fenced, since the route was stale or its tenant moving.
+    /// Fenced writes, since the route was stale or its tenant moving.
     pub(crate) fenced: usize,
-    /// Plain, within the lease.
+    /// Plain writes, within the lease.
     pub(crate) plain: usize,
-    /// Plain although the route was stale or its tenant not active: what must not be.
+    /// Plain writes although the route was stale or its tenant not active, in words. Each is a violation.
     pub(crate) wrong: Vec<String>,
 }
 
@@ -41,20 +42,20 @@ impl Writes {
     }
 }
 
-/// The wire between an environment and AWS. Clones are the same wire.
+/// The wire between an environment and AWS. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire(Arc<Mutex<Knowledge>>);
 
-/// An answer of the map.
+/// A read of the map.
 #[derive(Debug, Clone)]
 struct Read {
-    /// When it was asked: an answer may be as old as that.
+    /// The time of its request: the response may be as old as that.
     asked: Instant,
     active: bool,
 }
 
 impl Read {
-    /// Whether it lets a request that began then write without the fence.
+    /// Returns whether it lets a request that began then write without the fence.
     fn is_fresh(&self, begun: Instant) -> bool {
         self.active && begun.saturating_duration_since(self.asked) < TENANT_LEASE
     }
@@ -63,12 +64,12 @@ impl Read {
 #[derive(Debug)]
 struct Knowledge {
     name: String,
-    /// The last answer about each tenant.
+    /// The last read of each tenant.
     read: BTreeMap<String, Read>,
-    /// When the invocation under way began, and what was known of its tenant then.
+    /// The beginning of the invocation under way, and the read of its tenant that was known then.
     begun: (Instant, Option<Read>),
     writes: Writes,
-    /// A bug to plant: what is to be fenced goes out as a plain write.
+    /// A planted bug: writes that are to be fenced go out as plain ones.
     unfence: bool,
 }
 
@@ -84,7 +85,7 @@ impl Wire {
         })))
     }
 
-    /// A configuration whose calls go over this wire.
+    /// Returns a configuration whose calls go over this wire.
     pub(crate) fn tap(&self, config: &SdkConfig) -> SdkConfig {
         match config.http_client() {
             Some(client) => config.to_builder().http_client(Tap { wire: self.clone(), client }).build(),
@@ -92,18 +93,18 @@ impl Wire {
         }
     }
 
-    /// An invocation for a tenant begins.
+    /// Begins an invocation for a tenant.
     pub(crate) fn begin(&self, tenant: &str) {
         let mut state = self.lock();
         state.begun = (Instant::now(), state.read.get(tenant).cloned());
     }
 
-    /// How old the environment's route of a tenant is by now; `None` if it has none.
+    /// Returns the present age of the environment's route of a tenant; `None` if it has none.
     pub(crate) fn age(&self, tenant: &str) -> Option<Duration> {
         self.lock().read.get(tenant).map(|read| read.asked.elapsed())
     }
 
-    /// The writes since the last time.
+    /// Takes the writes since the last call.
     pub(crate) fn take_writes(&self) -> Writes {
         std::mem::take(&mut self.lock().writes)
     }
@@ -120,7 +121,7 @@ impl Knowledge {
             "PutItem" => {
                 let tenant = request["Item"][TENANT_ID]["S"].as_str().unwrap_or_default();
                 let (begun, before) = &self.begun;
-                // What was learned meanwhile counts if it was asked since: the router may have decided before it came.
+                // A read that came meanwhile counts if it was sent since: the router may have decided before it came.
                 let since = self.read.get(tenant).filter(|read| read.asked >= *begun);
                 if before.iter().chain(since).any(|read| read.is_fresh(*begun)) {
                     self.writes.plain += 1;
@@ -137,12 +138,12 @@ impl Knowledge {
         }
     }
 
-    /// A read of the map that was sent at `sent` has been answered.
+    /// Records the response to a read of the map that was sent at `sent`.
     fn learns(&mut self, sent: Instant, answer: &[u8]) {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
         let text = |name: &str| answer["Item"][name]["S"].as_str().map(ToOwned::to_owned);
         if let (Some(tenant), Some(state)) = (text(TENANT_ID), text("state")) {
-            self.read.insert(tenant, Read { asked: sent, active: state == "active" });
+            self.read.insert(tenant, Read { asked: sent, active: state == RouteState::Active.as_str() });
         }
     }
 }
@@ -197,7 +198,7 @@ fn operation(request: &HttpRequest) -> &str {
     request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next()).unwrap_or_default()
 }
 
-/// Makes a transaction of a fence's check and a write the write alone.
+/// Replaces a transaction of a fence's check and a write by the write alone.
 fn unfence(request: &mut HttpRequest, body: &mut Value) {
     let put = body["TransactItems"].as_array().and_then(|items| items.iter().find_map(|item| item.get("Put"))).cloned();
     *body = put.unwrap_or_else(|| json!({}));

@@ -1,4 +1,4 @@
-//! What callers ask for, drawn from the seed.
+//! The requests of callers, drawn from the seed.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,28 +18,28 @@ use crate::{Setup, text};
 const AWKWARD: f64 = 0.15;
 /// The share of events that have the name of another tenant's event.
 const SHARED: f64 = 0.5;
-/// The share of events that a look at the totals or the listing follows.
+/// The share of events after which the caller reads the totals or the listing.
 const LOOKS: f64 = 0.08;
 
-/// How a caller names an event.
+/// The way a caller names an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
     /// By an `Idempotency-Key`.
     Key,
-    /// It is a CloudEvent with an id, structured or binary.
+    /// By the id of a CloudEvent, structured or binary.
     CloudEvent,
     /// Not at all: a retry is another event.
     None,
 }
 
-/// How a CloudEvent is sent.
+/// The way a CloudEvent is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Structured,
     Binary,
 }
 
-/// A caller's look after an event was accepted.
+/// A read by a caller after an event was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     Event,
@@ -47,7 +47,7 @@ pub(crate) enum Look {
     List,
 }
 
-/// Awkward text.
+/// The awkward texts of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Awkward {
     pub(crate) source: String,
@@ -57,14 +57,14 @@ pub(crate) struct Awkward {
     pub(crate) data: String,
 }
 
-/// One event that a caller wants accepted.
+/// An event that a caller wants accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     /// Pause since the tenant's last event.
     pub(crate) pause: Duration,
-    /// Sent together with those of other tenants that are.
+    /// True if it is sent together with such events of other tenants.
     pub(crate) rush: bool,
-    /// Its name among its tenant's events: in its data, whatever else names it.
+    /// The name among its tenant's events. The data contain it, in addition to any other name.
     pub(crate) name: String,
     pub(crate) naming: Naming,
     pub(crate) mode: Mode,
@@ -73,14 +73,14 @@ pub(crate) struct Order {
     /// The time its processor takes, in milliseconds.
     pub(crate) takes_ms: u64,
     pub(crate) awkward: Option<Box<Awkward>>,
-    /// Sent once more after it was accepted.
+    /// True if it is sent once more after it was accepted.
     pub(crate) again: bool,
-    /// Sent once more after it was accepted, with another body.
+    /// True if it is sent once more after it was accepted, with another body.
     pub(crate) clash: bool,
     pub(crate) look: Option<Look>,
 }
 
-/// The orders of each tenant.
+/// Draws the orders of each tenant.
 pub(crate) fn draw(setup: &Setup, trouble: Trouble, application: &dyn Model) -> Vec<Vec<Order>> {
     let mut rng = StdRng::seed_from_u64(setup.seed ^ 0x0030_AD00);
     let victim = trouble.poison_tenant.then(|| rng.random_range(0..setup.tenants));
@@ -137,13 +137,13 @@ impl Order {
         self.with(tenant, self.mode, &self.draft.data)
     }
 
-    /// The same event once more: a CloudEvent in its other mode.
+    /// Returns a request with the same event once more: a CloudEvent in its other mode.
     pub(crate) fn repeated(&self, tenant: &str) -> Request<Bytes> {
         let mode = if self.mode == Mode::Structured { Mode::Binary } else { Mode::Structured };
         self.with(tenant, mode, &self.draft.data)
     }
 
-    /// The same name, another body.
+    /// Returns a request with the same name and another body.
     pub(crate) fn clashing(&self, tenant: &str) -> Request<Bytes> {
         self.with(tenant, self.mode, &self.draft.other)
     }
@@ -200,7 +200,7 @@ impl Order {
         request.body(body.into()).unwrap_or_default()
     }
 
-    /// The context attributes of a CloudEvent.
+    /// Returns the context attributes of a CloudEvent.
     fn attributes(&self) -> Vec<(&'static str, String)> {
         let mut attributes = vec![("specversion", "1.0".to_owned()), ("type", self.draft.event_type.clone())];
         match &self.awkward {

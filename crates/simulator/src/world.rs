@@ -1,4 +1,4 @@
-//! One run: a stack, callers, faults, and the rest that follows.
+//! One run: a stack, callers, faults, and the wait until all is at rest.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -33,10 +33,10 @@ use crate::{Setup, workload};
 use cellstack_embedded::names::{CellNames, Ordering, tenant_map};
 use cellstack_embedded::{Pipeline, Stack};
 
-/// When every run begins: the wall clock is part of what a seed decides.
+/// Wall-clock time at which every run begins: it is part of what a seed decides.
 pub(crate) const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The seed.
@@ -47,27 +47,27 @@ pub struct Outcome {
     pub accepted: usize,
     /// Of these, processed.
     pub processed: usize,
-    /// Of these, failed or lying among the dead letters, and not processed.
+    /// Of these, failed or among the dead letters, and not processed.
     pub dead: usize,
     /// Of these, held by a standby.
     pub held: usize,
-    /// Events that a stream mapping gave up.
+    /// Events of batches that a stream mapping discarded.
     pub gave_up: usize,
     /// Virtual time it took.
     pub took: Duration,
-    /// What went wrong by plan, in words.
+    /// The planned faults, in words.
     pub plan: Vec<String>,
-    /// How many things the seed planned, those left out included.
+    /// The number of faults that the seed planned, including those left out.
     pub drawn: usize,
-    /// The number of times each fault was planned and struck.
+    /// The number of times that each fault was planned and struck.
     pub hits: Hits,
-    /// The number of times each invariant was checked.
+    /// The number of times that each invariant was checked.
     pub checks: Checks,
-    /// What does not hold.
+    /// The invariants that do not hold.
     pub violations: Vec<Violation>,
-    /// Where invocations waited and were killed.
+    /// The await points that invocations reached, and were killed at.
     pub coverage: Coverage,
-    /// The last lines of what happened, if they were asked for.
+    /// The last lines of the trace, if requested.
     pub lines: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ pub struct Outcome {
 /// # Errors
 /// When the stack can't be built or read.
 pub fn run(application: &impl Application, setup: &Setup, points: &[AwaitPoint], keep_lines: bool) -> Result<Outcome> {
-    // The SDK takes the jitter of its retries from there.
+    // The SDK takes the jitter of its retries from `fastrand`.
     fastrand::seed(setup.seed);
     let _planted = setup.mutation.and_then(Mutation::plant);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
@@ -156,7 +156,7 @@ impl World {
             let caller = Caller { world: self, cell: at % setup.cells, tenant };
             async move { caller.send_all(orders).await }
         });
-        // Not `join_all`, which polls all for the sake of one: each poll of a handler has to be a wait of its own.
+        // Not `join_all`, which polls all futures for one: each poll of a handler has to be a wait of its own.
         let callers = callers.collect::<FuturesUnordered<_>>().collect::<()>();
         let (moves, marks, redrives) = (self.move_tenants(plan), self.mark_cells(plan), self.operate(plan));
         join5(callers, self.go_wrong(plan), moves, marks, redrives).await;
@@ -171,13 +171,13 @@ impl World {
             restless = self.come_to_rest().await;
             (state, journal) = self.look(setup, plan, restless.as_deref(), Some(&report), &mut findings).await?;
         }
-        // The last observations are the watcher's to note before the hash is taken.
+        // The watcher has to note the last observations before the hash is taken.
         tokio::time::sleep(Duration::from_millis(1)).await;
         watch.abort();
         Ok(self.outcome(setup, plan, &state, self.hits(plan, &journal), findings))
     }
 
-    /// Has the oracle look at what there is.
+    /// Lets the oracle check the present state.
     async fn look(
         &self,
         setup: &Setup,
@@ -231,12 +231,12 @@ impl World {
 
 fn pipeline(setup: &Setup) -> Pipeline {
     let forever = setup.mutation == Some(Mutation::Code(code::Mutation::PoisonRetriedForever));
-    // As often as a queue can be told, where nothing else gives an event up.
+    // The most that a queue takes, where nothing else dead-letters an event.
     let max_receives = if forever { 1_000 } else { Pipeline::DEPLOYED.max_receives };
     Pipeline { ordering: setup.ordering(), max_receives, ..Pipeline::DEPLOYED }
 }
 
-/// Has a cell stand by for a tenant.
+/// Makes a cell stand by for a tenant.
 pub(crate) async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Place) -> Result<()> {
     let Some(standby) = place.standby else { return Ok(()) };
     let (client, map_table) = (stack.dynamodb(), tenant_map());

@@ -1,4 +1,4 @@
-//! Sending dead letters.
+//! The path of dead letters to a queue.
 
 use aws_sdk_sqs::Client;
 use cellstack_aws::AwsFailure;
@@ -9,7 +9,7 @@ use cellstack_core::hex::sha256;
 /// Sends a letter to a queue. In a FIFO queue the letters of a tenant stay in order.
 ///
 /// # Errors
-/// When it does not fit the queue, or the queue can't be reached.
+/// When the letter does not fit the queue, or the queue can't be reached.
 pub async fn send(letter: &DeadLetter, client: &Client, queue_url: &str) -> Result<(), AwsFailure> {
     const WHAT: &str = "send a dead letter";
     let body = letter.encode().map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
@@ -17,7 +17,7 @@ pub async fn send(letter: &DeadLetter, client: &Client, queue_url: &str) -> Resu
     let mut message = client.send_message().queue_url(queue_url).message_body(body);
     if queue_url.ends_with(".fifo") {
         let group = letter.tenant.as_ref().map_or("unknown", TenantId::as_str);
-        // The hash of the letter: two letters must never count as one.
+        // The deduplication id is the letter's hash: two letters must never count as one.
         message = message.message_group_id(group).message_deduplication_id(deduplication);
     }
     message.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))

@@ -1,8 +1,8 @@
-//! Opening, closing and reading a tenant's fence.
+//! Access to a tenant's fence: open, close, read.
 //!
-//! [`open`] writes all shards in one transaction. [`close`] closes shard by shard: one transaction over all of them would
-//! meet every writer of a busy tenant, and starve. That is safe, since closing only takes permission away: until `close`
-//! returns nobody may act on the fence as closed, and then every shard is.
+//! [`open`] writes all shards in one transaction. [`close`] closes shard by shard: one transaction over all of them
+//! would conflict with every writer of a busy tenant, and starve. That is safe, since closing only takes permission
+//! away: no caller may treat the fence as closed until `close` returns, and then every shard is closed.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata as _};
@@ -16,7 +16,7 @@ use cellstack_core::{Epoch, TenantId};
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-/// The fence could not be changed.
+/// The error of a fence that could not be changed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FenceError {
     /// The fence has another epoch, or another state at the same epoch.
@@ -28,7 +28,7 @@ pub enum FenceError {
 }
 
 /// Opens a tenant's fence in a cell, as `Open` or `Standby`, for events of this epoch. Safe to run again. A fence of an
-/// earlier epoch is replaced, whatever its state.
+/// earlier epoch is replaced, in any state.
 ///
 /// # Errors
 /// [`FenceError::Refused`] when the fence has a later epoch, or another state at this one.
@@ -76,11 +76,11 @@ pub async fn open(
     }
 }
 
-/// Closes a tenant's fence of this epoch. When it returns, no fenced write of this epoch lands in the cell any more. Safe
-/// to run again, and to be run again after a crash half-way.
+/// Closes a tenant's fence of this epoch. When it returns, no fenced write of this epoch lands in the cell any more.
+/// Safe to run again, also after a crash half-way.
 ///
 /// # Errors
-/// [`FenceError::Refused`] when a shard has another epoch or is missing. Shards that are closed stay closed.
+/// [`FenceError::Refused`] when a shard has another epoch or is missing. Closed shards stay closed.
 pub async fn close(
     client: &Client,
     table: &str,
@@ -121,7 +121,7 @@ async fn close_shard(
     }
 }
 
-/// Reads a tenant's fence in a cell, strongly consistent: its shards in order, none if there is no fence.
+/// Reads a tenant's fence in a cell, strongly consistent: its shards in order, or none if there is no fence.
 ///
 /// # Errors
 /// When the table can't be read, or a shard lacks its epoch or state.

@@ -1,5 +1,6 @@
-//! The control plane's tables and what cells share of theirs: tenant map, registry, placement, fences, snapshots, and
-//! dead letters on their way to a queue. One function per access, each with its error.
+//! Access to the control plane's tables and to the parts of a cell that several tools share: tenant map, registry,
+//! placement, fences, snapshots, and dead letters on their way to a queue. One function per access, each with its
+//! error.
 
 pub mod dead_letter;
 pub mod fence;

@@ -1,10 +1,10 @@
-//! Placing a tenant: the fence in its cell first, then its entry in the map.
+//! The placement of a tenant: the fence in its cell first, then its entry in the map.
 //!
-//! In this order a crash in between leaves an open fence that nobody routes to, which a second try finds and accepts;
-//! the other way round it would leave a route into a cell that refuses fenced writes.
+//! In this order a crash in between leaves an open fence that no route leads to. A second try finds it and accepts it.
+//! The other order would leave a route into a cell that refuses fenced writes.
 //!
-//! A tenant that was removed and comes back starts above every epoch its fence in the cell was closed or held under, so that
-//! what routers remember of it is older than what the map says.
+//! A tenant that was removed and comes back starts above every epoch under which its fence in the cell was closed or
+//! held, so that routes which routers remember are older than the map's.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -13,37 +13,37 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{TENANT_ID, number};
 use cellstack_core::fence::{FenceState, Shard};
 use cellstack_core::limits::FENCE_TIMEOUT;
-use cellstack_core::{CellId, Epoch, TenantId, TenantRoute};
+use cellstack_core::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 use tokio::time::Instant;
 
 use crate::TenantMap;
 use crate::fence::{self, FenceError};
 
-/// How a placement ended.
+/// The outcome of a placement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placed {
     /// The tenant is new.
     New(TenantRoute),
-    /// It already lives somewhere; nothing was changed.
+    /// The tenant already has a cell; nothing was changed.
     Already(TenantRoute),
 }
 
-/// Where and by whom tenants are placed.
+/// The tables in which tenants are placed, and the operator who does it.
 #[derive(Debug, Clone)]
 pub struct Placement<'a> {
-    /// Reaches the tenant map and the cells.
+    /// The client that reaches the tenant map and the cells.
     pub client: &'a Client,
     /// The tenant map's table.
     pub map_table: &'a str,
-    /// Who does it, for the record.
+    /// The operator's name, for the audit trail.
     pub operator: &'a str,
 }
 
 impl Placement<'_> {
-    /// Places a tenant in a cell. Safe to run again, and under races: one cell wins, and everybody is told which.
+    /// Places a tenant in a cell. Safe to run again, and under races: one cell wins, and each caller learns which.
     ///
     /// # Errors
-    /// When a table can't be written; nothing routes to the cell then.
+    /// When a table can't be written. No route leads to the cell then.
     pub async fn place(
         &self,
         tenant: &TenantId,
@@ -51,7 +51,7 @@ impl Placement<'_> {
         cell_table: &str,
         now_ms: u64,
     ) -> Result<Placed, AwsFailure> {
-        // The map is the judge, so it is asked first: a tenant that lives elsewhere gets no second fence.
+        // The map decides, so it is read first: a tenant that is placed elsewhere gets no second fence.
         let map = TenantMap::new(self.client.clone(), self.map_table.to_owned());
         if let Some(route) = map.read(tenant).await? {
             return Ok(Placed::Already(route));
@@ -65,7 +65,7 @@ impl Placement<'_> {
             .item(TENANT_ID, AttributeValue::S(tenant.as_str().to_owned()))
             .item("cell_id", AttributeValue::S(cell.as_str().to_owned()))
             .item("epoch", number(epoch.0))
-            .item("state", AttributeValue::S("active".to_owned()))
+            .item("state", AttributeValue::S(RouteState::Active.as_str().to_owned()))
             .item("pinned", AttributeValue::Bool(false))
             .item("updated_at", number(now_ms))
             .item("updated_by", AttributeValue::S(self.operator.to_owned()))
@@ -89,7 +89,7 @@ impl Placement<'_> {
     /// Appoints the cell that takes a tenant's new events while its own is marked down. Safe to run again.
     ///
     /// # Errors
-    /// When the map no longer says `route`, the cell holds a fence that is not a standby's, or a table can't be
+    /// When the map no longer holds `route`, the cell holds a fence that is not a standby's, or a table can't be
     /// written.
     pub async fn appoint_standby(
         &self,
@@ -113,7 +113,7 @@ impl Placement<'_> {
             .expression_attribute_values(":operator", AttributeValue::S(self.operator.to_owned()))
             .expression_attribute_values(":cell", AttributeValue::S(route.cell_id.as_str().to_owned()))
             .expression_attribute_values(":epoch", number(route.epoch.0))
-            .expression_attribute_values(":active", AttributeValue::S("active".to_owned()))
+            .expression_attribute_values(":active", AttributeValue::S(RouteState::Active.as_str().to_owned()))
             .send()
             .await;
         updated.map(drop).map_err(|error| AwsFailure::of("appoint the tenant's standby", error))
@@ -126,7 +126,7 @@ impl Placement<'_> {
         epoch: Epoch,
         state: FenceState,
     ) -> Result<(), AwsFailure> {
-        // A fence of the same state and no later epoch is an earlier try's; any other is a move's and must stand.
+        // A fence of the same state and no later epoch is from an earlier try. Any other is a move's and must stay.
         fence::open(self.client, cell_table, tenant, epoch, state, Instant::now() + FENCE_TIMEOUT).await.map_err(
             |error| match error {
                 FenceError::Failed(failure) => failure,
@@ -138,8 +138,8 @@ impl Placement<'_> {
 
 /// Returns the epoch that a tenant starts with in a cell that has this fence of it.
 ///
-/// An open fence without an entry in the map is that of a placement that crashed, or of one that runs beside this one: both
-/// keep its epoch, so that whichever writes the map writes the epoch that the fence lets pass.
+/// An open fence without an entry in the map is from a placement that crashed or from a concurrent one. Both keep its
+/// epoch, so that either of them writes the epoch that the fence lets pass.
 fn first_epoch(fence: &[Shard]) -> Epoch {
     let Some(last) = fence.iter().map(|shard| shard.epoch).max() else { return Epoch::FIRST };
     let is_open = |shard: &Shard| shard.epoch == last && shard.state == FenceState::Open.as_str();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     proptest! {
-        /// Never below an epoch that the fence had, and never at one under which it was closed or held.
+        /// The epoch is never below one that the fence had, and never one under which it was closed or held.
         #[test]
         fn a_tenant_starts_above_what_its_fence_has_seen(fence in fence()) {
             let epoch = first_epoch(&fence);

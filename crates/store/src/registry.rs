@@ -1,4 +1,4 @@
-//! Reading the registry.
+//! Reads of the registry.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -6,7 +6,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_core::registry::{CellRecord, partition, record};
 
-/// Reads the registry.
+/// A reader of the registry.
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: Client,
@@ -14,16 +14,16 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The registry in `table`.
+    /// Returns a reader of the registry in `table`.
     #[must_use]
     pub const fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// The cell's record; `None` when no such cell is registered.
+    /// Reads a cell's record; `None` when no such cell is registered.
     ///
     /// # Errors
-    /// When the registry can't be read, or an item is not what its writer writes.
+    /// When the registry can't be read, or an item is not of the shape that its writer writes.
     pub async fn read(&self, cell: &CellId) -> Result<Option<CellRecord>, AwsFailure> {
         const WHAT: &str = "read the registry";
         let answer = self

@@ -1,4 +1,4 @@
-//! Reading the tenant map.
+//! Reads of the tenant map.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
@@ -7,7 +7,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::{TenantId, TenantRoute};
 
-/// Reads the map. Strongly consistent: a lease starts from here.
+/// A reader of the map. Its reads are strongly consistent: a lease starts from here.
 #[derive(Debug, Clone)]
 pub struct TenantMap {
     client: Client,
@@ -15,13 +15,13 @@ pub struct TenantMap {
 }
 
 impl TenantMap {
-    /// The map in `table`.
+    /// Returns a reader of the map in `table`.
     #[must_use]
     pub const fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Asks for an entry that no tenant can have: the connection is there afterwards, and nothing else has changed.
+    /// Reads an entry that no tenant can have: the connection is open afterwards, and nothing else has changed.
     ///
     /// # Errors
     /// When the map can't be read.
@@ -29,10 +29,10 @@ impl TenantMap {
         self.get("#").await.map(drop)
     }
 
-    /// The tenant's entry; `None` when it has none.
+    /// Reads the tenant's entry; `None` when it has none.
     ///
     /// # Errors
-    /// When the map can't be read, or the entry is not what the control plane writes.
+    /// When the map can't be read, or the entry is not of the shape that the control plane writes.
     pub async fn read(&self, tenant: &TenantId) -> Result<Option<TenantRoute>, AwsFailure> {
         let answer = self.get(tenant.as_str()).await?;
         let Some(item) = answer.item else {

@@ -12,7 +12,7 @@ variable "prefix" {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds arm64/manifest.json and the zips beside it, as `make build ARCH=arm64` makes them."
+  description = "Directory that holds arm64/manifest.json and the zips next to it, as `make build ARCH=arm64` makes them."
   default     = "../../../target/lambda"
   nullable    = false
 
@@ -40,7 +40,7 @@ variable "jwt" {
 
 variable "tenant_rate" {
   type        = number
-  description = "Requests a minute that one tenant may send; more are answered with 429."
+  description = "Requests per minute that one tenant may send; more are answered with 429."
   default     = 6000
   nullable    = false
 
@@ -52,7 +52,7 @@ variable "tenant_rate" {
 
 variable "address_rate" {
   type        = number
-  description = "Requests a minute that one address may send, for all tenants together; more are answered with 429."
+  description = "Requests per minute that one address may send, for all tenants together; more are answered with 429."
   default     = 30000
   nullable    = false
 

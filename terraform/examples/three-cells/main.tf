@@ -22,7 +22,7 @@ terraform {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds arm64/manifest.json and the zips beside it, as `make build ARCH=arm64` makes them."
+  description = "Directory that holds arm64/manifest.json and the zips next to it, as `make build ARCH=arm64` makes them."
   default     = "../../../target/lambda"
   nullable    = false
 

@@ -71,7 +71,7 @@ variable "jwt" {
     condition = try(alltrue([
       for key in jsondecode(var.jwt.keys).keys : key.kty != "oct" && length(setintersection(keys(key), ["d", "k", "p", "q"])) == 0
     ]), true)
-    error_message = "jwt.keys holds public keys only: a function's environment is no place for a private one."
+    error_message = "jwt.keys holds public keys only: do not put a private key into a function's environment."
   }
 
   validation {

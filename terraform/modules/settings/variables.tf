@@ -80,7 +80,7 @@ variable "ordering" {
 
   validation {
     condition     = contains(["none", "tenant"], var.ordering)
-    error_message = "The ordering is none or tenant."
+    error_message = "Set ordering to none or tenant."
   }
 }
 
@@ -101,7 +101,7 @@ variable "cells" {
 
   validation {
     condition     = alltrue([for cell in values(var.cells) : contains(["none", "tenant"], coalesce(cell.ordering, "none"))])
-    error_message = "A cell's ordering is none or tenant, or not given."
+    error_message = "Set a cell's ordering to none or tenant, or leave it out."
   }
 
   validation {

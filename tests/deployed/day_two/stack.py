@@ -1,4 +1,4 @@
-"""The deployed stack, as an operator handles it: Terraform for changes, signed requests for callers, AWS's API to look."""
+"""The deployed stack, as an operator handles it: Terraform for changes, signed requests for callers, AWS's API for checks."""
 
 import json
 import os
@@ -19,6 +19,7 @@ ROOT = SCRATCH / "stack"
 OUTPUTS = json.loads(pathlib.Path(os.environ["CELLSTACK_OUTPUTS"]).read_text())
 # MiniStack reports alarms incompletely, so every plan changes them (terraform/local/drift).
 ALARMS = "aws_cloudwatch_"
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
 
 
 def client(service: str):
@@ -31,7 +32,7 @@ def expect(condition: bool, problem: str) -> None:
 
 
 def eventually(subject: str, ask):
-    """The first true answer within a minute."""
+    """Returns the first true answer within a minute."""
     for _ in range(120):
         if answer := ask():
             return answer
@@ -50,19 +51,19 @@ class Terraform:
         return subprocess.run(["terraform", f"-chdir={ROOT}", *arguments], capture_output=True, text=True)
 
     def plan(self, **values) -> subprocess.CompletedProcess:
-        """A plan with these variables; it is saved for `apply`."""
+        """Makes a plan with these variables, and saves it for `apply`."""
         self.values.write_text(json.dumps(values))
         return self._run("plan", "-no-color", "-input=false", f"-var-file={self.values}", f"-out={self.plan_file}")
 
     def refused(self, message: str, **values) -> None:
-        """Expects the plan to fail with this message, whatever the line breaks."""
+        """Expects the plan to fail with this message, regardless of line breaks."""
         result = self.plan(**values)
         text = " ".join((result.stdout + result.stderr).replace("│", " ").split())
         expect(result.returncode != 0, f"the plan was not refused: {values}")
         expect(" ".join(message.split()) in text, f"the plan was refused for another reason than {message!r}:\n{text}")
 
     def apply(self, **values) -> dict[str, list[str]]:
-        """Plans and applies; the planned actions by address, alarms and reads left out."""
+        """Plans and applies. Returns the planned actions by address, without alarms and reads."""
         planned = self.plan(**values)
         expect(planned.returncode == 0, f"terraform plan failed:\n{planned.stdout}{planned.stderr}")
         shown = json.loads(self._run("show", "-json", str(self.plan_file)).stdout)
@@ -82,7 +83,7 @@ def token(tenant: str) -> str:
 
 
 def request(tenant: str, method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict]:
-    """A call as the caller whom Terraform admits, with a token for the tenant."""
+    """Makes a request as the caller that Terraform admits, with a token for the tenant."""
     caller = OUTPUTS["caller"]
     credentials = botocore.credentials.Credentials(caller["access_key_id"], caller["secret_access_key"])
     headers = {"content-type": "application/json", OUTPUTS["jwt"]["header"]: token(tenant)} | headers
@@ -107,19 +108,19 @@ def serves(tenant: str) -> None:
 
 
 def registered(cell: str, kind: str) -> dict | None:
-    """An item of the cell in the registry: its `config` or its mark `retired`."""
+    """Returns an item of the cell in the registry: its `config` or its mark `retired`."""
     key = {"pk": {"S": f"cell#{cell}"}, "sk": {"S": kind}}
     return client("dynamodb").get_item(TableName=OUTPUTS["registry_table"], Key=key).get("Item")
 
 
 def log_lines(group: str, since_ms: int) -> list[dict]:
-    """The lines that a log group has got since then and that are JSON: the functions' own."""
-    logs, lines = client("logs"), []
-    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms):
-        for event in page["events"]:
-            try:
-                line = json.loads(event["message"])
-            except ValueError:
-                continue
-            lines.append(line)
-    return [line for line in lines if isinstance(line, dict)]
+    """Returns the functions' own lines in a log group since then. MiniStack asks functions for text, Lambda for JSON: a line of
+    text becomes a level and a message here."""
+    lines = []
+    for page in client("logs").get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms):
+        for message in (event["message"].strip() for event in page["events"]):
+            if message.startswith("{"):
+                lines.append(json.loads(message))
+            elif (level := message.partition(" ")[0]) in LEVELS:
+                lines.append({"level": level, "message": message})
+    return lines

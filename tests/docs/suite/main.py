@@ -26,7 +26,6 @@ from pathlib import Path
 
 import code
 import examples
-import links
 import samples
 from declared import NEVER_RUN, NOT_RUN
 from pages import Block, blocks, pages
@@ -217,8 +216,6 @@ def main() -> int:
         if page not in all_pages:
             sys.exit(f"error: there is no page {page}; these are: {' '.join(all_pages)}")
         suite.help() if page == "--help" else suite.page(page)
-    for place, trouble in links.check(repo, pages(repo)):
-        suite.result(place, "links and make targets", trouble)
     for page, first in sorted(set(NOT_RUN) - suite.used) if not wanted else []:
         suite.result(page, first, "declared in tests/docs/suite/declared.py, and no block begins so")
     print(f"{suite.failures} failed, {time.monotonic() - started:.0f} s")

@@ -1,4 +1,4 @@
-//! A connection: how it is opened, and how a request drives it.
+//! A connection: opening it, and driving it by a request.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use super::tls::Tls;
 use cellstack_core::limits::MAX_ANSWER;
 
-/// A server: what connections to it have in common.
+/// A server, as far as connections to it have it in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Target {
     authority: String,
@@ -44,17 +44,18 @@ impl Target {
         Ok(Self { authority: authority.as_str().to_owned(), host, port, tls })
     }
 
-    /// Host and port, as in the URI.
+    /// Returns host and port, as in the URI.
     pub(super) fn authority(&self) -> &str {
         &self.authority
     }
 }
 
-/// An extension of a request: reads little more than this of its answer's body, in bytes. What is longer comes cut off.
+/// An extension of a request that limits the bytes read of the response's body. A longer body is cut off a little
+/// behind it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AnswerLimit(pub(crate) usize);
 
-/// What can be read from and written to.
+/// A stream of bytes in both directions.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -66,11 +67,11 @@ pub(super) struct Connection {
     driver: Driver,
 }
 
-/// Why a request was not answered.
+/// The reason why a request has no response.
 pub(super) enum Unsent {
-    /// Nothing of it was sent: here it is.
+    /// No byte of the request was sent; it comes back here.
     Returned(Box<Request<SdkBody>>),
-    /// The connection broke when the server may have had it.
+    /// The connection broke when the server may have had the request.
     Lost(BoxError),
 }
 
@@ -78,10 +79,10 @@ impl Connection {
     pub(super) async fn open(target: &Target, tls: &Tls) -> Result<Self, ConnectorError> {
         let io = |error: std::io::Error| ConnectorError::io(error.into());
         let tcp = TcpStream::connect((target.host.as_str(), target.port)).await.map_err(io)?;
-        // A request is written at once: waiting for more of it only makes it late.
+        // A request is written at once, so a wait for more of it would only delay it.
         tcp.set_nodelay(true).map_err(io)?;
-        // Closed with a reset: what lies in the socket of a request that was given up must not be delivered later, least of
-        // all after a freeze. A connection whose answer was read has nothing left to lose.
+        // The connection closes with a reset: bytes in the socket of a cancelled request must not be delivered later,
+        // least of all after a freeze. A connection whose response was read has nothing left to lose.
         tcp.set_zero_linger().map_err(io)?;
         let stream: Box<dyn Stream> = if target.tls {
             let name = ServerName::try_from(target.host.clone()).map_err(|error| ConnectorError::user(error.into()))?;
@@ -95,12 +96,12 @@ impl Connection {
         Ok(Self { sender, driver: Driver { connection: Box::pin(connection), ended: false } })
     }
 
-    /// Sends a request and reads its answer: whole, or as far as its [`AnswerLimit`] says. Returns whether the connection can
-    /// be used again.
+    /// Sends a request and reads its response: whole, or as far as its [`AnswerLimit`] allows. Returns whether the
+    /// connection can be used again.
     pub(super) async fn exchange(&mut self, request: Request<SdkBody>) -> Result<(Response<Bytes>, bool), Unsent> {
         let Self { sender, driver } = self;
         let limit = request.extensions().get::<AnswerLimit>().copied();
-        // The connection has its turn first: it may have been closed while it was at rest.
+        // The connection runs first: the server may have closed it while it was at rest.
         driver.look();
         let sent = driver.drive(sender.try_send_request(request)).await.ok_or_else(broken)?;
         let response = sent.map_err(|mut error| match error.take_message() {
@@ -118,7 +119,7 @@ impl Connection {
     }
 }
 
-/// Reads a body until it ends or is longer than `limit`, and says whether it ended.
+/// Reads a body until it ends or is longer than `limit`. Returns whether it ended.
 async fn beginning(mut body: Incoming, limit: usize) -> Result<(Bytes, bool), BoxError> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -136,7 +137,7 @@ fn broken() -> Unsent {
     Unsent::Lost("the connection ended before the answer did".into())
 }
 
-/// What reads from the connection and writes to it.
+/// The driver of a connection, which reads from it and writes to it.
 struct Driver {
     connection: Pin<Box<http1::Connection<Io, SdkBody>>>,
     ended: bool,
@@ -144,20 +145,22 @@ struct Driver {
 
 impl Driver {
     fn poll(&mut self, context: &mut Context<'_>) {
-        // What ended it reaches whoever waits for an answer; polled again it would panic.
+        // The reason for the end reaches the request that waits for a response. Another poll would panic.
         self.ended = self.ended || self.connection.as_mut().poll(context).is_ready();
     }
 
-    /// Lets it see what happened while it was at rest.
+    /// Lets the connection notice what happened while it was at rest.
     fn look(&mut self) {
         self.poll(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Runs it and what waits for it in one task; `None` when it ended and left that waiting.
+    /// Runs the connection and the work that waits for it in one task; `None` when the connection ended before the
+    /// work.
     async fn drive<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         poll_fn(|context| {
-            // Twice: what it reads makes work go on, and what that sends it has to write.
+            // Two rounds: data that the connection reads lets the work continue, and the work may then have data to
+            // write.
             for _ in 0..2 {
                 self.poll(context);
                 if let Poll::Ready(done) = work.as_mut().poll(context) {

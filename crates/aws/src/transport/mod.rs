@@ -1,8 +1,10 @@
-//! HTTP/1.1 for the SDK: what its own client does, less what no AWS API of ours needs (HTTP/2, proxies, a task for each
-//! connection). It is a fifth of the code in a function's zip, and a good part of a warm call's instructions.
+//! HTTP/1.1 for the SDK: the features of its own client without those that no AWS API here needs (HTTP/2, proxies, a
+//! task for each connection). It is a fifth of the code in a function's zip, and saves a good part of a warm call's
+//! instructions.
 //!
-//! A connection is driven by the request it carries and rests in the pool between two. One that died at rest, as after
-//! an hour in which the environment was frozen, gives its request back unsent, and the request takes a fresh one.
+//! A request drives the connection that carries it; between two requests the connection rests in the pool. A connection
+//! that died at rest, as after an hour in which the environment was frozen, returns its request unsent, and the request
+//! takes a fresh one.
 
 mod connect;
 mod pool;
@@ -31,17 +33,17 @@ use pool::Pool;
 use tls::Tls;
 pub(super) use tls::UnreadableRoots;
 
-/// A client that trusts what the machine trusts.
+/// Returns a client that trusts the machine's certificates.
 pub(super) fn native() -> SharedHttpClient {
     with(Tls::native())
 }
 
-/// A client that trusts the certificates of a PEM text that a test has read.
+/// Returns a client that trusts the certificates of a PEM text that a test has read.
 pub(super) fn pinned(roots: &'static [u8]) -> SharedHttpClient {
     with(Tls::pinned(roots))
 }
 
-/// A client that trusts the certificates of a PEM text, and nothing else.
+/// Returns a client that trusts the certificates of a PEM text, and no others.
 pub(super) fn trusting(roots: &[u8]) -> Result<SharedHttpClient, UnreadableRoots> {
     Tls::trusting(roots).map(with)
 }
@@ -102,7 +104,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Where a request goes, and the request as it stands on the wire.
+/// Returns the server of a request, and the request as it stands on the wire.
 fn prepare(request: HttpRequest) -> Result<(Target, Request<SdkBody>), ConnectorError> {
     let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     let target = Target::of(request.uri()).map_err(|error| ConnectorError::user(error.into()))?;
@@ -115,7 +117,7 @@ fn prepare(request: HttpRequest) -> Result<(Target, Request<SdkBody>), Connector
     Ok((target, request))
 }
 
-/// Sends a request over a connection at rest if there is one that still lives, else over a new one.
+/// Sends a request over a connection at rest if one still lives, else over a new one.
 async fn exchange(
     shared: &Shared,
     target: Target,
@@ -137,7 +139,8 @@ async fn exchange(
     }
 }
 
-/// A connection over which a server said that it fails is not used again: the next may lead to another server.
+/// Puts a connection into the pool, unless its server reported an error of its own: a new connection may lead to
+/// another server. Returns the response.
 fn keep(
     shared: &Shared,
     target: Target,

@@ -18,7 +18,7 @@ fn connector() -> Connector {
     Connector { shared, connect_timeout: Some(Duration::from_secs(5)), read_timeout: Some(Duration::from_secs(5)) }
 }
 
-/// Serves each connection with `serve`; counts them.
+/// Serves each connection with `serve`, and counts them.
 async fn server<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> (String, Arc<AtomicUsize>) {
@@ -103,7 +103,7 @@ async fn a_connection_that_died_at_rest_is_replaced_without_an_error() {
     assert_eq!(accepted.load(Ordering::Relaxed), 3);
 }
 
-/// A network may forget a connection without a word: over a freeze the wall clock goes on.
+/// A network may forget a connection without a word. The wall clock continues during a freeze.
 #[tokio::test]
 async fn a_connection_that_rested_for_too_long_is_not_used_again() {
     let (url, accepted) = server(|mut stream| async move {
@@ -199,11 +199,11 @@ async fn a_server_that_says_nothing_is_a_timeout_and_one_that_is_not_there_an_io
     assert!(get(&connector(), "ftp://127.0.0.1/").await.unwrap_err().is_user());
 }
 
-/// Row 39: a function's environment may be frozen right after it gave a write up. What lay in the socket then must not
-/// reach the service when it thaws.
+/// Row 39: an environment may be frozen right after its function cancelled a write. Bytes in the socket at that time
+/// must not reach the service after the thaw.
 #[tokio::test]
 async fn a_request_that_was_given_up_leaves_nothing_in_its_socket() {
-    // The server takes little before it reads: most of the request lies in the client's socket.
+    // The server takes little before it reads: most of the request is in the client's socket.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

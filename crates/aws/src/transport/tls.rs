@@ -1,4 +1,4 @@
-//! The only TLS stack there is: rustls over ring, with the roots its user names.
+//! The only TLS stack in Cellstack: rustls over ring, with the roots that its user names.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,27 +8,28 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-/// Roots that can't be read.
+/// The error of roots that can't be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnreadableRoots {
     #[error("it holds no certificate")]
     None,
-    #[error("it is no PEM: {0}")]
+    #[error("it is not PEM: {0}")]
     Pem(#[from] rustls::pki_types::pem::Error),
     #[error(transparent)]
     Certificate(#[from] rustls::Error),
 }
 
-/// Makes TLS connections. What it trusts is read when the first is made, unless that may go wrong.
+/// A maker of TLS connections. It reads its roots for the first connection; roots that may be unreadable are read
+/// before.
 pub(super) struct Tls {
     roots: Roots,
     connector: OnceLock<TlsConnector>,
 }
 
 enum Roots {
-    /// What the machine trusts: some hundred and fifty certificates.
+    /// The machine's certificates: some hundred and fifty.
     Native,
-    /// A PEM text that is known to be right.
+    /// A PEM text that a test has read.
     Pinned(&'static [u8]),
 }
 
@@ -53,7 +54,7 @@ impl Tls {
             Roots::Pinned(text) => read(text)?,
             Roots::Native => {
                 let mut store = RootCertStore::empty();
-                // Machines carry certificates that can't be read; the rest count.
+                // A machine may hold certificates that can't be read; the rest count.
                 store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 store
             }

@@ -1,7 +1,7 @@
-// The router in Node: the peer that the benchmark measures beside Cellstack's own.
+// The router in Node: the peer that the benchmark measures alongside Cellstack's own.
 //
 // One POST of a plain event, as Cellstack's router takes it: the same checks, the same caches and leases, the same
-// item, the same conditional write and the same answer. Written the way that is fast in Node: the bare client with its
+// item, the same conditional write and the same response. Written the way that is fast in Node: the bare client with its
 // commands, made once, and no framework.
 
 import { createHash, randomFillSync } from 'node:crypto';

@@ -1,6 +1,6 @@
-// A Lambda runtime in as little as it takes: what `aws-lambda-ric` does, over `node:http` instead of a native addon
-// whose build wants CMake and a C++ compiler. It spares Node that addon's start and its copies, so the peer it serves
-// is measured a little faster than Lambda runs it.
+// A minimal Lambda runtime: it does the work of `aws-lambda-ric`, over `node:http` instead of a native addon whose build
+// needs CMake and a C++ compiler. It spares Node that addon's start and its copies, so the peer is measured a little faster
+// than Lambda runs it.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import http from 'node:http';

@@ -1,7 +1,7 @@
-"""The router in Python: the peer that the benchmark measures beside Cellstack's own.
+"""The router in Python: the peer that the benchmark measures alongside Cellstack's own.
 
 One POST of a plain event, as Cellstack's router takes it: the same checks, the same caches and leases, the same item,
-the same conditional write and the same answer. Written the way that is fast in Python: the low-level client, made once,
+the same conditional write and the same response. Written the way that is fast in Python: the low-level client, made once,
 and no framework.
 """
 
@@ -39,7 +39,7 @@ cells = {}
 
 
 class Problem(Exception):
-    """What an answer is when a request can't be served."""
+    """A reason why a request can't be served, for the response."""
 
     def __init__(self, status, kind, detail):
         super().__init__(detail)
@@ -107,7 +107,7 @@ def post_event(event, method, stamps):
 
 
 def read(event):
-    """The event's type, and its data as JSON text."""
+    """Returns the event's type, and its data as JSON text."""
     body = event.get("body") or ""
     if event.get("isBase64Encoded"):
         raise Problem(415, "unsupported-media-type", "Send JSON.")
@@ -128,7 +128,7 @@ def read(event):
 
 
 def tenant_route(tenant):
-    """The tenant's cell and epoch, from the cache while its lease lasts."""
+    """Returns the tenant's cell and epoch, from the cache while its lease lasts."""
     now = time.monotonic()
     known = tenants.get(tenant)
     if known and now - known[1] < TENANT_LEASE:
@@ -149,7 +149,7 @@ def tenant_route(tenant):
 
 
 def cell_table(cell):
-    """The cell's table, from the cache while its lease lasts."""
+    """Returns the cell's table, from the cache while its lease lasts."""
     now = time.monotonic()
     known = cells.get(cell)
     if known and now - known[1] < CELL_LEASE:

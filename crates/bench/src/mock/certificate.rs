@@ -9,7 +9,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// What the mock DynamoDB shows, and what its callers trust.
+/// The certificate of the mock DynamoDB, and the root that its callers trust.
 pub(crate) struct Certificate {
     /// The root, as PEM.
     pub(crate) root: String,

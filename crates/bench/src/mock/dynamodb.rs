@@ -19,7 +19,7 @@ const TENANT: &str = "acme";
 const ROUTE: &str = r#"{"Item":{"tenant_id":{"S":"acme"},"cell_id":{"S":"alpha"},"epoch":{"N":"1"},"state":{"S":"active"},"updated_at":{"N":"1767225600000"},"updated_by":{"S":"cellctl"}}}"#;
 const CELL: &str = r#"{"Count":2,"ScannedCount":2,"Items":[{"pk":{"S":"cell#alpha"},"sk":{"S":"config"},"table":{"S":"cellstack-cell-alpha"},"region":{"S":"us-east-1"},"account":{"S":"000000000000"}},{"pk":{"S":"cell#alpha"},"sk":{"S":"state"},"status":{"S":"active"}}]}"#;
 
-/// What was called since the last look.
+/// The calls since the last count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
     /// Calls of any kind.
@@ -32,13 +32,13 @@ pub(crate) struct Calls {
     pub(crate) write_units: usize,
 }
 
-/// See the module.
+/// A mock of DynamoDB with one tenant in one cell, which counts its calls.
 #[derive(Default)]
 pub(crate) struct DynamoDb {
     noted: Mutex<Noted>,
 }
 
-/// Bodies are weighed when somebody asks: a call that waits for it would take longer than it does.
+/// The noted calls. Bodies are weighed on request only: to weigh them during a call would add to its time.
 #[derive(Default)]
 struct Noted {
     all: usize,
@@ -46,7 +46,7 @@ struct Noted {
 }
 
 impl DynamoDb {
-    /// What was called since the last time this was asked.
+    /// Returns the calls since the last time.
     pub(crate) fn take_calls(&self) -> Calls {
         let Noted { all, puts } = std::mem::take(&mut *self.noted());
         let mut calls = Calls { all, puts: puts.len(), ..Calls::default() };
@@ -94,7 +94,7 @@ impl Service for DynamoDb {
     }
 }
 
-/// Whether a body names the tenant as a value: callers differ in their spaces.
+/// Returns whether a body has the text as a value: callers differ in their spaces.
 fn holds(body: &[u8], text: &str) -> bool {
     body.windows(text.len() + 2).any(|window| {
         window.starts_with(b"\"") && window.ends_with(b"\"") && window[1..=text.len()] == *text.as_bytes()

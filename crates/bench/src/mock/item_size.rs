@@ -1,14 +1,14 @@
-//! What an item weighs, by the rules its write is charged by
+//! The size of an item, by the rules for the charge of its write
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
 
 use serde_json::{Map, Value};
 
-/// Bytes of an item as the API carries it: names and values.
+/// Returns the bytes of an item as the API carries it: names and values.
 pub(super) fn item_size(item: &Map<String, Value>) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
 
-/// Bytes of `{"S": ...}`, `{"N": ...}` and so on.
+/// Returns the bytes of `{"S": ...}`, `{"N": ...}` and so on.
 fn value_size(value: &Value) -> usize {
     let Some((kind, value)) = value.as_object().and_then(|tagged| tagged.iter().next()) else {
         return 0;
@@ -28,7 +28,7 @@ fn value_size(value: &Value) -> usize {
     }
 }
 
-/// About a byte for two significant digits, and one more.
+/// Returns about a byte for two significant digits, and one more.
 fn number_size(text: &str) -> usize {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let significant = digits.trim_matches('0').len();

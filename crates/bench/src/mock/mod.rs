@@ -1,4 +1,5 @@
-//! What a function meets in Lambda, on 127.0.0.1: the Runtime API and DynamoDB, without the network's time.
+//! The services that a function meets in Lambda, on 127.0.0.1: the Runtime API and DynamoDB, without the network's
+//! time.
 
 mod certificate;
 mod dynamodb;

@@ -1,4 +1,4 @@
-//! The Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), one session a process.
+//! The Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), one session per process.
 //!
 //! The time of an invoke runs from the moment its event is handed to `/next` to the moment its response has arrived
 //! whole.
@@ -22,7 +22,7 @@ const EVENT: &str = include_str!("../event.json");
 const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:bench";
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// A mock of the Runtime API, with the session of the current process.
 #[derive(Default)]
 pub(crate) struct RuntimeApi {
     session: Mutex<Arc<Session>>,
@@ -37,20 +37,20 @@ impl RuntimeApi {
     }
 }
 
-/// What one process does.
+/// The session of one process.
 #[derive(Default)]
 pub(crate) struct Session {
-    state: Mutex<State>,
-    /// There is something to hand out.
+    state: Mutex<ApiState>,
+    /// Notified when an event can be handed out.
     work: Notify,
-    /// Something was noted.
+    /// Notified when something was noted.
     news: Notify,
-    /// What each response must hold.
+    /// The text that each response must hold.
     answers: &'static str,
 }
 
 #[derive(Default)]
-struct State {
+struct ApiState {
     first_next: Option<Instant>,
     to_hand: usize,
     number: usize,
@@ -65,7 +65,7 @@ impl Session {
         self.wait(patience, |state| state.first_next).await.context("waiting for the first /next")
     }
 
-    /// Hands out `count` events, one after the other, and returns how long each took.
+    /// Hands out `count` events, one after the other, and returns the time of each.
     pub(crate) async fn invoke(&self, count: usize, patience: Duration) -> Result<Vec<Duration>> {
         {
             let mut state = lock(&self.state);
@@ -73,11 +73,11 @@ impl Session {
             state.to_hand = count;
         }
         self.work.notify_one();
-        let done = |state: &mut State| (state.took.len() == count).then(|| std::mem::take(&mut state.took));
+        let done = |state: &mut ApiState| (state.took.len() == count).then(|| std::mem::take(&mut state.took));
         self.wait(patience, done).await.with_context(|| format!("waiting for {count} responses"))
     }
 
-    async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut State) -> Option<T>) -> Result<T> {
+    async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut ApiState) -> Option<T>) -> Result<T> {
         let until = tokio::time::Instant::now() + patience;
         loop {
             {

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Certificate, DynamoDb, RuntimeApi};
 
-/// The answer of a mock.
+/// The response of a mock.
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// A service that answers requests.
@@ -32,18 +32,18 @@ pub(super) trait Service: Send + Sync + 'static {
 pub(crate) struct Mocks {
     pub(crate) runtime_api: Arc<RuntimeApi>,
     pub(crate) dynamodb: Arc<DynamoDb>,
-    /// Where the Runtime API listens.
+    /// The address of the Runtime API.
     pub(crate) runtime_address: SocketAddr,
-    /// Where DynamoDB listens, in the clear.
+    /// The address of DynamoDB without TLS.
     pub(crate) plain_address: SocketAddr,
-    /// Where DynamoDB listens, behind TLS.
+    /// The address of DynamoDB behind TLS.
     pub(crate) tls_address: SocketAddr,
     /// The file of the root that DynamoDB's certificate chains to.
     pub(crate) roots: PathBuf,
 }
 
 impl Mocks {
-    /// Starts them, on ports of the system's choice, and writes the root into `directory`.
+    /// Starts the mocks, on ports of the system's choice, and writes the root into `directory`.
     pub(crate) fn start(directory: &Path) -> Result<Self> {
         let certificate = Certificate::make().context("make a certificate")?;
         let roots = directory.join("roots.pem");
@@ -83,7 +83,7 @@ async fn serve<S: Service>(listener: std::net::TcpListener, acceptor: Option<Tls
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
-    // A subject that was ended leaves its connections broken; that is no error of the next one.
+    // A subject that was ended leaves its connections broken, which is not an error of the next one.
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         let (acceptor, service) = (acceptor.clone(), Arc::clone(&service));
@@ -108,7 +108,7 @@ async fn converse<S: Service>(stream: impl AsyncRead + AsyncWrite + Unpin, servi
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), call).await;
 }
 
-/// An answer with a status and a body.
+/// Makes a response with a status and a body.
 pub(super) fn answer(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     if let Ok(status) = status.try_into() {

@@ -1,4 +1,4 @@
-//! Instructions a warm invoke, as callgrind counts them: a figure that no neighbour on the machine can move.
+//! Instructions per warm invoke, as callgrind counts them: a figure that no neighbour on the machine can move.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::mock::Mocks;
 use crate::subject::{Mode, Programs, Subject};
 use crate::trial::Trial;
 
-/// Counts them.
+/// Counts the instructions per invoke.
 pub(crate) async fn instructions(subject: Subject, programs: &Programs, mocks: &Mocks, work: &Path) -> Probed<f64> {
     if !is_there("valgrind").await {
         return Err("valgrind is not installed".to_owned());
@@ -24,7 +24,8 @@ async fn measure(subject: Subject, programs: &Programs, mocks: &Mocks, work: &Pa
 }
 
 async fn count(invokes: usize, subject: Subject, programs: &Programs, mocks: &Mocks, work: &Path) -> Result<f64> {
-    // It is kept: `callgrind_annotate --inclusive=yes` shows where they go, in a build with `strip = "none"`.
+    // The profile is kept: `callgrind_annotate --inclusive=yes` attributes the instructions, in a build with
+    // `strip = "none"`.
     let profile = work.join(format!("callgrind.{}", subject.name()));
     let out = format!("--callgrind-out-file={}", profile.display());
     let under = ["valgrind".to_owned(), "--tool=callgrind".to_owned(), out];

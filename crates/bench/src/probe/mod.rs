@@ -1,4 +1,4 @@
-//! What clocks can't say: system calls, instructions, sizes.
+//! Figures that need no clock: system calls, instructions, sizes.
 
 mod instructions;
 mod syscalls;
@@ -19,16 +19,16 @@ pub(crate) use zips::{Zip, zips};
 const FEW: usize = 100;
 const MANY: usize = 600;
 
-/// A figure, or why there is none.
+/// A figure, or the reason why there is none.
 pub(crate) type Probed<T> = std::result::Result<T, String>;
 
-/// Whether a program is there.
+/// Returns whether a program is installed.
 async fn is_there(program: &str) -> bool {
     let asked = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
     asked.is_ok_and(|status| status.success())
 }
 
-/// Ends a traced process so that its tracer can still say what it saw.
+/// Ends a traced process so that its tracer can still print its summary.
 async fn terminate(process: u32, trial: &mut Trial) -> Result<()> {
     let told = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status().await;
     told.context("send SIGTERM")?;

@@ -1,4 +1,4 @@
-//! System calls a warm invoke, as strace counts them.
+//! System calls per warm invoke, as strace counts them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::mock::Mocks;
 use crate::subject::{Mode, Programs, Subject};
 use crate::trial::Trial;
 
-/// Calls an invoke, by name.
+/// Calls per invoke, by name.
 pub(crate) type Syscalls = BTreeMap<String, f64>;
 
-/// Counts them.
+/// Counts the system calls per invoke.
 pub(crate) async fn syscalls(subject: Subject, programs: &Programs, mocks: &Mocks, work: &Path) -> Probed<Syscalls> {
     if !is_there("strace").await {
         return Err("strace is not installed".to_owned());
@@ -28,7 +28,7 @@ async fn measure(subject: Subject, programs: &Programs, mocks: &Mocks, work: &Pa
         let before = few.get(&name).copied().unwrap_or_default();
         (name, (count - before) / (MANY - FEW) as f64)
     };
-    // Less than one in a hundred invokes is start and chance.
+    // Calls in less than one of a hundred invokes come from the start or from chance.
     Ok(many.into_iter().map(each).filter(|(_, calls)| *calls >= 0.01).collect())
 }
 
@@ -51,7 +51,7 @@ async fn count(
     Ok(read(&std::fs::read_to_string(&summary)?))
 }
 
-/// Reads a summary: share, seconds, microseconds a call, calls, errors if any, name.
+/// Reads a summary: share, seconds, microseconds per call, calls, errors if any, name.
 fn read(summary: &str) -> BTreeMap<String, f64> {
     let line = |line: &str| {
         let mut words = line.split_whitespace();

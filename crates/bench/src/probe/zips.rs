@@ -1,4 +1,4 @@
-//! Sizes of the functions' zips, if they are of these sources.
+//! Sizes of the functions' zips, if they were built from these sources.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::Probed;
 
 const FUNCTIONS: [&str; 3] = ["router", "producer", "consumer"];
-/// What a zip is made from.
+/// The sources of a zip.
 const SOURCES: [&str; 4] = ["crates/core", "crates/router", "crates/producer", "crates/consumer"];
 const SETTINGS: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
@@ -14,11 +14,11 @@ const SETTINGS: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 #[derive(Debug, Clone)]
 pub(crate) struct Zip {
     pub(crate) function: &'static str,
-    /// In MB of 10^6 bytes.
+    /// The size in MB of 10^6 bytes.
     pub(crate) mb: Probed<f64>,
 }
 
-/// Looks at all of them, in a repository.
+/// Measures all zips of a repository.
 pub(crate) fn zips(repository: &Path) -> Vec<Zip> {
     let settings = SETTINGS.iter().filter_map(|file| changed(&repository.join(file)));
     let sources = SOURCES.iter().filter_map(|directory| newest(&repository.join(directory)));
@@ -40,7 +40,7 @@ fn size(directory: &Path, sources: Option<SystemTime>) -> Probed<f64> {
     Ok(metadata.len() as f64 / 1e6)
 }
 
-/// When anything that is compiled into a function last changed below a directory.
+/// Returns the last change below a directory of anything that is compiled into a function.
 fn newest(directory: &Path) -> Option<SystemTime> {
     let entries = std::fs::read_dir(directory).ok()?.flatten();
     entries

@@ -19,7 +19,7 @@ const TOP: f64 = 108.0;
 const ROW: f64 = 36.0;
 const THICK: f64 = 20.0;
 
-/// The colours of the other pictures; dark mode where the reader has it on.
+/// The colours of the other pictures; dark mode if the reader has it on.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328;font-size:13px}\
 .ground{fill:#fff}.title{font-size:18px;font-weight:600}.panel{font-size:14px;font-weight:600}.soft{fill:#59636e}\
@@ -27,7 +27,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 @media (prefers-color-scheme:dark){text{fill:#f0f6fc}.ground{fill:#0d1117}.soft{fill:#9198a1}\
 .bar{fill:#3d444d}.ours{fill:#58a6ff}text.us{fill:#58a6ff}}";
 
-/// A panel: its title, its unit, and what it shows of a subject.
+/// A panel: its title, its unit, and its value of a subject.
 type Panel = (&'static str, &'static str, fn(&Measured) -> Option<f64>);
 
 const SHOWN: [Panel; 3] = [
@@ -36,13 +36,13 @@ const SHOWN: [Panel; 3] = [
     ("peak memory", "MB", Measured::peak_rss_mb),
 ];
 
-/// Draws it.
+/// Draws the picture.
 pub(crate) fn draw(field: &Field, machine: &Machine) -> String {
     let mut svg = String::new();
     // Writing to a String can't fail.
     let _ = write!(
         svg,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="t d"><title id="t">The router beside a bare function and the same router in Python and Node</title><desc id="d">{description}</desc><style>{STYLE}</style><rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="8"/><text class="title" x="24" y="34">The router, beside a bare function and itself in Python and Node</text><text class="soft" x="24" y="56">{subtitle}</text>"#,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="t d"><title id="t">The router alongside a bare function and the same router in Python and Node</title><desc id="d">{description}</desc><style>{STYLE}</style><rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="8"/><text class="title" x="24" y="34">The router, alongside a bare function and itself in Python and Node</text><text class="soft" x="24" y="56">{subtitle}</text>"#,
         description = describe(field),
         subtitle =
             escaped(&format!("One interleaved run, medians; AWS mocked without network time; {}", machine.line())),

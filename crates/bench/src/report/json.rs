@@ -1,4 +1,4 @@
-//! The JSON. `docs/performance.md` says what each member means.
+//! The JSON. `docs/performance.md` describes each member.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::probe::{Probed, Syscalls};
 use crate::rounds::{Extent, Field, Measured};
 use crate::stats::median;
 
-/// Grows when a member changes its meaning.
+/// The version of the format. It grows when a member changes its meaning.
 const SCHEMA: u32 = 1;
 
 /// A run.

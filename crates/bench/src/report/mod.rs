@@ -1,4 +1,4 @@
-//! What a run leaves behind: a table for people, JSON for programs, a picture for the README.
+//! The outputs of a run: a table for people, JSON for programs, a picture for the README.
 
 mod chart;
 mod json;

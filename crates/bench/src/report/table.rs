@@ -4,13 +4,14 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::figures::{Bound, Figure, Verdict};
 
-/// Characters of why something was not measured; the JSON has all of it.
+/// The most characters of a reason why a figure was not measured. The JSON has all of it.
 const LONGEST_REASON: usize = 60;
 
-/// Figure, measured, required, aim, and how it stands; what the other subjects have, where that says something.
+/// Makes the table: figure, measured, required, aim, verdict, and the other subjects' values where they are of
+/// interest.
 pub(crate) fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["figure", "measured", "required", "aim", "", "beside it"]);
+    table.load_preset(presets::NOTHING).set_header(["figure", "measured", "required", "aim", "", "others"]);
     for figure in figures {
         let measured = match &figure.measured {
             Ok(value) => number(*value, figure.unit),
@@ -55,7 +56,7 @@ fn bound_text(bound: Bound, unit: &str) -> String {
     }
 }
 
-/// As many digits as say something.
+/// Writes a number with as many digits as are meaningful.
 pub(super) fn number(value: f64, unit: &str) -> String {
     let digits = match (unit, value.abs()) {
         ("", large) if large >= 1000.0 => 0,

@@ -1,4 +1,4 @@
-//! A bar for somebody who watches.
+//! A progress bar.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -8,7 +8,7 @@ use crate::console::Console;
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar over so many letters, which is SQS's estimate.
+    /// Makes a bar over this many letters, by SQS's estimate.
     pub(crate) fn over(letters: u64, console: &Console) -> Self {
         let bar = if console.is_terminal() { ProgressBar::new(letters) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{wide_bar} {pos} of about {len} letters, {per_sec}, {eta} left");
@@ -17,7 +17,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// One more is done.
+    /// Counts one more letter.
     pub(crate) fn letter(&self) {
         self.0.inc(1);
         if self.0.length().is_some_and(|length| length < self.0.position()) {
@@ -25,7 +25,7 @@ impl Progress {
         }
     }
 
-    /// There is more to do than was thought.
+    /// Adds letters that the estimate did not contain.
     pub(crate) fn more(&self, letters: usize) {
         self.0.inc_length(letters as u64);
     }

@@ -1,4 +1,4 @@
-//! Which letters a command is about.
+//! The choice of a command's letters.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::{Found, PLACES};
 
-/// Letters that pass all of these. A list matches when one of it does.
+/// A filter of letters. A letter must pass all lists, and passes a list if it matches one of its entries.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Filter {
     /// Only letters of these places: the stream mapping and producer, the topic, the queue mapping and consumer
     #[arg(long, value_name = "PLACE", value_delimiter = ',', value_parser = place())]
     place: Vec<Place>,
-    /// Only letters that lie there for one of these reasons
+    /// Only letters with one of these reasons
     #[arg(long, value_name = "REASON", value_delimiter = ',', value_parser = reason())]
     because: Vec<Reason>,
     /// Only letters of these tenants
@@ -47,12 +47,12 @@ fn reason() -> impl clap::builder::TypedValueParser<Value = Reason> {
 }
 
 impl Filter {
-    /// Whether a place's queue needs reading at all.
+    /// Returns whether a place's queue needs to be read.
     pub(crate) fn wants(&self, place: Place) -> bool {
         passes(&self.place, Some(&place))
     }
 
-    /// Whether a letter is meant. A letter that names no tenant is no tenant's.
+    /// Returns whether a letter matches. A letter that names no tenant matches no tenant.
     pub(crate) fn matches(&self, found: &Found) -> bool {
         let subject = found.subject();
         self.wants(found.place)
@@ -66,7 +66,7 @@ fn passes<T: PartialEq>(wanted: &[T], found: Option<&T>) -> bool {
     wanted.is_empty() || found.is_some_and(|found| wanted.contains(found))
 }
 
-/// For the audit trail.
+/// The form for the audit trail.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, name: &str, values: &[T]) -> fmt::Result {

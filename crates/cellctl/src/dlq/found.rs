@@ -1,4 +1,4 @@
-//! A letter as it was found.
+//! A letter, as it was received.
 
 use std::collections::HashMap;
 
@@ -8,23 +8,23 @@ use cellstack_core::event::{EventKey, rfc3339};
 use cellstack_core::{CellId, EventId, TenantId};
 use serde::{Deserialize, Serialize};
 
-/// How often an event was redriven: a message attribute, and an extension attribute of the CloudEvent. The attribute
-/// survives what SQS moves, the extension survives what a function writes of a message.
+/// The number of times that an event was redriven: a message attribute, and an extension attribute of the CloudEvent.
+/// The attribute survives when SQS moves a message, the extension survives when a function writes a letter of it.
 pub(crate) const REDRIVES: &str = "redrives";
 
-/// A letter and where it lies.
+/// A letter and the queue it was received from.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Found {
-    /// The cell in whose queue it lies.
+    /// The cell of the queue.
     #[serde(skip)]
     pub(crate) cell: CellId,
-    /// The place whose queue it lies in.
+    /// The place of the queue.
     #[serde(skip)]
     pub(crate) place: Place,
     pub(crate) message_id: String,
     #[serde(skip)]
     pub(crate) receipt: String,
-    /// How often its event was redriven.
+    /// The number of times that its event was redriven.
     pub(crate) redrives: u32,
     #[serde(flatten)]
     pub(crate) letter: DeadLetter,
@@ -60,7 +60,8 @@ impl Found {
         }
     }
 
-    /// The event it is about: as the letter says, as its message says, or as the keys of its stream record say.
+    /// Returns the event that the letter is about: as named in the letter, in its message, or in the keys of its stream
+    /// record.
     pub(crate) fn subject(&self) -> Option<Subject> {
         if let (Some(tenant), Some(event)) = (&self.letter.tenant, self.letter.event) {
             return Some(Subject { tenant: tenant.clone(), event });
@@ -82,7 +83,7 @@ fn redrives(attribute: Option<&str>, original: &str) -> u32 {
     extension.max(attribute)
 }
 
-/// What the keys of a stream record's JSON name.
+/// Reads the event that the keys of a stream record's JSON name.
 fn keys(original: &str) -> Option<Subject> {
     #[derive(Deserialize)]
     struct Record {

@@ -1,27 +1,27 @@
-//! What a stream mapping's note says of the batch it gave up.
+//! The note of a stream mapping about a batch that it dropped.
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde::Deserialize;
 
-/// When the events of a batch were accepted, in milliseconds since the Unix epoch.
+/// The time in which the events of a batch were accepted, in milliseconds since the Unix epoch.
 ///
-/// The note says where the batch stood on the stream, and the records stay there for 24 hours only. The events stay in
-/// the table, so they are found there: those that are still `accepted` and came in about when the batch did. That may
-/// be some more than the batch held; one that is on its way as well has its effect once all the same.
+/// The note holds only the batch's position on the stream, and the records stay there for 24 hours only. The events
+/// stay in the table, so they are found there: those that are still `accepted` and arrived about when the batch did.
+/// These may be a few more than the batch held. One that is also on its way has its effect only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     first_ms: u64,
     last_ms: u64,
 }
 
-/// The stream's times are approximate, and an event's is the router's clock's.
+/// The slack of a window: the stream's times are approximate, and an event's time is that of the router's clock.
 const SLACK_MS: u64 = 5 * 60 * 1000;
 
 impl Window {
-    /// All of time, for a note that does not say when.
+    /// All of time, for a note without times.
     const ALWAYS: Self = Self { first_ms: 0, last_ms: u64::MAX };
 
-    /// The window of a note (<https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>).
+    /// Returns the window of a note (<https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>).
     pub(crate) fn of(note: &str) -> Self {
         #[derive(Deserialize)]
         struct Note {

@@ -17,20 +17,20 @@ use tokio_util::sync::CancellationToken;
 /// All places, in the order in which an event passes them.
 pub(crate) const PLACES: [Place; 3] = [Place::Stream, Place::Topic, Place::Queue];
 
-/// How long a letter stays hidden from others while it is in hand. A run that is killed leaves it hidden for as long.
+/// The time for which a letter in hand stays hidden from others. A run that is killed leaves it hidden for as long.
 pub(crate) const HOLD: Duration = Duration::from_secs(120);
-/// How long an empty queue is asked for more: a receive that waits asks every server of the queue, one that does not
-/// asks some (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
+/// The time for which a receive waits: one that waits asks every server of the queue, one that does not asks some
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>).
 const WAIT: Duration = Duration::from_secs(1);
-/// The longest a message may be hidden.
+/// The longest time for which SQS hides a message.
 const LONGEST_HOLD: Duration = Duration::from_secs(12 * 3_600);
 
-/// How many messages SQS says there are. It may lag by a minute.
+/// SQS's count of messages. It may lag by a minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Size {
-    /// To be received.
+    /// Messages that can be received.
     pub(crate) visible: u64,
-    /// Received by somebody just now.
+    /// Messages that a reader has received and not yet deleted, and delayed ones.
     pub(crate) hidden: u64,
 }
 
@@ -40,7 +40,7 @@ impl Size {
     }
 }
 
-/// See the module.
+/// A dead-letter queue of a cell, with its client.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadLetterQueue {
     client: Client,
@@ -50,7 +50,7 @@ pub(crate) struct DeadLetterQueue {
     pub(crate) place: Place,
 }
 
-/// The dead-letter queues of cells, those that a filter wants.
+/// Returns the dead-letter queues of cells that a filter wants.
 pub(crate) fn queues(deployment: &Deployment, cells: &[Cell], filter: &Filter) -> Vec<DeadLetterQueue> {
     let of = |cell: &Cell| {
         PLACES
@@ -69,12 +69,13 @@ pub(crate) fn queues(deployment: &Deployment, cells: &[Cell], filter: &Filter) -
 }
 
 impl DeadLetterQueue {
-    /// Its name, as an operator finds it elsewhere.
+    /// Returns the queue's name.
     pub(crate) fn name(&self) -> &str {
         self.url.rsplit('/').next().unwrap_or(&self.url)
     }
 
-    /// Whether letters of one tenant come in order, ten at once at most, and none while one of them is in hand.
+    /// Returns whether the queue delivers letters of one tenant in order, ten at once at most, and none while one of
+    /// them is in hand.
     pub(crate) fn is_fifo(&self) -> bool {
         self.url.ends_with(".fifo")
     }
@@ -84,7 +85,7 @@ impl DeadLetterQueue {
         self.stop.is_cancelled()
     }
 
-    /// What SQS says of its size.
+    /// Reads SQS's count of the queue's messages.
     pub(crate) async fn size(&self) -> Result<Size, AwsFailure> {
         let attributes = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -106,9 +107,9 @@ impl DeadLetterQueue {
         Ok(Size { visible, hidden: hidden + delayed })
     }
 
-    /// Takes up to ten letters in hand, for [`HOLD`]. None: none is left that can be had.
+    /// Takes up to ten letters in hand, for [`HOLD`]. An empty list means that no more letters can be received.
     pub(crate) async fn receive(&self) -> Result<Vec<Found>, AwsFailure> {
-        // Longer than the clients' own time-outs, which need not know of the wait.
+        // Longer than the clients' own time-outs, which need not allow for the wait.
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(WAIT + Duration::from_secs(5))
             .operation_timeout(WAIT + Duration::from_secs(15))
@@ -145,7 +146,7 @@ impl DeadLetterQueue {
             .map_err(|error| AwsFailure::of("keep a dead letter in hand", error))
     }
 
-    /// Deletes a letter. One that is gone already is no error.
+    /// Deletes a letter. One that is gone already is not an error.
     pub(crate) async fn delete(&self, receipt: &str) -> Result<(), AwsFailure> {
         self.client
             .delete_message()
@@ -157,7 +158,8 @@ impl DeadLetterQueue {
             .map_err(|error| AwsFailure::of("delete a dead letter", error))
     }
 
-    /// Lets others have letters again, at once. Where that fails they come back by themselves, after [`HOLD`].
+    /// Gives letters back, so that others can receive them at once. If that fails, they come back by themselves after
+    /// [`HOLD`].
     pub(crate) async fn give_back(&self, receipts: &[String]) {
         for chunk in receipts.chunks(10) {
             let entry = |(at, receipt): (usize, &String)| {

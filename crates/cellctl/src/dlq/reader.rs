@@ -1,4 +1,4 @@
-//! Reads a queue from one end to the other, and gives back what it did not delete.
+//! A reader that receives a queue's letters from one end to the other, and gives back those that it did not delete.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -6,25 +6,30 @@ use cellstack_aws::AwsFailure;
 
 use super::{DeadLetterQueue, Found, Size};
 
-/// Letters that come again before a reader takes it that all of them have: a queue may hand one out twice by mistake.
+/// Error code of a receive while as many messages are in flight as the queue allows
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+const OVER_LIMIT: &str = "OverLimit";
+
+/// The number of repeated letters after which all letters count as repeated: a queue may deliver a letter twice by
+/// mistake.
 const ENOUGH: usize = 100;
 
-/// Why a reader has nothing more.
+/// The reason why a reader has no more letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Whatever can be had was had.
+    /// The queue returned no more letters.
     Empty,
-    /// It held as many letters as it may.
+    /// The reader held as many letters as it may.
     Bound,
-    /// Letters came back and no new ones among them: what can be had was had.
+    /// Letters came back with no new one among them: all were received.
     Round,
-    /// Somebody wants it to end.
+    /// Somebody wants the run to end.
     Stopped,
 }
 
-/// Hands out each letter of a queue once. What it handed out is hidden from others until it is deleted or the reader is
-/// closed. Letters come back after [`HOLD`](super::HOLD), though, and a queue of some thousand takes longer than that to
-/// read: they are hidden again, and known by their message ids. A standard queue hides 120,000 messages at most.
+/// A reader that delivers each letter of a queue once. Its letters are hidden from others until it deletes them or is
+/// closed. Letters come back after [`HOLD`](super::HOLD), though, and a queue of some thousand takes longer than that
+/// to read: they are hidden again, and known by their message ids. A standard queue hides 120,000 messages at most.
 pub(crate) struct Reader<'a> {
     queue: &'a DeadLetterQueue,
     before: Size,
@@ -40,7 +45,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of a queue that hands out at most `bound` letters.
+    /// Opens a reader of a queue that delivers at most `bound` letters.
     pub(crate) async fn open(queue: &'a DeadLetterQueue, bound: usize) -> Result<Self, AwsFailure> {
         Ok(Self {
             queue,
@@ -55,7 +60,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The next letter.
+    /// Returns the next letter.
     pub(crate) async fn next(&mut self) -> Result<Option<Found>, AwsFailure> {
         loop {
             if let Some(found) = self.ready.pop_front() {
@@ -77,8 +82,8 @@ impl<'a> Reader<'a> {
                 return Ok(None);
             }
             let batch = match self.queue.receive().await {
-                // As many are in flight as the service allows: the same bound, from its side.
-                Err(failure) if failure.detail.contains("OverLimit") => {
+                // SQS has as many messages in flight as it allows: the same bound, from its side.
+                Err(failure) if failure.code.as_deref() == Some(OVER_LIMIT) => {
                     self.end = Some(End::Bound);
                     return Ok(None);
                 }
@@ -90,7 +95,8 @@ impl<'a> Reader<'a> {
             }
             for found in batch {
                 if self.deleted.contains(&found.message_id) {
-                    // A queue may hand out what was deleted, rarely: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>.
+                    // A queue may deliver a deleted message again, rarely:
+                    // <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>.
                     self.queue.delete(&found.receipt).await?;
                 } else if self.held.insert(found.message_id.clone(), found.receipt.clone()).is_none() {
                     self.repeats = 0;
@@ -99,15 +105,15 @@ impl<'a> Reader<'a> {
                     self.repeats += 1;
                 }
             }
-            // Letters come back as long as this goes on, so the queue need never look empty. Once as many came again as
-            // are in hand, with no new one among them, there is none left.
+            // Letters come back as long as this goes on, so the queue need never appear empty. Once as many came again
+            // as are in hand, with no new one among them, all were received.
             if self.repeats >= self.held.len().max(ENOUGH) {
                 self.end = Some(End::Round);
             }
         }
     }
 
-    /// Deletes a letter that was handed out.
+    /// Deletes a letter that the reader delivered.
     pub(crate) async fn delete(&mut self, found: &Found) -> Result<(), AwsFailure> {
         let receipt = self.held.get(&found.message_id).unwrap_or(&found.receipt);
         self.queue.delete(receipt).await?;
@@ -116,23 +122,23 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Keeps a letter that was handed out hidden for longer.
+    /// Keeps a letter that the reader delivered hidden for longer.
     pub(crate) async fn hold(&self, found: &Found, time: std::time::Duration) -> Result<(), AwsFailure> {
         let receipt = self.held.get(&found.message_id).unwrap_or(&found.receipt);
         self.queue.hold(receipt, time).await
     }
 
-    /// Letters handed out.
+    /// Returns the number of delivered letters.
     pub(crate) const fn seen(&self) -> usize {
         self.seen
     }
 
-    /// What SQS said of the queue's size before the first letter.
+    /// Returns SQS's count of messages before the first letter.
     pub(crate) const fn before(&self) -> Size {
         self.before
     }
 
-    /// Why there may be letters it did not hand out; `None` when it saw all.
+    /// Returns why there may be letters that were not delivered, or `None` if the reader saw all.
     pub(crate) fn unseen(&self) -> Option<String> {
         let about = self.before;
         if !matches!(self.end, Some(End::Empty | End::Round)) {
@@ -149,7 +155,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Gives back all that is still in hand.
+    /// Gives back all letters in hand.
     pub(crate) async fn close(self) {
         let receipts: Vec<String> = self.held.into_values().collect();
         self.queue.give_back(&receipts).await;

@@ -1,5 +1,5 @@
-//! `cellctl` where its environment leads to the wrong place: each error says what it expected, what it found and what to
-//! type next.
+//! `cellctl` in an environment that leads to the wrong place: each error says what it expected, what it found and what
+//! to type next.
 
 use cellstack_embedded::Stack;
 use cellstack_embedded::serve::Served;
@@ -8,7 +8,7 @@ use tokio::process::Command;
 const KEYS: [(&str, &str); 3] =
     [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
 
-/// Runs `cellctl` with nothing but these variables, and returns how it ended and what it said.
+/// Runs `cellctl` with nothing but these variables, and returns its exit code and its output.
 async fn cellctl(line: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let said = Command::new(env!("CARGO_BIN_EXE_cellctl"))
         .args(line.split_whitespace())

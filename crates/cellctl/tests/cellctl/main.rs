@@ -1,4 +1,4 @@
-//! `cellctl` over the embedded stack, and its binary where the environment or the arguments are wrong.
+//! `cellctl` over the embedded stack, and its binary with a wrong environment or wrong arguments.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 

@@ -1,4 +1,4 @@
-//! `cellctl` run in process, and what it left.
+//! A run of `cellctl` in process, with its output.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -7,10 +7,10 @@ use cellstack_cellctl::{Cli, Completion, Console, Deployment};
 use clap::Parser as _;
 use serde_json::Value;
 
-/// What a command left.
+/// The output and the end of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    pub(crate) ending: Result<Completion, String>,
+    pub(crate) completion: Result<Completion, String>,
     pub(crate) data: String,
     pub(crate) talk: String,
 }
@@ -20,8 +20,8 @@ impl Ran {
     pub(crate) async fn of(line: &str, deployment: &Deployment) -> Self {
         let cli = Cli::try_parse_from(std::iter::once("cellctl").chain(line.split_whitespace())).unwrap();
         let (data, talk) = (Buffer::default(), Buffer::default());
-        let ending = cli.run(deployment, &mut Console::new(data.clone(), talk.clone())).await;
-        Self { ending: ending.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
+        let completion = cli.run(deployment, &mut Console::new(data.clone(), talk.clone())).await;
+        Self { completion: completion.map_err(|error| format!("{error:#}")), data: data.text(), talk: talk.text() }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -29,13 +29,13 @@ impl Ran {
     }
 
     #[track_caller]
-    pub(crate) fn ended(self, ending: Completion) -> Self {
-        assert_eq!(self.ending, Ok(ending), "{}{}", self.data, self.talk);
+    pub(crate) fn ended(self, completion: Completion) -> Self {
+        assert_eq!(self.completion, Ok(completion), "{}{}", self.data, self.talk);
         self
     }
 }
 
-/// A place to write to that can be read.
+/// A writer whose contents can be read.
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 

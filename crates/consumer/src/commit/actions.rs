@@ -29,7 +29,7 @@ impl Committer<'_> {
         Ok(actions)
     }
 
-    /// The event's own item is the guard: it must still be `accepted`.
+    /// Returns the mark of an event. The event's own item is the guard: it must still be `accepted`.
     fn mark(&self, id: EventId, effects: &Effects) -> Result<Update, BuildError> {
         let mut update = Update::builder()
             .table_name(self.table)

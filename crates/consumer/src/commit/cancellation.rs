@@ -14,14 +14,14 @@ use crate::item::Standing;
 
 /// The meaning of a mark's cancellation reason for its event.
 enum Verdict {
-    /// Its status says it needs nothing more.
+    /// The event's status says that it needs nothing more.
     Done,
-    /// It can't be committed.
+    /// The event can't be committed.
     Failed(Failure),
 }
 
-/// Decides what follows from a cancellation. The marks are the first actions, in the order of the events, so the first
-/// reasons are theirs.
+/// Decides on the next step after a cancellation. The marks are the first actions, in the order of the events, so the
+/// first reasons are theirs.
 pub(super) fn after<'a>(chunk: &Chunk<'a>, reasons: &[CancellationReason]) -> Next<'a> {
     if is_planted(Mutation::ConflictIsDuplicate) && reasons.iter().any(|r| r.code() == Some("TransactionConflict")) {
         return Next::DONE;
@@ -37,7 +37,7 @@ pub(super) fn after<'a>(chunk: &Chunk<'a>, reasons: &[CancellationReason]) -> Ne
     if left.len() < chunk.events.len() {
         Next::Go { failed, left, alone: false }
     } else if reasons.iter().all(is_transient) {
-        // A conflict with another transaction, or a throttle: neither a duplicate nor a refusal.
+        // The reasons are conflicts with other transactions, or throttles: neither a duplicate nor a refusal.
         Next::Wait { throttled: reasons.iter().any(is_throttled), reason: describe(reasons) }
     } else {
         isolate(chunk, Failure::Refused(shortage(chunk, reasons).unwrap_or_else(|| describe(reasons))))
@@ -62,7 +62,8 @@ fn shortage(chunk: &Chunk<'_>, reasons: &[CancellationReason]) -> Option<String>
     numbers.iter().find_map(short)
 }
 
-/// Decides what follows when some effect is refused for good: alone, each event shows whether it is the one.
+/// Decides on the next step when some effect is refused for good: each event is tried alone, which shows the refused
+/// one.
 pub(super) fn isolate<'a>(chunk: &Chunk<'a>, failure: Failure) -> Next<'a> {
     match chunk.events.as_slice() {
         [(id, _)] => Next::Go { failed: vec![(*id, failure)], left: Vec::new(), alone: false },
@@ -74,7 +75,7 @@ fn is_throttled(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
 
-/// Reads a mark's cancellation reason; `None` where it says nothing against the event.
+/// Reads a mark's cancellation reason. Returns `None` where it says nothing against the event.
 fn verdict(reason: &CancellationReason) -> Option<Verdict> {
     if !is_refused(reason) {
         return None;
@@ -83,7 +84,7 @@ fn verdict(reason: &CancellationReason) -> Option<Verdict> {
         Standing::Done => Verdict::Done,
         Standing::Missing => Verdict::Failed(Failure::NotHeld),
         Standing::Unknown(status) => Verdict::Failed(Failure::Uncommitted(format!("its status is '{status}'"))),
-        // It was redriven in between.
+        // The event was redriven in between.
         Standing::Waiting { .. } => Verdict::Failed(Failure::Uncommitted("its status has changed".to_owned())),
     })
 }

@@ -15,7 +15,7 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// All its events, failed alike.
+    /// Returns all events of the chunk with the same failure.
     pub(super) fn failed(&self, failure: &Failure) -> Vec<(EventId, Failure)> {
         self.events.iter().map(|(id, _)| (*id, failure.clone())).collect()
     }

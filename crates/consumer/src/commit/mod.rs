@@ -1,4 +1,4 @@
-//! Writes the effects of events and the marks that they are processed, in one transaction.
+//! Commits: the effects of events, and the marks that they are processed, in one transaction.
 
 mod actions;
 mod cancellation;
@@ -28,28 +28,28 @@ use chunk::{Chunk, chunks};
 
 const WHAT: &str = "commit the effects of events";
 
-/// Longest that a throttled transaction is tried again. Conflicts end, since one of the rivals always wins; a throttle may
-/// last, and one tenant's must not hold up the cell's consumers.
+/// Longest time for which a throttled transaction is tried again. Conflicts end, since one of the rivals always wins. A
+/// throttle may last, and one tenant's throttle must not block the cell's consumers.
 const THROTTLE_PATIENCE: Duration = OPERATION_TIMEOUT;
 
-/// Commits one tenant's events.
+/// A committer of one tenant's events.
 pub(crate) struct Committer<'a> {
     pub(crate) client: &'a Client,
     pub(crate) table: &'a str,
     pub(crate) tenant: &'a TenantId,
     pub(crate) now_ms: u64,
-    /// True if no event may be committed after one before it was not.
+    /// True if no event may be committed after an earlier one that failed.
     pub(crate) ordered: bool,
     /// The end of all tries.
     pub(crate) deadline: Instant,
 }
 
-/// The consequence of a try to commit a chunk.
+/// The next step after a try to commit a chunk.
 enum Next<'a> {
-    /// The same again, after a pause.
+    /// Try the same chunk again, after a pause.
     Wait { throttled: bool, reason: String },
-    /// These failed, those are left to commit, each in a transaction of its own where one of them spoils the others.
-    /// Both are in order; the rest of the chunk is done.
+    /// Some events failed and others are left to commit, `alone` in a transaction each where one of them spoils the
+    /// others. Both lists are in order; the rest of the chunk is done.
     Go { failed: Vec<(EventId, Failure)>, left: Vec<(EventId, &'a Effects)>, alone: bool },
 }
 
@@ -58,8 +58,8 @@ impl Next<'_> {
 }
 
 impl Committer<'_> {
-    /// Commits the events in order. Returns those that were not committed and why; the others are processed, by this
-    /// commit or an earlier one. Where order is kept, those behind the first failure are [`Failure::Blocked`].
+    /// Commits the events in order. Returns those that were not committed, with the reasons; the others are processed,
+    /// by this commit or an earlier one. Where order is kept, those behind the first failure are [`Failure::Blocked`].
     pub(crate) async fn commit(&self, events: &[(EventId, &Effects)]) -> Vec<(EventId, Failure)> {
         let mut failed = Vec::new();
         let mut work = VecDeque::from(chunks(events.iter().copied()));

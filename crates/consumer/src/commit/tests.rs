@@ -27,7 +27,7 @@ fn one() -> Effects {
     Effects::none().add("total", "count", 1)
 }
 
-/// The event of an action that is a mark.
+/// Returns the event of an action that is a mark.
 pub(super) fn marked(action: &Value) -> Option<&str> {
     action["Update"]["Key"]["sk"]["S"].as_str().and_then(|key| key.strip_prefix("event#"))
 }
@@ -47,7 +47,7 @@ pub(super) async fn commit(
 /// The marks of each request.
 type Asked = Arc<Mutex<Vec<Vec<String>>>>;
 
-/// Answers from a list, and keeps the marks of each request.
+/// Returns a function that replies from a list, and the marks of each request.
 fn listed(replies: Vec<Reply>) -> (impl FnMut(&str, &Value) -> Reply + Send, Asked) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&asked);
@@ -174,13 +174,13 @@ async fn an_event_whose_effects_are_refused_fails_alone() {
 /// A table as far as commits are concerned.
 #[derive(Default)]
 struct Table {
-    /// Those that are there, and whether they are accepted.
+    /// The events that are there, and whether they are accepted.
     accepted: BTreeMap<String, bool>,
-    /// Those whose effects it refuses.
+    /// The events whose effects the table refuses.
     refused: BTreeSet<String>,
-    /// Trouble of the next calls.
+    /// The troubles of the next calls.
     trouble: Vec<Trouble>,
-    /// Processed by these commits, in order.
+    /// The events that these commits processed, in order.
     processed: Vec<String>,
     count: i64,
 }
@@ -313,7 +313,7 @@ proptest! {
         let chunks = chunks(effects.iter().map(|(id, effects)| (*id, effects)));
         let order: Vec<_> = chunks.iter().flat_map(|chunk| chunk.events.iter().map(|(id, _)| *id)).collect();
         prop_assert_eq!(order, effects.iter().map(|(id, _)| *id).collect::<Vec<_>>());
-        // In units of 10^-9, as whole numbers.
+        // The sums are compared in units of 10^-9, as whole numbers.
         let exact = |amount: &Decimal| amount.mantissa() * 10_i128.pow(9 - amount.scale());
         let mut sum = 0;
         for chunk in &chunks {

@@ -1,15 +1,15 @@
-//! Reasons why bytes are no snapshot.
+//! Reasons why bytes are not a snapshot.
 
 use super::format::FORMAT;
 use crate::limits::SNAPSHOT_MAX;
 
-/// The bytes are not those of a snapshot.
+/// The error of bytes that are not a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSnapshot {
-    /// They are something else.
+    /// The bytes are something else.
     #[error("expected a first line {{\"format\":\"{FORMAT}\",…}}; found {0}")]
     Foreign(String),
-    /// They were cut off or edited.
+    /// The bytes were cut off or edited.
     #[error("expected content with the SHA-256 {expected}; its SHA-256 is {found}: it was cut off, or edited")]
     Hash {
         /// The hash in the first line.
@@ -30,7 +30,7 @@ pub enum InvalidSnapshot {
         /// The number in the content.
         found: u64,
     },
-    /// There are more than a snapshot may have.
+    /// The bytes are more than a snapshot may have.
     #[error("it is larger than {SNAPSHOT_MAX} bytes")]
     TooLarge,
 }

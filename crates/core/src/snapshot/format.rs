@@ -1,5 +1,5 @@
-//! The snapshot as bytes: one line that says what follows, and JSON, compact and in order, so that equal snapshots are equal
-//! bytes.
+//! The snapshot as bytes: one line that describes the rest, then JSON, compact and in order, so that equal snapshots
+//! are equal bytes.
 //!
 //! ```text
 //! {"format":"cellstack-snapshot/1","taken_at":1767225600000,"tenants":2,"cells":1,"epoch":3,"sha256":"…"}
@@ -14,6 +14,7 @@ use super::{InvalidSnapshot, Snapshot};
 use crate::hex::sha256;
 use crate::limits::SNAPSHOT_MAX;
 use crate::registry::CellRecord;
+use crate::text::excerpt;
 use crate::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 
 /// Name and version of the format.
@@ -22,17 +23,17 @@ pub const FORMAT: &str = "cellstack-snapshot/1";
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`FORMAT`].
+    /// The format, [`FORMAT`].
     pub format: String,
-    /// [`Snapshot::taken_at_ms`].
+    /// The time of [`Snapshot::taken_at_ms`].
     pub taken_at: u64,
-    /// How many tenants.
+    /// The number of tenants.
     pub tenants: u64,
-    /// How many cells.
+    /// The number of cells.
     pub cells: u64,
-    /// [`Snapshot::epoch`].
+    /// The largest epoch, [`Snapshot::epoch`].
     pub epoch: Epoch,
-    /// Of everything after the first line, in hexadecimal.
+    /// The SHA-256 of everything after the first line, in hexadecimal.
     pub sha256: String,
 }
 
@@ -52,7 +53,7 @@ struct Read {
 }
 
 impl Snapshot {
-    /// As bytes.
+    /// Returns the snapshot as bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let content = self.content();
@@ -63,7 +64,7 @@ impl Snapshot {
         bytes
     }
 
-    /// The first line of [`Snapshot::encode`].
+    /// Returns the first line of [`Snapshot::encode`].
     #[must_use]
     pub fn header(&self) -> Header {
         self.header_of(&self.content())
@@ -85,14 +86,14 @@ impl Snapshot {
             cells: self.cells.iter().collect(),
             tenants: self.tenants.iter().map(|(tenant, route)| (tenant, row(route))).collect(),
         };
-        // Maps whose keys are texts, of texts and numbers: always serialise.
+        // Maps of texts and numbers whose keys are texts always serialise.
         serde_json::to_vec(&content).unwrap_or_default()
     }
 
-    /// From bytes.
+    /// Reads a snapshot from bytes.
     ///
     /// # Errors
-    /// When they are not what [`Snapshot::encode`] made: cut off, edited, or something else.
+    /// When [`Snapshot::encode`] did not make the bytes: they were cut off or edited, or are something else.
     pub fn decode(bytes: &[u8]) -> Result<Self, InvalidSnapshot> {
         if bytes.len() > SNAPSHOT_MAX {
             return Err(InvalidSnapshot::TooLarge);
@@ -130,7 +131,8 @@ impl Read {
     }
 }
 
-/// Names every field: a new one of the map's needs a place here, and a new version of the format.
+/// Returns a tenant's entry. It names every field of the route: a new field needs a place here, and a new version of
+/// the format.
 fn row(route: &TenantRoute) -> Row<&CellId> {
     let TenantRoute { tenant_id: _, cell_id, epoch, state, standby_cell_id } = route;
     (cell_id, *epoch, *state, standby_cell_id.as_ref())
@@ -142,7 +144,7 @@ fn header(line: &[u8]) -> Result<Header, InvalidSnapshot> {
         format: String,
     }
     let foreign = |error: serde_json::Error| {
-        let excerpt: String = String::from_utf8_lossy(line).chars().take(60).flat_map(char::escape_default).collect();
+        let excerpt = excerpt(&String::from_utf8_lossy(line));
         InvalidSnapshot::Foreign(format!("'{excerpt}' ({error})"))
     };
     let named: Named = serde_json::from_slice(line).map_err(foreign)?;

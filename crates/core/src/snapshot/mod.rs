@@ -1,8 +1,8 @@
-//! A snapshot of the tenant map: what a router that never read the map can start from while the map is out of reach.
+//! A snapshot of the tenant map. A router that never read the map starts from it while the map is out of reach.
 //!
-//! The control plane writes it, a router reads it, and neither waits for the other. Whatever it says may be old by the time
-//! it is used: a route from here counts as stale, so that writes check the cell's fence, and a tenant that is not in it
-//! may exist all the same.
+//! The control plane writes it, a router reads it, and neither waits for the other. The content may be old by the time
+//! it is used: a route from a snapshot counts as stale, so that writes check the cell's fence, and a tenant that is
+//! missing may exist all the same.
 
 mod error;
 mod format;
@@ -18,11 +18,11 @@ use crate::{CellId, Epoch, TenantId, TenantRoute};
 
 /// The tenant map and the cells at one time.
 ///
-/// The map goes on changing while it is read: each entry is as it was at `taken_at_ms` or later, and its epoch says which
-/// of two is the newer.
+/// The map goes on changing while it is read: each entry is as it was at `taken_at_ms` or later, and of two entries the
+/// one with the larger epoch is the newer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    /// When reading it began, in milliseconds since the Unix epoch.
+    /// The time when the read began, in milliseconds since the Unix epoch.
     pub taken_at_ms: u64,
     /// The map's entries.
     pub tenants: HashMap<TenantId, TenantRoute>,
@@ -31,19 +31,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The tenant's entry; `None` says nothing: it may have been placed since.
+    /// Returns the tenant's entry. `None` proves nothing: the tenant may have been placed since.
     #[must_use]
     pub fn tenant(&self, tenant: &TenantId) -> Option<&TenantRoute> {
         self.tenants.get(tenant)
     }
 
-    /// The cell's record.
+    /// Returns the cell's record.
     #[must_use]
     pub fn cell(&self, cell: &CellId) -> Option<&CellRecord> {
         self.cells.get(cell)
     }
 
-    /// The largest epoch of all tenants, 0 without any.
+    /// Returns the largest epoch of all tenants; 0 without any.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.tenants.values().map(|route| route.epoch).max().unwrap_or(Epoch(0))

@@ -36,7 +36,7 @@ pub(super) fn snapshot(tenants: u64) -> Snapshot {
     }
 }
 
-/// The bytes of a snapshot whose content is changed and whose first line says the new content's hash.
+/// Returns the bytes of a snapshot with changed content and the new content's hash in the first line.
 fn forged(change: impl FnOnce(String) -> String) -> Vec<u8> {
     let text = String::from_utf8(snapshot(10).encode()).unwrap();
     let (first, content) = text.split_once('\n').unwrap();
@@ -136,7 +136,7 @@ proptest! {
             prop_assume!(bytes[at] != to);
             bytes[at] = to;
         }
-        // The first line's spelling and its time are its own affair; nothing else may be another's.
+        // The first line may vary in spelling and time only.
         if let Ok(read) = Snapshot::decode(&bytes) {
             prop_assert_eq!(Snapshot { taken_at_ms: taken.taken_at_ms, ..read }, taken);
             prop_assert!(!cut);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use tracing::field::{Field, Visit};
 
-/// A line in one of Lambda's two formats. A field's name is written once, by whoever is first.
+/// A line in one of Lambda's two formats. Of two fields with one name the first counts.
 pub(super) struct Line {
     text: Text,
     names: Vec<&'static str>,
@@ -17,8 +17,8 @@ enum Text {
 }
 
 impl Line {
-    /// A line of JSON. It begins with what Lambda's filter wants: a line without a valid `timestamp` or `level` counts as
-    /// `INFO`, and is dropped where the function's level is higher
+    /// Begins a line of JSON with the members that Lambda's filter reads. A line without a valid `timestamp` or `level`
+    /// counts as `INFO`, and Lambda drops it where the function's level is higher
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
     pub(super) fn json(timestamp: &str, level: &str) -> Self {
         let mut line = Vec::with_capacity(512);
@@ -32,7 +32,7 @@ impl Line {
         Self { text: Text::Plain(format!("{level:>5}")), names: Vec::with_capacity(16) }
     }
 
-    /// A field whose value is text.
+    /// Adds a field whose value is text.
     pub(super) fn string(&mut self, name: &'static str, value: &str) {
         if self.is_named(name) {
             return;
@@ -40,14 +40,14 @@ impl Line {
         match &mut self.text {
             Text::Json(line) => {
                 key(line, name);
-                // A string is always JSON, and a Vec takes everything.
+                // A string always serialises, and a write to a `Vec` does not fail.
                 let _ = serde_json::to_writer(line, value);
             }
             Text::Plain(line) => plain(line, name, format_args!("{value:?}")),
         }
     }
 
-    /// A field whose value reads the same in JSON and in text.
+    /// Adds a field whose value reads the same in JSON and in text.
     fn value(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
         if self.is_named(name) {
             return;
@@ -61,7 +61,8 @@ impl Line {
         }
     }
 
-    /// Two members of one name are no JSON that others read alike.
+    /// Returns whether the line has this name already, and notes it. Parsers differ on JSON that has two members of one
+    /// name.
     fn is_named(&mut self, name: &'static str) -> bool {
         let known = self.names.contains(&name);
         if !known {
@@ -76,7 +77,7 @@ impl Line {
                 line.extend_from_slice(b"}\n");
                 line
             }
-            // A line is a line, whatever a value holds.
+            // Any value stays on one line.
             Text::Plain(line) => format!("{}\n", line.replace('\n', "\\n")).into_bytes(),
         }
     }
@@ -89,7 +90,7 @@ fn key(line: &mut Vec<u8>, name: &str) {
 }
 
 fn plain(line: &mut String, name: &str, value: fmt::Arguments<'_>) {
-    // A String takes everything.
+    // A write to a `String` does not fail.
     let _ = if name == "message" { write!(line, " {value}") } else { write!(line, " {name}={value}") };
 }
 
@@ -118,7 +119,7 @@ impl Visit for Line {
         }
     }
 
-    /// Writes what has no type of its own here: messages, and values that are displayed.
+    /// Writes values without a type of their own here: messages, and values that are displayed.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match &self.text {
             Text::Json(_) => self.string(field.name(), &format!("{value:?}")),

@@ -1,5 +1,5 @@
-//! A line for each event, written at once. It is all that a function's log needs: the general registry of spans costs
-//! several times the instructions, and a share of the zip.
+//! A line for each event, written at once. A function's log needs no more: the general registry of spans costs several
+//! times the instructions, and a share of the zip.
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -10,7 +10,7 @@ use super::line::Line;
 use super::spans::Spans;
 use crate::event::rfc3339;
 
-/// Writes events as lines of JSON or text, each with what the spans around it say of its request.
+/// A subscriber that writes events as lines of JSON or text, each with the request's fields from the spans around it.
 pub(super) struct Lines {
     level: LevelFilter,
     json: bool,
@@ -30,13 +30,14 @@ impl Subscriber for Lines {
         if self.enabled(metadata) { Interest::always() } else { Interest::never() }
     }
 
-    /// The level is that of lines. A span has one too, but a warning wants its request's id whatever level that span has.
+    /// Returns whether an event's level is enabled, or whether a span has a field that lines take. A span's level does
+    /// not count: a warning needs its request's id at any level of the span.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         if metadata.is_event() { *metadata.level() <= self.level } else { Spans::takes(metadata) }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // Without a line nothing needs a span.
+        // Without lines there is no need for spans.
         Some(if self.level == LevelFilter::OFF { self.level } else { self.level.max(LevelFilter::INFO) })
     }
 

@@ -9,14 +9,14 @@ use crate::event::rfc3339;
 /// The namespace of all metrics.
 const NAMESPACE: &str = "Cellstack";
 
-/// The level of metric lines. Lambda drops lines below the function's level, metrics or not, and `FATAL` is the one that
-/// passes at every level (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>). No line of
+/// The level of metric lines. Lambda drops lines below the function's level, metrics included, and only `FATAL` passes
+/// at every level (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>). No line of
 /// the log has it, so a search for errors finds errors.
 const LEVEL: &str = "FATAL";
 
-/// Counts one `metric` of a stack's service, with these two as dimensions.
+/// Counts one `metric`, with `service` and `stack` as dimensions.
 pub fn count(service: &str, stack: &str, metric: &str) {
-    // The time is the system's, not the program's: CloudWatch drops what is more than two hours off.
+    // The time is the system's, not the program's: CloudWatch drops values that are more than two hours off.
     write(&line(service, stack, metric, unix_ms()));
 }
 

@@ -1,4 +1,4 @@
-//! The spans that say which request a line belongs to.
+//! The spans that name the request of a line.
 
 use crate::sync::lock;
 use std::cell::RefCell;
@@ -11,17 +11,18 @@ use tracing::span::{Attributes, Id, Record};
 
 use super::line::Line;
 
-/// The fields that a line takes from the spans around it: Lambda's own name for an invocation, and what it works on.
+/// The fields that a line takes from the spans around it: Lambda's own name for an invocation, and the subject of its
+/// work.
 const TAKEN: [&str; 4] = ["requestId", "function", "path", "tenant"];
 
-/// The spans that live.
+/// The open spans.
 #[derive(Default)]
 pub(super) struct Spans(Mutex<Vec<Option<Span>>>);
 
 #[derive(Default)]
 struct Span {
     fields: Vec<(&'static str, String)>,
-    /// Handles to it beside the first.
+    /// Handles to the span in addition to the first.
     clones: usize,
 }
 
@@ -89,7 +90,7 @@ impl Spans {
         });
     }
 
-    /// Adds what the spans around it say to a line; the innermost has the say.
+    /// Adds the fields of the spans around a line to it; the innermost span wins.
     pub(super) fn add_to(&self, line: &mut Line) {
         ENTERED.with_borrow(|entered| {
             if entered.is_empty() {

@@ -16,7 +16,7 @@ fn note(line: &[u8]) {
     WRITTEN.with_borrow_mut(|written| written.push(String::from_utf8(line.to_vec()).unwrap()));
 }
 
-/// What is written while `work` runs.
+/// Returns the lines that are written while `work` runs.
 fn written(level: LevelFilter, json: bool, work: impl FnOnce()) -> Vec<String> {
     tracing::subscriber::with_default(Lines::new(level, json, || 1_700_000_000_123, note), work);
     WRITTEN.take()
@@ -79,7 +79,8 @@ fn a_line_of_text_reads_alike() {
     assert_eq!(lines, [" WARN AWS failure=no\\nway tenant=\"acme\" path=\"/v1/events\"\n"]);
 }
 
-/// C2: what a function's level lets be written, Lambda lets pass, and at every level it says which request it is about.
+/// C2: Lambda lets every line pass that a function's level lets be written, and at every level the line names its
+/// request.
 #[test]
 fn lambda_lets_pass_what_is_written_and_each_line_names_its_request() {
     for (at, name) in LEVELS.iter().enumerate() {
@@ -96,7 +97,7 @@ fn lambda_lets_pass_what_is_written_and_each_line_names_its_request() {
             });
             drop(invoke);
         });
-        // `FATAL` is not a level of ours.
+        // `FATAL` is not a level of the log.
         assert_eq!(lines.len(), if *name == "FATAL" { 1 } else { 5 - at }, "{name}");
         for line in &lines {
             assert!(passes(line, name) || *name == "FATAL", "{name}: {line}");

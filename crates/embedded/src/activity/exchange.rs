@@ -1,4 +1,4 @@
-//! A request to the function URL and its answer.
+//! Exchanges of the function URL.
 
 use std::time::Duration;
 
@@ -6,28 +6,28 @@ use bytes::Bytes;
 use hyper::{Request, Response};
 use serde::Deserialize;
 
-/// See the module.
+/// A request to the function URL and its response.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// The request's method and path.
     pub call: String,
-    /// The tenant its header names.
+    /// The tenant that its header names.
     pub tenant: Option<String>,
-    /// The cell that answered for it.
+    /// The cell that the response names.
     pub cell: Option<String>,
-    /// The answer's status.
+    /// The response's status.
     pub status: u16,
-    /// The answer's `x-request-id`.
+    /// The response's `x-request-id`.
     pub request_id: Option<String>,
-    /// True if the answer is that of an earlier request.
+    /// True if the response is that of an earlier request.
     pub is_replay: bool,
-    /// What the answer's document says.
+    /// The members of the response's document.
     pub said: Said,
-    /// The time it took.
+    /// The time until the response.
     pub took: Duration,
 }
 
-/// Members of an answer's document: an event's, or a problem's.
+/// The members of a response's document: an event's, or a problem's.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Said {
     /// The event's id.

@@ -1,7 +1,7 @@
-//! Activity of a served stack: requests, each event's way and every dead letter, for whoever watches.
+//! Activity of a served stack: requests, each event's way and every dead letter, for a watcher.
 //!
-//! Three sources tell it: the function URL (requests and answers), a mapping of its own on each cell's stream (what the
-//! tables say of events) and the embedded AWS's observations (topics, queues, functions). `sequence` brings them into the
+//! Three sources report it: the function URL (requests and responses), a separate mapping on each cell's stream
+//! (changes of events) and the embedded AWS's observations (topics, queues, functions). `sequence` brings them into the
 //! order in which an event went its way.
 
 mod exchange;
@@ -31,10 +31,10 @@ use crate::names::CellNames;
 const CHANGES: usize = 16_384;
 /// Messages on their way whose events are remembered.
 const MESSAGES: usize = 20_000;
-/// Between two looks for what waits in vain.
+/// Interval between two checks for happenings that wait in vain.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Whose event, and where.
+/// An event with its tenant and its cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The tenant.
@@ -45,39 +45,39 @@ pub struct Subject {
     pub event: EventId,
 }
 
-/// Something that happened.
+/// A happening in a stack.
 #[derive(Debug, Clone)]
 pub enum Happening {
-    /// A request was answered that made no event.
+    /// A request got a response and made no event.
     Answered(Exchange),
     /// An event is durable, or was already.
     Accepted {
-        /// Whose it is.
+        /// The event.
         subject: Subject,
-        /// What it is about.
+        /// The event's type.
         event_type: String,
         /// `accepted`, or `held` by a standby.
         status: EventStatus,
-        /// The request that brought it; `None` where it did not come through this function URL.
+        /// The request that brought it; `None` if it did not come through this function URL.
         request: Option<String>,
-        /// True if it was there before: a request was repeated.
+        /// True if the event was there before: a request was repeated.
         repeated: bool,
     },
-    /// The topic has it.
+    /// The topic took the event.
     Published(Subject),
-    /// The consumer has it, for the n-th time.
+    /// The consumer received the event, for the n-th time.
     Delivered(Subject, u32),
-    /// Its status changed.
+    /// The event's status changed.
     Settled {
-        /// Whose it is.
+        /// The event.
         subject: Subject,
-        /// What it is about.
+        /// The event's type.
         event_type: String,
-        /// What it is now.
+        /// The new status.
         status: EventStatus,
-        /// From acceptance to now.
+        /// The time since acceptance.
         took: Option<Duration>,
-        /// Why it failed.
+        /// The error, if it failed.
         error: Option<String>,
     },
     /// A letter came into a dead-letter queue.
@@ -91,16 +91,16 @@ pub enum Happening {
     FunctionFailed {
         /// The function.
         function: String,
-        /// How.
+        /// The error.
         error: String,
     },
-    /// A fault on demand came, or went.
+    /// A fault on demand changed.
     Fault(faults::Change),
-    /// So many happenings came faster than they were taken.
+    /// The number of happenings that came faster than they were taken.
     Missed(u64),
 }
 
-/// See the module. Dropping it ends its mappings.
+/// The activity of a stack. Dropping it ends its mappings.
 pub struct Activity {
     exchanges: broadcast::Receiver<Exchange>,
     observations: broadcast::Receiver<Observation>,
@@ -115,7 +115,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Activity of a stack from now on.
+    /// Returns the activity of a stack from now on.
     ///
     /// # Errors
     /// When a cell's stream can't be mapped.
@@ -153,7 +153,7 @@ impl Activity {
             let Self { exchanges, observations, changes, faults, tick, sequence, ready, .. } = self;
             tokio::select! {
                 biased;
-                // Before what comes of it.
+                // A fault is reported before its effects.
                 Ok(change) = faults.recv() => ready.push_back(Happening::Fault(change)),
                 exchange = exchanges.recv() => match exchange {
                     Ok(exchange) => sequence.exchange(exchange, ready),
@@ -189,7 +189,7 @@ impl Activity {
                 self.messages.remove(&*message_id);
                 None
             }
-            // What a topic or a stream gives up is enqueued, and told of there.
+            // A letter of a topic or a stream is reported when it is enqueued.
             Observation::DeadLettered { source, queue: Some(queue), body, receive_count, .. }
                 if !source.starts_with("arn:") =>
             {
@@ -213,7 +213,7 @@ impl Activity {
 
     fn remember(&mut self, message_id: &str, body: &str) {
         if self.messages.len() >= MESSAGES {
-            // Rare: a queue that nobody empties. Its older deliveries are not told of then.
+            // Rare: a queue that nobody empties. Its older deliveries are not reported then.
             self.messages.clear();
         }
         if let Some(subject) = subject_of(body) {
@@ -228,7 +228,7 @@ fn subject_of(body: &str) -> Option<Subject> {
 }
 
 impl Happening {
-    /// The event it is about.
+    /// Returns the event that it is about.
     fn event(&self) -> Option<EventId> {
         match self {
             Self::Accepted { subject, .. }

@@ -1,8 +1,8 @@
-//! Brings happenings into an event's own order: `accepted`, with the request that brought it, before all else.
+//! The order of an event's happenings: `accepted`, with the request that brought it, before all else.
 //!
-//! The table's stream may tell of an event before its request is answered, and the pipeline may be quicker than both. So
-//! what is told of an event too early waits for its answer, for a short time: events also come in by other ways than the
-//! function URL.
+//! The table's stream may report an event before the response to its request, and the pipeline may be quicker than
+//! both. So a happening that comes too early waits for the response, for a short time: events also come in by other
+//! ways than the function URL.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use super::table::Change;
 use super::{Exchange, Happening, Subject};
 
-/// The time an event waits for the answer that brought it.
+/// Time that an event waits for the response to its request.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// Events whose acceptance is remembered as told.
+/// Events that are remembered as reported to be accepted.
 const REMEMBERED: usize = 10_000;
 
-/// See the module.
+/// A sorter of happenings into each event's own order.
 #[derive(Default)]
 pub(super) struct Sequence {
     told: HashSet<EventId>,
@@ -33,7 +33,7 @@ struct Waiting {
 }
 
 impl Sequence {
-    /// A request was answered.
+    /// Takes a request and its response.
     pub(super) fn exchange(&mut self, exchange: Exchange, ready: &mut VecDeque<Happening>) {
         let event = exchange.said.id.as_deref().and_then(|id| id.parse().ok()).filter(|_| exchange.status == 202);
         let (Some(event), Some(cell)) = (event, exchange.cell.clone()) else {
@@ -57,7 +57,7 @@ impl Sequence {
         ready.extend(early.into_iter().flat_map(|early| early.later));
     }
 
-    /// A table has a new event, or another status of one.
+    /// Takes a new event of a table, or a new status of one.
     pub(super) fn change(&mut self, change: Change, ready: &mut VecDeque<Happening>) {
         let Change { cell, tenant, event, event_type, before, status, accepted_at, processed_at, error } = change;
         let subject = Subject { tenant, cell: cell.to_string(), event };
@@ -72,7 +72,7 @@ impl Sequence {
         self.later(Happening::Settled { subject, event_type, status, took, error }, ready);
     }
 
-    /// Something that comes after an event's acceptance, or is about no event.
+    /// Takes a happening that comes after an event's acceptance, or is about no event.
     pub(super) fn later(&mut self, happening: Happening, ready: &mut VecDeque<Happening>) {
         match happening.event() {
             Some(event) if !self.told.contains(&event) => self.wait(event).later.push(happening),
@@ -80,7 +80,7 @@ impl Sequence {
         }
     }
 
-    /// Lets go of what waits in vain.
+    /// Releases the happenings that waited in vain.
     pub(super) fn overdue(&mut self, ready: &mut VecDeque<Happening>) {
         let now = Instant::now();
         let mut overdue: Vec<_> = self.waiting.extract_if(|_, waiting| waiting.until <= now).collect();

@@ -1,4 +1,4 @@
-//! What a cell's table says of its events: a mapping of the watcher's own on the table's stream.
+//! Changes of a cell's events, by a separate mapping on the table's stream.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use tokio::sync::mpsc;
 
 use crate::names::CellNames;
 
-/// Events and nothing else.
+/// Filter for events alone.
 const FILTER: &str = r#"{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"event#"}]}}}}"#;
 
-/// An event came into a table, or its status changed.
+/// A new event in a table, or a new status of one.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
     pub(super) cell: CellId,
     pub(super) tenant: String,
     pub(super) event: EventId,
     pub(super) event_type: String,
-    /// `None` for an event that is new.
+    /// The status before; `None` for a new event.
     pub(super) before: Option<EventStatus>,
     pub(super) status: EventStatus,
     pub(super) accepted_at: Option<u64>,
@@ -30,7 +30,7 @@ pub(super) struct Change {
     pub(super) error: Option<String>,
 }
 
-/// Sends each change of a cell's events. Where the receiver is behind, changes are lost: a watcher holds up nothing.
+/// Sends each change of a cell's events. Changes are lost where the receiver is behind: a watcher holds up nothing.
 pub(super) fn watch(aws: &Aws, cell: &CellId, changes: mpsc::Sender<Change>) -> Result<MappingHandle> {
     let mut mapping = StreamMapping::new(&CellNames::of(cell).table, &format!("watcher-of-{cell}"));
     mapping.filters = vec![FILTER.to_owned()];

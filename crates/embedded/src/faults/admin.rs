@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::board::{Cleared, FaultBoard};
 
-/// Where the faults are.
+/// The path of the faults.
 pub const PATH: &str = "/_cellstack/faults";
-/// The header that each answer has: by it a caller knows a served stack from any other AWS-compatible endpoint.
+/// A header of each response. It distinguishes a served stack from any other AWS-compatible endpoint.
 pub const HEADER: HeaderName = HeaderName::from_static("x-cellstack-local");
 
-/// Why a request was refused.
+/// A reason for which a request was refused.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Problem {
-    /// In words.
+    /// The reason in words.
     pub message: String,
 }
 

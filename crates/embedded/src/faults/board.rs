@@ -12,40 +12,42 @@ use tokio::time::Instant;
 
 use super::Kind;
 
-/// The most faults at once: each call of a service is held against all of them.
+/// The most faults at once: each call of a service is checked against all of them.
 const MAX_FAULTS: usize = 100;
 /// The latency of a fault that names none.
 const LATENCY: Duration = Duration::from_secs(1);
-/// The longest latency, and the longest time until a fault ends by itself: a day.
-const MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// The longest latency: no caller waits longer, and what a topic still delivers is held meanwhile.
+const MAX_LATENCY_MS: u64 = 60 * 1000;
+/// The longest time until a fault ends by itself: a day.
+const MAX_FOR_MS: u64 = 24 * 60 * 60 * 1000;
 /// The changes a slow watcher may fall behind by.
 const CHANGES: usize = 256;
 
-/// A fault that somebody asks for.
+/// An order for a fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// What goes wrong.
+    /// The kind of fault.
     pub kind: Kind,
     /// The cell that it hits.
     pub cell: CellId,
     /// The share of the calls that it hits, over 0.0 and up to 1.0; all unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// How much longer calls take, where it is about that; a second unless set.
+    /// The time by which calls take longer, for a kind that delays them; a second unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u64>,
-    /// When it ends by itself; when it is cleared unless set.
+    /// The time after which it ends by itself. It lasts until it is cleared unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
 }
 
-/// A fault that is there.
+/// A fault in effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Posted {
-    /// Its number, from 1.
+    /// The fault's number, from 1.
     pub id: u64,
-    /// What was asked for.
+    /// The order for it.
     #[serde(flatten)]
     pub order: Order,
     /// The time until it ends by itself.
@@ -57,31 +59,31 @@ pub struct Posted {
 /// The faults that were cleared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cleared {
-    /// Them.
+    /// The faults, as they were before.
     pub cleared: Vec<Posted>,
 }
 
-/// A fault came, or went.
+/// A change of a fault.
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The fault.
     pub fault: Posted,
-    /// What happened to it.
+    /// The kind of change.
     pub changed: Changed,
 }
 
-/// What happened to a fault.
+/// A kind of change of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// It was added.
+    /// The fault was added.
     Added,
-    /// It was cleared.
+    /// The fault was cleared.
     Cleared,
-    /// Its time was over.
+    /// The fault's time was over.
     Ended,
 }
 
-/// Keeps the faults on demand of a stack. Clones are the same board.
+/// The faults on demand of a stack. Clones share them.
 #[derive(Clone)]
 pub struct FaultBoard(Arc<Inner>);
 
@@ -113,7 +115,7 @@ impl FaultBoard {
     /// Adds a fault. Needs a Tokio runtime, in which it ends.
     ///
     /// # Errors
-    /// When it is not one that can be had; why not.
+    /// When the order is invalid, with the reason.
     pub fn add(&self, order: Order) -> Result<Posted, String> {
         self.check(&order)?;
         let latency = order.latency_ms.map_or(LATENCY, Duration::from_millis);
@@ -145,13 +147,13 @@ impl FaultBoard {
         Ok(posted)
     }
 
-    /// Returns the faults that are there, the oldest first.
+    /// Returns the faults in effect, the oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Posted> {
         self.board().posted.iter().map(|(id, entry)| self.view(*id, entry)).collect()
     }
 
-    /// Clears one fault; `None` when it is not there.
+    /// Clears one fault. Returns `None` if it is not in effect.
     #[must_use]
     pub fn clear(&self, id: u64) -> Option<Posted> {
         self.take(|entry| entry == id, Changed::Cleared).pop()
@@ -163,7 +165,7 @@ impl FaultBoard {
         self.take(|_| true, Changed::Cleared)
     }
 
-    /// Returns what changes from now on.
+    /// Returns the changes of faults from now on.
     pub(crate) fn changes(&self) -> broadcast::Receiver<Change> {
         self.0.changes.subscribe()
     }
@@ -180,9 +182,12 @@ impl FaultBoard {
         if order.latency_ms.is_some() && !order.kind.is_latency() {
             return Err(format!("a latency is for latency and consumer-latency, not for {}", order.kind));
         }
-        let is_out = |ms: Option<u64>| ms.is_some_and(|ms| ms == 0 || ms > MAX_MS);
-        if is_out(order.latency_ms) || is_out(order.for_ms) {
-            return Err("a latency and the time until a fault ends must be from 1 ms to 24 h".to_owned());
+        let is_out = |ms: Option<u64>, most| ms.is_some_and(|ms| ms == 0 || ms > most);
+        if is_out(order.latency_ms, MAX_LATENCY_MS) {
+            return Err("a latency must be from 1 ms to 1 min".to_owned());
+        }
+        if is_out(order.for_ms, MAX_FOR_MS) {
+            return Err("the time until a fault ends must be from 1 ms to 24 h".to_owned());
         }
         Ok(())
     }
@@ -215,7 +220,7 @@ impl FaultBoard {
     }
 
     fn tell(&self, fault: &Posted, changed: Changed) {
-        // Fails only when nobody watches.
+        // The send fails only when nobody watches.
         let _ = self.0.changes.send(Change { fault: fault.clone(), changed });
     }
 

@@ -1,4 +1,4 @@
-//! Kinds of fault that can be had on demand.
+//! Kinds of fault on demand.
 
 use std::fmt;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// Returns whether it makes calls take longer, and so needs to know by how much.
+    /// Returns whether it makes calls take longer, and so needs a latency.
     #[must_use]
     pub const fn is_latency(self) -> bool {
         matches!(self, Self::Latency | Self::ConsumerLatency)

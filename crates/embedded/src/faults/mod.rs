@@ -1,6 +1,6 @@
 //! Faults on demand: a developer takes a served stack's cell down from another terminal, and sees it come back.
 //!
-//! They are the embedded AWS's own faults, the simulator's, under names that say what a cell's owner would see on AWS.
+//! They are the embedded AWS's faults, as in the simulator, named by the effect that a cell's owner would see on AWS.
 
 mod admin;
 mod board;

@@ -1,4 +1,4 @@
-//! What callers see.
+//! The API, as callers see it.
 
 use bytes::Bytes;
 use cellstack_core::limits::MAX_BODY;
@@ -6,13 +6,13 @@ use cellstack_embedded::Stack;
 use cellstack_router::TenantSource;
 use hyper::Request;
 
-use crate::world::{World, builder};
+use crate::world::{StackWorld, builder};
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":42}}"#;
 
 #[tokio::test(start_paused = true)]
 async fn an_event_is_accepted_and_shown() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let accepted = world.post("acme", ORDER).await;
     let id = accepted.id();
     assert_eq!(accepted.header("location"), format!("/v1/events/{id}"));
@@ -36,7 +36,7 @@ async fn an_event_is_accepted_and_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn bad_input_gets_a_problem_and_writes_nothing() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let over = format!(r#"{{"type":"t","data":"{}"}}"#, "x".repeat(MAX_BODY));
     let post = |body: &[u8]| (("POST", "/v1/events"), Bytes::copy_from_slice(body));
     let cases = [
@@ -72,7 +72,7 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_tenant_gets_404_from_the_cache_and_no_default_cell() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let reads = world.calls("GetItem");
     for _ in 0..3 {
         assert_eq!(world.post("umbrella", ORDER).await.problem(), "unknown-tenant");
@@ -86,7 +86,7 @@ async fn an_unknown_tenant_gets_404_from_the_cache_and_no_default_cell() {
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_gets_the_first_answer_and_another_body_a_conflict() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let first = world.post_named("acme", Some("order-1"), ORDER).await;
     let again = world.post_named("acme", Some("order-1"), ORDER).await;
     assert_eq!((first.status, again.status), (202, 202));
@@ -95,7 +95,7 @@ async fn a_repeat_gets_the_first_answer_and_another_body_a_conflict() {
     assert_eq!(first.header("idempotency-replayed"), "");
     let other = world.post_named("acme", Some("order-1"), r#"{"type":"order.placed","data":{"amount":43}}"#).await;
     assert_eq!((other.status, other.problem().as_str()), (409, "idempotency-conflict"));
-    // Also after it is processed, and another tenant's event of the same name is another event.
+    // The same holds after it is processed. Another tenant's event of the same name is another event.
     world.processed("acme", &first.id()).await;
     assert_eq!(world.post_named("acme", Some("order-1"), ORDER).await.body, first.body);
     assert_eq!(world.post_named("globex", Some("order-1"), ORDER).await.header("idempotency-replayed"), "");
@@ -104,7 +104,7 @@ async fn a_repeat_gets_the_first_answer_and_another_body_a_conflict() {
 
 #[tokio::test(start_paused = true)]
 async fn a_warm_write_is_one_call() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.post("acme", ORDER).await.id();
     let before = (world.calls("GetItem"), world.calls("Query"), world.calls("PutItem"));
     world.post("acme", ORDER).await.id();
@@ -116,14 +116,14 @@ async fn a_warm_write_is_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn the_tenant_comes_from_one_source_and_a_contradiction_is_refused() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let foreign = r#"{"type":"t","tenantid":"globex"}"#;
     assert_eq!(world.post("acme", foreign).await.problem(), "tenant-mismatch");
     let nameless = Request::post("/v1/events").body(Bytes::from(foreign)).unwrap();
     assert_eq!(world.send(nameless).await.problem(), "missing-tenant");
 
     let stack: Stack = builder().tenant_source(TenantSource::Body).build().await.unwrap();
-    let world = World { stack };
+    let world = StackWorld { stack };
     let named = Request::post("/v1/events").body(Bytes::from(foreign)).unwrap();
     let accepted = world.send(named).await;
     assert_eq!(accepted.header("x-cell-id"), "beta");
@@ -135,7 +135,7 @@ async fn the_tenant_comes_from_one_source_and_a_contradiction_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn the_largest_event_that_is_accepted_is_published_and_processed() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let frame = r#"{"type":"t","data":""}"#.len();
     let largest = format!(r#"{{"type":"t","data":"{}"}}"#, "x".repeat(MAX_BODY - frame));
     let id = world.post("acme", largest).await.id();

@@ -8,13 +8,13 @@ use cellstack_router::TenantSource;
 use hyper::Request;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, builder};
+use crate::world::{Answer, StackWorld, builder};
 
 fn order(id: &str, amount: u32) -> Value {
     json!({ "specversion": "1.0", "id": id, "source": "/shop", "type": "order.placed", "data": { "amount": amount } })
 }
 
-async fn post(world: &World, tenant: &str, events: &[Value]) -> Answer {
+async fn post(world: &StackWorld, tenant: &str, events: &[Value]) -> Answer {
     let request = Request::post("/v1/events")
         .header("x-tenant-id", tenant)
         .header("content-type", "application/cloudevents-batch+json")
@@ -29,7 +29,7 @@ fn statuses(answer: &Answer) -> Vec<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let events = [
         order("1", 1),
         json!({ "id": "no type" }),
@@ -42,7 +42,7 @@ async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
     let answer = post(&world, "acme", &events).await;
     assert_eq!(answer.status, 207, "{}", answer.body);
     assert_eq!((answer.header("x-cell-id"), answer.header("retry-after")), ("alpha", ""));
-    // Of two events of one name either may have been the first.
+    // Either of two events of one name may have been the first.
     let found = statuses(&answer);
     assert!(found == [202, 400, 202, 409, 400, 403, 202] || found == [409, 400, 202, 202, 400, 403, 202], "{found:?}");
     let results = answer.json()["results"].clone();
@@ -52,7 +52,7 @@ async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.total("acme", "order.placed").await.0, 3);
 
-    // One alone of the same name is the same event.
+    // A single event of the same name is the same event.
     let alone = Request::post("/v1/events")
         .header("x-tenant-id", "acme")
         .header("content-type", "application/cloudevents+json")
@@ -64,7 +64,7 @@ async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_sent_again_is_no_second_one() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let events: Vec<Value> = (1..=100).map(|number| order(&number.to_string(), number)).collect();
     let first = post(&world, "acme", &events).await;
     assert_eq!((first.status, statuses(&first)), (200, vec![202; 100]), "{}", first.body);
@@ -87,7 +87,7 @@ async fn a_batch_that_is_sent_again_is_no_second_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_over_a_cell_that_hangs_is_answered_in_time_and_says_what_to_send_again() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.post("acme", r#"{"type":"t"}"#).await.id();
     let faults = world.stack.aws().faults();
     let hang = faults.inject(Fault::new("DynamoDB", "PutItem", FaultKind::HangAfterCommit));
@@ -107,7 +107,7 @@ async fn a_batch_over_a_cell_that_hangs_is_answered_in_time_and_says_what_to_sen
 #[tokio::test(start_paused = true)]
 async fn a_batch_may_be_of_several_tenants_where_events_name_them() {
     let stack = builder().tenant_source(TenantSource::Body).build().await.unwrap();
-    let world = World { stack };
+    let world = StackWorld { stack };
     let of = |tenant: &str| {
         let mut event = order("1", 1);
         event["tenantid"] = tenant.into();

@@ -23,7 +23,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 pub(crate) const TABLE: &str = "bench";
 
@@ -35,7 +35,7 @@ const RUNS: u8 = 0;
 const ABORTED: u8 = 1;
 const BLOCKED: u8 = 2;
 
-/// Does what the event's type says, and keeps a journal of what it processed.
+/// A processor that does what the event's type says, and keeps a journal of what it processed.
 #[derive(Clone, Default)]
 pub(crate) struct Told(Arc<Mutex<Vec<EventId>>>);
 
@@ -93,9 +93,9 @@ impl Function for Process {
     }
 }
 
-/// See the module.
+/// A bench for the consumer: its own table and queue, and its processor's journal.
 pub(crate) struct Bench {
-    pub(crate) world: World,
+    pub(crate) world: StackWorld,
     pub(crate) told: Told,
     ordering: Ordering,
     mapping: Option<MappingHandle>,
@@ -103,7 +103,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new(ordering: Ordering) -> Self {
-        let bench = Self { world: World::new().await, told: Told::default(), ordering, mapping: None };
+        let bench = Self { world: StackWorld::new().await, told: Told::default(), ordering, mapping: None };
         bench.world.create_table(TABLE).await;
         let target = json!({
             "deadLetterTargetArn": format!("arn:aws:sqs:us-east-1:000000000000:{}", bench.queue("dlq")),
@@ -174,7 +174,7 @@ impl Bench {
         Consumer::new(clients, settings, self.told.clone(), SystemClock::new())
     }
 
-    /// Maps the queue to the consumer, for as long as this lasts.
+    /// Maps the queue to the consumer for some time.
     pub(crate) async fn run(&mut self, time: Duration) {
         let mut mapping = QueueMapping::new(&self.queue("events"), "bench-consumer");
         mapping.batch_size = pipeline::QUEUE_BATCH;
@@ -232,7 +232,7 @@ impl Bench {
         item["status"].as_s().unwrap().clone()
     }
 
-    /// Those of the events that are not processed.
+    /// Returns those of the events that are not processed.
     pub(crate) async fn unprocessed(&self, tenant: &str, ids: &[EventId]) -> Vec<EventId> {
         let mut left = Vec::new();
         for id in ids {
@@ -243,7 +243,7 @@ impl Bench {
         left
     }
 
-    /// Returns the number of times an effect was applied.
+    /// Returns the number of times that an effect was applied.
     pub(crate) async fn seen(&self, tenant: &str) -> usize {
         let tenant: TenantId = tenant.parse().unwrap();
         let get = self.world.stack.dynamodb().get_item().table_name(TABLE);
@@ -257,7 +257,7 @@ impl Bench {
         lying.iter().map(|lying| DeadLetter::read(&lying.body, Place::Queue, &cell, lying.receive_count, "")).collect()
     }
 
-    /// Messages that are in the queue still.
+    /// Returns the number of messages that are still in the queue.
     pub(crate) fn queued(&self) -> usize {
         self.world.stack.aws().peek_queue(&self.queue("events")).len()
     }

@@ -11,17 +11,17 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const ALPHA: &str = "cellstack-cell-alpha";
 const ENVIRONMENTS: u64 = 20;
-/// Of each environment: together 100 a second.
+/// Pause of each environment: together they send 100 events per second.
 const PAUSE: Duration = Duration::from_millis(200);
 const TIME: Duration = Duration::from_secs(60);
 
-/// Events of the tenant, counted page by page.
-async fn events(world: &World) -> i32 {
+/// Returns the number of the tenant's events, counted page by page.
+async fn events(world: &StackWorld) -> i32 {
     let query = world.stack.dynamodb().query().table_name(ALPHA).select(Select::Count).consistent_read(true);
     let query = query
         .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
@@ -36,7 +36,7 @@ async fn events(world: &World) -> i32 {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environments: Vec<_> = (0..ENVIRONMENTS).map(|_| Environment::of(&world)).collect();
     for environment in &environments {
         environment.post("acme", ORDER).await.id();
@@ -44,9 +44,9 @@ async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() 
     let faults = world.stack.aws().faults();
     faults.inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-tenant-map"));
     tokio::time::sleep(TENANT_LEASE).await;
-    // This is about the writes: what becomes of the events waits in the stream.
+    // This is about the writes, so the events wait in the stream.
     faults.inject(Fault::any("DynamoDBStreams", FaultKind::Throttle));
-    // Some conflict as they would if they overlapped, and each takes the time in which they do.
+    // Some writes conflict as if they overlapped, and each takes the time in which they would.
     let conflicts = |operation| {
         let fault = Fault::new("DynamoDB", operation, FaultKind::TransactionConflict);
         faults.inject(fault.on("fence#").with_probability(0.3))

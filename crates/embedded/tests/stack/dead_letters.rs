@@ -1,4 +1,4 @@
-//! What is given up: where it lies, why, and that its neighbours are not touched by it.
+//! Dead-lettered events: their queue, their reason, and their neighbours, which are not affected.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,12 +10,12 @@ use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_embedded::Pipeline;
 use cellstack_emulator::{Fault, FaultKind};
 
-use crate::world::{World, builder};
+use crate::world::{StackWorld, builder};
 
 const QUEUE: &str = "cellstack-cell-alpha-events";
 const STREAM_DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
-/// Does what the event's type says.
+/// A processor that does what the event's type says.
 struct Told {
     tries: AtomicU32,
 }
@@ -49,7 +49,7 @@ fn typed(event_type: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_processor_refuses_is_failed_and_given_up_at_once() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let poison = world.post("acme", r#"{"type":"order.placed","data":{"amount":"ten"}}"#).await.id();
     for amount in 1..=20 {
         world.post("acme", format!(r#"{{"type":"order.placed","data":{{"amount":{amount}}}}}"#)).await.id();
@@ -72,7 +72,7 @@ async fn what_the_processor_refuses_is_failed_and_given_up_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_comes_again_until_it_does() {
-    let world = World::with(Told::new).await;
+    let world = StackWorld::with(Told::new).await;
     let id = world.post("acme", typed("third-time")).await.id();
     world.processed("acme", &id).await;
     assert!(world.letters("alpha").is_empty());
@@ -81,7 +81,7 @@ async fn what_may_pass_comes_again_until_it_does() {
 #[tokio::test(start_paused = true)]
 async fn what_never_passes_is_given_up_after_its_last_try_with_the_last_reason() {
     for (event_type, expected) in [("never", "as told"), ("panics", "the processor panicked: as told")] {
-        let world = World::with(Told::new).await;
+        let world = StackWorld::with(Told::new).await;
         let id = world.post("acme", typed(event_type)).await.id();
         let fine = world.post("acme", typed("fine")).await.id();
         world.processed("acme", &fine).await;
@@ -94,8 +94,8 @@ async fn what_never_passes_is_given_up_after_its_last_try_with_the_last_reason()
 
 #[tokio::test(start_paused = true)]
 async fn an_effect_that_is_refused_for_good_fails_its_event_alone() {
-    let world = World::with(Told::new).await;
-    // Held up together, they come as one batch and would go into one transaction.
+    let world = StackWorld::with(Told::new).await;
+    // Held up together, the events come as one batch and would go into one transaction.
     let hold = world.stack.aws().faults().inject(Fault::new("SQS", "ReceiveMessage", FaultKind::ServerError));
     let huge = world.post("acme", typed("huge")).await.id();
     let mut fine = Vec::new();
@@ -115,7 +115,7 @@ async fn an_effect_that_is_refused_for_good_fails_its_event_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_belong_here_is_refused_with_its_reason() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let message = |cell: &str| {
         format!(
             r#"{{"specversion":"1.0","id":"019b76da-a800-7000-8000-000000000001","source":"/x","type":"t",
@@ -139,7 +139,7 @@ async fn what_does_not_belong_here_is_refused_with_its_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_dead_letter_queue_is_out_of_reach_nothing_is_given_up() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let out =
         world.stack.aws().faults().inject(Fault::new("SQS", "SendMessage", FaultKind::ServerError).on("-events-dlq"));
     let id = world.post("acme", r#"{"type":"t","data":{"amount":"x"}}"#).await.id();
@@ -153,7 +153,7 @@ async fn while_the_dead_letter_queue_is_out_of_reach_nothing_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_read_is_quarantined_whole_and_its_shard_moves_on() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let quarantine = FaultKind::ServerError;
     world.stack.aws().faults().inject(Fault::new("SQS", "SendMessage", quarantine).on("-stream-dlq").times(4));
     let large = "x".repeat(300_000);
@@ -193,7 +193,7 @@ async fn a_record_that_cannot_be_read_is_quarantined_whole_and_its_shard_moves_o
 async fn an_event_that_hangs_is_cut_off_and_given_up_with_that_reason() {
     // As deployed: a message is not delivered again while a function may still work on it.
     let stack = builder().pipeline(Pipeline { max_tries: 3, ..Pipeline::DEPLOYED }).build_with(Told::new).await;
-    let world = World { stack: stack.unwrap() };
+    let world = StackWorld { stack: stack.unwrap() };
     world.post("acme", typed("hangs")).await.id();
     world.stack.place(&"hooli".parse().unwrap(), &"alpha".parse().unwrap()).await.unwrap();
     let fine = world.post("hooli", typed("fine")).await.id();

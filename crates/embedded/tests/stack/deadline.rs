@@ -1,4 +1,4 @@
-//! Whatever hangs, a request is answered by the router itself, before its function's time is over.
+//! Services that hang: the router itself responds to each request before its function's time is over.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const EVENT: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
 
-/// How warm a router is.
+/// The warmth of a router.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Warmth {
     Cold,
@@ -26,7 +26,7 @@ enum Warmth {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_answered_in_time_whatever_hangs() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     // Just short of what an attempt may take, so that everything goes on as slowly as it can.
     let slow = FaultKind::Latency(CELL_ATTEMPT_TIMEOUT - Duration::from_millis(10));
     let everything = ["cellstack-tenant-map", "cellstack-registry", "cellstack-cell"];
@@ -61,7 +61,7 @@ async fn a_request_is_answered_in_time_whatever_hangs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     let hang = world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Hang).on("cellstack-cell-alpha"));
@@ -84,17 +84,17 @@ async fn a_cell_that_hangs_is_left_alone_and_looked_at_now_and_then() {
     assert_eq!(environment.post("acme", ORDER).await.status, 202);
 }
 
-/// Several environments, since each finds out for itself.
+/// Uses several environments, since each finds out for itself.
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_recovers_is_served_again_within_seconds_and_hardly_asked_before() {
     const ENVIRONMENTS: u64 = 5;
     for kind in [FaultKind::Hang, FaultKind::ServerError, FaultKind::Reset] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         let environments: Vec<_> = (0..ENVIRONMENTS).map(|_| Environment::of(&world)).collect();
         for environment in &environments {
             environment.post("acme", ORDER).await.id();
         }
-        // Until they are processed: a consumer's calls are not a router's.
+        // The events are processed by then: a consumer's calls are not a router's.
         tokio::time::sleep(Duration::from_secs(10)).await;
         let fails = world.stack.aws().faults().inject(Fault::any("DynamoDB", kind.clone()).on("cellstack-cell-alpha"));
         let back = Instant::now() + Duration::from_secs(60);
@@ -106,7 +106,7 @@ async fn a_cell_that_recovers_is_served_again_within_seconds_and_hardly_asked_be
             }
         });
         join_all(callers).await;
-        // What closes a breaker, three doublings, and then one in each longest pause; each with its retries.
+        // The failure that opens a breaker, three doublings, then one call per longest pause; each with its retries.
         let probes = 4 + 60 / BREAKER_COOLDOWN_MAX.as_secs();
         let hits = world.stack.aws().faults().hits(fails);
         assert!(hits <= ENVIRONMENTS * probes * u64::from(MAX_ATTEMPTS), "{kind:?}: {hits}");

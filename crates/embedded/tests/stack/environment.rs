@@ -1,4 +1,4 @@
-//! Another environment of the router: a cache, breakers and clocks of its own, and a wire that can be listened to.
+//! Another environment of the router: its own cache, breakers and clocks, and a wire that can be listened to.
 
 use cellstack_core::sync::lock;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use cellstack_embedded::names::{registry, tenant_map};
 use cellstack_router::{Router, Settings, TenantSource};
 use hyper::Request;
 
-use crate::world::{Answer, World, ask, look, order};
+use crate::world::{Answer, StackWorld, ask, look, order};
 
 pub(crate) struct Environment {
     url: FunctionUrl,
@@ -25,11 +25,11 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    pub(crate) fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &StackWorld) -> Self {
         Self::with(world, |_| {})
     }
 
-    pub(crate) fn with(world: &World, set: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(world: &StackWorld, set: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(tenant_map(), registry(), TenantSource::Header);
         set(&mut settings);
         let config = world.stack.aws().sdk_config();
@@ -56,7 +56,7 @@ impl Environment {
         ask(&self.url, look(tenant, path)).await
     }
 
-    /// Frozen between two invocations for so long.
+    /// Freezes it between two invocations, for so long.
     pub(crate) async fn frozen(&self, time: Duration) {
         self.clocks.freeze();
         tokio::time::sleep(time).await;
@@ -72,23 +72,23 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// The ids of the events it names.
+    /// Returns the ids of the events that it names.
     pub(crate) fn events(&self) -> Vec<&str> {
         self.body.match_indices("event#").filter_map(|(at, text)| self.body.get(at + text.len()..at + 42)).collect()
     }
 }
 
-/// Writes down the calls of an environment, and can hold an answer back.
+/// A recorder of an environment's calls, which can hold a response back.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     client: SharedHttpClient,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TamperState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TamperState {
     sent: Vec<Sent>,
-    /// The next answer to a call of this operation comes this much later.
+    /// The operation whose next response comes late, and the delay.
     late: Option<(&'static str, Duration)>,
 }
 
@@ -97,12 +97,12 @@ impl Wire {
         Self { client, state: Arc::default() }
     }
 
-    /// Calls since it was last asked.
+    /// Takes the calls since the last time.
     pub(crate) fn take(&self) -> Vec<Sent> {
         std::mem::take(&mut lock(&self.state).sent)
     }
 
-    /// The next answer to a call of `operation` comes `by` later than it was given.
+    /// Delays the next response to a call of `operation` by `by`.
     pub(crate) fn delay_answer(&self, operation: &'static str, by: Duration) {
         lock(&self.state).late = Some((operation, by));
     }

@@ -1,4 +1,4 @@
-//! What the router answers when a cell's table misbehaves.
+//! The router's responses when a cell's table misbehaves.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::{World, order};
+use crate::world::{StackWorld, order};
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
@@ -18,7 +18,7 @@ fn put(kind: FaultKind) -> Fault {
 #[tokio::test(start_paused = true)]
 async fn a_write_whose_answer_is_lost_is_found_again() {
     for kind in [FaultKind::HangAfterCommit, FaultKind::ResetAfterCommit] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         world.stack.aws().faults().inject(put(kind.clone()).times(1));
         let answer = world.post("acme", ORDER).await;
         assert_eq!(answer.status, 202, "{kind:?}: {}", answer.body);
@@ -29,7 +29,7 @@ async fn a_write_whose_answer_is_lost_is_found_again() {
 
 #[tokio::test(start_paused = true)]
 async fn throttling_is_retried_and_then_told() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.stack.aws().faults().inject(put(FaultKind::Throttle).times(2));
     assert_eq!(world.post("acme", ORDER).await.status, 202);
 
@@ -42,7 +42,7 @@ async fn throttling_is_retried_and_then_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_hangs_is_answered_for_before_the_function_ends() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.post("acme", ORDER).await.id();
     world.stack.aws().faults().inject(put(FaultKind::Hang));
     let asked = Instant::now();
@@ -51,10 +51,10 @@ async fn a_table_that_hangs_is_answered_for_before_the_function_ends() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
-/// Limits of a partition, of a table and of the account come under one code; what tells them apart is in the body.
+/// Throttles a partition. Its limit, the table's and the account's have one code; only the body distinguishes them.
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_too_fast_for_its_partition_gets_429_and_its_neighbours_nothing() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.stack.place(&"umbrella".parse().unwrap(), &"alpha".parse().unwrap()).await.unwrap();
     let hot = FaultKind::Error {
         status: 400,
@@ -74,7 +74,7 @@ async fn a_tenant_that_is_too_fast_for_its_partition_gets_429_and_its_neighbours
 
 #[tokio::test(start_paused = true)]
 async fn headers_over_the_cap_are_refused_before_any_call() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     let request = |size: usize| {
         let mut request = order("acme", None, ORDER);

@@ -7,7 +7,7 @@ use cellstack_core::limits::TENANT_LEASE;
 use cellstack_emulator::{Fault, FaultKind};
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
@@ -19,8 +19,8 @@ fn text(value: &str) -> AttributeValue {
 /// Transactions by which the stack opened its tenants' fences.
 const PLACED: u64 = 3;
 
-/// The map is gone and the router's lease has run out.
-async fn stale(world: &World) {
+/// Takes the map away, and lets the router's lease run out.
+async fn stale(world: &StackWorld) {
     world.post("acme", ORDER).await.id();
     world.stack.aws().faults().inject(Fault::new("DynamoDB", "GetItem", FaultKind::ServerError).on(MAP));
     tokio::time::sleep(TENANT_LEASE).await;
@@ -28,7 +28,7 @@ async fn stale(world: &World) {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_map_a_warm_router_serves_by_fenced_writes_and_a_cold_one_says_503() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     stale(&world).await;
     let before = world.calls("TransactWriteItems");
     let answer = world.post("acme", ORDER).await;
@@ -44,7 +44,7 @@ async fn without_the_map_a_warm_router_serves_by_fenced_writes_and_a_cold_one_sa
 #[tokio::test(start_paused = true)]
 async fn a_closed_fence_or_one_of_another_epoch_takes_no_stale_write() {
     for (attribute, value) in [("state", text("closed")), ("epoch", AttributeValue::N("2".into()))] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         stale(&world).await;
         world.set_fence("cellstack-cell-alpha", "acme", attribute, value).await;
         let before = world.items("alpha").await.len();
@@ -54,8 +54,8 @@ async fn a_closed_fence_or_one_of_another_epoch_takes_no_stale_write() {
     }
 }
 
-/// The router knows the tenant as moving, and then the move ends.
-async fn moved(world: &World, environment: &Environment) {
+/// Lets the router learn that the tenant is moving, and then ends the move.
+async fn moved(world: &StackWorld, environment: &Environment) {
     world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
     environment.post("acme", ORDER).await.id();
     // Two moments, not one: what was read in this one may not answer a question of the next.
@@ -66,7 +66,7 @@ async fn moved(world: &World, environment: &Environment) {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusing_fence_makes_one_refresh_and_one_retry_under_the_same_id() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     moved(&world, &environment).await;
     let answer = environment.post("acme", ORDER).await;
@@ -85,7 +85,7 @@ async fn a_refusing_fence_makes_one_refresh_and_one_retry_under_the_same_id() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fence_that_goes_on_refusing_ends_in_503_after_one_retry() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     moved(&world, &environment).await;
     // The move of a tenant goes on: it is fenced in its new cell, too.
@@ -98,11 +98,11 @@ async fn a_fence_that_goes_on_refusing_ends_in_503_after_one_retry() {
     assert_eq!(operations.iter().filter(|operation| *operation == "GetItem").count(), 1, "{operations:?}");
 }
 
-/// Frozen before the move, thawed after it, with clocks that say nothing of the time between and no map to read.
+/// Freezes a router before a move and thaws it after, with clocks that do not show the time between and no map to read.
 #[tokio::test(start_paused = true)]
 async fn a_router_that_thaws_after_a_move_writes_nothing_into_the_old_cell() {
     for map_is_gone in [false, true] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         let environment = Environment::of(&world);
         environment.post("acme", ORDER).await.id();
         let before = world.items("alpha").await.len();
@@ -130,7 +130,7 @@ async fn a_router_that_thaws_after_a_move_writes_nothing_into_the_old_cell() {
 
 #[tokio::test(start_paused = true)]
 async fn a_moving_tenant_is_written_under_its_fence_and_a_fenced_one_not_at_all() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let state = |state| world.set(MAP, &[("tenant_id", "acme")], "state", text(state));
     state("moving").await;
     assert_eq!(world.post("acme", ORDER).await.status, 202);
@@ -146,7 +146,7 @@ async fn a_moving_tenant_is_written_under_its_fence_and_a_fenced_one_not_at_all(
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_is_marked_down_is_not_sent_to() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.post("acme", ORDER).await.id();
     world.set("cellstack-registry", &[("pk", "cell#alpha"), ("sk", "state")], "status", text("down")).await;
     tokio::time::sleep(Duration::from_secs(10)).await;

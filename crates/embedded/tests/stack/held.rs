@@ -1,4 +1,4 @@
-//! What a standby holds while a cell is marked down, and after.
+//! Events that a standby holds while a cell is marked down, and after.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::standby::{ORDER, events, mark, stand_by, unavailable};
-use crate::world::{Answer, World};
+use crate::world::{Answer, StackWorld};
 
 const OTHER: &str = r#"{"type":"order.paid"}"#;
 
@@ -17,7 +17,7 @@ fn path(id: &str) -> String {
     format!("/v1/events/{id}")
 }
 
-/// All of the tenant's events, and the cells that are missing.
+/// Returns all of the tenant's events, and the cells that are missing.
 async fn list(environment: &Environment, query: &str) -> (Vec<Value>, Value) {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     for _ in 0..20 {
@@ -38,8 +38,8 @@ fn replayed(answer: &Answer, first: &Answer) {
     assert_eq!(answer.header("idempotency-replayed"), "true");
 }
 
-/// Each of a tenant's events of the standby is held, and there is no effect of any.
-async fn nothing_is_processed(world: &World, held: usize) {
+/// Asserts that each of a tenant's events of the standby is held, and that none has an effect.
+async fn nothing_is_processed(world: &StackWorld, held: usize) {
     let items =
         world.stack.dynamodb().scan().table_name("cellstack-cell-beta").send().await.unwrap().items.unwrap_or_default();
     let of_acme: Vec<_> = items.iter().filter(|item| item["tenant_id"].as_s().unwrap() == "acme").collect();
@@ -136,7 +136,7 @@ async fn a_cell_that_recovers_and_can_not_be_read_holds_up_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_without_standby_has_nothing_to_wait_for_when_its_cell_recovers() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     mark(&world, "recovering").await;
     let accepted = environment.post("acme", ORDER).await;
@@ -144,7 +144,7 @@ async fn a_tenant_without_standby_has_nothing_to_wait_for_when_its_cell_recovers
     world.processed("acme", &accepted.id()).await;
 }
 
-/// The way home ends with a closed standby: who still thinks the cell down is told so by the fence.
+/// Closes the standby, the last step of the way home: its fence stops each router that still takes the cell to be down.
 #[tokio::test(start_paused = true)]
 async fn a_standby_that_is_closed_sends_routers_home_at_once() {
     let (world, environment) = stand_by().await;
@@ -155,7 +155,7 @@ async fn a_standby_that_is_closed_sends_routers_home_at_once() {
     unavailable(&environment.post("acme", ORDER).await);
     world.set("cellstack-registry", &state, "status", AttributeValue::S("active".to_owned())).await;
     assert!(CELL_LEASE > Duration::ZERO, "the router still knows it as recovering");
-    // With the map out of reach, too.
+    // The map is out of reach, too.
     world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-tenant-map"));
     let home = environment.post("acme", ORDER).await;
     assert_eq!((home.status, home.header("x-cell-id")), (202, "alpha"), "{}", home.body);
@@ -198,7 +198,7 @@ async fn the_route_says_where_new_events_go() {
         assert_eq!((&route["cell_status"], &route["new_events"]), (&json!(status), new_events), "{route}");
         assert_eq!((&route["standby_cell_id"], &route["state"]), (&json!("beta"), &json!("active")));
     }
-    // What can't be read is left out.
+    // Fields that can't be read are left out.
     world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-registry"));
     let route = Environment::of(&world).get("acme", "/v1/route").await;
     assert_eq!((route.status, &route.json()["cell_status"]), (200, &Value::Null), "{}", route.body);

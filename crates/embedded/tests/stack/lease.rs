@@ -1,4 +1,4 @@
-//! The lease: when the map is read, by whom, and what an answer is good for.
+//! The lease: the time and the reader of each read of the map, and the time for which a response is good.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
 const REGISTRY: &str = "cellstack-registry";
 
-fn map(world: &World, kind: FaultKind) -> FaultId {
+fn map(world: &StackWorld, kind: FaultKind) -> FaultId {
     world.stack.aws().faults().inject(Fault::any("DynamoDB", kind).on(MAP))
 }
 
-fn control_plane(world: &World, kind: FaultKind) {
+fn control_plane(world: &StackWorld, kind: FaultKind) {
     map(world, kind.clone());
     world.stack.aws().faults().inject(Fault::any("DynamoDB", kind).on(REGISTRY));
 }
@@ -30,7 +30,7 @@ fn slow(ms: u64) -> FaultKind {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_who_want_a_tenant_looked_up_one_looks() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     let reads = map(&world, slow(50));
     for (round, source) in [(1, "map"), (2, "map")] {
@@ -44,7 +44,7 @@ async fn of_many_who_want_a_tenant_looked_up_one_looks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_route_near_the_end_of_its_lease_is_read_again_beside_the_request() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     tokio::time::sleep(TENANT_LEASE * 9 / 10).await;
@@ -73,12 +73,12 @@ async fn a_route_near_the_end_of_its_lease_is_read_again_beside_the_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lookup_that_was_sent_before_a_question_does_not_answer_it() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     tokio::time::sleep(TENANT_LEASE * 9 / 10).await;
     environment.wire.delay_answer("GetItem", Duration::from_millis(350));
-    // Sets a lookup off, which is answered with epoch 1 and on its way for a while.
+    // This starts a lookup, which is answered with epoch 1 and on its way for a while.
     environment.get("acme", "/v1/route").await;
     tokio::time::sleep(Duration::from_millis(10)).await;
 
@@ -87,14 +87,14 @@ async fn a_lookup_that_was_sent_before_a_question_does_not_answer_it() {
     let id = moved.post("acme", ORDER).await.id();
     let found = environment.get("acme", &format!("/v1/events/{id}")).await;
     assert_eq!((found.status, found.header("x-cell-id"), found.header("x-cell-epoch")), (200, "beta", "2"));
-    // Nor does it come back when the late answer is there.
+    // The old route does not come back with the late response.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(environment.get("acme", "/v1/route").await.header("x-cell-epoch"), "2");
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_the_map_hangs_a_warm_router_serves_and_few_requests_wait() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     tokio::time::sleep(TENANT_LEASE).await;
@@ -107,7 +107,7 @@ async fn while_the_map_hangs_a_warm_router_serves_and_few_requests_wait() {
         waited.extend(Some(asked.elapsed()).filter(|took| *took > Duration::from_millis(50)));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // The map's time-out and the registry's; after that only those wait that find out whether the two are back.
+    // The map's time-out and the registry's. After that, only requests wait that find out whether the two are back.
     let (first, probes) = waited.split_first().unwrap();
     assert!(*first <= 2 * LOOKUP_TIMEOUT + Duration::from_millis(10), "{waited:?}");
     assert!(probes.iter().all(|took| *took <= 2 * PROBE_TIMEOUT + Duration::from_millis(10)), "{waited:?}");
@@ -116,7 +116,7 @@ async fn while_the_map_hangs_a_warm_router_serves_and_few_requests_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_map_hangs_a_cold_router_says_so_soon_and_then_at_once() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     control_plane(&world, FaultKind::Hang);
     for longest in [1_200, 10, 10] {
@@ -131,18 +131,18 @@ async fn while_the_map_hangs_a_cold_router_says_so_soon_and_then_at_once() {
     assert_eq!(environment.post("acme", ORDER).await.status, 202, "back within a second of the map");
 }
 
-/// The clocks lie in any way; the route is stale all the same, and the write is fenced.
+/// Lets the clocks be wrong in any way: the route is stale all the same, and the write is fenced.
 #[tokio::test(start_paused = true)]
 async fn a_freeze_or_a_jump_of_the_wall_clock_keeps_no_route_fresh() {
     let hour = 3_600_000;
     for jump in [0, hour, -hour, -1_000 * hour] {
         for freezes in [false, true] {
-            let world = World::new().await;
+            let world = StackWorld::new().await;
             let environment = Environment::of(&world);
             environment.post("acme", ORDER).await.id();
             control_plane(&world, FaultKind::Reset);
             environment.clocks.jump(jump);
-            // The clocks are looked at between the jump and the freeze.
+            // The router looks at its clocks between the jump and the freeze.
             environment.get("acme", "/v1/route").await;
             if freezes {
                 environment.frozen(TENANT_LEASE).await;
@@ -162,7 +162,7 @@ async fn a_freeze_or_a_jump_of_the_wall_clock_keeps_no_route_fresh() {
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_can_not_be_read_is_its_own_tenants_trouble() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     let sideways = AttributeValue::S("sideways".to_owned());
     world.set(MAP, &[("tenant_id", "acme")], "state", sideways).await;
@@ -174,7 +174,7 @@ async fn an_entry_that_can_not_be_read_is_its_own_tenants_trouble() {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_map_an_event_is_told_of_as_far_as_the_cell_knows() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     let id = environment.post("acme", ORDER).await.id();
     let key = format!("event#{id}");

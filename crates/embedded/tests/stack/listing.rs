@@ -2,15 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 const PLACED: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const PAID: &str = r#"{"type":"order.paid","data":{"amount":1}}"#;
-/// The processor refuses it.
+/// An event that the processor refuses.
 const POISON: &str = r#"{"type":"order.paid","data":{"amount":"much"}}"#;
 
-/// The ids of a page, and where the next begins.
-async fn page(world: &World, tenant: &str, query: &str) -> (Vec<String>, Option<String>) {
+/// Returns the ids of a page, and the cursor of the next.
+async fn page(world: &StackWorld, tenant: &str, query: &str) -> (Vec<String>, Option<String>) {
     let answer = world.get(tenant, &format!("/v1/events?{query}")).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);
     let body = answer.json();
@@ -18,8 +18,8 @@ async fn page(world: &World, tenant: &str, query: &str) -> (Vec<String>, Option<
     (ids.collect(), body["cursor"].as_str().map(ToOwned::to_owned))
 }
 
-/// The ids of all pages.
-async fn all(world: &World, query: &str) -> Vec<String> {
+/// Returns the ids of all pages.
+async fn all(world: &StackWorld, query: &str) -> Vec<String> {
     let (mut ids, mut cursor) = page(world, "acme", query).await;
     for _ in 0..20 {
         let Some(next) = cursor else { return ids };
@@ -32,7 +32,7 @@ async fn all(world: &World, query: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn events_are_listed_page_by_page_the_latest_first() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let (mut placed, mut paid) = (Vec::new(), Vec::new());
     for _ in 0..4 {
         placed.push(world.post("acme", PLACED).await.id());
@@ -72,13 +72,13 @@ async fn events_are_listed_page_by_page_the_latest_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cursor_is_good_for_its_own_listing_only() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     for _ in 0..3 {
         world.post("acme", PLACED).await.id();
     }
     let (_, cursor) = page(&world, "acme", "limit=2").await;
     let cursor = cursor.unwrap();
-    // Another length of page is the same listing.
+    // Another page length is the same listing.
     assert_eq!(page(&world, "acme", &format!("limit=9&cursor={cursor}")).await.0.len(), 1);
     let other = if cursor.ends_with('A') { 'B' } else { 'A' };
     let get = async |tenant: &str, query: String| world.get(tenant, &format!("/v1/events?{query}")).await;
@@ -102,14 +102,14 @@ async fn a_cursor_is_good_for_its_own_listing_only() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_can_not_be_read_is_shown_as_such_and_the_rest_is_listed() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let mut good = Vec::new();
     for _ in 0..3 {
         good.push(world.post("acme", PLACED).await.id());
     }
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let damaged = "01930000-0000-7000-8000-000000000001";
-    // One by hand without what makes it an event, one under a key that is no id, both as old as can be.
+    // One by hand without the attributes of an event, one under a key that is not an id, both as old as can be.
     for (id, attributes) in [(damaged, 1), ("0-by-hand", 2)] {
         let item = [("tenant_id", text("acme")), ("sk", text(&format!("event#{id}")))];
         let more = [("status", text("accepted")), ("type", text("order.placed"))];
@@ -134,7 +134,7 @@ async fn an_item_that_can_not_be_read_is_shown_as_such_and_the_rest_is_listed() 
 
     let event = world.get("acme", &format!("/v1/events/{damaged}")).await;
     assert_eq!((event.status, event.problem().as_str()), (500, "unreadable-event"), "{}", event.body);
-    // Nor is it overwritten by an event of its name.
+    // An event of its name does not overwrite it either.
     let repeat = world.post_named("acme", Some(damaged), PLACED).await;
     assert_eq!((repeat.status, repeat.problem().as_str()), (500, "unreadable-event"), "{}", repeat.body);
     assert_eq!(world.post("acme", PLACED).await.status, 202, "the cell is not left alone for it");

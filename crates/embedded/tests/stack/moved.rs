@@ -9,7 +9,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::placement::{Placed, Placement};
 
 use crate::environment::Environment;
-use crate::world::{Answer, World};
+use crate::world::{Answer, StackWorld};
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
@@ -18,7 +18,7 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-async fn mark(world: &World, cell: &str, status: &str) {
+async fn mark(world: &StackWorld, cell: &str, status: &str) {
     let cell = format!("cell#{cell}");
     world.set("cellstack-registry", &[("pk", &cell), ("sk", "state")], "status", text(status)).await;
     tokio::time::sleep(CELL_LEASE).await;
@@ -38,7 +38,7 @@ fn operations(environment: &Environment) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_moved_out_of_a_cell_marked_down_is_served_at_once() {
     for status in ["down", "retired"] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         let environments: Vec<_> = (0..5).map(|_| Environment::of(&world)).collect();
         for environment in &environments {
             environment.post("acme", ORDER).await.id();
@@ -65,7 +65,7 @@ async fn a_tenant_that_is_moved_out_of_a_cell_marked_down_is_served_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_marked_down_is_told_of_without_the_map_too() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     mark(&world, "alpha", "down").await;
@@ -81,7 +81,7 @@ async fn a_cell_marked_down_is_told_of_without_the_map_too() {
 async fn a_listing_of_a_tenant_that_moves_is_that_of_the_cell_it_is_in() {
     for state in ["moving", "fenced"] {
         for request in ["/v1/events", "/v1/totals"] {
-            let world = World::new().await;
+            let world = StackWorld::new().await;
             let environment = Environment::of(&world);
             world.set(MAP, &[("tenant_id", "acme")], "state", text(state)).await;
             assert_eq!(call(&environment, request).await.header("x-cell-id"), "alpha");
@@ -95,7 +95,7 @@ async fn a_listing_of_a_tenant_that_moves_is_that_of_the_cell_it_is_in() {
             world.move_tenant("acme", "alpha", "beta", 2).await;
             let now = call(&environment, request).await;
             assert_eq!((now.status, now.header("x-cell-id"), now.header("x-cell-epoch")), (200, "beta", "2"));
-            // A fresh and active route needs no look.
+            // A fresh and active route needs no look at the map.
             environment.wire.take();
             assert_eq!(call(&environment, request).await.header("x-route-source"), "cache");
             assert_eq!(operations(&environment), ["Query"], "{state} {request}");
@@ -105,11 +105,11 @@ async fn a_listing_of_a_tenant_that_moves_is_that_of_the_cell_it_is_in() {
 
 #[tokio::test(start_paused = true)]
 async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fence() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.move_tenant("acme", "alpha", "beta", 3).await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
-    // As a map that was restored from a backup says.
+    // A map that was restored from a backup says this.
     let entry = [("tenant_id", "acme")];
     world.set(MAP, &entry, "cell_id", text("alpha")).await;
     world.set(MAP, &entry, "epoch", AttributeValue::N("1".to_owned())).await;
@@ -123,14 +123,14 @@ async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fen
     }
     let sent = operations(&environment);
     assert!(!sent.iter().any(|operation| operation == "PutItem"), "{sent:?}");
-    // Nor when it goes on in another cell meanwhile: the fence has the last word.
+    // Nothing is written either when the tenant goes on in another cell meanwhile: the fence has the last word.
     world.set_fence("cellstack-cell-beta", "acme", "state", text("closed")).await;
     assert_eq!(environment.post("acme", ORDER).await.status, 503);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_comes_back_starts_above_what_its_fence_has_seen() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let (client, acme): (_, TenantId) = (world.stack.dynamodb(), "acme".parse().unwrap());
     let placement = Placement { client: &client, map_table: MAP, operator: "test" };
     let place = async || {

@@ -1,5 +1,4 @@
-//! Bugs planted in the real producer and consumer, and what each of them breaks. The tests that hold without them are
-//! those of the other files.
+//! Bugs planted in the real producer and consumer, and the damage of each. The other files hold the tests without them.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Entries, Fault, FaultKind, Observation};
 
 use crate::bench::Bench;
-use crate::world::{World, builder};
+use crate::world::{StackWorld, builder};
 
 const POISON: &str = r#"{"type":"t","data":{"amount":"x"}}"#;
 const ORDER: &str = r#"{"type":"t","data":{"amount":7}}"#;
@@ -17,7 +16,7 @@ const ORDER: &str = r#"{"type":"t","data":{"amount":7}}"#;
 #[tokio::test(start_paused = true)]
 async fn a_refused_event_that_is_marked_before_its_letter_may_have_none() {
     let _planted = plant(Mutation::MarkedBeforeLetter);
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let out = Fault::new("SQS", "SendMessage", FaultKind::ServerError).on("-events-dlq");
     let out = world.stack.aws().faults().inject(out);
     let id = world.post("acme", POISON).await.id();
@@ -31,7 +30,7 @@ async fn a_refused_event_that_is_marked_before_its_letter_may_have_none() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_marked_before_its_effect_may_have_none() {
     let _planted = plant(Mutation::MarkedBeforeEffect);
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let effect = Fault::new(
         "DynamoDB",
         "TransactWriteItems",
@@ -48,7 +47,7 @@ async fn an_event_that_is_marked_before_its_effect_may_have_none() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_taken_for_a_duplicate_loses_its_event() {
     let _planted = plant(Mutation::ConflictIsDuplicate);
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let conflict = Fault::new("DynamoDB", "TransactWriteItems", FaultKind::TransactionConflict);
     world.stack.aws().faults().inject(conflict.times(1));
     let id = world.post("acme", ORDER).await.id();
@@ -60,7 +59,7 @@ async fn a_conflict_taken_for_a_duplicate_loses_its_event() {
 #[tokio::test(start_paused = true)]
 async fn poison_that_is_retried_for_ever_is_given_up_by_the_queue_alone() {
     let _planted = plant(Mutation::PoisonRetriedForever);
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.post("acme", POISON).await.id();
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(world.letters("alpha").is_empty());
@@ -81,9 +80,9 @@ async fn events_behind_one_that_must_come_first_overtake_it_where_that_is_ignore
 async fn an_entry_overtakes_another_of_its_tenant_where_a_batch_holds_both() {
     let _planted = plant(Mutation::EntryOvertakes);
     let pipeline = Pipeline { ordering: Ordering::Tenant, ..Pipeline::DEPLOYED };
-    let world = World { stack: builder().pipeline(pipeline).build().await.unwrap() };
+    let world = StackWorld { stack: builder().pipeline(pipeline).build().await.unwrap() };
     let faults = world.stack.aws().faults();
-    // What is accepted meanwhile is one batch.
+    // The events accepted meanwhile are one batch.
     let held = faults.inject(Fault::new("DynamoDBStreams", "GetRecords", FaultKind::ServerError));
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -106,7 +105,7 @@ async fn an_entry_overtakes_another_of_its_tenant_where_a_batch_holds_both() {
 #[tokio::test(start_paused = true)]
 async fn events_that_are_not_published_are_lost_where_that_is_not_reported() {
     let _planted = plant(Mutation::PartialFailureDropped);
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let partial = Fault::new("SNS", "PublishBatch", FaultKind::PartialFailure { from: 0 });
     world.stack.aws().faults().inject(partial.times(1));
     let id = world.post("acme", ORDER).await.id();

@@ -11,9 +11,9 @@ use cellstack_core::dead_letter::Reason;
 use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Entries, Fault, FaultKind};
 
-use crate::world::{World, builder};
+use crate::world::{StackWorld, builder};
 
-/// What was processed, in order; events of type `late` succeed at their second try, `never` not at all.
+/// A journal of the processed events, in order. Events of type `late` succeed at their second try, `never` not at all.
 #[derive(Clone, Default)]
 struct Journal {
     done: Arc<Mutex<Vec<(String, String)>>>,
@@ -36,10 +36,10 @@ impl Processor for Journal {
 }
 
 impl Journal {
-    async fn world(&self) -> World {
+    async fn world(&self) -> StackWorld {
         let pipeline = Pipeline { ordering: Ordering::Tenant, ..Pipeline::IMPATIENT };
         let stack = builder().pipeline(pipeline).build_with(|| self.clone()).await.unwrap();
-        let world = World { stack };
+        let world = StackWorld { stack };
         world.stack.place(&"hooli".parse().unwrap(), &"alpha".parse().unwrap()).await.unwrap();
         world
     }
@@ -50,7 +50,7 @@ impl Journal {
     }
 }
 
-async fn post(world: &World, tenant: &str, types: &[&str]) -> Vec<String> {
+async fn post(world: &StackWorld, tenant: &str, types: &[&str]) -> Vec<String> {
     let mut ids = Vec::new();
     for event_type in types {
         ids.push(world.post(tenant, format!(r#"{{"type":"{event_type}"}}"#)).await.id());

@@ -1,4 +1,4 @@
-//! From the stream to the effect.
+//! The pipeline, from the stream to the effect.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use cellstack_consumer::Totals;
 use cellstack_core::fence::{FENCE_SHARDS, shard_key};
 use cellstack_emulator::{Fault, FaultKind, Observation};
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 fn order(amount: u32) -> String {
     format!(r#"{{"type":"order.placed","data":{{"amount":{amount}}}}}"#)
@@ -14,7 +14,7 @@ fn order(amount: u32) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_is_processed_in_its_own_cell_and_leaves_no_trace_in_another() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let id = world.post("acme", order(42)).await.id();
     world.processed("acme", &id).await;
     let alpha = world.items("alpha").await;
@@ -26,7 +26,7 @@ async fn an_event_is_processed_in_its_own_cell_and_leaves_no_trace_in_another() 
 
 #[tokio::test(start_paused = true)]
 async fn what_a_batch_could_not_publish_is_published_later_and_nothing_is_lost() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let partial = FaultKind::PartialFailure { from: 2 };
     world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", partial).times(3));
     world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError).after(3).times(4));
@@ -41,7 +41,7 @@ async fn what_a_batch_could_not_publish_is_published_later_and_nothing_is_lost()
 
 #[tokio::test(start_paused = true)]
 async fn the_stream_holds_what_the_topic_refuses_for_hours_and_drains_after() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let outage = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
     let mut last = String::new();
     for amount in 1..=20 {
@@ -58,7 +58,7 @@ async fn the_stream_holds_what_the_topic_refuses_for_hours_and_drains_after() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_comes_again_has_no_second_effect() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     // The consumer commits, the deletion of its messages fails: each comes again.
     world.stack.aws().faults().inject(Fault::new("SQS", "DeleteMessage", FaultKind::ServerError).times(5));
     for amount in 1..=10 {
@@ -72,7 +72,7 @@ async fn a_message_that_comes_again_has_no_second_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_transaction_conflict_is_retried_and_is_no_duplicate() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world
         .stack
         .aws()
@@ -85,7 +85,7 @@ async fn a_transaction_conflict_is_retried_and_is_no_duplicate() {
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_whose_answer_is_lost_has_one_effect() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let lost = FaultKind::HangAfterCommit;
     world.stack.aws().faults().inject(Fault::new("DynamoDB", "TransactWriteItems", lost).times(2));
     let id = world.post("acme", order(7)).await.id();
@@ -97,7 +97,7 @@ async fn a_commit_whose_answer_is_lost_has_one_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn the_cells_own_writes_never_become_events() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let mut seen = world.stack.aws().observe();
     for amount in 1..=5 {
         let id = world.post("acme", order(amount)).await.id();
@@ -113,7 +113,7 @@ async fn the_cells_own_writes_never_become_events() {
 
 #[tokio::test(start_paused = true)]
 async fn totals_are_exact_decimals() {
-    let world = World::with(|| Totals).await;
+    let world = StackWorld::with(|| Totals).await;
     for _ in 0..10 {
         world.post("acme", r#"{"type":"t","data":{"amount":0.1}}"#).await.id();
     }

@@ -15,13 +15,13 @@ use cellstack_producer::{Producer, StreamEvent};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 fn directory(function: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events").join(function)
 }
 
-/// The files of a function: name, invocation event, expectation.
+/// Returns the files of a function: name, invocation event, expectation.
 fn read<T: DeserializeOwned, X: DeserializeOwned>(function: &str) -> Vec<(String, T, X)> {
     #[derive(Deserialize)]
     struct Expecting<X> {
@@ -46,7 +46,7 @@ async fn producer_samples() {
         published: BTreeSet<EventId>,
         quarantined: Vec<EventId>,
     }
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let settings = cellstack_producer::Settings {
         cell: "alpha".parse().unwrap(),
         topic_arn: "arn:aws:sns:us-east-1:000000000000:cellstack-cell-alpha-events".to_owned(),
@@ -87,9 +87,9 @@ async fn consumer_samples() {
         totals: BTreeMap<String, Total>,
     }
     for (name, event, expect) in read::<SqsEvent, Expect>("consumer") {
-        // A table that no stream mapping watches: nobody else processes what the test puts there.
+        // A table that no stream mapping watches: only the test processes its items.
         const TABLE: &str = "samples";
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         world.create_table(TABLE).await;
         let client = world.stack.dynamodb();
         for record in &event.records {

@@ -12,11 +12,11 @@ use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::snapshot::SnapshotSource;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
-/// A file of its own, gone with the test.
+/// A file of its own, removed with the test.
 struct File(PathBuf);
 
 impl File {
@@ -30,7 +30,7 @@ impl File {
         SnapshotSource::File(self.0.clone())
     }
 
-    async fn holding(world: &World, snapshot: &Snapshot) -> Self {
+    async fn holding(world: &StackWorld, snapshot: &Snapshot) -> Self {
         let file = Self::new();
         file.source().write(&world.stack.aws().sdk_config(), snapshot).await.unwrap();
         file
@@ -43,7 +43,7 @@ impl Drop for File {
     }
 }
 
-/// Of acme in alpha.
+/// Returns a snapshot with acme in alpha.
 fn snapshot(status: CellStatus) -> Snapshot {
     let (tenant, cell) = ("acme".parse().unwrap(), "alpha".parse().unwrap());
     let route = TenantRoute {
@@ -57,19 +57,19 @@ fn snapshot(status: CellStatus) -> Snapshot {
     Snapshot { taken_at_ms: 1, tenants: [(tenant, route)].into(), cells: [(cell, record)].into() }
 }
 
-fn cut_off(world: &World) {
+fn cut_off(world: &StackWorld) {
     for table in ["cellstack-tenant-map", "cellstack-registry"] {
         world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Hang).on(table));
     }
 }
 
-fn starting_from(world: &World, file: &File) -> Environment {
+fn starting_from(world: &StackWorld, file: &File) -> Environment {
     Environment::with(world, |settings| settings.snapshot = Some(file.source()))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let file = File::holding(&world, &snapshot(CellStatus::Active)).await;
     let environment = starting_from(&world, &file);
     cut_off(&world);
@@ -81,7 +81,7 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
     assert_eq!(writes.iter().filter(|operation| *operation == "TransactWriteItems").count(), 2, "{writes:?}");
     assert!(!writes.iter().any(|operation| operation == "PutItem"), "{writes:?}");
 
-    // It says nothing of other tenants, least of all that there are none.
+    // The snapshot says nothing of other tenants, least of all that there are none.
     let unknown = environment.post("globex", ORDER).await;
     assert_eq!((unknown.status, unknown.problem().as_str(), unknown.header("x-cell-id")), (503, "unavailable", ""));
 
@@ -95,7 +95,7 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_from_before_a_move_writes_nothing_into_the_old_cell() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let file = File::holding(&world, &snapshot(CellStatus::Active)).await;
     let environment = starting_from(&world, &file);
     world.move_tenant("acme", "alpha", "beta", 2).await;
@@ -108,7 +108,7 @@ async fn a_snapshot_from_before_a_move_writes_nothing_into_the_old_cell() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     cut_off(&world);
     let good = snapshot(CellStatus::Active).encode();
     let mut edited = good.clone();
@@ -125,7 +125,7 @@ async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
         assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"), "{what}");
         assert!(environment.wire.take().iter().all(|sent| !sent.body.contains("cellstack-cell")), "{what}");
 
-        // It is looked at again some time later.
+        // The router looks at the file again some time later.
         std::fs::write(&file.0, &good).unwrap();
         tokio::time::sleep(SNAPSHOT_LEASE).await;
         assert_eq!(environment.post("acme", ORDER).await.status, 202, "{what}");
@@ -134,7 +134,7 @@ async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_was_down_in_the_snapshot_is_not_sent_to() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let file = File::holding(&world, &snapshot(CellStatus::Down)).await;
     let environment = starting_from(&world, &file);
     cut_off(&world);

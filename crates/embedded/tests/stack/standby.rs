@@ -10,21 +10,21 @@ use cellstack_store::TenantMap;
 use cellstack_store::placement::Placement;
 
 use crate::environment::Environment;
-use crate::world::{Answer, World};
+use crate::world::{Answer, StackWorld};
 
 pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
 const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
 
-/// Beta stands by for acme, which is at home in alpha.
-pub(crate) async fn stand_by() -> (World, Environment) {
+/// Makes beta stand by for acme, which is at home in alpha.
+pub(crate) async fn stand_by() -> (StackWorld, Environment) {
     let world = appointed().await;
     let environment = Environment::of(&world);
     (world, environment)
 }
 
-async fn appointed() -> World {
-    let world = World::new().await;
+async fn appointed() -> StackWorld {
+    let world = StackWorld::new().await;
     let client = world.stack.dynamodb();
     let map = TenantMap::new(client.clone(), MAP.to_owned());
     let route = map.read(&"acme".parse().unwrap()).await.unwrap().unwrap();
@@ -34,7 +34,7 @@ async fn appointed() -> World {
 }
 
 /// Marks alpha, and waits until every router knows.
-pub(crate) async fn mark(world: &World, status: &str) {
+pub(crate) async fn mark(world: &StackWorld, status: &str) {
     let state = [("pk", "cell#alpha"), ("sk", "state")];
     world.set("cellstack-registry", &state, "status", AttributeValue::S(status.to_owned())).await;
     world.set("cellstack-registry", &state, "down_at", AttributeValue::N("1".to_owned())).await;
@@ -45,7 +45,7 @@ pub(crate) fn unavailable(answer: &Answer) {
     assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{}", answer.body);
 }
 
-pub(crate) async fn events(world: &World, cell: &str) -> usize {
+pub(crate) async fn events(world: &StackWorld, cell: &str) -> usize {
     world.items(cell).await.iter().filter(|item| item.starts_with("event#")).count()
 }
 
@@ -66,7 +66,7 @@ async fn a_standby_that_processes_does_so_while_the_cell_is_marked_down_and_both
     let found = environment.get("acme", &path(&meanwhile)).await;
     assert_eq!((found.status, found.header("x-cell-id")), (200, "beta"));
     assert_eq!(found.json()["status"], "processed", "the standby's pipeline is at work");
-    // What is not in the standby may be in the cell that nobody can ask.
+    // An event that is not in the standby may be in the cell that nobody can ask.
     unavailable(&environment.get("acme", &path(&before)).await);
     unavailable(&environment.get("acme", NOBODYS).await);
     unavailable(&environment.get("acme", "/v1/totals").await);
@@ -155,7 +155,7 @@ async fn a_cell_that_is_retired_is_not_stood_in_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_without_standby_waits_for_its_cell() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     mark(&world, "down").await;
     unavailable(&environment.post("acme", ORDER).await);

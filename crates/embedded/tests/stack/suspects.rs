@@ -1,4 +1,4 @@
-//! Events that are slow, hang, block or end the process: their neighbours are processed, they are given up alone.
+//! Events that are slow, hang, block or end the process: only they are dead-lettered, their neighbours are not.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn ten_slow_events_in_one_batch_are_all_processed() {
     }
 }
 
-/// One bad event among nine good ones of its tenant.
+/// Runs one bad event among nine good ones of its tenant.
 async fn alone(event_type: &str, detail: &str) {
     for ordering in BOTH {
         let case = format!("{event_type}, {ordering:?}");

@@ -9,7 +9,7 @@ use cellstack_emulator::Observation;
 use hyper::Request;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::StackWorld;
 
 /// Texts that a queue refuses as they are, and others that programs stumble over.
 const ODD: [&str; 7] =
@@ -21,7 +21,7 @@ fn percent(text: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn odd_text_in_any_attribute_of_either_form_is_processed() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let mut seen = world.stack.aws().observe();
     let mut sent = Vec::new();
     for (number, odd) in ODD.into_iter().enumerate() {
@@ -67,10 +67,10 @@ async fn odd_text_in_any_attribute_of_either_form_is_processed() {
     assert!(world.letters("alpha").is_empty());
 }
 
-/// A record that can't be read, of text that no queue takes as it is, does not hold up the events behind it.
+/// Puts an unreadable record, of text that no queue takes as it is, before an event, which is not held up.
 #[tokio::test(start_paused = true)]
 async fn odd_text_in_an_unreadable_record_lies_in_a_queue_and_blocks_nothing() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let id = EventId::named("k", "1");
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let odd = "\u{ffff}".repeat(20_000);
@@ -79,7 +79,7 @@ async fn odd_text_in_an_unreadable_record_lies_in_a_queue_and_blocks_nothing() {
         .item("sk", text(&format!("event#{id}")))
         .item("status", text("accepted"))
         .item("type", text("t"))
-        // What the parser says of it holds all of it.
+        // The parser's error contains all of it.
         .item("epoch", text(&odd))
         .item("data", text(&odd))
         .send()

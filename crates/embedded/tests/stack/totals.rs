@@ -1,4 +1,4 @@
-//! `GET /v1/totals`: pages, and what a cell's bulk reads may not do to its writes.
+//! `GET /v1/totals`: pages, and a cell's bulk reads, which must not harm its writes.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use cellstack_emulator::{Fault, FaultKind};
 use tokio::time::Instant;
 
 use crate::environment::Environment;
-use crate::world::World;
+use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
-/// The types of a page, and where the next begins.
-async fn page(world: &World, query: &str) -> (Vec<String>, Option<String>) {
+/// Returns the types of a page, and the cursor of the next.
+async fn page(world: &StackWorld, query: &str) -> (Vec<String>, Option<String>) {
     let answer = world.get("acme", &format!("/v1/totals?{query}")).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);
     let body = answer.json();
@@ -24,7 +24,7 @@ async fn page(world: &World, query: &str) -> (Vec<String>, Option<String>) {
 
 #[tokio::test(start_paused = true)]
 async fn totals_are_bounded_and_come_page_by_page() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let mut types: Vec<String> = (0..250).map(|n| format!("type.{n:03}")).collect();
     for event_type in &types {
         let put = world.stack.dynamodb().put_item().table_name("cellstack-cell-alpha");
@@ -67,7 +67,7 @@ async fn totals_are_bounded_and_come_page_by_page() {
 
 /// Returns the number of ten events that are accepted while every query of totals and events hangs.
 async fn accepted_while_bulk_reads_hang() -> usize {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     let queries = Fault::new("DynamoDB", "Query", FaultKind::Hang).on("cellstack-cell-alpha");

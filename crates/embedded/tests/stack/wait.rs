@@ -11,7 +11,7 @@ use hyper::Request;
 use tokio::time::Instant;
 
 use crate::standby::{ORDER, mark, stand_by};
-use crate::world::World;
+use crate::world::StackWorld;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,14 +34,14 @@ fn path(id: &str, wait: u8) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_comes_when_the_event_is_done() {
-    let world = World::with(|| Slow(SECOND / 2)).await;
+    let world = StackWorld::with(|| Slow(SECOND / 2)).await;
     for (event, status) in [(ORDER, "processed"), (r#"{"type":"order.refused"}"#, "failed")] {
         let id = world.post("acme", event).await.id();
         let begun = Instant::now();
         let answer = world.get("acme", &path(&id, 5)).await;
         assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some(status)));
         assert_eq!(answer.header("x-cell-id"), "alpha");
-        // A poll falls behind what it waits for by no more than has gone by.
+        // A poll is late by no more than the time that has gone by.
         assert!(begun.elapsed() >= SECOND / 2 && begun.elapsed() < 2 * SECOND, "{status} after {:?}", begun.elapsed());
 
         let begun = Instant::now();
@@ -54,7 +54,7 @@ async fn the_answer_comes_when_the_event_is_done() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_waits_a_lot_holds_up_nothing() {
-    let world = World::with(|| Slow(SECOND / 4)).await;
+    let world = StackWorld::with(|| Slow(SECOND / 4)).await;
     let posts = join_all((0..40).map(|_| world.post("acme", ORDER))).await;
     let ids: Vec<String> = posts.iter().map(|post| post.id()).collect();
     let begun = Instant::now();
@@ -65,7 +65,7 @@ async fn a_tenant_that_waits_a_lot_holds_up_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn when_the_time_is_over_the_event_is_as_it_is() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     world.stack.aws().faults().inject(Fault::any("SNS", FaultKind::ServerError));
     let id = world.post("acme", ORDER).await.id();
     for wait in [0, 1, 5] {
@@ -79,7 +79,7 @@ async fn when_the_time_is_over_the_event_is_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_at_once_where_there_is_nothing_to_wait_for() {
-    let world = World::new().await;
+    let world = StackWorld::new().await;
     let id = world.post("acme", ORDER).await.id();
     for (tenant, path, status, problem) in [
         ("globex", path(&id, 5), 404, "unknown-event"),
@@ -103,7 +103,7 @@ async fn a_cell_that_fails_during_the_wait_ends_it() {
         message: "Throughput exceeds the limit: TableReadKeyRangeThroughputExceeded".to_owned(),
     };
     for (kind, status) in [(FaultKind::ServerError, 503), (FaultKind::Hang, 503), (hot, 429)] {
-        let world = World::new().await;
+        let world = StackWorld::new().await;
         world.stack.aws().faults().inject(Fault::any("SNS", FaultKind::ServerError));
         let path = path(&world.post("acme", ORDER).await.id(), 5);
         let begun = Instant::now();
@@ -118,7 +118,7 @@ async fn a_cell_that_fails_during_the_wait_ends_it() {
     }
 }
 
-/// Only people bring its cell back.
+/// Expects a response at once: only operators bring the event's cell back.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_standby_holds_is_not_waited_for() {
     let (world, environment) = stand_by().await;

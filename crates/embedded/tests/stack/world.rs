@@ -1,4 +1,4 @@
-//! A stack to test against, and what one asks of it.
+//! A stack to test against, and the requests of the tests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use cellstack_embedded::{Ordering, Pipeline, Stack, StackBuilder};
 use hyper::{Request, Response};
 use serde_json::Value;
 
-/// Three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
-pub(crate) struct World {
+/// A stack of three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
+pub(crate) struct StackWorld {
     pub(crate) stack: Stack,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -58,7 +58,7 @@ pub(crate) fn builder() -> StackBuilder {
     builder
 }
 
-/// What an event is sent as.
+/// Returns a request that sends an event.
 pub(crate) fn order(tenant: &str, key: Option<&str>, body: impl Into<Bytes>) -> Request<Bytes> {
     let mut request =
         Request::post("/v1/events").header("content-type", "application/json").header("x-tenant-id", tenant);
@@ -79,7 +79,7 @@ pub(crate) async fn ask(url: &FunctionUrl, request: Request<Bytes>) -> Answer {
     Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
-impl World {
+impl StackWorld {
     pub(crate) async fn new() -> Self {
         Self { stack: builder().build().await.unwrap() }
     }
@@ -104,7 +104,7 @@ impl World {
         self.send(look(tenant, path)).await
     }
 
-    /// The event's status as the API says it.
+    /// Returns the event's status as the API reports it.
     pub(crate) async fn status(&self, tenant: &str, id: &str) -> String {
         self.get(tenant, &format!("/v1/events/{id}")).await.json()["status"].as_str().unwrap_or_default().to_owned()
     }
@@ -119,21 +119,21 @@ impl World {
         panic!("event {id} of {tenant} is {} after a minute", self.status(tenant, id).await);
     }
 
-    /// `[count, sum]` of a type.
+    /// Returns `[count, sum]` of a type.
     pub(crate) async fn total(&self, tenant: &str, event_type: &str) -> (u64, f64) {
         let totals = self.get(tenant, "/v1/totals").await.json();
         let total = totals["totals"].as_array().unwrap().iter().find(|total| total["type"] == event_type).cloned();
         total.map_or((0, 0.0), |total| (total["count"].as_u64().unwrap(), total["sum"].as_f64().unwrap()))
     }
 
-    /// The sort keys of all items in a cell's table.
+    /// Returns the sort keys of all items in a cell's table.
     pub(crate) async fn items(&self, cell: &str) -> Vec<String> {
         let table = CellNames::of(&cell.parse().unwrap()).table;
         let items = self.stack.dynamodb().scan().table_name(table).send().await.unwrap().items.unwrap_or_default();
         items.iter().map(|item| item["sk"].as_s().unwrap().clone()).collect()
     }
 
-    /// The bodies of what lies in a queue.
+    /// Returns the bodies of the messages in a queue.
     pub(crate) fn peek(&self, queue: &str) -> Vec<String> {
         self.stack.aws().peek_queue(queue).into_iter().map(|message| message.body.to_string()).collect()
     }
@@ -144,7 +144,7 @@ impl World {
         self.stack.sqs().send_message().queue_url(url).message_body(body).send().await.unwrap();
     }
 
-    /// What lies in the dead-letter queue of a cell's queue, whatever its ordering.
+    /// Returns the letters in the dead-letter queue of a cell's queue, for either ordering.
     pub(crate) fn letters(&self, cell: &str) -> Vec<DeadLetter> {
         let cell: CellId = cell.parse().unwrap();
         let names = [Ordering::None, Ordering::Tenant].map(|ordering| CellNames::ordered(&cell, ordering).dlq);
@@ -164,7 +164,7 @@ impl World {
         panic!("nothing is in the dead-letter queue of {cell} after a minute");
     }
 
-    /// A table shaped like a cell's, without a stream.
+    /// Creates a table shaped like a cell's, without a stream.
     pub(crate) async fn create_table(&self, name: &str) {
         let mut table = self.stack.dynamodb().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
         for (attribute, kind) in [("tenant_id", KeyType::Hash), ("sk", KeyType::Range)] {
@@ -199,7 +199,7 @@ impl World {
         }
     }
 
-    /// What a move of a tenant comes to: its new cell takes its events under the next epoch, and its old one none.
+    /// Moves a tenant: its new cell takes its events under the next epoch, and its old one takes none.
     pub(crate) async fn move_tenant(&self, tenant: &str, from: &str, to: &str, epoch: u64) {
         let number = |value: u64| AttributeValue::N(value.to_string());
         let text = |value: &str| AttributeValue::S(value.to_owned());

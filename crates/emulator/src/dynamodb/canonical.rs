@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Hash of one JSON value.
+/// A hash of one JSON value.
 pub(crate) struct CanonicalHash(pub(crate) u64);
 
 fn hash(tag: u8, value: impl Hash) -> CanonicalHash {
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for HashVisitor {
     }
 }
 
-/// Hash of a JSON text; of its bytes if it is not JSON.
+/// Returns the hash of a JSON text, or of its bytes if it is not JSON.
 pub(crate) fn canonical_hash(json: &str) -> u64 {
     serde_json::from_str::<CanonicalHash>(json).map_or_else(|_| hash(10, json).0, |h| h.0)
 }

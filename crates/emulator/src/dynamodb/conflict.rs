@@ -12,18 +12,18 @@ use super::store::State;
 
 const ONGOING: &str = "Transaction is ongoing for the item";
 
-/// How a request gets on with the transactions in flight.
+/// The outcome of comparing a request with the transactions in flight.
 pub(super) enum Meeting {
-    /// It meets none of them.
+    /// The request meets none of them.
     Clear,
-    /// It is refused, with this status and body.
+    /// The request is refused, with this status and body.
     Refused(u16, String),
-    /// Part of a batch goes on; the rest is answered as unprocessed, under this name.
+    /// Part of a batch goes on. The rest is returned as unprocessed, under this name.
     InPart(Value, &'static str, Value),
 }
 
-/// Looks a request up among the items that are locked. Reads outside of transactions meet nothing: they are serializable
-/// with each item's own write.
+/// Compares a request with the locked items. Reads outside of transactions meet no lock: they are serializable with
+/// each item's own write.
 pub(super) fn meet(state: &mut State, operation: &str, body: &str) -> Meeting {
     match operation {
         "PutItem" | "UpdateItem" | "DeleteItem" => {
@@ -42,8 +42,8 @@ pub(super) fn meet(state: &mut State, operation: &str, body: &str) -> Meeting {
     }
 }
 
-/// Each write of a batch is a write of its own: one that conflicts comes back as unprocessed, since the operation has no
-/// error that names a conflict.
+/// Compares each write of a batch by itself. A write that conflicts comes back as unprocessed, since the operation has
+/// no error that names a conflict.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 fn meet_batch(state: &mut State, body: &str) -> Meeting {
@@ -87,12 +87,12 @@ pub(super) fn check(state: &State, items: &[ItemKey]) -> Result<()> {
     Err(DynoxideError::TransactionCanceledException(message, reasons))
 }
 
-/// The body of the refusal of a write outside of transactions.
+/// Returns the body of the refusal of a write outside of transactions.
 pub(super) fn conflict_exception() -> String {
     named("TransactionConflictException", ONGOING)
 }
 
-/// The body of the refusal of a transaction whose token is that of one in flight.
+/// Returns the body of the refusal of a transaction whose token is that of one in flight.
 pub(super) fn in_progress_exception() -> String {
     named("TransactionInProgressException", "The transaction with the given request token is already in progress.")
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::faults::FaultKind;
 
-/// Status and body of an injected error; `None` if the fault is not an error.
+/// Returns the status and body of an injected error; `None` if the fault is not an error.
 pub(crate) fn apply(kind: &FaultKind, operation: &str, body: &str) -> Option<(u16, String)> {
     let error = |status, kind: &str, message: &str| {
         let body = json!({
@@ -61,8 +61,8 @@ fn canceled<'a>(codes: impl Iterator<Item = &'a str>) -> String {
     .to_string()
 }
 
-/// Splits a batch request: what is still asked for, and what comes back unprocessed under its name. `failing` are indices
-/// over all tables, ascending.
+/// Splits a batch request into the part to run and the part that comes back unprocessed under its name. `failing` holds
+/// indices over all tables, ascending.
 pub(crate) fn split_batch(operation: &str, body: &str, failing: &[usize]) -> Option<(Value, &'static str, Value)> {
     let unprocessed_name = match operation {
         "BatchWriteItem" => "UnprocessedItems",
@@ -81,7 +81,7 @@ pub(crate) fn split_batch(operation: &str, body: &str, failing: &[usize]) -> Opt
             index += 1;
         }
         if !left.is_empty() {
-            // With what a read of this table asks for besides its keys.
+            // The unprocessed part of a read keeps its other members besides the keys.
             let mut rest = entries.clone();
             *list_of(&mut rest) = Value::Array(left);
             unprocessed.insert(table.clone(), rest);
@@ -102,7 +102,7 @@ pub(crate) fn entries_of_batch(operation: &str, body: &str) -> usize {
     tables.into_iter().flatten().map(|(_, entries)| list_of(entries).as_array().map_or(0, Vec::len)).sum()
 }
 
-/// The writes of a table, or the keys of a read of it.
+/// Returns the writes of a table, or the keys of a read of it.
 fn list_of(entries: &mut Value) -> &mut Value {
     if !entries.is_object() && !entries.is_array() {
         *entries = json!([]);

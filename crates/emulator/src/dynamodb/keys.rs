@@ -1,4 +1,4 @@
-//! Which items a request touches.
+//! The items that a request touches.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::store::State;
 
-/// Table and primary key of an item.
+/// The table and primary key of an item.
 pub(super) type ItemKey = String;
 
 /// The names of each table's key attributes, partition key first.
@@ -29,7 +29,7 @@ struct KeyElement {
     kind: String,
 }
 
-/// The key attributes of a table, partition key first.
+/// Returns the key attributes of a table, partition key first.
 pub(super) fn key_names<'a>(state: &'a mut State, table: &str) -> Result<Option<&'a [String]>> {
     if !state.key_names.0.contains_key(table) {
         let Some(meta) = state.storage.get_table_metadata(table)? else { return Ok(None) };
@@ -41,13 +41,13 @@ pub(super) fn key_names<'a>(state: &'a mut State, table: &str) -> Result<Option<
     Ok(state.key_names.0.get(table).map(Vec::as_slice))
 }
 
-/// The item that a request names by `Key`, or holds as `Item`; `None` if it names none that can exist.
+/// Returns the item that a request names by `Key`, or holds as `Item`; `None` if it names none that can exist.
 pub(super) fn item_of(state: &mut State, request: &Value) -> Option<ItemKey> {
     let table = request["TableName"].as_str()?;
     keyed(state, table, request.get("Key").or_else(|| request.get("Item"))?)
 }
 
-/// The item of these attributes in a table, given by its name or ARN.
+/// Returns the item with these attributes in a table, given by its name or ARN.
 pub(super) fn keyed(state: &mut State, table: &str, attributes: &Value) -> Option<ItemKey> {
     let table = table.rsplit('/').next()?;
     let names = key_names(state, table).ok()??;
@@ -59,7 +59,7 @@ pub(super) fn keyed(state: &mut State, table: &str, attributes: &Value) -> Optio
     Some(key)
 }
 
-/// The items of a transaction, in its order; `None` unless each of its actions names one.
+/// Returns the items of a transaction, in its order; `None` unless each of its actions names one.
 pub(super) fn items_of_transaction(state: &mut State, body: &str) -> Option<Vec<ItemKey>> {
     let request: Value = serde_json::from_str(body).ok()?;
     let actions = request["TransactItems"].as_array()?;

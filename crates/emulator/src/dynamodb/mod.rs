@@ -1,14 +1,17 @@
 //! DynamoDB: dynoxide's engine, with streams of our own.
 //!
-//! dynoxide (<https://docs.rs/dynoxide-rs>) keeps the tables. It writes stream records into one SQL table whose reads and
-//! inserts scan it; after every write they are moved out of there into [`streams`], which keeps that scan at nothing and
-//! lets a write wake the mappings of its table.
+//! dynoxide (<https://docs.rs/dynoxide-rs>) keeps the tables. It writes stream records into one SQL table, which its
+//! reads and inserts scan. After every write, the records are moved into [`streams`]: the scan has nothing to read, and
+//! a write wakes the mappings of its table.
 
+mod bound;
 mod canonical;
 mod conflict;
 mod fault;
+mod kept;
 mod keys;
 mod ops;
+mod positions;
 mod store;
 pub(crate) mod streams;
 mod streams_api;

@@ -1,4 +1,4 @@
-//! Operation name -> dynoxide's handler.
+//! Dispatch from an operation's name to dynoxide's handler.
 
 use dynoxide::actions;
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
@@ -8,7 +8,7 @@ use futures::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Whether an operation can leave stream records behind.
+/// Returns whether an operation can leave stream records.
 pub(super) fn writes(operation: &str) -> bool {
     matches!(
         operation,
@@ -23,7 +23,7 @@ pub(super) fn writes(operation: &str) -> bool {
     )
 }
 
-/// Returns whether an operation is one of those emulated.
+/// Returns whether an operation is emulated.
 pub(super) fn is_known(operation: &str) -> bool {
     matches!(
         operation,
@@ -49,7 +49,7 @@ pub(super) fn is_known(operation: &str) -> bool {
     ) || writes(operation)
 }
 
-/// Whether an answer can hold ARNs, in which dynoxide's region has to be replaced.
+/// Returns whether a response can hold ARNs, in which dynoxide's region has to be replaced.
 pub(super) fn answers_with_arns(operation: &str) -> bool {
     matches!(
         operation,
@@ -92,14 +92,15 @@ pub(super) fn run(storage: &Storage, vectors: &VectorIndexLifecycle, operation: 
     }
 }
 
-/// dynoxide's handlers are async for the sake of its browser backend; over SQLite they never wait.
+/// Takes a future's output. dynoxide's handlers are async for the sake of its browser backend; over SQLite they never
+/// wait.
 pub(super) fn ready<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     future
         .now_or_never()
         .unwrap_or_else(|| Err(DynoxideError::InternalServerError("the storage engine suspended".into())))
 }
 
-/// dynoxide marks the class of a refusal inside serde's message; the mark must not reach the caller.
+/// Reads a request. dynoxide marks the class of a refusal inside serde's message; the mark must not reach the caller.
 pub(super) fn read<T: DeserializeOwned>(body: &str) -> Result<T> {
     serde_json::from_str(body).map_err(|error| {
         let text = error.to_string();

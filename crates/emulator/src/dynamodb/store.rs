@@ -1,5 +1,6 @@
 //! The engine behind one lock, its streams and its tokens.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
@@ -9,25 +10,30 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::conflict::{Meeting, meet};
+use super::kept::{self, Kept};
 use super::keys::{KeyNames, key_names};
 use super::ops;
+use super::positions::Reader;
 use super::streams::{Change, Shard, Stream, Streams};
 use super::tokens::{Seen, Tokened, Tokens};
 use super::transaction::Locks;
 use crate::context::{Context, lock};
 
-/// What dynoxide writes in every ARN.
+/// The prefix of every ARN that dynoxide writes.
 const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
-/// Takes the records of the writes just made out of the engine.
+/// The statement that takes the records of the latest writes out of the engine.
 const DRAIN: &str = "DELETE FROM _stream_records \
     RETURNING id, table_name, event_name, keys_json, new_image, old_image, user_identity IS NOT NULL";
 
-/// DynamoDB and DynamoDB Streams.
+/// The DynamoDB and DynamoDB Streams services.
 pub(crate) struct DynamoDb {
     pub(super) context: Arc<Context>,
     arn_prefix: String,
-    /// Records a mapping has passed are dropped beyond this many.
+    /// The number of records beyond which those that all mappings have passed are dropped.
     keep_records: usize,
+    /// True if the stack is kept on disk, and its streams with it.
+    pub(super) is_kept: bool,
+    pub(super) readers: Mutex<Vec<Reader>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -36,18 +42,18 @@ pub(super) struct State {
     pub(super) key_names: KeyNames,
     pub(super) locks: Locks,
     vectors: VectorIndexLifecycle,
-    tokens: Tokens,
-    streams: Streams,
+    pub(super) tokens: Tokens,
+    pub(super) streams: Streams,
 }
 
 impl State {
-    /// Returns whether a token came before within its time, with whatever request.
+    /// Returns whether a token came before within its time, with any request.
     pub(super) fn is_remembered(&mut self, token: &str, request: &Tokened<'_>, now: u64) -> bool {
         !matches!(self.tokens.look_up(token, request.hash(), now), Seen::Never)
     }
 }
 
-/// Status and body of an error.
+/// The status and body of an error.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -61,12 +67,22 @@ impl From<DynoxideError> for Refusal {
 }
 
 impl DynamoDb {
-    pub(crate) fn new(context: Arc<Context>, keep_records: usize) -> Result<Self> {
-        let storage = Storage::memory()?.with_clock(Arc::new(context.clock));
-        Ok(Self {
+    /// Opens the tables in a file, or in memory.
+    pub(crate) fn open(context: Arc<Context>, keep_records: usize, file: Option<&Path>) -> Result<Self> {
+        let storage = match file {
+            Some(file) => Storage::new(&file.to_string_lossy())?,
+            None => Storage::memory()?,
+        };
+        let storage = storage.with_clock(Arc::new(context.clock));
+        if file.is_some() {
+            kept::prepare(storage.conn())?;
+        }
+        let opened = Self {
             arn_prefix: context.arn("dynamodb", ""),
             context,
             keep_records,
+            is_kept: file.is_some(),
+            readers: Mutex::default(),
             state: Mutex::new(State {
                 storage,
                 key_names: KeyNames::default(),
@@ -75,10 +91,15 @@ impl DynamoDb {
                 tokens: Tokens::default(),
                 streams: Streams::new(),
             }),
-        })
+        };
+        if file.is_some() {
+            // A process that was killed may have left records where the engine puts them.
+            opened.drain(&mut lock(&opened.state))?;
+        }
+        Ok(opened)
     }
 
-    /// Runs one operation; the answer is the JSON body. A transaction takes its time, all else none.
+    /// Runs one operation and returns the JSON body of the response. A transaction takes its time, all else none.
     pub(crate) async fn call(&self, operation: &str, body: &str) -> std::result::Result<String, Refusal> {
         if operation == "TransactWriteItems"
             && let Some(time) = self.context.disorder.transaction_time()
@@ -100,7 +121,7 @@ impl DynamoDb {
         }
     }
 
-    /// Runs what is left of a batch, and answers the rest as unprocessed.
+    /// Runs the given part of a batch, and returns the rest as unprocessed.
     pub(crate) async fn call_in_part(
         &self,
         operation: &str,
@@ -112,7 +133,7 @@ impl DynamoDb {
         Ok(with_unprocessed(&answer, name, unprocessed))
     }
 
-    /// Runs one operation at once, whatever is locked.
+    /// Runs one operation at once, without looking at locks.
     pub(super) fn run_now(
         &self,
         state: &mut State,
@@ -132,7 +153,7 @@ impl DynamoDb {
             "GetShardIterator" => self.get_shard_iterator(state, body),
             "GetRecords" => self.get_records(state, body),
             _ => {
-                // Tables whose stream is described under our ARN are asked for under it, too.
+                // A table whose stream is described under our ARN is asked for under our ARN, too.
                 let asks_with_arn = operation.ends_with("Resource");
                 let body = if asks_with_arn { &body.replace(&self.arn_prefix, ENGINE_ARN) } else { body };
                 ops::run(&state.storage, &state.vectors, operation, body)
@@ -141,7 +162,7 @@ impl DynamoDb {
         if ops::writes(operation) {
             self.drain(state)?;
         }
-        // A table that goes, or whose stream is switched, ends the stream it had.
+        // Deleting a table, or switching its stream, ends the stream it had.
         let ends_stream =
             operation == "DeleteTable" || (operation == "UpdateTable" && body.contains("\"StreamSpecification\""));
         if ends_stream && answer.is_ok() {
@@ -152,6 +173,9 @@ impl DynamoDb {
             }
             let table: Table = ops::read(body)?;
             state.key_names.forget(&table.name);
+            if self.is_kept {
+                kept::forget(state.storage.conn(), &table.name)?;
+            }
             if let Some(stream) = state.streams.remove(&table.name) {
                 stream.close();
             }
@@ -162,7 +186,7 @@ impl DynamoDb {
         answer
     }
 
-    /// Deletes what has passed its TTL, as AWS does in its own time. Returns how many items went.
+    /// Deletes the items whose TTL has passed, as AWS does in its own time. Returns the number of items deleted.
     pub(crate) fn sweep_ttl(&self) -> Result<usize> {
         let mut state = lock(&self.state);
         let deleted = ops::ready(dynoxide::ttl::sweep_expired_items(&state.storage))?;
@@ -170,7 +194,7 @@ impl DynamoDb {
         Ok(deleted)
     }
 
-    /// The stream of a table, by the table's name or the stream's ARN.
+    /// Returns the stream of a table, by the table's name or the stream's ARN.
     pub(crate) fn stream(&self, table: &str) -> Result<Arc<Stream>> {
         let name = table.split('/').nth(1).unwrap_or(table);
         self.stream_of(&mut lock(&self.state), name)
@@ -199,6 +223,22 @@ impl DynamoDb {
     }
 
     fn drain(&self, state: &mut State) -> Result<()> {
+        if !self.is_kept {
+            return self.drain_into_streams(state);
+        }
+        // A record leaves the engine and is kept in one transaction.
+        state.storage.begin_transaction()?;
+        match self.drain_into_streams(state) {
+            Ok(()) => state.storage.commit(),
+            Err(error) => {
+                // Fails only where SQLite has rolled back by itself. After it, the streams get the same records again.
+                let _ = state.storage.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    fn drain_into_streams(&self, state: &mut State) -> Result<()> {
         let mut rows: Vec<(i64, Change)> = {
             let mut statement = state.storage.conn().prepare_cached(DRAIN)?;
             let rows = statement.query_map((), |row| {
@@ -227,9 +267,12 @@ impl DynamoDb {
             let stream = self.stream_of(state, &change.table)?;
             let shard = stream.shard_for(&change.keys);
             let event_id = format!("{:016x}{:016x}", self.context.random(), self.context.random());
-            shard.append(&change, &event_id, now, self.keep_records);
+            let sequence = shard.append(&change, &event_id, now, self.keep_records);
             if !woken.iter().any(|w| Arc::ptr_eq(w, shard)) {
                 woken.push(shard.clone());
+            }
+            if self.is_kept {
+                kept::append(state.storage.conn(), &Kept { sequence, created_ms: now, event_id, change })?;
             }
         }
         for shard in woken {
@@ -258,6 +301,12 @@ impl DynamoDb {
             self.context.disorder.settings.stream_shards,
             self.context.clock.ms(),
         ));
+        if self.is_kept {
+            for Kept { sequence, created_ms, event_id, change } in kept::records(state.storage.conn(), table)? {
+                stream.shard_for(&change.keys).append_at(sequence, &change, &event_id, created_ms);
+                stream.continue_after(sequence);
+            }
+        }
         state.streams.insert(table.to_string(), stream.clone());
         Ok(stream)
     }
@@ -268,7 +317,7 @@ fn is_empty(batch: &Value) -> bool {
     batch["RequestItems"].as_object().is_none_or(serde_json::Map::is_empty)
 }
 
-/// An answer to part of a batch, with what was not done added to what it names already.
+/// Adds unprocessed entries to those that the response to part of a batch names already.
 fn with_unprocessed(answer: &str, name: &str, unprocessed: Value) -> String {
     let mut answer: Value = serde_json::from_str(answer).unwrap_or_default();
     let Value::Object(more) = unprocessed else { return answer.to_string() };
@@ -282,7 +331,7 @@ fn with_unprocessed(answer: &str, name: &str, unprocessed: Value) -> String {
     answer.to_string()
 }
 
-/// A write that leaves an item as it was makes no stream record on AWS; the engine records it.
+/// Returns whether a write left an item as it was. AWS makes no stream record of it; the engine does.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html>: "If you perform a PutItem or
 /// UpdateItem operation that does not change any data in an item, DynamoDB Streams does not write a stream record".

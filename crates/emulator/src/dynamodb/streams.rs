@@ -11,18 +11,21 @@ use tokio::sync::Notify;
 use super::canonical::canonical_hash;
 use crate::context::lock;
 
-/// Records live this long.
-const TRIM_HORIZON_MS: u64 = 24 * 60 * 60 * 1000;
-/// What makes a counter a sequence number of the 21 digits DynamoDB writes: their order as text is their order as numbers.
+/// The time that a record is kept.
+pub(super) const TRIM_HORIZON_MS: u64 = 24 * 60 * 60 * 1000;
+/// The approximate bytes of a record besides its text.
+const RECORD_BYTES: usize = 100;
+/// The number that makes a counter a sequence number of the 21 digits DynamoDB writes: their order as text is their
+/// order as numbers.
 const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
 
-/// One change of one item.
+/// A change of one item.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// Position in the shard.
     pub(crate) sequence: u64,
     pub(crate) created_ms: u64,
-    /// Equal for records of the same item: what a parallelization factor splits by.
+    /// Equal for records of the same item: a parallelization factor splits by it.
     pub(crate) key_hash: u64,
     /// The record as GetRecords and Lambda write it, up to where Lambda adds `eventSourceARN`; not closed.
     open_json: String,
@@ -33,7 +36,7 @@ impl Record {
         sequence_number(self.sequence)
     }
 
-    /// The record as `GetRecords` answers it.
+    /// Returns the record as `GetRecords` does.
     pub(crate) fn api_json(&self) -> String {
         // The API spells the members of userIdentity in capitals, Lambda does not.
         let json = self.open_json.replacen(
@@ -44,7 +47,7 @@ impl Record {
         format!("{json}}}")
     }
 
-    /// The record as Lambda hands it to a function.
+    /// Returns the record as Lambda passes it to a function.
     pub(crate) fn lambda_json(&self, stream_arn: &str) -> String {
         format!(r#"{},"eventSourceARN":"{stream_arn}"}}"#, self.open_json)
     }
@@ -72,7 +75,7 @@ pub(super) struct Change {
 pub(crate) struct Stream {
     pub(crate) table: Arc<str>,
     partition_key: String,
-    /// Never empty, ordered by their ids.
+    /// The shards, at least one, ordered by their ids.
     pub(crate) shards: Vec<Arc<Shard>>,
 }
 
@@ -103,7 +106,12 @@ impl Stream {
         Self { table, partition_key, shards }
     }
 
-    /// The shard of a change: all items with the same partition key share one, which keeps their order.
+    /// Continues after this sequence number at least.
+    pub(super) fn continue_after(&self, sequence: u64) {
+        self.shards[0].last.fetch_max(sequence, Ordering::AcqRel);
+    }
+
+    /// Returns the shard of a change. All items with the same partition key share one, which keeps their order.
     pub(super) fn shard_for(&self, keys: &str) -> &Arc<Shard> {
         if let [only] = &*self.shards {
             return only;
@@ -113,7 +121,7 @@ impl Stream {
         &self.shards[(hash % self.shards.len() as u64) as usize]
     }
 
-    /// Sequence number of the newest record.
+    /// Returns the sequence number of the newest record.
     pub(crate) fn last(&self) -> u64 {
         self.shards[0].last()
     }
@@ -125,18 +133,18 @@ impl Stream {
     }
 }
 
-/// One shard of a table's stream.
+/// A shard of a table's stream.
 pub(crate) struct Shard {
     number: usize,
     pub(crate) table: Arc<str>,
     pub(crate) stream_arn: Arc<str>,
     view_type: String,
     region: String,
-    /// Sequence number of the stream's newest record, or where the next one continues. Shared by its shards, so that no
-    /// number comes twice.
+    /// The sequence number of the stream's newest record, or the number that the next one continues after. The stream's
+    /// shards share it, so that no number comes twice.
     last: Arc<AtomicU64>,
     log: Mutex<Log>,
-    /// Tells readers of new records, or that the table is gone.
+    /// Notifies readers of new records, and of the end of the table.
     pub(crate) changed: Notify,
 }
 
@@ -150,7 +158,8 @@ impl std::fmt::Debug for Shard {
 struct Log {
     records: VecDeque<Arc<Record>>,
     closed: bool,
-    /// How far each mapping has come; those of dropped mappings go.
+    bytes: usize,
+    /// The position of each mapping; those of dropped mappings go.
     readers: Vec<Weak<AtomicU64>>,
 }
 
@@ -161,10 +170,18 @@ impl Shard {
         format!("shardId-{time:020}-{:08x}", canonical_hash(&self.stream_arn) as u32)
     }
 
-    /// Appends under the lock of the store, so that the order here is the order of the writes.
-    pub(super) fn append(&self, change: &Change, event_id: &str, now: u64, keep: usize) {
-        let mut log = lock(&self.log);
+    /// Appends under the lock of the store, so that the order here is the order of the writes. Returns the sequence
+    /// number.
+    pub(super) fn append(&self, change: &Change, event_id: &str, now: u64, keep: usize) -> u64 {
         let sequence = self.last.fetch_add(1, Ordering::AcqRel) + 1;
+        self.append_at(sequence, change, event_id, now);
+        lock(&self.log).trim(now, keep);
+        sequence
+    }
+
+    /// Appends a record that has its sequence number already.
+    pub(super) fn append_at(&self, sequence: u64, change: &Change, event_id: &str, now: u64) {
+        let mut log = lock(&self.log);
         let size = change.keys.len()
             + change.new_image.as_ref().map_or(0, String::len)
             + change.old_image.as_ref().map_or(0, String::len);
@@ -197,16 +214,16 @@ impl Shard {
         if change.by_ttl {
             json.push_str(r#","userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"}"#);
         }
+        log.bytes += json.len() + RECORD_BYTES;
         log.records.push_back(Arc::new(Record {
             sequence,
             created_ms: now,
             key_hash: canonical_hash(&change.keys),
             open_json: json,
         }));
-        log.trim(now, keep);
     }
 
-    /// Up to `limit` records after `after`. `None` once the table is gone and everything has been read.
+    /// Returns up to `limit` records after `after`; `None` once the table is gone and everything has been read.
     pub(crate) fn read(&self, after: u64, limit: usize) -> Option<Vec<Arc<Record>>> {
         let log = lock(&self.log);
         let start = log.records.partition_point(|r| r.sequence <= after);
@@ -214,13 +231,13 @@ impl Shard {
         (!found.is_empty() || !log.closed).then_some(found)
     }
 
-    /// How many records there are after `position`.
+    /// Returns the number of records after `position`.
     pub(crate) fn after(&self, position: u64) -> u64 {
         let log = lock(&self.log);
         (log.records.len() - log.records.partition_point(|r| r.sequence <= position)) as u64
     }
 
-    /// Sequence number of the stream's newest record.
+    /// Returns the sequence number of the stream's newest record.
     pub(crate) fn last(&self) -> u64 {
         self.last.load(Ordering::Acquire)
     }
@@ -229,12 +246,23 @@ impl Shard {
         lock(&self.log).records.front().map(|r| r.sequence)
     }
 
-    /// Drops what is past the trim horizon.
+    /// Drops the records past the trim horizon.
     pub(crate) fn expire(&self, now: u64) {
-        lock(&self.log).trim(now, usize::MAX);
+        self.trim(now, usize::MAX);
     }
 
-    /// Registers a reader; it stores the sequence it has come to, which frees the records up to there.
+    /// Drops the records past the trim horizon, and beyond `keep` records those that all mappings have passed.
+    pub(super) fn trim(&self, now: u64, keep: usize) {
+        lock(&self.log).trim(now, keep);
+    }
+
+    /// Returns the approximate size of its records in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        lock(&self.log).bytes
+    }
+
+    /// Registers a reader and returns its position. The reader stores its progress there, which frees the records up to
+    /// it.
     pub(crate) fn add_reader(&self, at: u64) -> Arc<AtomicU64> {
         let position = Arc::new(AtomicU64::new(at));
         lock(&self.log).readers.push(Arc::downgrade(&position));
@@ -251,17 +279,23 @@ impl Log {
     fn trim(&mut self, now: u64, keep: usize) {
         let horizon = now.saturating_sub(TRIM_HORIZON_MS);
         while self.records.front().is_some_and(|r| r.created_ms < horizon) {
-            self.records.pop_front();
+            self.drop_oldest();
         }
         if self.records.len() <= keep {
             return;
         }
         self.readers.retain(|reader| reader.strong_count() > 0);
         let passed = self.readers.iter().filter_map(Weak::upgrade).map(|reader| reader.load(Ordering::Acquire)).min();
-        // With no reader there is nobody who has passed anything.
+        // Without a reader, nothing has been passed.
         let Some(passed) = passed else { return };
         while self.records.len() > keep && self.records.front().is_some_and(|r| r.sequence <= passed) {
-            self.records.pop_front();
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(record) = self.records.pop_front() {
+            self.bytes = self.bytes.saturating_sub(record.open_json.len() + RECORD_BYTES);
         }
     }
 }

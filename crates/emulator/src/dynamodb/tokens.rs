@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use super::canonical::canonical_hash;
 
-/// How long a token is remembered after the transaction it came with.
+/// The time that a token is remembered after the transaction it came with.
 const REMEMBERED_MS: u64 = 10 * 60 * 1000;
 /// The longest token DynamoDB accepts.
 const MAX_LENGTH: usize = 36;
 
-/// What decides whether a token that comes again came with the same request.
+/// The part of a request that must be the same when its token comes again.
 #[derive(Default, Deserialize)]
 pub(super) struct Tokened<'a> {
     #[serde(rename = "ClientRequestToken", default)]
@@ -39,7 +39,7 @@ impl Tokened<'_> {
     }
 }
 
-/// What is known of a token.
+/// The result of a look-up of a token.
 pub(super) enum Seen<'a> {
     Never,
     Same(&'a str),
@@ -51,11 +51,12 @@ struct Entry {
     answer: Box<str>,
 }
 
-/// Tokens of the last ten minutes.
+/// The tokens of the last ten minutes.
 #[derive(Default)]
 pub(super) struct Tokens {
     entries: HashMap<Box<str>, Entry>,
     by_age: VecDeque<(u64, Box<str>)>,
+    bytes: usize,
 }
 
 impl Tokens {
@@ -64,7 +65,8 @@ impl Tokens {
             && *expires <= now
         {
             if let Some((_, old)) = self.by_age.pop_front() {
-                self.entries.remove(&old);
+                let answer = self.entries.remove(&old).map_or(0, |entry| entry.answer.len());
+                self.bytes = self.bytes.saturating_sub(size(&old, answer));
             }
         }
         match self.entries.get(token) {
@@ -74,9 +76,20 @@ impl Tokens {
         }
     }
 
+    /// Returns the approximate size of the tokens and their responses in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn remember(&mut self, token: &str, hash: u64, answer: &str, now: u64) {
+        self.bytes += size(token, answer.len());
         let entry = Entry { hash, answer: answer.into() };
         self.entries.insert(token.into(), entry);
         self.by_age.push_back((now + REMEMBERED_MS, token.into()));
     }
+}
+
+/// Returns the approximate bytes of a token, which is stored twice, and its response.
+fn size(token: &str, answer: usize) -> usize {
+    2 * token.len() + answer + 64
 }

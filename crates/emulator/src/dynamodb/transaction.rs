@@ -1,4 +1,4 @@
-//! A `TransactWriteItems` in flight: its items are locked, the others wait for nobody, and it decides when it commits.
+//! A `TransactWriteItems` in flight: it locks its items, no other request waits for it, and its commit decides it.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-isolation-write-get>
 
@@ -23,14 +23,14 @@ impl Locks {
         self.items.contains(item)
     }
 
-    /// Returns whether no transaction is in flight, so that nothing has to be looked up.
+    /// Returns whether no transaction is in flight, so that no look-up is needed.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 }
 
-/// A transaction between its locks and its commit. Dropped there, as by a caller that dies, it leaves no lock; whether it
-/// commits was drawn when it began.
+/// A transaction between its locks and its commit. Dropped there, as by a caller that dies, it leaves no lock; a draw
+/// at its beginning decides whether it commits.
 struct InFlight<'a> {
     dynamodb: &'a DynamoDb,
     body: &'a str,
@@ -64,7 +64,7 @@ impl DynamoDb {
                 return Begun::Answered(Err(Refusal { status: 400, body: in_progress_exception() }));
             }
             if state.is_remembered(token, &request, self.context.clock.ms()) {
-                // What is known already is answered without a look at any item.
+                // The response to a known token needs no look at any item.
                 return Begun::Answered(self.run_now(&mut state, "TransactWriteItems", body));
             }
         }
@@ -110,7 +110,7 @@ impl Drop for InFlight<'_> {
         let mut state = lock(&self.dynamodb.state);
         self.unlock(&mut state);
         if self.commits_alone {
-            // Nobody is there to be told how it went.
+            // No caller is left to read the result.
             let _ = self.dynamodb.run_now(&mut state, "TransactWriteItems", self.body);
         }
     }

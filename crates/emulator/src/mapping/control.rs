@@ -1,4 +1,4 @@
-//! Starting, pausing and stopping a mapping.
+//! The control of a mapping: start, pause, stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,12 +16,13 @@ enum State {
     Stopped,
 }
 
-/// A running mapping. Dropping it ends it at once, wherever it is, as a crash would; see [`MappingHandle::stop`].
+/// A running mapping. Dropping it ends it at once, at any point, as a crash would; [`MappingHandle::stop`] ends it in
+/// order.
 #[derive(Debug)]
 pub struct MappingHandle {
     state: watch::Sender<State>,
     tasks: Vec<JoinHandle<()>>,
-    /// How far each lane has come in its shard; the lanes of a shard stand together.
+    /// The position of each lane in its shard; the lanes of a shard are listed together.
     positions: Vec<(Arc<Shard>, Arc<AtomicU64>)>,
 }
 
@@ -40,7 +41,7 @@ impl MappingHandle {
         self.positions.push((Arc::clone(shard), position));
     }
 
-    /// How many records of its stream a mapping is not done with yet; 0 for a queue.
+    /// Returns the number of records of its stream that a mapping has not finished; 0 for a queue.
     pub fn lag(&self) -> u64 {
         let of_shard = |lanes: &[(Arc<Shard>, Arc<AtomicU64>)]| {
             let done = lanes.iter().map(|(_, position)| position.load(Ordering::Acquire)).min();
@@ -54,16 +55,17 @@ impl MappingHandle {
         self.state.send_replace(State::Disabled);
     }
 
-    /// Goes on polling.
+    /// Resumes polling.
     pub fn enable(&self) {
         self.state.send_replace(State::Enabled);
     }
 
-    /// How far a stream mapping has come: everything up to this sequence number is done with. `None` for a queue.
+    /// Returns the position of a stream mapping: everything up to this sequence number is finished. `None` for a queue.
     ///
-    /// Of several shards it is the one furthest behind, so that whoever begins there gets some records of the others again.
+    /// Of several shards it is the one furthest behind, so that a mapping that begins there gets some records of the
+    /// others again.
     pub fn checkpoint(&self) -> Option<String> {
-        // A shard without further records holds nobody back, however long ago its last one was written.
+        // A shard without further records holds no mapping back, however long ago its last one was written.
         let position = |(shard, position): &(Arc<Shard>, Arc<AtomicU64>)| match position.load(Ordering::Acquire) {
             done if self.positions.len() > 1 && shard.after(done) == 0 => shard.last().max(done),
             done => done,
@@ -89,18 +91,18 @@ impl Drop for MappingHandle {
     }
 }
 
-/// A task's view of what its mapping should do.
+/// A task's view of the state that its mapping should be in.
 #[derive(Debug, Clone)]
 pub(super) struct Control(watch::Receiver<State>);
 
 impl Control {
-    /// Waits until the mapping is enabled; `false` if it has been stopped.
+    /// Waits until the mapping is enabled; returns `false` if it has been stopped.
     pub(super) async fn enabled(&mut self) -> bool {
         let state = self.0.wait_for(|state| *state != State::Disabled).await;
         state.is_ok_and(|state| *state == State::Enabled)
     }
 
-    /// Returns when something changes.
+    /// Waits until something changes.
     pub(super) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             // The handle is gone, and this task is about to be aborted.

@@ -1,4 +1,4 @@
-//! What an on-failure destination is told of records given up.
+//! The metadata of discarded records that an on-failure destination gets.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>
 
@@ -8,7 +8,7 @@ use crate::clock::iso8601;
 use crate::context::Context;
 use crate::dynamodb::{Record, Shard};
 
-/// Why records are given up.
+/// The reason why records are discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     RetryAttemptsExhausted,
@@ -24,7 +24,7 @@ impl Condition {
     }
 }
 
-/// The metadata an SQS destination gets: where to find the records in the stream, not the records.
+/// Returns the metadata that an SQS destination gets: the place of the records in the stream, not the records.
 ///
 /// `records` are the first of them, the last of them, and their number.
 pub(super) fn metadata(

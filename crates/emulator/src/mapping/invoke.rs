@@ -10,11 +10,11 @@ use crate::faults::FaultKind;
 use crate::function::{self, Function};
 use crate::observe::Observation;
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Debug)]
 pub(super) enum Invoked {
     Answered(Bytes),
-    /// The function failed, or ran and its answer was lost.
+    /// The function failed, or ran and its response was lost.
     FunctionError,
     /// The batch never reached the function: throttled, or a service error.
     NotReached,

@@ -15,12 +15,12 @@ pub use control::MappingHandle;
 pub(crate) use queue::start as start_queue;
 pub(crate) use stream::start as start_stream;
 
-/// Bytes an invocation's payload may have.
+/// The most bytes of an invocation's payload.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// Why a mapping cannot be made.
+/// The reason why a mapping cannot be made.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum MappingError {
@@ -35,7 +35,7 @@ pub enum MappingError {
     OutOfRange {
         /// Name of the setting.
         setting: &'static str,
-        /// What AWS accepts.
+        /// The range that AWS accepts.
         range: &'static str,
     },
     /// A filter pattern does not compile.
@@ -43,7 +43,7 @@ pub enum MappingError {
     Pattern(String),
 }
 
-/// Where a stream mapping begins.
+/// The position at which a stream mapping begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartingPosition {
@@ -51,13 +51,13 @@ pub enum StartingPosition {
     TrimHorizon,
     /// With the first record after now.
     Latest,
-    /// After this sequence number: carries on where another mapping's [`MappingHandle::checkpoint`] stood. AWS knows
-    /// no such position for DynamoDB; there, a mapping keeps its checkpoint itself.
+    /// After this sequence number: continues where another mapping's [`MappingHandle::checkpoint`] was. AWS has no such
+    /// position for DynamoDB; there, a mapping keeps its checkpoint itself.
     After(String),
 }
 
-/// A DynamoDB stream as event source. Defaults are AWS's, except that nothing is retried for ever by accident: set
-/// `max_retries` and `max_record_age` as the function's Terraform does.
+/// A DynamoDB stream as event source. The defaults are AWS's, which retry for ever: set `max_retries` and
+/// `max_record_age` as the function's Terraform does.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html>
 #[derive(Debug, Clone)]
@@ -67,32 +67,32 @@ pub struct StreamMapping {
     pub table: String,
     /// Short name of the function, for observations, faults and ARNs.
     pub function: String,
-    /// Most records in a batch, 1 to 10,000.
+    /// The most records per batch, 1 to 10,000.
     pub batch_size: usize,
-    /// How long to gather records for a batch, up to 300 s.
+    /// The time to gather records for a batch, up to 300 s.
     pub window: Duration,
     /// Batches of one shard processed at once, 1 to 10; records of one item stay in order.
     pub parallelization_factor: u32,
-    /// Where to begin.
+    /// The position at which to begin.
     pub starting_position: StartingPosition,
     /// Filter patterns; a record that matches none of them is skipped. Empty: all pass.
     pub filters: Vec<String>,
-    /// Whether the answer's `batchItemFailures` count.
+    /// True if the response's `batchItemFailures` count.
     pub report_batch_item_failures: bool,
-    /// Whether a batch whose invocation failed is split in two.
+    /// True if a batch whose invocation failed is split in two.
     pub bisect_batch_on_function_error: bool,
     /// Retries after a function error; `None`: until the records expire.
     pub max_retries: Option<u32>,
-    /// Records older than this are given up; `None`: after 24 h, with the stream.
+    /// The age from which records are discarded; `None`: after 24 h, with the stream.
     pub max_record_age: Option<Duration>,
-    /// ARN of the queue that is told of records given up.
+    /// ARN of the queue that gets the metadata of discarded records.
     pub on_failure: Option<String>,
     /// The function's timeout.
     pub function_timeout: Duration,
 }
 
 impl StreamMapping {
-    /// A mapping with AWS's defaults: 100 records, no window, from the trim horizon, retries for ever.
+    /// Returns a mapping with AWS's defaults: 100 records, no window, from the trim horizon, retries for ever.
     pub fn new(table: &str, function: &str) -> Self {
         Self {
             table: table.into(),
@@ -139,20 +139,20 @@ pub struct QueueMapping {
     pub queue: String,
     /// Short name of the function, for observations, faults and ARNs.
     pub function: String,
-    /// Most messages in a batch: 1 to 10, with a window of at least 1 s up to 10,000 (FIFO: 10).
+    /// The most messages per batch: 1 to 10, with a window of at least 1 s up to 10,000 (FIFO: 10).
     pub batch_size: usize,
-    /// How long to gather messages for a batch, up to 300 s (FIFO: 0).
+    /// The time to gather messages for a batch, up to 300 s (FIFO: 0).
     pub window: Duration,
     /// Invocations at once, 2 to 1,000; `None`: 1,000.
     pub max_concurrency: Option<usize>,
-    /// Whether the answer's `batchItemFailures` count.
+    /// True if the response's `batchItemFailures` count.
     pub report_batch_item_failures: bool,
     /// The function's timeout.
     pub function_timeout: Duration,
 }
 
 impl QueueMapping {
-    /// A mapping with AWS's defaults: 10 messages, no window.
+    /// Returns a mapping with AWS's defaults: 10 messages, no window.
     pub fn new(queue: &str, function: &str) -> Self {
         Self {
             queue: queue.into(),

@@ -1,4 +1,4 @@
-//! From a queue to a function.
+//! Delivery from a queue to a function.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 
@@ -20,18 +20,18 @@ use crate::observe::Observation;
 use crate::resource::Resource;
 use crate::sqs::{Received, Sqs, name_of_arn};
 
-/// Longest poll.
+/// The longest poll.
 const POLL: Duration = Duration::from_secs(20);
-/// Most messages SQS hands out at once.
+/// The most messages that SQS hands out at once.
 const MAX_RECEIVE: usize = 10;
-/// Pause after a poll that failed.
+/// The pause after a poll that failed.
 const POLL_PAUSE: Duration = Duration::from_secs(1);
-/// Pauses while the function is throttled: the batch is tried again until its visibility timeout is over.
+/// The first pause while the function is throttled. The batch is retried until its visibility timeout is over.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-backoff-strategy>
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Concurrency where none is set.
+/// The concurrency where none is set.
 const DEFAULT_CONCURRENCY: usize = 1000;
 
 struct Worker {
@@ -83,12 +83,12 @@ impl Worker {
                 permit = permits.clone().acquire_owned() => permit,
                 () = control.changed() => continue,
             };
-            // Only a closed semaphore refuses, and nobody closes this one.
+            // Only a closed semaphore refuses, and nothing closes this one.
             let Ok(permit) = permit else { break };
             let first = tokio::select! {
                 // In this order, not in a random one: the same seed must run the same way.
                 biased;
-                // Takes messages only in the moment in which it is done: nothing is lost when it is dropped.
+                // A poll takes messages only in the moment in which it completes: nothing is lost when it is dropped.
                 first = self.poll(MAX_RECEIVE.min(self.mapping.batch_size), POLL) => first,
                 () = control.changed() => continue,
             };
@@ -141,7 +141,7 @@ impl Worker {
         let received = self.sqs.receive(&self.queue, max, None, Some(deadline)).await;
         match received {
             Ok(batch) if !lost_after => batch,
-            // The queue is gone, or the messages were received and the answer was lost.
+            // The queue is gone, or the messages were received and the response was lost.
             _ => {
                 tokio::time::sleep(POLL_PAUSE).await;
                 Vec::new()
@@ -201,7 +201,7 @@ impl Worker {
                 let mut index = 0..;
                 receipts.retain(|_| index.next().is_some_and(|index| !entries.contains(index)));
             }
-            // Not deleted: they come again, though the function is done with them.
+            // Not deleted: they come again, though the function has processed them.
             Some(_) => return,
         }
         // Fails only if the queue is gone, and its messages with it.

@@ -1,11 +1,11 @@
-//! What a function's answer says about its batch.
+//! The partial batch response of a function.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
 
 use serde_json::Value;
 
-/// Which records failed.
+/// The records that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Success,
@@ -15,10 +15,10 @@ pub(super) enum Verdict {
     WholeBatch(&'static str),
 }
 
-/// Reads a partial batch response; `position` finds the record an identifier names.
+/// Reads a partial batch response; `position` finds the record that an identifier names.
 ///
-/// An empty or null list, an empty or null answer is success. An empty, null, missing or unknown identifier, and an
-/// answer that is no such object, fail the whole batch.
+/// An empty or null list, and an empty or null response, are success. An empty, null, missing or unknown identifier
+/// fails the whole batch, and so does a response that is not such an object.
 pub(super) fn verdict(answer: &[u8], position: impl Fn(&str) -> Option<usize>) -> Verdict {
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Verdict::Success;

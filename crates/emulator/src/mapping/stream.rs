@@ -1,4 +1,4 @@
-//! From a table's stream to a function: reading, filtering, gathering batches.
+//! Delivery from a table's stream to a function: reading, filtering, gathering batches.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
 
@@ -18,13 +18,13 @@ use crate::pattern::Pattern;
 use crate::resource::Resource;
 use crate::sqs::Sqs;
 
-/// Records read at once.
+/// The most records read at once.
 const READ: usize = 1000;
-/// Pause after a read that failed.
+/// The pause after a read that failed.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
-/// One of the lanes a parallelization factor makes of a shard: the records of an item are all in one of them. Each has one
-/// batch under way at most, and waits for no other.
+/// A lane of a shard, which the parallelization factor splits into lanes. The records of an item are all in one lane.
+/// Each lane has one batch under way at most, and waits for no other.
 pub(super) struct Lane {
     pub(super) context: Arc<Context>,
     pub(super) sqs: Arc<Sqs>,
@@ -34,7 +34,7 @@ pub(super) struct Lane {
     pub(super) function: Arc<dyn Function>,
     filters: Arc<Vec<Pattern>>,
     number: u64,
-    /// Up to where everything is done with.
+    /// The position up to which every record is finished.
     pub(super) checkpoint: Arc<AtomicU64>,
 }
 
@@ -61,8 +61,16 @@ pub(crate) fn start(
     let (mapping, filters) = (Arc::new(mapping), Arc::new(filters));
     let (mut handle, control) = MappingHandle::new();
     for shard in &stream.shards {
+        let mut start = start;
+        if mapping.starting_position == StartingPosition::TrimHorizon {
+            let saved = dynamodb.saved_position(&mapping.function, shard);
+            start = saved.map_err(|e| MappingError::NoStream(e.to_string()))?.unwrap_or(start);
+        }
         for number in 0..u64::from(mapping.parallelization_factor) {
             let checkpoint = shard.add_reader(start);
+            if mapping.starting_position == StartingPosition::TrimHorizon {
+                dynamodb.keep_position(&mapping.function, shard, &checkpoint);
+            }
             handle.add_position(shard, checkpoint.clone());
             let lane = Lane {
                 context: context.clone(),
@@ -81,12 +89,12 @@ pub(crate) fn start(
     Ok(handle)
 }
 
-/// Records that passed the filter and wait for their batch.
+/// The records that passed the filter and wait for their batch.
 #[derive(Default)]
 struct Pending {
     items: VecDeque<Item>,
     bytes: usize,
-    /// When the first of them was read, which starts the window.
+    /// The time at which the first of them was read, which starts the window.
     since: Option<u64>,
 }
 
@@ -105,7 +113,7 @@ impl Lane {
             let full = pending.items.len() >= self.mapping.batch_size || pending.bytes >= MAX_PAYLOAD;
             if full || window_ends.is_some_and(|at| at <= now) {
                 let batch = self.take_batch(&mut pending);
-                // Let go of before the batch is processed: the notification is of no use then.
+                // Dropped before the batch is processed: the notification is of no use then.
                 if !self.process(batch, &mut control).await {
                     return;
                 }
@@ -128,7 +136,7 @@ impl Lane {
         }
     }
 
-    /// Reads on, if there is room. Whether anything was read; `None` once the table is gone.
+    /// Reads on, if there is room. Returns whether anything was read; `None` once the table is gone.
     async fn read(&self, pending: &mut Pending, cursor: &mut u64) -> Option<bool> {
         if pending.items.len() >= self.mapping.batch_size || pending.bytes >= MAX_PAYLOAD {
             return Some(false);
@@ -161,7 +169,7 @@ impl Lane {
             pending.items.push_back(Item { record, json: json.into() });
         }
         if pending.items.is_empty() {
-            // What the filter keeps out is done with.
+            // Records that the filter keeps out are finished.
             self.advance(*cursor);
         }
         Some(true)

@@ -1,4 +1,4 @@
-//! A batch of stream records: invoked, retried, split, given up.
+//! A batch of stream records: invoked, retried, split, discarded.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>
 
@@ -16,30 +16,30 @@ use crate::dynamodb::Record;
 use crate::observe::Observation;
 use crate::sqs::Send;
 
-/// First pause before a retry; it doubles. AWS documents exponential backoff without numbers.
+/// The first pause before a retry; it doubles. AWS documents exponential backoff without numbers.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Records leave the stream after this time, whatever the mapping says.
+/// The time after which records leave the stream, under any mapping.
 const STREAM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A record and the JSON a function gets of it.
+/// A record, and the JSON that a function gets of it.
 #[derive(Clone)]
 pub(super) struct Item {
     pub(super) record: Arc<Record>,
     pub(super) json: Arc<str>,
 }
 
-/// Part of a batch, with what has been tried.
+/// A part of a batch, and its tries so far.
 struct Part {
     items: Vec<Item>,
     /// Invocations that failed and count against the retry limit.
     failures: u32,
-    /// Tries in a row, which the pause grows with.
+    /// Tries in a row; the pause grows with them.
     tries: u32,
     invocations: u32,
 }
 
-/// How a part fared.
+/// The outcome of a part.
 enum Outcome {
     Done,
     /// These records failed; those before them are done.
@@ -49,7 +49,7 @@ enum Outcome {
 }
 
 impl Lane {
-    /// Works a batch off until every record is done with; `false` if the mapping was stopped before.
+    /// Processes a batch until every record is finished; returns `false` if the mapping was stopped before.
     pub(super) async fn process(&self, batch: Vec<Item>, control: &mut Control) -> bool {
         let mut parts = vec![Part { items: batch, failures: 0, tries: 0, invocations: 0 }];
         // The last part is the earliest: records stay in order.
@@ -69,7 +69,7 @@ impl Lane {
                     self.done(&part.items);
                     part.items = rest;
                     part.tries = 1;
-                    // With bisect, the split is at the failed record, and a split is no retry.
+                    // With bisect, the split is at the failed record, and a split does not count as a retry.
                     if !self.mapping.bisect_batch_on_function_error {
                         part.failures += 1;
                     }

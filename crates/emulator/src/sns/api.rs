@@ -9,7 +9,7 @@ use super::topic::{Sns, Topic};
 use crate::context::lock;
 use crate::error::ApiError;
 
-/// Topics or subscriptions on one page of a list.
+/// The number of topics or subscriptions per page of a list.
 const PAGE: usize = 100;
 
 impl Sns {
@@ -60,7 +60,12 @@ impl Sns {
             "TagResource" | "UntagResource" | "ListTagsForResource" => self.tags(action, params),
             _ => Err(ApiError::sender("InvalidAction", crate::refusal::says(&format!("SNS {action}")))),
         };
-        Ok(xml?.answer(action, &self.context.uuid()))
+        let xml = xml?;
+        let changes = ["Create", "Delete", "Set", "Subscribe", "Unsubscribe", "Tag", "Untag"];
+        if changes.iter().any(|verb| action.starts_with(verb)) {
+            self.keep_topics()?;
+        }
+        Ok(xml.answer(action, &self.context.uuid()))
     }
 
     fn create_topic(&self, params: &Params) -> Result<Xml, ApiError> {
@@ -192,7 +197,7 @@ impl Sns {
     }
 }
 
-/// Values of the attributes that have an effect here.
+/// Checks the values of the attributes that have an effect here.
 ///
 /// <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>
 fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), ApiError> {
@@ -232,7 +237,7 @@ fn entries(name: &str, all: &BTreeMap<String, String>) -> Xml {
     xml
 }
 
-/// One page of a list; the token is the number of elements before the next page.
+/// Writes one page of a list. The token is the number of elements before the next page.
 fn page<T>(xml: &mut Xml, params: &Params, name: &str, all: &[T], each: impl Fn(&mut Xml, &T)) {
     let start: usize = params.get("NextToken").and_then(|t| t.parse().ok()).unwrap_or(0);
     xml.nest(name, |xml| {

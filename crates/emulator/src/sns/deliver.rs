@@ -1,4 +1,4 @@
-//! From a topic to a queue: now, again, or to the subscription's dead-letter queue.
+//! Delivery from a topic to a queue: the first try, retries, and the subscription's dead-letter queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -9,44 +9,51 @@ use super::publish::Accepted;
 use super::subscription::Subscription;
 use super::topic::Sns;
 use crate::context::lock;
+use crate::error::ApiError;
 use crate::faults::FaultKind;
 use crate::resource::Resource;
 use crate::sqs::{Attributes, Send, name_of_arn};
 
-/// A message with more attributes than a queue takes is a client-side error under raw delivery.
+/// The most attributes that a queue takes. Under raw delivery, a message with more is a client-side error.
 ///
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html>
 const MAX_RAW_ATTRIBUTES: usize = 10;
 
-/// What waits behind a delivery that is tried again, by subscription and message group of a FIFO topic: none of a group
-/// overtakes another.
+/// The deliveries that wait behind one that is retried, by subscription and message group of a FIFO topic: no message
+/// of a group overtakes another.
 ///
 /// <https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-ordering.html>
 #[derive(Default)]
 pub(super) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Send>>>);
 
-/// ARN of the subscription, and the group.
+/// The ARN of the subscription, and the group.
 type LaneKey = (Arc<str>, String);
 
 /// A delivery that is not over after its first try.
 struct Unfinished {
     sends: Vec<Send>,
     tries: u32,
-    /// What is injected into the try to come, already drawn.
+    /// The faults injected into the next try, already drawn.
     injected: Option<(Duration, Option<FaultKind>)>,
 }
 
 impl Sns {
     /// Delivers to one subscriber. Returns at once; retries and injected latency go on in the background.
-    pub(super) fn deliver(self: &Arc<Self>, subscription: &Arc<Subscription>, messages: &[Accepted]) {
+    ///
+    /// An error says that an undelivered message would not outlive the process.
+    pub(super) fn deliver(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        messages: &[Accepted],
+    ) -> Result<(), ApiError> {
         let (sends, refused) = self.prepare(subscription, messages);
         self.dead_letter(subscription, refused, 1, "more than 10 attributes under raw delivery");
         if messages.iter().any(|message| message.published.sequence_number.is_none()) {
-            if let Some(unfinished) = self.begin(subscription, sends) {
-                let (sns, subscription) = (self.clone(), subscription.clone());
-                tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
-            }
-            return;
+            let Some(mut unfinished) = self.begin(subscription, sends) else { return Ok(()) };
+            let held = self.hold(subscription, &mut unfinished.sends);
+            let (sns, subscription) = (self.clone(), subscription.clone());
+            tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
+            return held;
         }
         let mut groups: Vec<(String, Vec<Send>)> = Vec::new();
         for send in sends {
@@ -56,12 +63,14 @@ impl Sns {
                 None => groups.push((group, vec![send])),
             }
         }
+        let mut held = Ok(());
         for (group, sends) in groups {
-            self.deliver_in_order(subscription, group, sends);
+            held = self.deliver_in_order(subscription, group, sends).and(held);
         }
+        held
     }
 
-    /// The messages as the queue gets them, and those that no queue takes.
+    /// Returns the messages as the queue gets them, and those that no queue takes.
     fn prepare(&self, subscription: &Subscription, messages: &[Accepted]) -> (Vec<Send>, Vec<Send>) {
         let (mut sends, mut refused) = (Vec::with_capacity(messages.len()), Vec::new());
         let now = self.context.clock.ms();
@@ -93,15 +102,38 @@ impl Sns {
         (sends, refused)
     }
 
-    /// Delivers messages of one group, behind those of the group that are not delivered yet.
-    fn deliver_in_order(self: &Arc<Self>, subscription: &Arc<Subscription>, group: String, sends: Vec<Send>) {
+    /// Resumes a delivery.
+    pub(super) fn deliver_again(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        send: Send,
+    ) -> Result<(), ApiError> {
+        if subscription.endpoint.ends_with(".fifo") {
+            let group = send.group.clone().unwrap_or_default();
+            return self.deliver_in_order(subscription, group, vec![send]);
+        }
+        let (sns, subscription) = (self.clone(), subscription.clone());
+        let unfinished = Unfinished { sends: vec![send], tries: 1, injected: None };
+        tokio::spawn(async move { sns.finish(&subscription, unfinished).await });
+        Ok(())
+    }
+
+    /// Delivers messages of one group, behind the undelivered ones of the group.
+    fn deliver_in_order(
+        self: &Arc<Self>,
+        subscription: &Arc<Subscription>,
+        group: String,
+        mut sends: Vec<Send>,
+    ) -> Result<(), ApiError> {
         let key = (subscription.arn.clone(), group);
         let mut lanes = lock(&self.lanes.0);
         if let Some(waiting) = lanes.get_mut(&key) {
+            let held = self.hold(subscription, &mut sends);
             waiting.extend(sends);
-            return;
+            return held;
         }
-        let Some(mut unfinished) = self.begin(subscription, sends) else { return };
+        let Some(mut unfinished) = self.begin(subscription, sends) else { return Ok(()) };
+        let held = self.hold(subscription, &mut unfinished.sends);
         lanes.insert(key.clone(), VecDeque::new());
         drop(lanes);
         let (sns, subscription) = (self.clone(), subscription.clone());
@@ -114,9 +146,10 @@ impl Sns {
                 };
             }
         });
+        held
     }
 
-    /// Delivers what waits in a lane; the lane is gone when nothing is left.
+    /// Begins to deliver what waits in a lane; the lane is gone when nothing is left.
     fn begin_next(&self, subscription: &Subscription, key: &LaneKey) -> Option<Unfinished> {
         let mut lanes = lock(&self.lanes.0);
         let waiting: Vec<Send> = lanes.get_mut(key).map(std::mem::take).unwrap_or_default().into();
@@ -127,7 +160,7 @@ impl Sns {
         unfinished
     }
 
-    /// The first try; what is left after it, if anything.
+    /// Makes the first try. Returns what is left after it, if anything.
     fn begin(&self, subscription: &Subscription, sends: Vec<Send>) -> Option<Unfinished> {
         if sends.is_empty() {
             return None;
@@ -142,7 +175,7 @@ impl Sns {
         (!unfinished.sends.is_empty()).then_some(unfinished)
     }
 
-    /// Tries until all is delivered or given up.
+    /// Tries until every message is delivered or dead-lettered.
     async fn finish(&self, subscription: &Subscription, unfinished: Unfinished) {
         let Unfinished { mut sends, mut tries, mut injected } = unfinished;
         while !sends.is_empty() {
@@ -162,14 +195,14 @@ impl Sns {
         }
     }
 
-    /// What is injected into the next try.
+    /// Draws the faults of the next try.
     fn draw(&self, subscription: &Subscription, entries: usize) -> (Duration, Option<FaultKind>) {
         let mentions = |r: &Resource| r.is_in(&subscription.endpoint) || r.is_in(&subscription.arn);
         self.context.faults.decide("SQS", "SendMessage", || entries, mentions)
     }
 
-    /// One try. What the queue refuses is given up: nobody will ever be able to deliver it. Returns what is to be tried
-    /// again, in its order.
+    /// Makes one try. A message that the queue refuses is dead-lettered: no later try can deliver it. Returns the
+    /// messages to retry, in their order.
     fn attempt(
         &self,
         subscription: &Subscription,
@@ -188,7 +221,7 @@ impl Sns {
                 let ordered = subscription.endpoint.ends_with(".fifo");
                 let (mut now, mut later) = (Vec::new(), Vec::new());
                 for (index, send) in sends.into_iter().enumerate() {
-                    // Of a group, what comes after one that failed is not sent before it.
+                    // Within a group, a message after a failed one is not sent before it.
                     let waits = entries.contains(index) || (ordered && !later.is_empty());
                     if waits { &mut later } else { &mut now }.push(send);
                 }
@@ -200,29 +233,43 @@ impl Sns {
             }
             Some(_) => return sends,
         };
-        let refused = self.send(subscription, &now);
+        let refused = match self.send(subscription, &now) {
+            Ok(refused) => refused,
+            // The queue may take them later: its disk is full, for example.
+            Err(error) => {
+                tracing::warn!(error = error.message, "not delivered");
+                return now.into_iter().chain(later).collect();
+            }
+        };
+        self.release(now.iter().filter(|send| refused.iter().all(|refused| refused.kept != send.kept)));
         self.dead_letter(subscription, refused, tries, "refused by the queue");
         later
     }
 
-    /// The messages the queue refused; all of them if there is no such queue.
-    fn send(&self, subscription: &Subscription, sends: &[Send]) -> Vec<Send> {
+    /// Sends to the queue. Returns the messages that it refused; all of them if there is no such queue. An error is one
+    /// of the queue's own.
+    fn send(&self, subscription: &Subscription, sends: &[Send]) -> Result<Vec<Send>, ApiError> {
         let queue = name_of_arn(&subscription.endpoint).unwrap_or_default();
-        let Ok(results) = self.sqs.send(queue, sends.to_vec()) else { return sends.to_vec() };
+        let results = match self.sqs.send(queue, sends.to_vec()) {
+            Ok(results) => results,
+            Err(error) if error.is_sender_fault() => return Ok(sends.to_vec()),
+            Err(error) => return Err(error),
+        };
         let refused = sends.iter().zip(results).filter(|(_, result)| result.is_err());
-        refused.map(|(send, _)| send.clone()).collect()
+        Ok(refused.map(|(send, _)| send.clone()).collect())
     }
 
     fn dead_letter(&self, subscription: &Subscription, sends: Vec<Send>, tries: u32, reason: &'static str) {
         for send in sends {
-            let target = subscription.dead_letter_arn.as_deref();
+            let (target, kept) = (subscription.dead_letter_arn.as_deref(), Send { kept: send.kept, ..Send::default() });
             self.sqs.dead_letter(&subscription.arn, target, send, tries, reason);
+            self.release([kept].iter());
         }
     }
 }
 
-/// Delivery policy of AWS-managed endpoints: 3 retries at once, 2 after 1 s each, 10 with backoff from 1 s to 20 s,
-/// 100,000 at 20 s (23 days).
+/// Returns the pause before a retry under the delivery policy of AWS-managed endpoints: 3 retries at once, 2 after 1 s
+/// each, 10 with backoff from 1 s to 20 s, 100,000 at 20 s (23 days).
 ///
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html>
 fn pause_before_retry(tries: u32) -> Option<Duration> {

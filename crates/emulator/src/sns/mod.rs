@@ -5,6 +5,7 @@
 mod api;
 mod deliver;
 mod envelope;
+mod keep;
 mod publish;
 mod query;
 mod subscription;

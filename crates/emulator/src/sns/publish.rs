@@ -1,4 +1,4 @@
-//! Publishing: limits, deduplication, and on to the subscribers.
+//! Publishing: limits, deduplication, and delivery to the subscribers.
 //!
 //! <https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html>
 
@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::observe::Observation;
 use crate::sqs::Attributes;
 
-/// Bytes of one message, or of all messages of a batch, attributes included.
+/// The most bytes of one message, or of all messages of a batch, attributes included.
 const MAX_BYTES: usize = 262_144;
 const MAX_BATCH: usize = 10;
 const DEDUPLICATION_MS: u64 = 5 * 60 * 1000;
@@ -27,7 +27,7 @@ pub(super) struct Publication {
     pub(super) deduplication: Option<String>,
 }
 
-/// What a publisher gets back.
+/// The receipt that a publisher gets.
 #[derive(Debug, Clone)]
 pub(super) struct Published {
     pub(super) message_id: Arc<str>,
@@ -139,7 +139,7 @@ impl Sns {
             let mut good = Vec::with_capacity(entries.len());
             let mut results = Vec::with_capacity(entries.len());
             for entry in entries {
-                // What is wrong by itself keeps its place among the results.
+                // An entry that is wrong by itself keeps its place among the results.
                 results.push(entry.map(|publication| good.push(publication)));
             }
             let mut accepted = self.accept(topic, good).into_iter();
@@ -171,10 +171,10 @@ impl Sns {
         Ok(xml)
     }
 
-    /// Takes messages and hands them to the subscribers, in this order: the topic stays locked.
+    /// Accepts messages and hands them to the subscribers, in this order: the topic stays locked.
     fn accept(self: &Arc<Self>, topic: &mut Topic, publications: Vec<Publication>) -> Vec<Result<Published, ApiError>> {
         let mut accepted = Vec::with_capacity(publications.len());
-        let results = publications
+        let mut results: Vec<_> = publications
             .into_iter()
             .map(|publication| {
                 publication.check(topic)?;
@@ -192,13 +192,16 @@ impl Sns {
             .collect();
         if !accepted.is_empty() {
             for subscription in &topic.subscriptions {
-                self.deliver(subscription, &accepted);
+                if let Err(error) = self.deliver(subscription, &accepted) {
+                    // The publisher repeats those that were accepted, too: once more is better than never.
+                    results.iter_mut().filter(|result| result.is_ok()).for_each(|result| *result = Err(error.clone()));
+                }
             }
         }
         results
     }
 
-    /// Gives a message its id. On a FIFO topic, a repeat gets that of its first time and is not new.
+    /// Gives a message its id. On a FIFO topic, a repeat gets the id of its first time and is not new.
     fn identify(&self, topic: &mut Topic, mut publication: Publication) -> (Publication, Published, bool) {
         let mut published = Published { message_id: self.context.uuid().into(), sequence_number: None };
         if !topic.fifo {

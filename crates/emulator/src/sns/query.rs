@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::resource::Resource;
 use crate::sqs::{AttributeValue, Attributes};
 
-/// Parameters of a request (`Action`, `TopicArn`, `MessageAttributes.entry.1.Name`, ...).
+/// The parameters of a request (`Action`, `TopicArn`, `MessageAttributes.entry.1.Name`, ...).
 pub(crate) struct Params(HashMap<String, String>);
 
 impl Params {
@@ -35,7 +35,7 @@ impl Params {
         self.0.values().any(|value| resource.is_in(value))
     }
 
-    /// A map parameter: `<prefix>.entry.N.key` and `.value`.
+    /// Returns a map parameter: `<prefix>.entry.N.key` and `.value`.
     pub(super) fn map(&self, prefix: &str) -> HashMap<String, String> {
         (1..)
             .map_while(|n| {
@@ -46,7 +46,7 @@ impl Params {
             .collect()
     }
 
-    /// Message attributes under `prefix` (empty, or that of a batch entry with its dot).
+    /// Returns the message attributes under `prefix` (empty, or that of a batch entry with its dot).
     pub(super) fn message_attributes(&self, prefix: &str) -> Attributes {
         (1..)
             .map_while(|n| {
@@ -64,7 +64,7 @@ impl Params {
     }
 }
 
-/// Builds an answer.
+/// A builder of responses.
 pub(super) struct Xml(String);
 
 impl Xml {
@@ -86,7 +86,7 @@ impl Xml {
         self
     }
 
-    /// The whole answer to `action`.
+    /// Returns the whole response to `action`.
     pub(super) fn answer(self, action: &str, request_id: &str) -> String {
         let Self(result) = self;
         format!(
@@ -95,7 +95,7 @@ impl Xml {
     }
 }
 
-/// An error answer.
+/// Returns an error response.
 pub(crate) fn error_xml(error: &ApiError, request_id: &str) -> String {
     let mut xml = Xml::new();
     let kind = if error.is_sender_fault() { "Sender" } else { "Receiver" };

@@ -24,7 +24,7 @@ pub(super) struct Subscription {
     filter: Option<Pattern>,
     filter_on_body: bool,
     /// Attributes as they were set, for GetSubscriptionAttributes.
-    set: BTreeMap<String, String>,
+    pub(super) set: BTreeMap<String, String>,
 }
 
 impl Subscription {
@@ -72,7 +72,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// The attributes as `GetSubscriptionAttributes` answers them.
+    /// Returns the attributes as `GetSubscriptionAttributes` does.
     pub(super) fn list(&self) -> BTreeMap<String, String> {
         let mut all = self.set.clone();
         for (name, value) in [
@@ -90,7 +90,8 @@ impl Subscription {
         all
     }
 
-    /// Whether the filter policy lets a message pass. A body that is no JSON object never passes a policy on the body.
+    /// Returns whether the filter policy lets a message pass. A body that is not a JSON object never passes a policy on
+    /// the body.
     pub(super) fn accepts(&self, body: &str, attributes: &Attributes) -> bool {
         let Some(filter) = &self.filter else { return true };
         if self.filter_on_body {
@@ -100,7 +101,7 @@ impl Subscription {
     }
 }
 
-/// Message attributes as a filter policy sees them: strings, numbers, and arrays of the type `String.Array`.
+/// Returns message attributes as a filter policy sees them: strings, numbers, and arrays of the type `String.Array`.
 fn attributes_as_json(attributes: &Attributes) -> Value {
     let mut object = Map::new();
     for (name, attribute) in attributes {

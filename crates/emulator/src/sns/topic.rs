@@ -9,13 +9,15 @@ use super::subscription::Subscription;
 use crate::context::{Context, lock};
 use crate::error::ApiError;
 use crate::sqs::Sqs;
+use crate::store::Store;
 
-/// SNS.
+/// The SNS service.
 pub(crate) struct Sns {
     pub(super) context: Arc<Context>,
     pub(super) sqs: Arc<Sqs>,
     pub(super) topics: Mutex<BTreeMap<String, Topic>>,
     pub(super) lanes: Lanes,
+    pub(super) store: Option<Arc<Store>>,
 }
 
 pub(super) struct Topic {
@@ -24,7 +26,7 @@ pub(super) struct Topic {
     pub(super) tags: HashMap<String, String>,
     pub(super) subscriptions: Vec<Arc<Subscription>>,
     pub(super) fifo: bool,
-    /// FIFO: what was published under a deduplication id within five minutes.
+    /// The messages that a FIFO topic accepted within five minutes, by deduplication id.
     pub(super) seen: HashMap<String, Published>,
     pub(super) seen_by_age: VecDeque<(u64, String)>,
     pub(super) next_sequence: u64,
@@ -58,10 +60,6 @@ impl Topic {
 }
 
 impl Sns {
-    pub(crate) fn new(context: Arc<Context>, sqs: Arc<Sqs>) -> Self {
-        Self { context, sqs, topics: Mutex::default(), lanes: Lanes::default() }
-    }
-
     /// Runs `f` on the topic of an ARN.
     pub(super) fn with<T>(&self, arn: &str, f: impl FnOnce(&mut Topic) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let name = arn.splitn(6, ':').nth(5).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Operations on messages, and where all others go.
+//! Operations on messages, and the dispatch of all others.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::registry::Sqs;
 use super::wire::{Batch, ByReceipt, ReceiveMessage, SendMessage};
 use crate::error::ApiError;
 
-/// Bytes in a batch of sends, and the longest message: 1 MiB since August 2025.
+/// The most bytes in a batch of sends, and in a message: 1 MiB since August 2025.
 const MAX_BATCH_BYTES: usize = 1_048_576;
 
 impl Sqs {
@@ -37,7 +37,14 @@ impl Sqs {
             "ChangeMessageVisibilityBatch" => {
                 batch(read(body)?, failing, |url, entry: &ByReceipt| self.change_entry(url, entry))
             }
-            _ => self.control(operation, body, endpoint).map(|v| v.to_string()),
+            _ => {
+                let answer = self.control(operation, body, endpoint)?;
+                let changes = ["CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue"];
+                if changes.contains(&operation) {
+                    self.keep_queues()?;
+                }
+                Ok(answer.to_string())
+            }
         }
     }
 
@@ -177,7 +184,7 @@ impl Sqs {
     }
 }
 
-/// Queue name from its URL.
+/// Returns the name of a queue in its URL.
 pub(super) fn name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }

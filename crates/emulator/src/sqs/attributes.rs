@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 
-/// What can be set on a queue.
+/// The attributes that can be set on a queue.
 #[derive(Debug, Clone)]
 pub(super) struct QueueAttributes {
     pub(super) visibility_timeout: u64,
@@ -21,11 +21,11 @@ pub(super) struct QueueAttributes {
     pub(super) fifo: bool,
     pub(super) content_based_deduplication: bool,
     pub(super) deduplicate_by_group: bool,
-    /// Attributes that are kept and answered but have no effect here (policies, encryption).
+    /// Attributes that are kept and returned but have no effect here (policies, encryption).
     pub(super) kept: BTreeMap<String, String>,
 }
 
-/// When a message is moved to which dead-letter queue.
+/// A redrive policy: the dead-letter queue, and the number of receives after which a message is moved there.
 #[derive(Debug, Clone)]
 pub(super) struct Redrive {
     pub(super) target_arn: String,
@@ -96,7 +96,7 @@ impl QueueAttributes {
         Ok(())
     }
 
-    /// The attributes as `GetQueueAttributes` answers them.
+    /// Returns the attributes as `GetQueueAttributes` does.
     pub(super) fn list(&self) -> BTreeMap<String, String> {
         let mut all = self.kept.clone();
         let mut put = |name: &str, value: String| {

@@ -1,4 +1,4 @@
-//! What all batch operations share.
+//! The common part of all batch operations.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::wire::{Batch, ByReceipt};
 use crate::error::ApiError;
 
-/// Entries in a batch.
+/// The most entries in a batch.
 const MAX_BATCH: usize = 10;
 
 pub(super) fn failed_json(id: &str, error: &ApiError) -> Value {
@@ -23,7 +23,7 @@ pub(super) fn injected_error() -> ApiError {
     ApiError::new(500, "InternalError", "injected failure of this entry")
 }
 
-/// Number and ids of batch entries.
+/// Checks the number and ids of batch entries.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html#API_SendMessageBatch_Errors>
 pub(super) fn check_batch<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), ApiError> {

@@ -1,4 +1,4 @@
-//! What a queue refuses.
+//! The checks that a message passes before a queue takes it.
 //!
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 
@@ -7,7 +7,7 @@ use super::queue::Queue;
 use crate::error::ApiError;
 
 impl Queue {
-    /// What is wrong with a message before it is looked at together with others.
+    /// Checks a message by itself, before it is looked at together with others.
     pub(super) fn check(&self, send: &Send) -> Result<(), ApiError> {
         if send.body.is_empty() {
             return Err(ApiError::sender("MissingParameter", "The request must contain the parameter MessageBody."));
@@ -51,14 +51,15 @@ impl Queue {
     }
 }
 
-/// Which characters a body, and the string of an attribute, may hold.
+/// Checks the characters of a body, or of an attribute's string.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html>
 fn check_content(body: &str) -> Result<(), ApiError> {
     let allowed =
         |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-    // Every byte below 0x20 is suspicious, and the two non-characters begin with 0xEF: the usual body takes the fast way.
+    // Every byte below 0x20 is suspicious, and the two non-characters begin with 0xEF: the usual body takes the fast
+    // path.
     let suspicious = body.bytes().any(|b| b < 0x20 || b == 0xEF);
     if suspicious && !body.chars().all(allowed) {
         return Err(ApiError::sender(
@@ -69,7 +70,7 @@ fn check_content(body: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Names, types and number of message attributes.
+/// Checks the names, types and number of message attributes.
 fn check_attributes(attributes: &Attributes) -> Result<(), ApiError> {
     let invalid = |message: String| Err(ApiError::sender("InvalidParameterValue", message));
     if attributes.len() > 10 {

@@ -10,7 +10,7 @@ use super::wire::{CreateQueue, ListQueues, MoveRequest, OfQueue, SetAttributes};
 use crate::context::lock;
 use crate::error::ApiError;
 
-/// Two purges of a queue must be this far apart.
+/// The time that must pass between two purges of a queue.
 const PURGE_PAUSE_MS: u64 = 60_000;
 
 impl Sqs {

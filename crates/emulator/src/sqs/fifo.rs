@@ -1,4 +1,4 @@
-//! What is particular to FIFO queues: groups and deduplication.
+//! Groups and deduplication of FIFO queues.
 //!
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 
@@ -11,10 +11,10 @@ use rand::rngs::StdRng;
 use super::message::Sent;
 use super::queue::CHOICE;
 
-/// A message with a deduplication id seen within this time is accepted and not delivered again.
+/// The time within which a message with a deduplication id seen before is accepted and not delivered again.
 const DEDUPLICATION_MS: u64 = 5 * 60 * 1000;
 
-/// Groups of a FIFO queue: strict order, and nothing of a group is handed out while one of its messages is in flight.
+/// The groups of a FIFO queue: strict order, and no message of a group is handed out while one of them is in flight.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     groups: HashMap<Arc<str>, Group>,
@@ -26,7 +26,7 @@ pub(super) struct Groups {
 struct Group {
     slots: BTreeSet<u64>,
     blocked: BTreeSet<u64>,
-    /// Under which first slot it is listed as open.
+    /// The first slot under which it is listed as open.
     listed: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ impl Groups {
         }
     }
 
-    /// A message in flight or delayed holds back its group.
+    /// Holds back the group of a message that is in flight or delayed.
     pub(super) fn block(&mut self, group: &Arc<str>, slot: u64) {
         if let Some(g) = self.groups.get_mut(group) {
             g.blocked.insert(slot);
@@ -62,7 +62,8 @@ impl Groups {
         self.relist(group);
     }
 
-    /// The messages to receive next: as many of one group as possible, in order. Which group is drawn, if `order` is there.
+    /// Returns the messages to receive next: as many of one group as possible, in order. Draws the group if there is an
+    /// `order`.
     pub(super) fn next(&self, max: usize, order: Option<&mut StdRng>) -> Vec<u64> {
         let open = self.open.len().min(CHOICE);
         let chosen = order.filter(|_| open > 1).map_or(0, |rng| rng.random_range(0..open));
@@ -97,7 +98,7 @@ impl Groups {
     }
 }
 
-/// Deduplication ids of the last five minutes.
+/// The deduplication ids of the last five minutes.
 #[derive(Debug, Default)]
 pub(super) struct Deduplication {
     seen: HashMap<String, Sent>,

@@ -1,4 +1,4 @@
-//! Messages, their attributes and the digests clients check.
+//! Messages, their attributes, and the digests that clients check.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub(crate) struct AttributeValue {
 
 pub(crate) type Attributes = BTreeMap<String, AttributeValue>;
 
-/// What a sender hands over.
-#[derive(Debug, Clone, Default)]
+/// A message as its sender hands it over.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Send {
     pub(crate) body: Arc<str>,
     pub(crate) attributes: Attributes,
@@ -31,9 +31,12 @@ pub(crate) struct Send {
     pub(crate) delay_seconds: Option<u32>,
     pub(crate) group: Option<String>,
     pub(crate) deduplication: Option<String>,
+    /// The number under which its delivery is kept on disk until it is finished.
+    #[serde(skip)]
+    pub(crate) kept: Option<i64>,
 }
 
-/// What a sender gets back.
+/// The receipt that a sender gets.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) message_id: Arc<str>,
@@ -43,7 +46,7 @@ pub(crate) struct Sent {
 }
 
 /// A message in a queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Message {
     pub(crate) id: Arc<str>,
     pub(crate) body: Arc<str>,
@@ -62,13 +65,13 @@ pub(crate) struct Message {
     pub(super) state: Position,
 }
 
-/// Where a message stands in its queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The state of a message in its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Position {
     Ready,
-    /// Not yet receivable, until this time.
+    /// Not receivable before this time.
     Delayed(u64),
-    /// Received, until this time; with the receipt that may delete it.
+    /// Received and hidden until this time, with the receipt that may delete it.
     InFlight {
         until: u64,
         first_receipt_at: u64,
@@ -85,7 +88,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// When the message becomes visible again unless it is deleted.
+    /// Returns the time at which the message becomes visible again unless it is deleted.
     pub(crate) fn visible_at(&self) -> u64 {
         match self.message.state {
             Position::InFlight { until, .. } => until,
@@ -95,12 +98,12 @@ impl Received {
 }
 
 impl Message {
-    /// FIFO sequence numbers are 20 digits that grow.
+    /// Returns the sequence number in a FIFO queue: 20 digits that grow.
     pub(crate) fn sequence_number(&self) -> Option<String> {
         self.sequence.map(sequence_number)
     }
 
-    /// System attributes as `ReceiveMessage` and Lambda name them.
+    /// Returns the system attributes as `ReceiveMessage` and Lambda name them.
     pub(crate) fn system_attributes(&self, account: &str) -> Vec<(&'static str, String)> {
         let mut all = vec![
             ("ApproximateReceiveCount", self.receive_count.to_string()),
@@ -135,7 +138,7 @@ pub(crate) fn receipt_handle(slot: u64, receipt: u64, queue: &str) -> String {
     STANDARD.encode(format!("{slot}:{receipt}:{queue}"))
 }
 
-/// Slot and receipt, if the handle is one of this queue.
+/// Returns the slot and receipt of a handle, if it is one of this queue.
 pub(super) fn parse_receipt_handle(handle: &str, queue: &str) -> Result<(u64, u64), ApiError> {
     let parse = || {
         let text = String::from_utf8(STANDARD.decode(handle).ok()?).ok()?;
@@ -155,7 +158,7 @@ pub(super) fn md5_hex(bytes: &[u8]) -> String {
     format!("{:x}", md5::compute(bytes))
 }
 
-/// Digest of message attributes, as clients recompute it.
+/// Returns the digest of message attributes, as clients recompute it.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation>
 pub(super) fn md5_of_attributes(attributes: &Attributes) -> Option<String> {
@@ -185,7 +188,7 @@ pub(super) fn md5_of_attributes(attributes: &Attributes) -> Option<String> {
     Some(format!("{:x}", context.compute()))
 }
 
-/// Bytes a message counts with: its body and, for each attribute, name, type and value.
+/// Returns the bytes that a message counts with: its body and, for each attribute, name, type and value.
 pub(crate) fn size(body: &str, attributes: &Attributes) -> usize {
     let attribute = |(name, value): (&String, &AttributeValue)| {
         name.len()
@@ -203,7 +206,7 @@ mod tests {
     #[test]
     fn digests_are_those_clients_compute() {
         assert_eq!(md5_hex(b"hello"), "5d41402abc4b2a76b9719d911017c592");
-        // Computed from the documentation's description by another program.
+        // Computed by another program from the documentation's description.
         let attribute = |data_type: &str, string: Option<&str>, binary: Option<&str>| AttributeValue {
             data_type: data_type.into(),
             string: string.map(Into::into),

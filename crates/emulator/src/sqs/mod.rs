@@ -8,6 +8,7 @@ mod batch;
 mod check;
 mod control;
 mod fifo;
+mod keep;
 mod message;
 #[cfg(test)]
 mod model;

@@ -1,4 +1,4 @@
-//! Whatever happens to a queue, no message is lost, doubled, or in two hands at once.
+//! A model of a queue: no call loses a message, doubles it, or puts it into two hands at once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -59,7 +59,7 @@ fn run(fifo: bool, seed: Option<u64>, steps: Vec<Step>) -> Result<(), TestCaseEr
                     ..Send::default()
                 };
                 prop_assert!(queue.check(&send).is_ok());
-                // Ids grow, so that order can be told from them.
+                // Ids grow, so that they show the order.
                 queue.send(send, || format!("{sent:06}"), now);
                 alive.insert(format!("{sent:06}"), group);
             }
@@ -110,7 +110,7 @@ fn run(fifo: bool, seed: Option<u64>, steps: Vec<Step>) -> Result<(), TestCaseEr
     Ok(())
 }
 
-/// Whether something can be received: of a FIFO queue, the first message of a group that is not in flight.
+/// Returns whether a message can be received: in a FIFO queue, the first one of a group that is not in flight.
 fn fifo_ready(fifo: bool, alive: &HashMap<String, u8>, held: &[Held], ready: usize) -> bool {
     if !fifo {
         return ready > 0;

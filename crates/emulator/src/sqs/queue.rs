@@ -1,4 +1,4 @@
-//! One queue: what is ready, what is delayed or in flight, what expires.
+//! One queue: messages that are ready, delayed or in flight, and their expiry.
 //!
 //! A standard queue may hand out any of its visible messages first, a FIFO queue those of any group:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html>
@@ -14,16 +14,16 @@ use tokio::sync::Notify;
 use super::attributes::QueueAttributes;
 use super::fifo::{Deduplication, Groups};
 use super::message::{
-    Message, Position, Received, Send, Sent, md5_hex, md5_of_attributes, receipt_handle, sequence_number,
+    Message, Position, Received, Send, Sent, md5_hex, md5_of_attributes, receipt_handle, sequence_number, size,
 };
 use crate::error::ApiError;
 
-/// No message may stay in flight longer than this after it was received.
+/// The longest time that a message may stay in flight after it was received.
 const MAX_VISIBILITY_MS: u64 = 12 * 60 * 60 * 1000;
-/// Most messages in flight at once.
+/// The most messages in flight at once.
 const MAX_IN_FLIGHT: usize = 120_000;
-/// Visible messages that a shuffled queue chooses from, the oldest of all: a receive costs no more in a long backlog, and
-/// no message waits for ever.
+/// The visible messages that a shuffled queue chooses from, the oldest of all: a receive costs no more in a long
+/// backlog, and no message waits for ever.
 pub(super) const CHOICE: usize = 256;
 
 pub(super) struct Queue {
@@ -34,7 +34,7 @@ pub(super) struct Queue {
     pub(super) created_ms: u64,
     pub(super) modified_ms: u64,
     pub(super) purged_ms: Option<u64>,
-    /// Wakes one receiver for each batch of news.
+    /// Wakes one receiver per batch of news.
     pub(super) news: Arc<Notify>,
     messages: HashMap<u64, Message>,
     receipts: HashMap<u64, u64>,
@@ -44,13 +44,16 @@ pub(super) struct Queue {
     waiting: BTreeSet<(u64, u64)>,
     by_age: BTreeSet<(u64, u64)>,
     in_flight: usize,
+    bytes: usize,
     groups: Groups,
     deduplication: Deduplication,
-    /// What the order of a shuffled queue is drawn from.
+    /// The random order of a shuffled queue.
     order: Option<StdRng>,
+    /// Slots whose messages differ from those on disk; `None` unless the stack is kept there.
+    changed: Option<BTreeSet<u64>>,
 }
 
-/// How many messages stand where.
+/// The number of messages in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) ready: usize,
@@ -77,13 +80,64 @@ impl Queue {
             waiting: BTreeSet::new(),
             by_age: BTreeSet::new(),
             in_flight: 0,
+            bytes: 0,
             groups: Groups::default(),
             deduplication: Deduplication::default(),
             order,
+            changed: None,
         }
     }
 
-    /// Takes a checked message. The flag says whether it is new (not a duplicate of a FIFO queue).
+    /// Restores the messages from when the stack ended, and records changes from now on. Messages that were in flight
+    /// are visible.
+    pub(super) fn restore(&mut self, messages: Vec<(u64, Message)>, now: u64) {
+        for (slot, mut message) in messages {
+            let delayed_until = match message.state {
+                Position::Delayed(until) => Some(until),
+                Position::Ready | Position::InFlight { .. } => None,
+            };
+            message.state = Position::Ready;
+            self.next_slot = slot;
+            self.place(message, delayed_until.filter(|until| *until > now));
+        }
+        // Grows with time: an old receipt deletes no message of today.
+        self.next_slot = self.next_slot.max(now * 1000);
+        self.changed = Some(BTreeSet::new());
+    }
+
+    /// Returns the slots that differ from those on disk, each with its message if there is one.
+    pub(super) fn changes(&self) -> Vec<(u64, Option<&Message>)> {
+        self.changed.iter().flatten().map(|slot| (*slot, self.messages.get(slot))).collect()
+    }
+
+    /// Records that the disk has all changes.
+    pub(super) fn forget_changes(&mut self) {
+        if let Some(changed) = &mut self.changed {
+            changed.clear();
+        }
+    }
+
+    /// Takes back messages that were placed at this slot or later. All deduplication ids go, not theirs alone: a sender
+    /// tries again, and twice is better than never.
+    pub(super) fn take_back(&mut self, from: u64) {
+        self.deduplication = Deduplication::default();
+        for slot in from..self.next_slot {
+            self.remove(slot);
+        }
+    }
+
+    /// Returns the slot of the next message.
+    pub(super) fn next_slot(&self) -> u64 {
+        self.next_slot
+    }
+
+    fn note(&mut self, slot: u64) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(slot);
+        }
+    }
+
+    /// Takes a checked message. The flag is true if it is new (not a duplicate in a FIFO queue).
     pub(super) fn send(&mut self, send: Send, id: impl FnOnce() -> String, now: u64) -> (Sent, bool) {
         let md5_of_body = md5_hex(send.body.as_bytes());
         let md5_of_attributes = md5_of_attributes(&send.attributes);
@@ -139,6 +193,8 @@ impl Queue {
     pub(super) fn place(&mut self, mut message: Message, delayed_until: Option<u64>) {
         let slot = self.next_slot;
         self.next_slot += 1;
+        self.note(slot);
+        self.bytes += message_bytes(&message);
         self.by_age.insert((message.sent_ms, slot));
         if self.attributes.fifo {
             message.sequence = Some(slot);
@@ -153,8 +209,8 @@ impl Queue {
         }
     }
 
-    /// Hands out up to `max` messages. Those that have been received too often come back separately, for the
-    /// dead-letter queue, and are no longer here.
+    /// Hands out up to `max` messages. Those that have been received too often are removed and returned separately, for
+    /// the dead-letter queue.
     pub(super) fn receive(
         &mut self,
         max: usize,
@@ -182,6 +238,7 @@ impl Queue {
                 let receipt = self.next_receipt;
                 self.next_receipt += 1;
                 self.receipts.insert(slot, receipt);
+                self.note(slot);
                 let until = now + visibility;
                 self.wait(slot, Position::InFlight { until, first_receipt_at: now }, until);
                 let Some(message) = self.messages.get_mut(&slot) else { continue };
@@ -198,7 +255,7 @@ impl Queue {
         Ok((out, dead))
     }
 
-    /// Deletes a message received under this receipt. Deleting what is gone is no error.
+    /// Deletes a message received under this receipt. Deleting a message that is gone is not an error.
     ///
     /// An older receipt of a message received again deletes nothing: SQS promises only that the newest one works.
     pub(super) fn delete(&mut self, slot: u64, receipt: u64) -> Result<Option<Message>, ApiError> {
@@ -243,7 +300,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Moves time on: delays and visibility timeouts end, messages past retention go.
+    /// Advances time: delays and visibility timeouts end, messages past retention are dropped.
     pub(super) fn tick(&mut self, now: u64) {
         let retention = self.attributes.retention_seconds * 1000;
         while let Some(&(sent, slot)) = self.by_age.first()
@@ -262,7 +319,7 @@ impl Queue {
         if self.attributes.fifo { self.groups.any_open() } else { !self.ready.is_empty() }
     }
 
-    /// When the next message can become ready by itself.
+    /// Returns the time at which the next message can become ready by itself.
     pub(super) fn next_change(&self) -> Option<u64> {
         self.waiting.first().map(|(at, _)| *at)
     }
@@ -276,6 +333,9 @@ impl Queue {
     }
 
     pub(super) fn purge(&mut self) {
+        if let Some(changed) = &mut self.changed {
+            changed.extend(self.messages.keys());
+        }
         self.messages.clear();
         self.receipts.clear();
         self.ready.clear();
@@ -283,9 +343,15 @@ impl Queue {
         self.by_age.clear();
         self.groups.clear();
         self.in_flight = 0;
+        self.bytes = 0;
     }
 
-    /// All messages, oldest first, untouched.
+    /// Returns the approximate size of its messages in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns all messages, oldest first, untouched.
     pub(super) fn peek(&self) -> Vec<(Message, bool)> {
         let mut all: Vec<_> = self.messages.iter().collect();
         all.sort_unstable_by_key(|(slot, _)| **slot);
@@ -353,6 +419,8 @@ impl Queue {
     fn remove(&mut self, slot: u64) -> Option<Message> {
         self.leave_waiting(slot);
         let message = self.messages.remove(&slot)?;
+        self.bytes = self.bytes.saturating_sub(message_bytes(&message));
+        self.note(slot);
         self.receipts.remove(&slot);
         self.ready.remove(&slot);
         self.by_age.remove(&(message.sent_ms, slot));
@@ -361,6 +429,11 @@ impl Queue {
         }
         Some(message)
     }
+}
+
+/// Returns the approximate bytes of a message: its text, its attributes, and its places in the queue.
+fn message_bytes(message: &Message) -> usize {
+    size(&message.body, &message.attributes) + 600
 }
 
 fn expired_receipt() -> ApiError {

@@ -11,7 +11,7 @@ use super::registry::{Sqs, name_of_arn};
 use crate::context::lock;
 use crate::error::ApiError;
 
-/// What an unlimited task moves between two breaths.
+/// The messages that an unlimited task moves per second.
 const UNLIMITED_PER_SECOND: u64 = 500;
 
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(super) struct MoveTask {
 }
 
 impl Sqs {
-    /// Starts a task; it goes on in the background.
+    /// Starts a task, which runs in the background.
     pub(super) fn start_move(
         self: &Arc<Self>,
         source_arn: &str,
@@ -101,7 +101,7 @@ impl Sqs {
         }
     }
 
-    /// Moves one message; `None` when the task is over, else how long to rest.
+    /// Moves one message. Returns the pause after it; `None` when the task is over.
     fn move_one(&self, source: &str, handle: &str) -> Option<Duration> {
         let now = self.context.clock.ms();
         let mut guard = lock(&self.state);
@@ -138,6 +138,11 @@ impl Sqs {
         message.dead_letter_source = None;
         target.place(message, None);
         target.news.notify_one();
+        // The target is written first: in between, the disk has the message twice, never not at all.
+        self.keep_later(target);
+        if let Some(queue) = state.queues.get_mut(source) {
+            self.keep_later(queue);
+        }
         task.moved += 1;
         let per_second = task.rate.unwrap_or(UNLIMITED_PER_SECOND);
         Some(Duration::from_micros(1_000_000 / per_second))

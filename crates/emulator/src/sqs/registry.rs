@@ -12,14 +12,16 @@ use super::redrive::MoveTask;
 use crate::context::{Context, lock};
 use crate::error::ApiError;
 use crate::observe::Observation;
+use crate::store::Store;
 
-/// A name cannot be used again for this long after its queue was deleted.
+/// The time after a queue's deletion in which its name cannot be used again.
 const NAME_BLOCKED_MS: u64 = 60_000;
 
-/// SQS.
+/// The SQS service.
 pub(crate) struct Sqs {
     pub(super) context: Arc<Context>,
     pub(super) state: Mutex<Registry>,
+    pub(super) store: Option<Arc<Store>>,
 }
 
 #[derive(Default)]
@@ -37,24 +39,20 @@ pub struct Peeked {
     pub message_id: Arc<str>,
     /// Body.
     pub body: Arc<str>,
-    /// How often it has been received.
+    /// The number of receives.
     pub receive_count: u32,
-    /// Whether a receiver holds it now.
+    /// True if a receiver holds it now.
     pub in_flight: bool,
 }
 
 impl Sqs {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, state: Mutex::default() }
-    }
-
-    /// URL of a queue behind an endpoint. Some SDKs send what is for a queue to the host of its URL, so that it must be
-    /// the host that was asked for it.
+    /// Returns the URL of a queue behind an endpoint. Some SDKs send requests about a queue to the host of its URL, so
+    /// it must be the host that was asked for it.
     pub(super) fn url(&self, endpoint: &str, name: &str) -> String {
         format!("{endpoint}/{}/{name}", self.context.account)
     }
 
-    /// Creates a queue, or finds it there with the same attributes.
+    /// Creates a queue, or finds an existing one with the same attributes.
     pub(super) fn create(
         &self,
         name: &str,
@@ -100,24 +98,32 @@ impl Sqs {
                 "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.",
             ));
         }
-        let order = self.context.disorder.queue_order();
-        let mut queue = Queue::new(name, self.context.arn("sqs", name), set, order, now);
+        let mut queue = self.queue(name, set, now);
         queue.tags = tags;
+        if self.store.is_some() {
+            queue.restore(Vec::new(), now);
+        }
         state.deleted.remove(name);
         state.queues.insert(name.to_string(), queue);
         Ok(())
+    }
+
+    /// Returns a new queue, without messages.
+    pub(super) fn queue(&self, name: &str, attributes: QueueAttributes, now: u64) -> Queue {
+        let order = self.context.disorder.queue_order();
+        Queue::new(name, self.context.arn("sqs", name), attributes, order, now)
     }
 
     pub(super) fn delete_queue(&self, name: &str) -> Result<(), ApiError> {
         let mut state = lock(&self.state);
         let queue = state.queues.remove(name).ok_or_else(no_queue)?;
         state.deleted.insert(name.into(), self.context.clock.ms());
-        // Receivers that wait learn that it is gone.
+        // Waiting receivers learn that it is gone.
         queue.news.notify_waiters();
         Ok(())
     }
 
-    /// Runs `f` on a queue, with time moved on.
+    /// Advances a queue's time, then runs `f` on it.
     pub(super) fn with<T>(
         &self,
         name: &str,
@@ -127,13 +133,16 @@ impl Sqs {
         let mut state = lock(&self.state);
         let queue = state.queues.get_mut(name).ok_or_else(no_queue)?;
         queue.tick(now);
-        f(queue, now)
+        let result = f(queue, now);
+        self.keep_later(queue);
+        result
     }
 
     /// Sends messages in one step; each is taken or refused by itself.
     pub(crate) fn send(&self, name: &str, messages: Vec<Send>) -> Result<Vec<Result<Sent, ApiError>>, ApiError> {
         let mut told = Vec::new();
         let results = self.with(name, |queue, now| {
+            let first = queue.next_slot();
             let results = messages
                 .into_iter()
                 .map(|send| {
@@ -146,6 +155,11 @@ impl Sqs {
                     Ok(sent)
                 })
                 .collect();
+            if let Err(error) = self.keep(queue) {
+                queue.take_back(first);
+                told.clear();
+                return Err(error);
+            }
             queue.news.notify_one();
             Ok(results)
         })?;
@@ -155,7 +169,7 @@ impl Sqs {
         Ok(results)
     }
 
-    /// Receives what is there, or waits for it until `deadline` (milliseconds since the epoch).
+    /// Receives visible messages, or waits for one until `deadline` (milliseconds since the epoch).
     pub(crate) async fn receive(
         &self,
         name: &str,
@@ -212,7 +226,7 @@ impl Sqs {
         let queue = state.queues.get_mut(name).ok_or_else(no_queue)?;
         let (received, dead) = queue.receive(max, visibility_ms, target.is_some(), now)?;
         if queue.has_ready() {
-            // What is left is for another receiver.
+            // The rest is for another receiver.
             queue.news.notify_one();
         }
         let next_change = queue.next_change();
@@ -230,7 +244,12 @@ impl Sqs {
             }
             if !moved.is_empty() {
                 target.news.notify_one();
+                // The target is written first: in between, the disk has a message twice, never not at all.
+                self.keep_later(target);
             }
+        }
+        if let Some(queue) = state.queues.get_mut(name) {
+            self.keep_later(queue);
         }
         drop(guard);
         for (queue, message) in moved {
@@ -275,6 +294,11 @@ impl Sqs {
         Ok(results)
     }
 
+    /// Returns the approximate size of all messages in bytes.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        lock(&self.state).queues.values().map(Queue::bytes).sum::<usize>() as u64
+    }
+
     pub(crate) fn change_visibility(
         &self,
         name: &str,
@@ -305,7 +329,7 @@ impl Sqs {
         })
     }
 
-    /// Puts a message of ours (an undeliverable notification, an on-failure record) into a queue.
+    /// Puts a message of the emulator's own (an undeliverable notification, an on-failure record) into a queue.
     pub(crate) fn dead_letter(
         &self,
         source: &Arc<str>,
@@ -328,7 +352,7 @@ impl Sqs {
     }
 }
 
-/// Name of a queue from its ARN.
+/// Returns the name of a queue in its ARN.
 pub(crate) fn name_of_arn(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let service = parts.nth(2)?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::message::{Attributes, Send};
 
-/// `x-amzn-query-error` code: SDKs that once spoke the query protocol still go by it.
+/// Returns the `x-amzn-query-error` code: SDKs that once spoke the query protocol still go by it.
 pub(crate) fn query_code(code: &str) -> String {
     match code {
         "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".into(),
@@ -25,7 +25,7 @@ pub(crate) fn query_code(code: &str) -> String {
     }
 }
 
-/// `__type` of an error body.
+/// Returns the `__type` of an error body.
 pub(crate) fn error_response_type(code: &str) -> String {
     format!("com.amazonaws.sqs#{code}")
 }
@@ -73,7 +73,7 @@ pub(super) struct SystemAttribute {
     string: Option<String>,
 }
 
-/// `SendMessage`, and an entry of `SendMessageBatch`.
+/// The request of `SendMessage`, and an entry of `SendMessageBatch`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SendMessage<'a> {
@@ -96,6 +96,7 @@ impl SendMessage<'_> {
     pub(super) fn into_send(self) -> Send {
         let trace = self.message_system_attributes.and_then(|mut all| all.remove("AWSTraceHeader"));
         Send {
+            kept: None,
             body: self.message_body.into(),
             attributes: self.message_attributes.unwrap_or_default(),
             trace_header: trace.and_then(|t| t.string),
@@ -129,7 +130,7 @@ pub(super) struct ReceiveMessage {
     pub(super) message_attribute_names: Vec<String>,
 }
 
-/// `DeleteMessage` and `ChangeMessageVisibility`, and entries of their batches.
+/// The request of `DeleteMessage` and `ChangeMessageVisibility`, and an entry of their batches.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ByReceipt {

@@ -24,7 +24,7 @@ contract! {
     }
     embedded {
         a_token_is_forgotten_after_ten_minutes: "needs paused time"
-        what_has_passed_its_ttl_goes_in_the_end: "AWS and MiniStack delete in their own time, the embedded stack when told"
+        what_has_passed_its_ttl_goes_in_the_end: "AWS and MiniStack delete in their own time, the embedded stack on request"
     }
 }
 
@@ -242,6 +242,7 @@ async fn an_empty_key_is_refused(stack: Stack) {
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
+#[expect(clippy::disallowed_methods, reason = "the time of a real service")]
 async fn what_has_passed_its_ttl_goes_in_the_end(stack: Stack) {
     let table = stack.table().await;
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at").build().unwrap();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cellstack_emulator::{Function, FunctionError, function_fn};
 use serde_json::{Value, json};
 
-/// What a function was invoked with: the records of each batch, and when, in seconds since the start of the case.
+/// The invocations of a function: the records of each batch, and its time in seconds since the start of the case.
 #[derive(Clone)]
 pub(crate) struct Invocations {
     all: Arc<Mutex<Vec<Invocation>>>,
@@ -15,17 +15,17 @@ pub(crate) struct Invocations {
 type Invocation = (f64, Vec<Value>);
 
 impl Invocations {
-    /// The records of each invocation.
+    /// Returns the records of each invocation.
     pub(crate) fn batches(&self) -> Vec<Vec<Value>> {
         self.all.lock().unwrap().iter().map(|(_, batch)| batch.clone()).collect()
     }
 
-    /// One word for each record of each invocation.
+    /// Returns one word per record of each invocation.
     pub(crate) fn words(&self) -> Vec<Vec<String>> {
         self.batches().iter().map(|batch| batch.iter().map(word).collect()).collect()
     }
 
-    /// The same, joined: "a b" is an invocation with two records.
+    /// Returns the words of each invocation, joined: "a b" is an invocation with two records.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.words().iter().map(|words| words.join(" ")).collect()
     }
@@ -35,13 +35,13 @@ impl Invocations {
     }
 }
 
-/// What a record is called in a case: the body of a message, the sort key of an item.
+/// Returns the word for a record in a case: the body of a message, the sort key of an item.
 pub(crate) fn word(record: &Value) -> String {
     let sort_key = &record["dynamodb"]["Keys"]["sk"]["S"];
     record["body"].as_str().or(sort_key.as_str()).unwrap_or("?").to_string()
 }
 
-/// A function that answers each batch as `answer` says.
+/// Returns a function that responds to each batch as `answer` says.
 pub(crate) fn function(
     answer: impl Fn(&[Value]) -> Result<String, FunctionError> + Send + Sync + 'static,
 ) -> (Arc<dyn Function>, Invocations) {
@@ -58,12 +58,12 @@ pub(crate) fn function(
     (function, invocations)
 }
 
-/// A function that succeeds.
+/// Returns a function that succeeds.
 pub(crate) fn succeeding() -> (Arc<dyn Function>, Invocations) {
     function(|_| Ok("null".into()))
 }
 
-/// A function that throws if one of these is in the batch.
+/// Returns a function that throws if one of these is in the batch.
 pub(crate) fn failing_on(words: &'static [&'static str]) -> (Arc<dyn Function>, Invocations) {
     function(move |batch| {
         let poison = batch.iter().any(|record| words.contains(&word(record).as_str()));
@@ -71,7 +71,7 @@ pub(crate) fn failing_on(words: &'static [&'static str]) -> (Arc<dyn Function>, 
     })
 }
 
-/// A function that reports these as failed.
+/// Returns a function that reports these as failed.
 pub(crate) fn reporting(words: &'static [&'static str]) -> (Arc<dyn Function>, Invocations) {
     function(move |batch| {
         let failed = batch.iter().filter(|record| words.contains(&word(record).as_str()));
@@ -80,7 +80,7 @@ pub(crate) fn reporting(words: &'static [&'static str]) -> (Arc<dyn Function>, I
     })
 }
 
-/// What names a record in a partial batch response.
+/// Returns the identifier of a record in a partial batch response.
 pub(crate) fn identifier(record: &Value) -> Value {
     let number = &record["dynamodb"]["SequenceNumber"];
     if number.is_string() { number.clone() } else { record["messageId"].clone() }

@@ -1,4 +1,4 @@
-//! What AWS does, as far as Cellstack relies on it. Each case names the documentation page it comes from.
+//! The behaviour of AWS that Cellstack relies on. Each case names the documentation page it comes from.
 //!
 //! Every case runs against the embedded stack. With `CELLSTACK_CONTRACT_ENDPOINT` set to the URL of another emulator
 //! (MiniStack), the cases listed under `everywhere` run against that as well; those under `embedded` say why they do
@@ -23,7 +23,7 @@ mod stream_retries;
 mod streams;
 mod transactions;
 
-/// Where a case runs.
+/// The scope in which a case runs.
 pub(crate) enum Scope {
     /// Embedded, and against the endpoint if one is set.
     Everywhere,

@@ -270,14 +270,14 @@ async fn a_throttled_batch_is_tried_until_its_visibility_timeout(stack: Stack) {
     let (queue, dead) = queue(&stack).await;
     stack.send(&queue, "patient").await;
     stack.send(&queue, "poison").await;
-    // A short one costs no receive ...
+    // A short throttle costs no receive ...
     let throttle = Fault::new("Lambda", "Invoke", FaultKind::Throttle);
     stack.aws().faults().inject(throttle.clone().times(3));
     let (function, invocations) = failing_on(&["never"]);
     let _mapping = stack.aws().map_queue(QueueMapping::new(&queue.name, "f"), function).unwrap();
     sleep(170).await;
     assert_eq!(invocations.batches()[0][0]["attributes"]["ApproximateReceiveCount"], "1");
-    // ... a long one costs good messages their lives, which is why maximum concurrency must fit.
+    // ... a long one dead-letters good messages, which is why maximum concurrency must fit.
     stack.aws().faults().inject(throttle);
     stack.send(&queue, "good").await;
     sleep(3600).await;

@@ -31,7 +31,7 @@ async fn sharded() -> (Stack, String) {
     (stack, table)
 }
 
-/// `count` items of each of the partition keys, in turn.
+/// Writes `count` items of each of the partition keys, in turn.
 async fn write(stack: &Stack, table: &str, partitions: usize, count: usize) {
     for sk in 0..count {
         for pk in 0..partitions {
@@ -66,7 +66,7 @@ async fn a_partition_key_has_one_shard_and_its_order(_: Stack) {
             assert!(numbers.insert(record["dynamodb"]["SequenceNumber"].to_string()));
             seen += 1;
         }
-        // What follows is of this shard, too.
+        // The following records are of this shard, too.
         let next = call(&stack, "GetRecords", json!({ "ShardIterator": answer["NextShardIterator"] })).await;
         assert_eq!(next["Records"], json!([]));
     }
@@ -142,7 +142,7 @@ async fn a_shard_that_fails_holds_up_no_other(_: Stack) {
     assert_eq!(mapping.lag(), stuck.len() as u64, "the rest is done with");
 }
 
-/// Several shards have one checkpoint here: what it leaves behind is done with.
+/// Several shards share one checkpoint here: every record behind it is finished.
 async fn a_mapping_goes_on_from_its_checkpoint(_: Stack) {
     let (stack, table) = sharded().await;
     write(&stack, &table, 9, 2).await;

@@ -216,8 +216,8 @@ async fn more_than_ten_attributes_are_not_delivered_raw(stack: Stack) {
     assert_eq!([raw.await[0], dead.await[0], wrapped.await[0]], [0, 1, 1]);
 }
 
-/// SNS wants UTF-8 and no more, the queue behind it the characters of XML; so the delivery fails for good, and the same
-/// text can't lie in the dead-letter queue either.
+/// SNS requires UTF-8 and no more, the queue behind it the characters of XML. So the delivery fails for good, and the
+/// dead-letter queue can't store the same text either.
 ///
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>,

@@ -35,7 +35,7 @@ async fn publish(stack: &Stack, topic: &str, group: &str, body: &str, id: &str) 
     publish.message_deduplication_id(id).send().await.unwrap();
 }
 
-/// What is in the queue, in its order.
+/// Returns the bodies in the queue, in its order.
 fn lying(stack: &Stack, queue: &Queue) -> Vec<String> {
     stack.aws().peek_queue(&queue.name).into_iter().map(|m| m.body.to_string()).collect()
 }

@@ -17,7 +17,7 @@ contract! {
     }
 }
 
-/// A queue whose messages die after two receives.
+/// Creates a queue whose messages are dead-lettered after two receives, and its dead-letter queue.
 async fn pair(stack: &Stack) -> (Queue, Queue) {
     let dead = stack.queue("dead", &[]).await;
     let policy = format!(r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":2}}"#, dead.arn);
@@ -90,7 +90,7 @@ async fn a_move_task_keeps_to_its_rate(stack: Stack) {
     let start = stack.sqs.start_message_move_task().source_arn(&dead.arn).destination_arn(&live.arn);
     let task = start.max_number_of_messages_per_second(2).send().await.unwrap();
     let second = stack.sqs.start_message_move_task().source_arn(&dead.arn).send().await;
-    assert!(second.is_err(), "one task a queue at a time");
+    assert!(second.is_err(), "one task per queue at a time");
     sleep(5).await;
     let moved = stack.counts(&live).await[0];
     assert!((9..=11).contains(&moved), "{moved}");

@@ -1,4 +1,4 @@
-//! A stack to run cases against, and the few calls every case needs.
+//! A stack to run cases against, and the few calls that every case needs.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,10 +19,11 @@ use cellstack_emulator::Aws;
 use crate::Scope;
 
 const ENDPOINT: &str = "CELLSTACK_CONTRACT_ENDPOINT";
-/// Set, it tries the cases listed under `embedded` as well, to see whether their reasons still hold.
+/// The variable that, when set, runs the cases listed under `embedded` as well, to see whether their reasons still
+/// hold.
 const TRY: &str = "CELLSTACK_CONTRACT_TRY";
 
-/// Clients of one stack, with names nobody else uses.
+/// The clients of one stack, with names that nobody else uses.
 pub(crate) struct Stack {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) streams: Streams,
@@ -32,13 +33,13 @@ pub(crate) struct Stack {
     suffix: String,
 }
 
-/// Raw access to DynamoDB Streams: the workspace has no SDK crate of it.
+/// Raw access to DynamoDB Streams: the workspace has no SDK crate for it.
 pub(crate) enum Streams {
     Embedded(Aws),
     Endpoint,
 }
 
-/// A queue.
+/// A queue of a case.
 #[derive(Clone)]
 pub(crate) struct Queue {
     pub(crate) name: String,
@@ -75,7 +76,7 @@ impl Stack {
         Self::built(Aws::builder().seed(1))
     }
 
-    /// An embedded stack with settings of a case's own.
+    /// Returns an embedded stack with settings of a case's own.
     pub(crate) fn built(builder: cellstack_emulator::Builder) -> Self {
         let aws = builder.build();
         let config = aws.sdk_config();
@@ -107,12 +108,12 @@ impl Stack {
         }
     }
 
-    /// The embedded stack, in a case that runs nowhere else.
+    /// Returns the embedded stack, in a case that runs nowhere else.
     pub(crate) fn aws(&self) -> &Aws {
         self.embedded.as_ref().expect("the case is listed under `embedded`")
     }
 
-    /// A name of this run.
+    /// Returns a name that only this run uses.
     pub(crate) fn name(&self, base: &str) -> String {
         match base.strip_suffix(".fifo") {
             Some(base) => format!("{base}{}.fifo", self.suffix),
@@ -120,12 +121,12 @@ impl Stack {
         }
     }
 
-    /// A table with the keys `pk` and `sk`, with a stream of both images.
+    /// Creates a table with the keys `pk` and `sk`, with a stream of both images.
     pub(crate) async fn table(&self) -> String {
         self.table_named("table").await
     }
 
-    /// Another one.
+    /// Creates another such table.
     pub(crate) async fn table_named(&self, base: &str) -> String {
         let name = self.name(base);
         let attribute = |n: &str| {
@@ -176,7 +177,7 @@ impl Stack {
         attributes.get(&name).cloned().unwrap_or_default()
     }
 
-    /// Ready, in flight, delayed.
+    /// Returns the number of ready, in-flight and delayed messages.
     pub(crate) async fn counts(&self, queue: &Queue) -> [u32; 3] {
         let get = self.sqs.get_queue_attributes().queue_url(&queue.url);
         let all = get.attribute_names(QueueAttributeName::All).send().await.unwrap().attributes.unwrap();
@@ -193,12 +194,12 @@ impl Stack {
         sent.unwrap().message_id.unwrap()
     }
 
-    /// What can be received now, up to 10.
+    /// Receives up to 10 messages, without waiting.
     pub(crate) async fn receive(&self, queue: &Queue) -> Vec<Message> {
         self.receive_for(queue, 0).await
     }
 
-    /// Receives up to 10, waiting for them.
+    /// Receives up to 10 messages, and waits for them.
     pub(crate) async fn receive_for(&self, queue: &Queue, seconds: i32) -> Vec<Message> {
         let receive = self
             .sqs
@@ -268,7 +269,7 @@ pub(crate) fn key(pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
     [("pk", pk), ("sk", sk)].map(|(k, v)| (k.to_string(), s(v))).into()
 }
 
-/// The code of the error a call must end in.
+/// Returns the code of the error that a call must end in.
 pub(crate) fn code<T, E: ProvideErrorMetadata, R>(result: Result<T, SdkError<E, R>>) -> String {
     match result {
         Ok(_) => "no error".into(),

@@ -1,4 +1,4 @@
-//! Event source mapping of a stream: what happens when the function fails.
+//! Event source mapping of a stream: failures of the function.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ contract! {
     }
 }
 
-/// A table with these items and a queue for what is given up.
+/// Creates a table with these items, and a queue for discarded records.
 async fn prepare(stack: &Stack, keys: &[&str]) -> (StreamMapping, Queue) {
     let table = stack.table().await;
     for sk in keys {
@@ -159,7 +159,7 @@ async fn what_is_given_up_is_told_to_the_destination(stack: Stack) {
     assert_eq!(batch["streamArn"], stream);
     assert!(batch["shardId"].as_str().unwrap().starts_with("shardId-"));
     assert!(batch["approximateArrivalOfFirstRecord"].as_str().unwrap().ends_with('Z'));
-    // Where to find the records, not the records.
+    // The place of the records, not the records.
     assert!(told.get("payload").is_none());
 }
 

@@ -1,4 +1,4 @@
-//! DynamoDB Streams: what is recorded, in which order, and how it is read.
+//! DynamoDB Streams: the records, their order, and ways to read them.
 
 use aws_sdk_dynamodb::types::{Delete, TimeToLiveSpecification, TransactWriteItem};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ contract! {
     }
 }
 
-/// A call of the streams API.
+/// Makes a call of the streams API.
 pub(crate) async fn call(stack: &Stack, operation: &str, body: Value) -> Value {
     let Streams::Embedded(aws) = &stack.streams else { panic!("embedded only") };
     let request = http(operation, &body);
@@ -157,7 +157,7 @@ async fn a_ttl_deletion_names_the_service(stack: Stack) {
     update.time_to_live_specification(ttl).send().await.unwrap();
     let mut expired = item("t", "e", "v");
     let then = aws_sdk_dynamodb::types::AttributeValue::N("1700000000".into());
-    // Older than five years counts as never expiring; this is not.
+    // An item older than five years counts as never expiring; this one is not.
     expired.insert("expires_at".into(), then);
     stack.dynamodb.put_item().table_name(&table).set_item(Some(expired)).send().await.unwrap();
     assert_eq!(stack.aws().sweep_ttl(), Ok(1));

@@ -1,4 +1,4 @@
-//! DynamoDB: what conflicts with a transaction in flight, and what does not.
+//! DynamoDB: the requests that conflict with a transaction in flight, and those that do not.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn transact(stack: &Stack, items: Vec<TransactWriteItem>) -> Result<(), Sd
     stack.dynamodb.transact_write_items().set_transact_items(Some(items)).send().await.map(drop)
 }
 
-/// The reasons of a cancelled transaction.
+/// Returns the reasons of a cancelled transaction.
 fn reasons(result: Result<(), SdkError<TransactWriteItemsError>>) -> Vec<String> {
     let TransactWriteItemsError::TransactionCanceledException(canceled) = result.unwrap_err().into_service_error()
     else {
@@ -225,7 +225,7 @@ async fn a_token_that_comes_again_in_flight_is_in_progress(_: Stack) {
     let (first, again) = tokio::join!(add(1), again);
     first.unwrap();
     assert_eq!(code(again), "TransactionInProgressException");
-    // Later it is a repeat as any other.
+    // Later it is a repeat like any other.
     add(1).await.unwrap();
     let counter = stack.dynamodb.get_item().table_name(&table).set_key(Some(key("counter", "x")));
     assert_eq!(counter.send().await.unwrap().item.unwrap()["n"], AttributeValue::N("1".into()));
@@ -246,7 +246,7 @@ async fn a_caller_that_goes_away_leaves_no_lock(_: Stack) {
     assert!((1..32).contains(&committed), "{committed} of 32 committed alone");
 }
 
-/// Conflicts are drawn from the seed, as everything is.
+/// The seed draws conflicts, as it draws everything else.
 async fn a_seed_runs_the_same_way_again(_: Stack) {
     async fn run(seed: u64) -> Vec<Option<usize>> {
         let times = Duration::from_millis(5)..=Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! The same over HTTP.
+//! The endpoint over HTTP.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -51,7 +51,7 @@ async fn the_endpoint_serves_all_three_services_and_stops() {
     assert_eq!(missing.unwrap_err().code(), Some("AWS.SimpleQueueService.NonExistentQueue"));
     assert_eq!(aws.peek_queue("q").len(), 2);
 
-    // A long poll under way does not hold up the end.
+    // A long poll under way does not delay the end.
     sqs.purge_queue().queue_url(url).send().await.unwrap();
     let poll = sqs.receive_message().queue_url(url).wait_time_seconds(20);
     let poll = tokio::spawn(poll.send());
@@ -69,7 +69,7 @@ async fn serve(aws: &Aws) -> std::net::SocketAddr {
     address
 }
 
-/// What is answered to these bytes, up to the end of the connection.
+/// Returns the response to these bytes, up to the end of the connection.
 async fn exchange(address: std::net::SocketAddr, bytes: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -111,7 +111,7 @@ async fn queue_urls_are_those_of_the_endpoint_that_was_asked() {
             assert!(!answer.contains("amazonaws"), "{operation}: {answer}");
         }
     }
-    // In process there is no host; the stack says where it is served.
+    // In process there is no host: URLs lead to AWS until an endpoint is set.
     let sqs = aws_sdk_sqs::Client::new(&aws.sdk_config());
     let url = async || sqs.get_queue_url().queue_name("q").send().await.unwrap().queue_url.unwrap();
     assert_eq!(url().await, "https://sqs.us-east-1.amazonaws.com/000000000000/q");
@@ -142,7 +142,7 @@ async fn a_body_that_never_arrives_is_not_waited_for() {
     let answer = exchange(address, &format!("POST / HTTP/1.1\r\n{headers}{{")).await;
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("connection: close"), "{answer}");
     assert_eq!(asked.elapsed().as_secs(), 10);
-    // Nor are headers.
+    // The server does not wait for headers for ever, either.
     let answer = exchange(address, "POST / HTTP/1.1\r\nhost: x\r\nx-amz-").await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert_eq!(asked.elapsed().as_secs(), 40);

@@ -1,4 +1,4 @@
-//! Injected faults: who sees what, and what has happened meanwhile.
+//! Injected faults: the caller's view, and the effect behind it.
 
 use std::time::Duration;
 
@@ -215,13 +215,13 @@ async fn a_queue_that_refuses_gets_the_message_later_or_the_dead_letter_queue_do
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(aws.peek_queue("q").len(), 1);
 
-    // An answer lost on the way makes a duplicate.
+    // A lost response makes a duplicate.
     aws.faults().inject(Fault::new("SQS", "SendMessage", FaultKind::ResetAfterCommit).times(1));
     publish().await.unwrap();
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(aws.peek_queue("q").len(), 3);
 
-    // Refused for good: the dead-letter queue of the subscription.
+    // A refusal for good leads to the dead-letter queue of the subscription.
     let refused = FaultKind::Error { status: 403, code: "AccessDenied".into(), message: "no".into() };
     aws.faults().inject(Fault::new("SQS", "SendMessage", refused).times(1));
     publish().await.unwrap();

@@ -1,4 +1,4 @@
-//! Requests that are refused: wrong ones, and those for what is not emulated.
+//! Refused requests: wrong ones, and those for what is not emulated.
 
 use cellstack_emulator::Aws;
 
@@ -60,7 +60,7 @@ async fn services_that_are_not_emulated_are_refused_in_their_own_protocol() {
     assert_eq!(kind, "application/cbor");
     assert!(text.contains("CloudWatch PutMetricData is not emulated."), "{text}");
 
-    // Of what is emulated, operations that are not.
+    // Operations of emulated services that are not emulated.
     for (target, what) in [
         ("DynamoDB_20120810.CreateBackup", "DynamoDB CreateBackup is not emulated."),
         ("DynamoDBStreams_20120810.Nonsense", "DynamoDB Nonsense is not emulated."),

@@ -1,4 +1,4 @@
-//! The whole way: item, stream, mapping, function, topic, queue, mapping, function. Under paused time, in no time.
+//! The whole path: item, stream, mapping, function, topic, queue, mapping, function. Under paused time, in no time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -92,7 +92,7 @@ async fn an_item_travels_to_the_second_function() {
         let id = AttributeValue::S(id.into());
         dynamodb.put_item().table_name("things").item("id", id).send().await.unwrap();
     }
-    // A change is no insert: the filter keeps it out.
+    // A change is not an insert: the filter keeps it out.
     dynamodb
         .put_item()
         .table_name("things")

@@ -20,7 +20,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::print;
 use super::serve::TENANTS;
 
-/// Between two requests on a terminal: slow enough to follow.
+/// The pause between two requests on a terminal: slow enough to follow.
 const PACE: Duration = Duration::from_millis(150);
 
 /// Watch events travel through their cells
@@ -38,6 +38,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
+    #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
     pub(crate) async fn run(self, application: impl Application) -> Result<ExitCode> {
         let samples = Sample::read_all(&self.events)?;
         let cells = ["alpha", "beta", "gamma"];
@@ -119,7 +120,7 @@ impl Watcher for LiveView {
     }
 }
 
-/// One line a step.
+/// One line per step.
 struct PlainView {
     started: Instant,
 }

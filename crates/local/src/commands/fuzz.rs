@@ -14,10 +14,10 @@ use super::print;
 
 /// Hand the router requests that are right, nearly right and nowhere near
 ///
-/// Plain events and CloudEvents in both forms, with members, attributes, headers, bytes and the invocation event around them
-/// changed. It must answer each of them, without a panic and without a 5xx, every refusal with a problem document; it must
-/// take those with nothing wrong, and whatever it takes must be an event that can be published. Exit 1 on a finding, which
-/// is shown with its case number and the smallest payload that has it.
+/// Plain events and CloudEvents in both forms, with members, attributes, headers, bytes and the invocation event around
+/// them changed. It must answer each of them, without a panic and without a 5xx, every refusal with a problem document;
+/// it must accept those with nothing wrong, and every event that it accepts must be one that can be published. Exit 1
+/// on a finding, which is shown with its case number and the smallest payload that has it.
 #[derive(Args)]
 #[command(after_help = "Examples:
   cellstack-local fuzz --bodies 2000
@@ -26,7 +26,7 @@ pub(crate) struct FuzzCommand {
     /// Requests
     #[arg(long, default_value_t = 100_000)]
     bodies: u64,
-    /// What all of them follow from
+    /// The seed that all of them follow from
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Number of the first request, rounded down to a whole block of 1,000
@@ -37,7 +37,7 @@ pub(crate) struct FuzzCommand {
     threads: usize,
 }
 
-/// Each thread has a stack and a router of its own.
+/// Reads the number of threads. Each thread has a stack and a router of its own.
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=256) => Ok(threads),
@@ -46,8 +46,9 @@ fn threads(text: &str) -> Result<usize, String> {
 }
 
 impl FuzzCommand {
+    #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
     pub(crate) fn run(self) -> Result<ExitCode> {
-        // A panic is a finding, and told as one.
+        // A panic is a finding, and reported as one.
         std::panic::set_hook(Box::new(|_| {}));
         let bar = bar(self.bodies);
         let started = Instant::now();
@@ -72,7 +73,7 @@ impl FuzzCommand {
     }
 }
 
-/// A line for each outcome, a column for each form of request.
+/// Prints a line for each outcome, with a column for each form of request.
 fn show_tally(tally: &Tally) {
     let forms: BTreeSet<Form> = tally.keys().map(|(_, _, form)| *form).collect();
     let mut lines: BTreeMap<(u16, &str), BTreeMap<Form, u64>> = BTreeMap::new();
@@ -101,7 +102,7 @@ fn show_finding(finding: &Finding, seed: u64) {
     print(format_args!("again: cellstack-local fuzz --seed {seed} --from {case} --bodies 1000"));
 }
 
-/// Moves on a terminal; says nothing elsewhere.
+/// Returns a bar that moves on a terminal and is hidden elsewhere.
 fn bar(bodies: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -17,15 +17,15 @@ use super::print;
 
 /// Place tenants in the cells of a deployed stack
 ///
-/// Each tenant's fence first, then its entry in the tenant map. Safe to run again: a tenant that is placed already
-/// stays where it is. Region, credentials and endpoint come from the environment, as for the AWS CLI.
+/// Writes each tenant's fence first, then its entry in the tenant map. Safe to run again: a tenant that is placed
+/// already stays where it is. Region, credentials and endpoint come from the environment, as for the AWS CLI.
 #[derive(Args)]
 #[command(after_help = "Examples:
   export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1    # with `make serve`
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   cellstack-local place umbrella=alpha hooli=beta+gamma")]
 pub(crate) struct Place {
-    /// What the names of the stack's resources begin with
+    /// The prefix of the names of the stack's resources
     #[arg(long, default_value = names::DEFAULT_PREFIX)]
     prefix: String,
     /// A tenant, its cell, and its standby cell if it is to have one, for example acme=alpha or acme=alpha+beta
@@ -101,11 +101,11 @@ impl Place {
     }
 
     /// Returns the table of each cell that is named: all of them, before the first tenant is placed.
-    async fn tables(&self, directory: &Registry) -> Result<HashMap<CellId, String>> {
+    async fn tables(&self, registry: &Registry) -> Result<HashMap<CellId, String>> {
         let mut tables = HashMap::new();
         for cell in self.placements.iter().flat_map(|wish| std::iter::once(&wish.cell).chain(&wish.standby)) {
             if !tables.contains_key(cell) {
-                let record = directory.read(cell).await?;
+                let record = registry.read(cell).await?;
                 let record = record.with_context(|| {
                     format!("cell {cell} is not in the registry {}-registry; no tenant was placed", self.prefix)
                 })?;

@@ -1,4 +1,4 @@
-//! What a simulated seed came to, as a line of JSON.
+//! The outcome of a simulated seed, as a line of JSON.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use cellstack_simulator::Outcome;
 use serde::{Deserialize, Serialize};
 
-/// A line of such a file. `hash` changes with the code as well as with what it does: it tells whether two runs of one
+/// A line of such a file. `hash` changes with the code as well as with what it does: it shows whether two runs of one
 /// build were the same, not whether two builds are.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -47,7 +47,7 @@ impl Record {
             .collect()
     }
 
-    /// The seeds that are in both, with different hashes.
+    /// Returns the seeds that are in both, with different hashes.
     pub(crate) fn changed(these: &[Self], those: &[Self]) -> Vec<u64> {
         let known: BTreeMap<u64, &str> = those.iter().map(|record| (record.seed, record.hash.as_str())).collect();
         let differs = |record: &&Self| known.get(&record.seed).is_some_and(|hash| *hash != record.hash);

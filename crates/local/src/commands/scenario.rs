@@ -12,16 +12,16 @@ use cellstack_simulator::{
 
 use super::print;
 
-/// Lines of the black swan's table are this far apart.
+/// The distance between two lines of the black swan's table, in seconds.
 const LINE: u64 = 10;
-/// What the callers of the other cells may notice: at least this share served, at most so many times slower.
+/// The bounds of what callers of the other cells may notice: at least this share served, at most so many times slower.
 const SERVED: f64 = 0.999;
 const SLOWER: f64 = 1.2;
-/// A busy tenant's fence is closed within this time.
+/// The time within which a busy tenant's fence is closed.
 const CLOSED_IN: Duration = Duration::from_secs(2);
-/// A cell that is well again serves within this time.
+/// The time within which a recovered cell serves again.
 const SERVES_IN: Duration = Duration::from_secs(6);
-/// Violations of one seed that are shown.
+/// The most violations of one seed that are shown.
 const VIOLATIONS: usize = 5;
 
 pub(super) fn black_swan_scenario(cells: usize, tenants: usize, svg: Option<&Path>) -> Result<ExitCode> {

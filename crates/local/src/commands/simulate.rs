@@ -31,7 +31,7 @@ pub(crate) struct Simulate {
     /// The seeds to run: one, or FIRST..LAST, both included
     #[arg(long, value_name = "SEEDS", default_value = "1..200", value_parser = seeds)]
     seeds: Seeds,
-    /// Events that callers want accepted, a seed
+    /// Events per seed that callers want accepted
     #[arg(long, default_value_t = 200)]
     events: usize,
     /// Cells [default: 3; black-swan 8; one-cell-down, marked-down and recovery 4]
@@ -40,7 +40,7 @@ pub(crate) struct Simulate {
     /// Tenants [default: 12; black-swan 1000; one-cell-down, marked-down and recovery 200]
     #[arg(long)]
     tenants: Option<usize>,
-    /// What may go wrong, separated by commas; everything unless said otherwise
+    /// Faults that may happen, separated by commas; all of them unless given
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     faults: Option<Vec<Fault>>,
     /// Threads; each runs one seed at a time
@@ -68,7 +68,7 @@ pub(crate) struct Simulate {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// A tenant whose requests kill the cell they reach, beside one big cell with the same load
+    /// A tenant whose requests kill the cell they reach, compared with one big cell under the same load
     BlackSwan,
     /// One cell down, then slow, for 60 simulated seconds: what the others' callers notice
     OneCellDown,
@@ -125,6 +125,7 @@ impl Simulate {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "real time is measured for a person")]
     fn run_seeds(self, application: &impl Application) -> Result<ExitCode> {
         let like = Setup {
             events: self.events,
@@ -185,7 +186,7 @@ impl Simulate {
     }
 }
 
-/// What all seeds come to.
+/// The sum of all seeds' outcomes.
 #[derive(Default)]
 struct Sum {
     records: Vec<Record>,
@@ -202,7 +203,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds an outcome; whether to go on.
+    /// Adds an outcome, and returns whether to go on.
     fn add(&mut self, outcome: Outcome) -> bool {
         add_up(&mut self.coverage, &outcome.coverage);
         self.hits.extend(&outcome.hits);
@@ -265,7 +266,7 @@ fn show_coverage(points: &[AwaitPoint], coverage: &Coverage) {
     print(format_args!("killed at {} of {} await points", points.len() - missed, points.len()));
 }
 
-/// Each fault, how often it was planned and how often it struck.
+/// Prints each fault, how often it was planned and how often it struck.
 fn show_hits(hits: &Hits) {
     let mut last = None;
     for (fault, what, count) in hits.rows() {
@@ -304,7 +305,7 @@ fn show_violation(application: &impl Application, found: &Setup, points: &[Await
     Ok(())
 }
 
-/// Moves on a terminal; says nothing elsewhere.
+/// Returns a bar that moves on a terminal and is hidden elsewhere.
 fn bar(seeds: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// Where an event passes, in order.
+/// A step of an event's way, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hop {
     /// Accepted: durable in the cell's table.
@@ -22,7 +22,7 @@ pub enum Hop {
 }
 
 impl Hop {
-    /// All of them, in order.
+    /// All hops, in order.
     pub const ALL: [Self; 5] = [Self::Router, Self::Stream, Self::Topic, Self::Queue, Self::Consumer];
 }
 
@@ -38,13 +38,13 @@ impl fmt::Display for Hop {
     }
 }
 
-/// Where an event ends.
+/// The end of an event's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Its effect and its mark are in the table.
     Processed,
-    /// Its message lies in a dead-letter queue.
+    /// Its message is in a dead-letter queue.
     DeadLettered,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Ending {
     }
 }
 
-/// See the module. What it has seen of an event may come before the answer that gives the event its id.
+/// The way of one event through its cell. It may have hops before the response that gives the event its id.
 #[derive(Debug, Clone, Default)]
 pub struct Journey {
     started: Option<Instant>,
@@ -71,7 +71,7 @@ impl Journey {
         self.started.get_or_insert(at);
     }
 
-    /// Notes a hop; true when it is new.
+    /// Notes a hop, and returns whether it is new.
     pub(super) fn reach(&mut self, hop: Hop, at: Instant) -> bool {
         let new = !self.has_reached(hop);
         if new {
@@ -86,19 +86,19 @@ impl Journey {
         new
     }
 
-    /// Whether it came to a hop.
+    /// Returns whether the event has reached a hop.
     #[must_use]
     pub fn has_reached(&self, hop: Hop) -> bool {
         self.reached.iter().any(|(reached, _)| *reached == hop)
     }
 
-    /// Where it ended, if it has.
+    /// Returns how the event ended, if it has.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
         self.ended.map(|(ending, _)| ending)
     }
 
-    /// From the request to the end, or as long as it took so far.
+    /// Returns the time from the request to the end, or to the last hop so far.
     #[must_use]
     pub fn took(&self) -> Option<Duration> {
         let last = self.ended.map(|(_, at)| at).or_else(|| self.reached.last().map(|(_, at)| *at))?;

@@ -1,4 +1,4 @@
-//! What came of the samples.
+//! The outcome of the samples.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,44 +13,44 @@ use super::{Expect, Journey};
 use cellstack_embedded::names::CellNames;
 use cellstack_embedded::serve::Served;
 
-/// The answer to a sample.
+/// The response to a sample.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The id of the event it made, if it made one.
     pub event: Option<EventId>,
-    /// What kind of problem it told of, if it did.
+    /// The kind of problem that it reports, if it does.
     pub problem: Option<String>,
-    /// How long it took.
+    /// The time it took.
     pub took: Duration,
 }
 
-/// A sample and what came of it.
+/// A sample and its outcome.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// Its name.
     pub name: String,
-    /// Whose it is.
+    /// Its tenant.
     pub tenant: String,
-    /// The cell that answered for the tenant.
+    /// The cell that responded for the tenant.
     pub cell: Option<String>,
-    /// What must come of it.
+    /// The outcome that it must have.
     pub expect: Expect,
-    /// What was answered.
+    /// The response.
     pub answer: Answer,
 }
 
-/// How it all ended.
+/// The outcome of a demo.
 #[derive(Debug)]
 pub struct Report {
     /// Every sample.
     pub rows: Vec<Row>,
-    /// Every event.
+    /// The way of every event.
     pub journeys: HashMap<EventId, Journey>,
-    /// Everything that could not be delivered, with the queue it lies in.
+    /// Everything that could not be delivered, with the queue that holds it.
     pub dead_letters: Vec<(String, DeadLetter)>,
-    /// What ended elsewhere than it must; empty when all is well.
+    /// The outcomes that are not as they must be; empty when all is well.
     pub mismatches: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Answer {
     }
 }
 
-/// What lies in every dead-letter queue of every cell; looking changes nothing.
+/// Returns the letters in every dead-letter queue of every cell, and changes nothing in the queues.
 pub(super) fn dead_letters(served: &Served) -> Vec<(String, DeadLetter)> {
     let mut found = Vec::new();
     for cell in served.stack.cells() {

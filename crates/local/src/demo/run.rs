@@ -1,4 +1,4 @@
-//! Sends the samples, follows their events, and judges how each ended.
+//! The run of a demo: it sends the samples, follows their events, and judges how each ended.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,20 +20,20 @@ use super::{Answer, Ending, Hop, Journey, Report, Row, Sample};
 use cellstack_embedded::client;
 use cellstack_embedded::serve::Served;
 
-/// How long the demo waits for its events to end.
+/// The time that the demo waits for its events to end.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks at what happened.
+/// The pause between two looks at what happened.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Told what happens while it happens.
+/// An observer of the demo while it runs.
 pub trait Watcher {
-    /// A request was answered.
+    /// Notes that a request was answered.
     fn answered(&mut self, row: &Row);
-    /// The event of `row` came further.
+    /// Notes that the event of `row` came further.
     fn moved(&mut self, row: &Row, journey: &Journey);
 }
 
-/// Runs the demo. `pace` is waited between requests, so that a person can follow.
+/// Runs the demo. It waits for `pace` between requests, so that a person can follow.
 ///
 /// # Errors
 /// When the stack can't be reached.
@@ -63,7 +63,7 @@ struct Demo<'a, W> {
     observations: Receiver<Observation>,
     rows: Vec<Row>,
     journeys: HashMap<EventId, Journey>,
-    /// Which event each queue message brings.
+    /// The event that each queue message carries.
     messages: HashMap<String, EventId>,
     /// Events whose message is gone from the queue: the API must say whether they are processed.
     unsure: Vec<(EventId, Instant)>,
@@ -94,14 +94,14 @@ impl<W: Watcher> Demo<'_, W> {
         Ok(())
     }
 
-    /// Looks at what happens until `done`, or for so long.
+    /// Follows what happens until `done`, or for `how_long`.
     async fn follow(&mut self, how_long: Duration, done: impl Fn(&Self) -> bool) -> Result<()> {
         let until = Instant::now() + how_long;
         loop {
             loop {
                 match self.observations.try_recv() {
                     Ok(observation) => self.note(observation),
-                    // What was missed shows in where the events end.
+                    // A missed observation shows in where the events end.
                     Err(TryRecvError::Lagged(_)) => {}
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
@@ -227,7 +227,7 @@ fn header(response: &Response<Bytes>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-/// The event of a message, or of a letter about one.
+/// Returns the event of a message, or of a letter about one.
 fn event_of_message(body: &str) -> Option<EventId> {
     #[derive(Deserialize)]
     struct Named {

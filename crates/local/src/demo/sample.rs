@@ -1,4 +1,4 @@
-//! A sample: an invocation event of the router from `events/`, and what must come of it.
+//! A sample: an invocation event of the router from `events/`, and the outcome that it must have.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,13 @@ use serde::Deserialize;
 
 use super::Ending;
 
-/// What a sample says must come of it: its member `x-expect`, which Lambda ignores.
+/// The outcome that a sample must have: its member `x-expect`, which Lambda ignores.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// Where the event ends, if the request makes one.
+    /// The end of the event, if the request makes one.
     #[serde(default)]
     pub ends: Option<Ending>,
     /// The sample whose event this request repeats.
@@ -27,14 +27,14 @@ pub struct Expect {
     pub same_event_as: Option<String>,
 }
 
-/// See the module.
+/// An invocation event of the router, and the outcome that it must have.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// The file's name without its ending.
     pub name: String,
     /// The invocation event, as Lambda delivers it.
     pub invocation: String,
-    /// What must come of it.
+    /// The outcome that it must have.
     pub expect: Expect,
     event: Invocation,
 }
@@ -67,7 +67,7 @@ impl Sample {
     /// Reads all samples of a directory, in the order of their names.
     ///
     /// # Errors
-    /// When the directory can't be read, holds no sample, or one that is none.
+    /// When the directory can't be read, holds no sample, or holds an invalid one.
     pub fn read_all(directory: &Path) -> Result<Vec<Self>> {
         let entries = std::fs::read_dir(directory)
             .with_context(|| format!("can't read the samples in {}; run this at the top of the project, or name their directory with --events", directory.display()))?;
@@ -86,16 +86,16 @@ impl Sample {
         Ok(Self { name, invocation, expect, event })
     }
 
-    /// The tenant its header names.
+    /// Returns the tenant that its header names.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.event.headers.get("x-tenant-id").map(String::as_str)
     }
 
-    /// The request that AWS would make this invocation event of.
+    /// Returns the request that AWS would make this invocation event of.
     ///
     /// # Errors
-    /// When the sample is no HTTP request.
+    /// When the sample is not an HTTP request.
     pub fn request(&self) -> Result<Request<Bytes>> {
         let mut target = self.event.raw_path.clone();
         if !self.event.raw_query_string.is_empty() {

@@ -1,4 +1,4 @@
-//! One case: a payload, and what is known of it.
+//! A case: a payload, and what is known of it.
 
 use fastrand::Rng;
 
@@ -13,7 +13,7 @@ pub(super) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 /// Ids that some events have.
 pub(super) const IDS: [&str; 2] = ["01930000-0000-7000-8000-000000000001", "01930000-0000-7000-8000-000000000002"];
 
-/// What the generator meant to make.
+/// The form of request that the generator meant to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// A plain event.
@@ -35,7 +35,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// In one word.
+    /// Returns the form in one word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,12 +51,12 @@ impl Form {
     }
 }
 
-/// See the module.
+/// A payload, and what is known of it.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) form: Form,
     pub(super) payload: Vec<u8>,
-    /// Nothing is wrong with it: it must be accepted, or be in conflict with an event of its name.
+    /// True if nothing is wrong with it: it must be accepted, or be in conflict with an event of its name.
     pub(super) valid: bool,
 }
 
@@ -81,7 +81,7 @@ const SAMPLES: [&str; 16] = [
 ];
 
 impl Case {
-    /// The case that follows from these random numbers.
+    /// Returns the case that follows from these random numbers.
     pub(super) fn generate(rng: &mut Rng) -> Self {
         let form = [
             Form::Plain,
@@ -118,7 +118,7 @@ impl Case {
     }
 }
 
-/// A request that reads something, with parameters right and wrong.
+/// Returns a request that reads something, with parameters right and wrong.
 fn read(rng: &mut Rng) -> Request {
     let id = pick(rng, &[IDS[0], IDS[1], "", "x", "%2e%2e", "00000000000000000000000000000000"]);
     let path = match rng.u32(..6) {
@@ -147,7 +147,7 @@ fn read(rng: &mut Rng) -> Request {
     request
 }
 
-/// A request that fits no call, or one with odd headers.
+/// Returns a request that fits no operation, or one with odd headers.
 fn odd(rng: &mut Rng) -> Request {
     let method = pick(
         rng,

@@ -1,5 +1,5 @@
-//! A DynamoDB that always answers, at once and from memory: tenants and cells are what they are, and what is written can be
-//! read again. Whatever is written must be an event that can be published, or it was accepted in vain.
+//! A DynamoDB that always responds, at once and from memory: tenants and cells never change, and items that are written
+//! can be read again. Each such item must be an event that can be published, or the router accepted it in vain.
 
 use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use super::case::TENANTS;
 
 const CONFLICT: &str = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
 
-/// See the module.
+/// A DynamoDB in memory that always responds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cloud(Arc<Mutex<Tables>>);
 
@@ -29,12 +29,12 @@ pub(super) struct Cloud(Arc<Mutex<Tables>>);
 struct Tables {
     /// Items by tenant and sort key.
     items: BTreeMap<(String, String), Value>,
-    /// What was written and should not have been.
+    /// Complaints about items that should not have been written.
     complaints: Vec<String>,
 }
 
 impl Cloud {
-    /// What was written and should not have been, since this was asked last.
+    /// Returns the complaints since the last call.
     pub(super) fn complaints(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.0).complaints)
     }
@@ -79,7 +79,7 @@ impl Tables {
         (200, json!({}))
     }
 
-    /// A tenant's entry in the map has no sort key.
+    /// Reads an item. A tenant's entry in the map has no sort key.
     fn get(&self, key: &Value) -> Value {
         let tenant = text(&key["tenant_id"]);
         let item = match key.get("sk") {
@@ -94,7 +94,7 @@ impl Tables {
         item.map_or_else(|| json!({}), |item| json!({ "Item": item }))
     }
 
-    /// A cell's record, or a tenant's items of one kind, backwards where that is asked for.
+    /// Returns a cell's record, or a tenant's events, the last sort key first.
     fn query(&self, call: &Value) -> Value {
         let values = call["ExpressionAttributeValues"].as_object().cloned().unwrap_or_default();
         let values: Vec<String> = values.values().map(text).collect();
@@ -125,13 +125,13 @@ impl Tables {
     }
 }
 
-/// The text of an attribute, whatever its type.
+/// Returns the text of an attribute of any type.
 fn text(attribute: &Value) -> String {
     let values = attribute.as_object().into_iter().flat_map(Map::values);
     values.filter_map(Value::as_str).next().unwrap_or_default().to_owned()
 }
 
-/// Whether an item is an event that a producer can publish and a consumer can read.
+/// Checks that an item is an event that a producer can publish and a consumer can read.
 fn publishable(item: &Value) -> Result<(), String> {
     let plain: Map<String, Value> = item
         .as_object()

@@ -8,7 +8,7 @@ use super::request::Request;
 use super::text::{attribute, chance, header, name, pick, text};
 use super::token::authorization;
 
-/// An event in one of its three forms, and whether nothing is wrong with it.
+/// Returns an event in one of its three forms, and whether nothing is wrong with it.
 pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
     let tenant = pick(rng, &TENANTS);
     let mut request = Request::new("POST", "/v1/events");
@@ -16,12 +16,12 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
     let mut valid = true;
     if chance(rng, 15) {
         let value = authorization(rng);
-        // It means nothing here, as long as it can be sent.
+        // The header means nothing here, as long as it can be sent.
         valid = value.len() < 1_000 && value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         request.header("authorization", value);
     }
     if chance(rng, 20) {
-        // Few enough that they meet again; an id among them can be asked for.
+        // Few keys, so that they meet again; an id among them can be read.
         let key = if rng.bool() { format!("key-{}", rng.u32(..20)) } else { pick(rng, &IDS).to_owned() };
         request.header("idempotency-key", key);
     }
@@ -68,7 +68,7 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
         valid = false;
     }
     if rng.u32(..4_000) == 0 {
-        // Around the cap of a body and of a message.
+        // A size around the cap of a body and of a message.
         let length = 224 * 1024 - 64 + rng.usize(..128);
         let unit = pick(rng, &["x", "\u{ffff}", "\\u0000"]);
         request.body = format!(r#"{{"type":"large","data":"{}"}}"#, unit.repeat(length / unit.len())).into_bytes();
@@ -77,7 +77,7 @@ pub(super) fn event(rng: &mut Rng, form: Form) -> (Request, bool) {
     (request, valid)
 }
 
-/// A batch of structured events, and whether nothing is wrong with any.
+/// Returns a batch of structured events, and whether nothing is wrong with any.
 pub(super) fn batch(rng: &mut Rng) -> (Request, bool) {
     let mut request = Request::new("POST", "/v1/events");
     request.header("x-tenant-id", pick(rng, &TENANTS));
@@ -141,7 +141,7 @@ fn binary(rng: &mut Rng, request: &mut Request, attributes: Vec<(String, String)
     }
 }
 
-/// Puts a header in, or another value into one.
+/// Adds a header, or replaces the value of one.
 pub(super) fn odd_header(rng: &mut Rng, request: &mut Request) {
     let names = ["x-tenant-id", "content-type", "idempotency-key", "authorization", "ce-id", "cookie", "x-request-id"];
     let name = if chance(rng, 80) { pick(rng, &names).to_owned() } else { text(rng) };

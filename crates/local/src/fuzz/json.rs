@@ -21,13 +21,13 @@ const NUMBERS: [&str; 14] = [
     "123456789012345678901234567890123456789",
     "0.1234567890123456789012345678901234567890",
 ];
-/// What is no number, for all that some parsers say.
+/// Texts that are not numbers, although some parsers accept them.
 const NO_NUMBERS: [&str; 8] = ["01", "+1", "1.", ".5", "0x10", "NaN", "-Infinity", "1e"];
 /// Escapes, three of which mean nothing.
 const ESCAPES: [&str; 8] =
     ["\\u0000", "\\ud83d\\ude00", "\\ud800", "\\udc00\\ud800", "\\uffff", "\\n", "\\x41", "\\u12"];
 
-/// A JSON value that every parser reads.
+/// Returns a JSON value that every parser reads.
 pub(super) fn value(rng: &mut Rng, depth: usize) -> String {
     match rng.u32(..if depth == 0 { 5 } else { 8 }) {
         0 => pick(rng, &["null", "true", "false"]).to_owned(),
@@ -45,7 +45,7 @@ pub(super) fn value(rng: &mut Rng, depth: usize) -> String {
     }
 }
 
-/// A text as JSON.
+/// Returns a text as JSON.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -54,13 +54,13 @@ fn string(rng: &mut Rng) -> String {
     quoted(&text(rng))
 }
 
-/// An object of these members, in this order, doubled ones included.
+/// Returns an object of these members, in this order, doubled ones included.
 pub(super) fn object(members: &[(String, String)]) -> String {
     let members: Vec<String> = members.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
     format!("{{{}}}", members.join(","))
 }
 
-/// What a member may hold that is not what was asked for.
+/// Returns a value that a member does not expect.
 pub(super) fn odd_value(rng: &mut Rng) -> String {
     match rng.u32(..9) {
         0 => NUMBERS[rng.usize(..NUMBERS.len())].to_owned(),
@@ -74,7 +74,7 @@ pub(super) fn odd_value(rng: &mut Rng) -> String {
     }
 }
 
-/// Arrays and objects around the depth that is still taken, and far beyond.
+/// Returns arrays or objects, nested around the depth that is still accepted or far beyond.
 fn nested(rng: &mut Rng) -> String {
     let depth = if chance(rng, 90) { rng.usize(60..70) } else { rng.usize(..50_000) };
     if rng.bool() {
@@ -84,7 +84,7 @@ fn nested(rng: &mut Rng) -> String {
     }
 }
 
-/// Changes a member, takes one out, adds one, or doubles one.
+/// Changes a member, removes one, adds one, or doubles one.
 pub(super) fn mutate(rng: &mut Rng, members: &mut Vec<(String, String)>) {
     let at = rng.usize(..members.len().max(1));
     match rng.u32(..7) {
@@ -113,7 +113,7 @@ pub(super) fn mutate(rng: &mut Rng, members: &mut Vec<(String, String)>) {
     }
 }
 
-/// Bytes that may still be JSON.
+/// Returns bytes that may still be JSON.
 pub(super) fn spoil(rng: &mut Rng, json: &str) -> Vec<u8> {
     let mut bytes = json.as_bytes().to_vec();
     for _ in 0..rng.usize(1..4) {

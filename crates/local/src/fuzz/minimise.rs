@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-/// Tries at most.
+/// The most tries.
 const TRIES: usize = 10_000;
 
-/// Takes away from `payload` what can go without `shows` turning false.
+/// Removes from `payload` what can go without `shows` turning false.
 pub(super) fn minimise(payload: &[u8], mut shows: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
     let mut tries = 0;
     let mut shows = |candidate: &[u8]| {
@@ -38,7 +38,7 @@ pub(super) fn minimise(payload: &[u8], mut shows: impl FnMut(&[u8]) -> bool) -> 
     smallest
 }
 
-/// Values that are smaller in one place.
+/// Returns values that are smaller in one place.
 fn smaller(value: &Value) -> Box<dyn Iterator<Item = Value> + '_> {
     match value {
         Value::Object(members) => {

@@ -1,8 +1,9 @@
-//! The fuzzer: the real router, over a DynamoDB that always answers, is handed invocation events that are right, nearly right
-//! and nowhere near. Whatever it is handed, it must answer, never with a 5xx, and take nothing that can't be published.
+//! The fuzzer: it hands the real router, over a DynamoDB that always responds, invocation events that are right, nearly
+//! right and nowhere near. The router must respond to each of them, never with a 5xx, and accept nothing that can't be
+//! published.
 //!
-//! cargo-fuzz wants a nightly compiler; this needs none. It has no feedback from coverage, but knows what an event looks
-//! like: its cases begin as requests that are right and are then changed in a few places.
+//! cargo-fuzz requires a nightly compiler; this fuzzer does not. It has no feedback from coverage, but knows what an
+//! event looks like: its cases begin as requests that are right and are then changed in a few places.
 
 mod case;
 mod cloud;

@@ -1,4 +1,4 @@
-//! What every answer must be, whatever was sent.
+//! The rules that the response to any request must follow.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::case::{Case, Form};
 
-/// An event whose payload is larger may be too large.
+/// The size of a payload, in bytes, above which its event may be too large.
 const LARGE: usize = 150_000;
 
-/// A status and what kind of problem it is; empty where it is none.
+/// A status and the kind of problem, which is empty without a problem.
 pub(super) type Outcome = (u16, String);
 
-/// What a function URL is given to answer with.
+/// A response in the form that a function URL expects.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Answer {
@@ -24,7 +24,7 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// The outcome of an answer, or what is wrong with it.
+/// Returns the outcome of a response, or what is wrong with it.
 pub(super) fn oracle(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
     let answer: Answer = serde_json::from_slice(reply).map_err(|error| format!("no answer: {error}"))?;
     let (status, shown) = (answer.status_code, answer.body.as_str());
@@ -36,11 +36,11 @@ pub(super) fn oracle(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
         return Ok((status, String::new()));
     }
     if !shown.ends_with('\n') {
-        return Err(format!("status {status} with a body that is no line: {shown}"));
+        return Err(format!("status {status} with a body that is not a line: {shown}"));
     }
     let body: Value = serde_json::from_str(shown)
-        .map_err(|error| format!("status {status} with a body that is no JSON ({error}): {shown}"))?;
-    // AWS names each request, which some of these forms undo.
+        .map_err(|error| format!("status {status} with a body that is not JSON ({error}): {shown}"))?;
+    // AWS gives each request an id, which some of these forms remove.
     if header("x-request-id").is_empty() && !matches!(case.form, Form::Broken | Form::Sample) {
         return Err(format!("status {status} without x-request-id: {shown}"));
     }
@@ -96,7 +96,7 @@ fn is_head(payload: &[u8]) -> bool {
     event["requestContext"]["http"]["method"] == "HEAD"
 }
 
-/// The kind of a problem document.
+/// Returns the kind of a problem document that is complete.
 fn problem(status: u16, body: &Value) -> Option<String> {
     let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
     let (Some(kind), Some(_), Some(_), Some(_)) = (text("type"), text("title"), text("detail"), text("instance"))
@@ -162,7 +162,7 @@ mod tests {
         }
         let bare =
             json!({ "statusCode": 200, "headers": { "x-request-id": "1" }, "body": "", "isBase64Encoded": false });
-        assert!(oracle(&case, bare.to_string().as_bytes()).unwrap_err().contains("no line"));
+        assert!(oracle(&case, bare.to_string().as_bytes()).unwrap_err().contains("not a line"));
         let head = Case { payload: br#"{"requestContext":{"http":{"method":"HEAD"}}}"#.to_vec(), ..case };
         assert_eq!(oracle(&head, bare.to_string().as_bytes()), Ok((200, String::new())));
     }

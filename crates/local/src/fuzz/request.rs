@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::json::{object, odd_value, quoted};
 use super::text::{chance, damage, text};
 
-/// One request.
+/// A request.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -27,15 +27,15 @@ impl Request {
         self.headers.push((name.to_owned(), value.into()));
     }
 
-    /// The invocation event, as AWS makes it of what a caller sends: payload format 2.0.
+    /// Returns the invocation event, as AWS makes it of what a caller sends: payload format 2.0.
     pub(super) fn payload(&self, rng: &mut Rng) -> Vec<u8> {
         let text = std::str::from_utf8(&self.body).ok().filter(|_| rng.bool());
         let body = text.map_or_else(|| STANDARD.encode(&self.body), ToOwned::to_owned);
         object(&self.members(&body, text.is_none())).into_bytes()
     }
 
-    /// An invocation event that AWS does not make: a body that is not what `isBase64Encoded` says, members of other
-    /// types, given twice or not at all, and text that is no JSON.
+    /// Returns an invocation event that AWS does not make: a body that is not what `isBase64Encoded` says, members of
+    /// other types, given twice or not at all, and text that is not JSON.
     pub(super) fn broken_payload(&self, rng: &mut Rng) -> Vec<u8> {
         let mut body = if rng.bool() { STANDARD.encode(&self.body) } else { text(rng) };
         if rng.bool() {

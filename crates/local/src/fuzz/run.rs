@@ -1,5 +1,5 @@
-//! Runs cases in blocks. A block begins with a cold router and nothing written, so that what a case finds depends on the
-//! seed and on what went before it in its block, and on nothing else.
+//! Blocks of cases. A block begins with a cold router and nothing written, so that what a case finds depends only on
+//! the seed and on the cases before it in its block.
 
 use cellstack_core::sync::lock;
 use std::collections::BTreeMap;
@@ -18,10 +18,10 @@ use super::minimise::minimise;
 use super::token;
 use super::world::{World, config};
 
-/// Cases of a block.
+/// The number of cases per block.
 const BLOCK: u64 = 1_000;
 
-/// Where the router takes the tenant from: in most blocks from the header, which most cases name.
+/// Returns the source of the tenant: in most blocks the header, which most cases set.
 fn source(case: u64) -> TenantSource {
     match (case / BLOCK % 8, token::settings()) {
         (6, _) => TenantSource::Body,
@@ -30,47 +30,47 @@ fn source(case: u64) -> TenantSource {
     }
 }
 
-/// What to run.
+/// A run of the fuzzer.
 #[derive(Debug, Clone, Copy)]
 pub struct Fuzz {
-    /// Cases.
+    /// The number of cases.
     pub bodies: u64,
     /// Number of the first case; its whole block is run.
     pub from: u64,
-    /// What all of them follow from.
+    /// The seed that all of them follow from.
     pub seed: u64,
-    /// Threads.
+    /// The number of threads.
     pub threads: usize,
 }
 
-/// How often each form of request had each outcome: a status and the kind of problem, 0 where the payload was no
-/// invocation event.
+/// A count of each outcome of each form of request: a status and the kind of problem. The status is 0 where the payload
+/// was not an invocation event.
 pub type Tally = BTreeMap<(u16, String, Form), u64>;
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// See [`Tally`].
+    /// The count of each outcome.
     pub tally: Tally,
     /// The first finding, if there is one.
     pub finding: Option<Finding>,
 }
 
-/// A case whose answer is not what every answer must be.
+/// A case whose response breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Its number.
     pub case: u64,
-    /// What is wrong.
+    /// A description of what is wrong.
     pub what: String,
     /// The payload, as small as it could be made.
     pub payload: Vec<u8>,
-    /// Whether the payload shows it alone, to a cold router, or only after its block's other cases.
+    /// True if the payload shows it alone, to a cold router; false if only after its block's other cases.
     pub alone: bool,
 }
 
 impl Fuzz {
-    /// Runs it.
+    /// Runs the cases. `progress` gets the number of cases of each block that is done.
     ///
     /// # Errors
     /// When a runtime can't be made.
@@ -80,7 +80,7 @@ impl Fuzz {
         let end = start + self.bodies;
         let (next, stop, sum) = (AtomicU64::new(start), AtomicBool::new(false), Mutex::new(Report::default()));
         let work = || -> Result<()> {
-            // Its clock is ahead as soon as all else waits: a request that waits takes no time.
+            // The runtime's clock moves ahead as soon as all tasks wait: a request that waits takes no time.
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_all().start_paused(true).build().context("runtime")?;
             loop {
@@ -114,7 +114,7 @@ impl Fuzz {
         let mut tally = Tally::new();
         for number in cases {
             let mut case = self.case(number);
-            // Elsewhere the header names nobody.
+            // With any other source the header names no tenant.
             case.valid &= matches!(source, TenantSource::Header);
             match world.try_case(runtime, &case) {
                 Ok(Some((status, _)))
@@ -134,7 +134,7 @@ impl Fuzz {
         (tally, None)
     }
 
-    /// Case by number: the same for the same seed.
+    /// Returns a case by its number: the same for the same seed.
     fn case(&self, number: u64) -> Case {
         Case::generate(&mut Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number))
     }
@@ -144,7 +144,7 @@ impl Fuzz {
         let kind = |what: &str| what.split([':', '(']).next().unwrap_or_default().to_owned();
         let same = kind(&what);
         let shows = |payload: &[u8]| {
-            // What is left of a valid event need not be valid.
+            // A part of a valid event need not be valid.
             let smaller = Case { payload: payload.to_vec(), ..case.clone() };
             let world = World::new(runtime, config, self.seed, source(number));
             world.try_case(runtime, &smaller).is_err_and(|found| kind(&found) == same)

@@ -52,20 +52,20 @@ const ODD: [&str; 46] = [
     "{01930000000070008000000000000001}",
 ];
 
-/// Lengths at which some limit or other lies.
+/// Lengths at or next to some limit.
 const LENGTHS: [usize; 12] = [1, 59, 60, 61, 127, 128, 129, 255, 256, 1_024, 8_200, 17_000];
 
-/// One of a list.
+/// Returns one of a list.
 pub(super) fn pick<'a, T: ?Sized>(rng: &mut Rng, list: &[&'a T]) -> &'a T {
     list[rng.usize(..list.len())]
 }
 
-/// Whether something of this probability, in percent, happens.
+/// Returns whether something of this probability, in percent, happens.
 pub(super) fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(..100) < percent
 }
 
-/// Any text: odd, long, or both.
+/// Returns any text: odd, long, or both.
 pub(super) fn text(rng: &mut Rng) -> String {
     match rng.u32(..10) {
         0..4 => pick(rng, &ODD).to_owned(),
@@ -81,12 +81,12 @@ pub(super) fn text(rng: &mut Rng) -> String {
     }
 }
 
-/// A text that is fine as an event type, a tenant or an attribute's name.
+/// Returns a text that is valid as an event type, a tenant or an attribute's name.
 pub(super) fn name(rng: &mut Rng) -> String {
     (0..rng.usize(1..9)).map(|_| rng.lowercase()).collect()
 }
 
-/// A text that is fine as the value of a CloudEvents attribute.
+/// Returns a text that is valid as the value of a CloudEvents attribute.
 pub(super) fn attribute(rng: &mut Rng) -> String {
     if chance(rng, 60) {
         return name(rng);
@@ -95,7 +95,7 @@ pub(super) fn attribute(rng: &mut Rng) -> String {
     format!("{}{odd}", name(rng))
 }
 
-/// A text as the value of a header: encoded, or in quotes as older senders have it.
+/// Returns a text as the value of a header: encoded, or in quotes as older senders write it.
 pub(super) fn header(rng: &mut Rng, text: &str) -> String {
     let quoted = chance(rng, 20);
     let mut value = String::new();
@@ -110,9 +110,9 @@ pub(super) fn header(rng: &mut Rng, text: &str) -> String {
     if quoted { format!("\"{value}\"") } else { value }
 }
 
-/// Bytes in one place changed, taken out, put in or doubled.
+/// Changes, removes, inserts or doubles bytes in one place.
 pub(super) fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) {
-    /// More is slow to make and finds nothing else.
+    /// The most bytes at once. More is slow to make and finds nothing else.
     const STRETCH: usize = 16;
     let at = rng.usize(..=bytes.len());
     let end = (at + rng.usize(..STRETCH)).min(bytes.len());

@@ -1,4 +1,4 @@
-//! Tokens that look like tokens.
+//! Tokens that look valid and are not.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,11 +8,11 @@ use fastrand::Rng;
 use super::json::{mutate, object, quoted};
 use super::text::{chance, damage, text};
 
-/// A public key; nobody here has its private one (RFC 7515, A.3).
+/// A public key (RFC 7515, A.3); the fuzzer does not have its private key.
 const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"k","alg":"ES256","use":"sig",
     "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
-/// Settings of a router that wants tokens.
+/// Returns the settings of a router that requires tokens.
 pub(super) fn settings() -> Option<JwtSettings> {
     let setting = |name: &str| match name {
         "CELLSTACK_JWT_ISSUER" => Some("https://issuer.example"),
@@ -24,7 +24,7 @@ pub(super) fn settings() -> Option<JwtSettings> {
     JwtSettings::read(|name| setting(name).map(ToOwned::to_owned)).ok()
 }
 
-/// The value of a header `authorization`. No token here is signed, so none may count.
+/// Returns the value of a header `authorization`. No token here is signed, so the router must accept none.
 pub(super) fn authorization(rng: &mut Rng) -> String {
     let member = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut header = vec![member("alg", &quoted("ES256")), member("typ", &quoted("JWT")), member("kid", &quoted("k"))];

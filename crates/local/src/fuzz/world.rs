@@ -1,4 +1,4 @@
-//! A router over a DynamoDB of its own, and what it answers.
+//! A router over a DynamoDB of its own, and its responses.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use super::oracle::{Outcome, oracle};
 use cellstack_embedded::VirtualClock;
 use cellstack_embedded::names::{registry, tenant_map};
 
-/// See the module.
+/// A router over a DynamoDB of its own.
 pub(super) struct World {
     router: Router<Arc<VirtualClock>>,
     cloud: Cloud,
 }
 
 impl World {
-    /// A cold router, and nothing written yet.
+    /// Returns a cold router, with nothing written yet.
     pub(super) fn new(runtime: &Runtime, config: &SdkConfig, seed: u64, source: TenantSource) -> Self {
         // The router's clocks are the runtime's.
         let _entered = runtime.enter();
@@ -36,8 +36,8 @@ impl World {
         Self { router: Router::new(&config, settings, Arc::new(VirtualClock::new(seed))), cloud }
     }
 
-    /// Hands the router a case. `None` where the payload is no invocation event: the runtime is told so, and no caller can
-    /// make one.
+    /// Hands the router a case. Returns `None` where the payload is not an invocation event: the function reports that
+    /// to the runtime, and no caller can make such a payload.
     pub(super) fn try_case(&self, runtime: &Runtime, case: &Case) -> Result<Option<Outcome>, String> {
         let (answer, took) = runtime.block_on(async {
             let begun = Instant::now();
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    /// As the runtime does.
+    /// Invokes the router as the runtime does.
     async fn invoke(&self, payload: &[u8]) -> Option<Vec<u8>> {
         let invocation: Invocation = serde_json::from_slice(payload).ok()?;
         let reply: Reply = self.router.invoke(invocation, "fuzz", ROUTER_TIMEOUT).await;
@@ -65,7 +65,7 @@ impl World {
     }
 }
 
-/// What clients of such a DynamoDB have in common.
+/// Returns the configuration that all clients of such a DynamoDB share.
 pub(super) fn config() -> SdkConfig {
     Aws::builder().build().sdk_config()
 }

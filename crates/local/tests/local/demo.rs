@@ -13,7 +13,7 @@ fn directory(function: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events").join(function)
 }
 
-/// Three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
+/// Builds three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
 async fn stack() -> Result<Stack> {
     let mut builder = Stack::builder().pipeline(Pipeline::IMPATIENT);
     for (tenant, cell) in [("acme", "alpha"), ("globex", "beta"), ("initech", "gamma")] {

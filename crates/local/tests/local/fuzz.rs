@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cellstack_local::fuzz::{Form, Fuzz, Report};
 
-/// What a debug build does within some seconds.
+/// The number of requests that a debug build runs within some seconds.
 const BODIES: u64 = 12_000;
 
 fn run(bodies: u64, from: u64, threads: usize) -> Report {

@@ -1,4 +1,4 @@
-//! The gateway over HTTP, against a server that responds as told.
+//! The gateway over HTTP, against a scripted server.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Whose request it is: one configured source, never a silent fallback.
+//! The tenant of a request: one configured source, never a silent fallback.
 
 pub(crate) mod jwt;
 
@@ -11,19 +11,19 @@ use crate::http::problem::{Kind, Problem};
 /// The header that names the tenant.
 pub(crate) const TENANT_HEADER: &str = "x-tenant-id";
 
-/// Where a request's tenant comes from.
+/// The source of a request's tenant.
 #[derive(Debug, Clone)]
 pub enum TenantSource {
-    /// The header `x-tenant-id`. Only for callers that something in front has authenticated.
+    /// The header `x-tenant-id`, only for callers that something in front of the router has authenticated.
     Header,
-    /// The event's `tenantid` (or `tenant_id`); a request without a body names it in its query string. Only for
-    /// callers that are trusted with every tenant.
+    /// The event's `tenantid` (or `tenant_id`), only for callers that are trusted with every tenant. A request without
+    /// a body names the tenant in its query string.
     Body,
-    /// A claim of a token that is verified.
+    /// A claim of a verified token.
     Jwt(Box<JwtSettings>),
 }
 
-/// A [`TenantSource`] at work.
+/// A [`TenantSource`] in use.
 pub(crate) enum Identity<A> {
     Header,
     Body,
@@ -36,20 +36,20 @@ impl<A: Clock + Clone> Identity<A> {
             TenantSource::Header => Self::Header,
             TenantSource::Body => Self::Body,
             TenantSource::Jwt(settings) => {
-                // Not the client of AWS's own endpoints, which may trust nobody else.
+                // A client of its own: the one of AWS's endpoints may trust nobody else.
                 Self::Jwt(Box::new(Verifier::new(*settings, cellstack_aws::http_client(), clock)))
             }
         }
     }
 
-    /// Reads what it takes to check the first request.
+    /// Reads the keys that the first request needs.
     pub(crate) async fn warm_up(&self) {
         if let Self::Jwt(verifier) = self {
             verifier.warm().await;
         }
     }
 
-    /// What the request proves before anything else of it is looked at.
+    /// Returns the tenant that the request proves, before anything else of it is read.
     pub(crate) async fn prove(&self, headers: &HeaderMap) -> Result<Option<TenantId>, Problem> {
         match self {
             Self::Header | Self::Body => Ok(None),
@@ -57,7 +57,7 @@ impl<A: Clock + Clone> Identity<A> {
         }
     }
 
-    /// The request's tenant. `proven` is from [`prove`](Self::prove), `claimed` is what its body or query says.
+    /// Decides on the request's tenant. `proven` is from [`prove`](Self::prove), `claimed` from the body or the query.
     pub(crate) fn settle(
         &self,
         proven: Option<TenantId>,
@@ -105,7 +105,7 @@ impl<A: Clock + Clone> Identity<A> {
     }
 }
 
-/// The tenant that the header names.
+/// Reads the tenant that the header names.
 fn named(headers: &HeaderMap) -> Result<Option<TenantId>, Problem> {
     let value = headers.get(TENANT_HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()).parse());
     value.transpose().map_err(|error| Problem::new(Kind::MissingTenant, format!("Header {TENANT_HEADER}: {error}.")))

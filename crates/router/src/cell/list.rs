@@ -1,4 +1,4 @@
-//! Listing a tenant's events, the latest id first.
+//! Lists of a tenant's events, the latest id first.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::read::READ;
 use super::{Cell, CellError, Extent};
 
-/// Which events are wanted.
+/// The events that a listing asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     pub(crate) event_type: Option<EventType>,
@@ -21,15 +21,15 @@ pub(crate) struct Filter {
 /// An event in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// The text of its key: an event's id, if nobody has tampered with it.
+    /// The text of its key: an event's id, unless somebody has tampered with it.
     pub(crate) id: String,
-    /// What a listing says of it, or why its item can't be read.
+    /// The listed attributes of the event, or the reason why its item can't be read.
     pub(crate) shown: Result<Shown, String>,
-    /// The cell that holds it, where that is not the tenant's own.
+    /// The cell that holds it, if that is not the tenant's own.
     pub(crate) cell: Option<CellId>,
 }
 
-/// What a listing says of an event.
+/// The attributes of an event that a listing shows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Shown {
     #[serde(rename = "type")]
@@ -43,11 +43,11 @@ pub(crate) struct Shown {
 }
 
 impl Listed {
-    /// Reads an item. One that is damaged is that event's own trouble, and the rest of its page is listed.
+    /// Reads an item. A damaged item concerns its event only: the rest of the page is listed.
     fn of(item: Item) -> Option<Self> {
         let id = id_of(&item)?;
         let shown = match id.parse::<EventId>() {
-            // The error may quote what it found, however long.
+            // The error may quote a value of any length.
             Ok(_) => serde_dynamo::from_item(item).map_err(|error| error.to_string().chars().take(200).collect()),
             Err(error) => Err(error.to_string()),
         };
@@ -55,20 +55,20 @@ impl Listed {
     }
 }
 
-/// A stretch of a tenant's events.
+/// A page of a tenant's events.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) events: Vec<Listed>,
-    /// Where the next stretch begins, if there may be more: before this id.
+    /// The id before which the next page begins, if there may be more.
     pub(crate) next: Option<String>,
 }
 
-/// What of an item a listing shows. The data stays where it is.
+/// The attributes that a listing reads. The data is not read.
 const SHOWN: &str = "sk, #type, #status, accepted_at, processed_at, #error";
 
 impl<A: Clock> Cell<A> {
-    /// Up to `limit` events before `before`. With a filter one call looks at [`LIST_SCAN_LIMIT`] events, so that what is
-    /// rare can't make a request read a whole partition.
+    /// Lists up to `limit` events before `before`. With a filter one call scans [`LIST_SCAN_LIMIT`] events, so that
+    /// rare events can't make a request read a whole partition.
     pub(crate) async fn list(
         &self,
         tenant: &TenantId,
@@ -115,7 +115,7 @@ impl<A: Clock> Cell<A> {
 }
 
 impl Page {
-    /// The first `limit` events of it.
+    /// Keeps the first `limit` events of the page.
     fn cut(mut self, limit: u8) -> Self {
         if self.events.len() > usize::from(limit) {
             self.events.truncate(usize::from(limit));
@@ -124,7 +124,7 @@ impl Page {
         self
     }
 
-    /// The same, of a cell that is not the tenant's own.
+    /// Marks the events as held by a cell that is not the tenant's own.
     pub(crate) fn held_by(mut self, cell: &CellId) -> Self {
         for event in &mut self.events {
             event.cell = Some(cell.clone());
@@ -132,15 +132,15 @@ impl Page {
         self
     }
 
-    /// The pages of two cells as one: no event beyond the nearer end of what either has looked at. Of an event that both
-    /// hold, what this one says.
+    /// Merges the pages of two cells. No event is beyond the nearer end of the two scans. Of an event that both hold,
+    /// this page's entry is kept.
     pub(crate) fn merge(mut self, other: Self, limit: u8) -> Self {
         let next = match (self.next, other.next) {
             (Some(this), Some(other)) => Some(this.max(other)),
             (this, other) => this.or(other),
         };
         self.events.extend(other.events);
-        // Stable, so that of two this page's stays first.
+        // The sort is stable, so that this page's entry stays first.
         self.events.sort_by(|a, b| b.id.cmp(&a.id));
         self.events.dedup_by(|later, first| later.id == first.id);
         if let Some(next) = &next {
@@ -150,7 +150,7 @@ impl Page {
     }
 }
 
-/// The id in a key; the key condition lets no other keys pass.
+/// Returns the id in a key. The key condition lets no other keys pass.
 fn id_of(item: &Item) -> Option<String> {
     Some(item.get(SORT_KEY)?.as_s().ok()?.strip_prefix(EventKey::PREFIX)?.to_owned())
 }
@@ -172,7 +172,8 @@ mod tests {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
-    /// A cell that holds `ids`, as a query would answer that looks at `stretch` of them and keeps the even ones.
+    /// Makes a page of a cell that holds `ids`, as a query returns it that scans `stretch` of them and keeps the even
+    /// ones.
     fn page(ids: &[u128], before: Option<&str>, limit: u8, stretch: usize) -> Page {
         let mut ids = ids.to_vec();
         ids.sort_unstable_by(|a, b| b.cmp(a));
@@ -214,7 +215,7 @@ mod tests {
     }
 
     proptest! {
-        /// Page by page, two cells give each of their events once and in order.
+        /// Page by page, two cells list each of their events once and in order.
         #[test]
         fn two_cells_are_listed_as_one(
             ids in prop::collection::btree_set(0_u128..200, 0..60),

@@ -27,13 +27,13 @@ use crate::clock::RouterClock;
 use crate::metrics::{Metric, Metrics};
 use crate::routing::breaker::{Breaker, Pass};
 
-/// What a call reads or writes.
+/// The extent of a read or a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     /// One event.
     Event,
-    /// A stretch of a partition. It may be slow for what it reads and says little of the cell, so it has a breaker and a quota
-    /// of retries of its own.
+    /// Many items of a partition. Such a read may be slow because of its size, which says little about the cell. It has
+    /// a breaker and a quota of retries of its own.
     Bulk,
 }
 
@@ -65,7 +65,7 @@ impl<A: Clock> Cell<A> {
         }
     }
 
-    /// The client of bulk reads, made when the first one comes.
+    /// Returns the client of bulk reads. The first bulk read makes it.
     fn bulk_client(&self) -> &Client {
         self.bulk_client.get_or_init(|| client(&self.config, &format!("{}/bulk", self.id)))
     }
@@ -84,7 +84,7 @@ impl<A: Clock> Cell<A> {
         let pass = breaker.admit(self.clock.now()).map_err(|_| CellError::CircuitOpen)?;
         let response = match pass {
             Pass::Normal => call.await,
-            // What it asked for may have happened all the same: the answer says so, as for any time-out.
+            // The call may have taken effect all the same. The response says so, as for any time-out.
             Pass::Probe => match tokio::time::timeout(PROBE_TIMEOUT, call).await {
                 Ok(response) => response,
                 Err(_) => Err(AwsFailure::late(what)),
@@ -106,7 +106,7 @@ fn client(config: &SdkConfig, name: &str) -> Client {
     clients::dynamodb(config, name.to_owned(), CELL_ATTEMPT_TIMEOUT, CELL_TIMEOUT)
 }
 
-/// The cells that were met so far.
+/// The cells that were used so far.
 pub(crate) struct Cells<A> {
     config: Arc<SdkConfig>,
     clock: RouterClock<A>,

@@ -1,4 +1,4 @@
-//! Reading one event.
+//! Reads of one event.
 
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use cellstack_aws::AwsFailure;
@@ -12,14 +12,14 @@ use super::{Cell, CellError, Extent};
 pub(super) const READ: &str = "read the tenant's cell";
 
 impl<A: Clock> Cell<A> {
-    /// Reads an event as it is now.
+    /// Reads an event, consistently.
     pub(crate) async fn event(&self, tenant: &TenantId, id: EventId) -> Result<Option<EventRecord>, CellError> {
         let item = self.get(tenant, id, |get| get.consistent_read(true)).await?;
         item.map(|item| self.record(id, item)).transpose()
     }
 
-    /// Reads the status of an event as one of the table's replicas has it, which may be behind: half the price of
-    /// [`Self::event`], and as little of the item as there is to send.
+    /// Reads the status of an event from any of the table's replicas, which may be behind. This costs half the price of
+    /// [`Self::event`] and returns as little of the item as possible.
     pub(crate) async fn replicated_status(
         &self,
         tenant: &TenantId,
@@ -32,7 +32,7 @@ impl<A: Clock> Cell<A> {
         let item = self
             .get(tenant, id, |get| get.projection_expression("#status").expression_attribute_names("#status", "status"))
             .await?;
-        // The next full read reports one that is damaged.
+        // The next full read reports a damaged item.
         Ok(item.and_then(|item| serde_dynamo::from_item(item).ok()).map(|shown: Shown| shown.status))
     }
 
@@ -50,7 +50,7 @@ impl<A: Clock> Cell<A> {
         .await
     }
 
-    /// Reads the item of an event. One that is damaged is that event's own trouble.
+    /// Reads the item of an event. A damaged item concerns its event only.
     pub(super) fn record(&self, id: EventId, item: Item) -> Result<EventRecord, CellError> {
         serde_dynamo::from_item(item).map_err(|error| {
             tracing::error!(cell = %self.id, event = %id, %error, "an event can't be read");

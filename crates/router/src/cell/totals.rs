@@ -1,4 +1,4 @@
-//! Reading the totals, page by page.
+//! Reads of the totals, page by page.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
@@ -8,11 +8,11 @@ use cellstack_core::{Clock, TenantId};
 use super::read::READ;
 use super::{Cell, CellError, Extent};
 
-/// One item of the reference projection.
+/// An item of the reference projection.
 #[derive(Debug)]
 pub(crate) struct Total {
     pub(crate) event_type: String,
-    /// Numbers stay text on their way: a sum is an exact decimal of up to 38 digits.
+    /// The count. Numbers stay text on their way: a sum is an exact decimal of up to 38 digits.
     pub(crate) count: String,
     pub(crate) sum: String,
 }
@@ -29,8 +29,9 @@ fn event_type(item: &Item) -> Option<String> {
 }
 
 impl<A: Clock> Cell<A> {
-    /// Up to `limit` totals of types after `after`, and the type that the next page begins after, if there may be more. One
-    /// query a page, so that a tenant with many types can't make a request read a whole partition.
+    /// Reads up to `limit` totals of types after `after`. Returns them with the type that the next page begins after,
+    /// if there may be more. It sends one query per page, so that a tenant with many types can't make a request read a
+    /// whole partition.
     pub(crate) async fn totals(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! Writing an event, each time under a condition.
+//! Writes of an event, each under a condition.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,30 +18,30 @@ use super::{Cell, CellError, Extent};
 
 const WRITE: &str = "write the event into its cell";
 
-/// There is no item of this key: whoever comes second finds the first.
+/// The item of this key does not exist, so that the second writer finds the first's item.
 const IS_NEW: &str = "attribute_not_exists(tenant_id)";
 
-/// How sure the router is that the cell takes the tenant's events.
+/// The condition under which the cell accepts a tenant's event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// The route is fresh and active: no move can have closed the fence yet, so the write need not look at it.
+    /// The route is fresh and active: no move can have closed the fence yet, so the write need not check it.
     Lease,
-    /// It may be out of date: the write holds only if the cell's fence is of this epoch and in this state.
+    /// The route may be out of date: the write succeeds only if the cell's fence is of this epoch and in this state.
     Fence(FenceState),
 }
 
-/// How a write ended.
+/// The result of a write.
 #[derive(Debug)]
 pub(crate) enum Written {
     /// The event is durable.
     New,
-    /// An event of this name was there already.
+    /// An event of this name was stored already.
     Exists(Box<EventRecord>),
     /// The fence is in another state, of another epoch, or missing.
     FenceRefused,
 }
 
-/// The end of a write in the cell.
+/// The result of one try.
 enum Outcome {
     New,
     Exists(Item),
@@ -49,7 +49,7 @@ enum Outcome {
 }
 
 impl<A: Clock> Cell<A> {
-    /// Writes the event. Conflicts with other transactions and throttles are tried again, all within [`CELL_TIMEOUT`].
+    /// Writes the event. Conflicts with other transactions and throttles are retried, all within [`CELL_TIMEOUT`].
     pub(crate) async fn write(&self, record: &EventRecord, guard: Guard) -> Result<Written, CellError> {
         // Pinned here, and the rare one boxed: a future as large as this is copied each time it is moved.
         let write = pin!(async {
@@ -80,7 +80,7 @@ impl<A: Clock> Cell<A> {
                 Some(PutItemError::ConditionalCheckFailedException(found)) => {
                     return Ok(Outcome::Exists(found.item().cloned().unwrap_or_default()));
                 }
-                // A transaction has the item: the same event's, by another environment.
+                // A transaction holds the item: another environment writes the same event.
                 Some(PutItemError::TransactionConflictException(_)) if tries.again(FailureKind::Busy).await => {}
                 _ => return Err(AwsFailure::of(WRITE, error)),
             }
@@ -110,7 +110,7 @@ impl<A: Clock> Cell<A> {
         loop {
             let Err(error) = tries.make(write.clone().send()).await? else { return Ok(Outcome::New) };
             let Some([fence, put]) = cancellation(&error) else { return Err(AwsFailure::of(WRITE, error)) };
-            // An event that is there stays there, whatever has become of the fence since.
+            // A stored event stays stored, even if the fence has changed since.
             if is_refused(put) {
                 return Ok(Outcome::Exists(put.item().cloned().unwrap_or_default()));
             }
@@ -135,11 +135,11 @@ fn item(record: &EventRecord) -> Result<Item, AwsFailure> {
         .map_err(|error| AwsFailure::unreadable(WRITE, format!("event {}: {error}", record.id())))
 }
 
-/// The tries of one write, which all together take no longer than [`CELL_TIMEOUT`].
+/// The tries of one write, which together take no longer than [`CELL_TIMEOUT`].
 struct Tries {
     deadline: Instant,
     backoff: Backoff,
-    /// What the cell's last answer was, if there was one: that something else has the items, or that it is throttled.
+    /// The reason of the cell's last refusal, if there was one: a conflict or a throttle.
     last: Option<FailureKind>,
 }
 
@@ -154,12 +154,12 @@ impl Tries {
             // The client's own time-out is as long: no second timer per write.
             return Ok(call.await);
         };
-        // The cell has answered a moment ago: it is not gone.
+        // The cell has just responded, so it is not gone.
         let late = |_| AwsFailure { kind: last, ..AwsFailure::late(WRITE) };
         tokio::time::timeout_at(self.deadline, call).await.map_err(late)
     }
 
-    /// Waits for the next try; `false` when there is no time for one.
+    /// Waits for the next try. Returns `false` if there is no time for one.
     async fn again(&mut self, last: FailureKind) -> bool {
         self.last = Some(last);
         self.backoff.pause().await

@@ -16,14 +16,14 @@ use super::*;
 use crate::auth::TenantSource;
 use crate::auth::jwt::JwtSettings;
 
-/// What DynamoDB does.
+/// The behaviour of DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Aws {
-    /// Nobody answers.
+    /// No call is answered.
     Silent,
-    /// Each table answers that it fails.
+    /// Each table answers with a failure.
     Broken,
-    /// There is one tenant, in one cell that takes everything.
+    /// There is one tenant, in one cell that accepts everything.
     Works,
 }
 
@@ -63,14 +63,14 @@ impl HttpConnector for Scripted {
     }
 }
 
-struct World {
+struct RouterWorld {
     router: Router<SystemClock>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
 const TIME: Duration = Duration::from_secs(10);
 
-impl World {
+impl RouterWorld {
     fn new(aws: Aws, source: TenantSource) -> Self {
         let client = Scripted { aws, calls: Arc::default() };
         let calls = Arc::clone(&client.calls);
@@ -93,7 +93,7 @@ impl World {
         self.router.invoke(serde_json::from_value(event).unwrap(), "r-1", TIME).await.0
     }
 
-    /// A request of acme's.
+    /// Sends a request of acme's.
     async fn acme(&self, method: &str, path: &str, body: &str) -> Response<Body> {
         self.ask(method, path, json!({ "x-tenant-id": "acme", "content-type": "application/json" }), body, false).await
     }
@@ -105,7 +105,7 @@ fn text(response: &Response<Body>) -> &str {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_answered_before_its_time_is_over_whatever_hangs() {
-    let World { router, .. } = World::new(Aws::Silent, TenantSource::Header);
+    let RouterWorld { router, .. } = RouterWorld::new(Aws::Silent, TenantSource::Header);
     let event = r#"{"rawPath":"/v1/route","requestContext":{"http":{"method":"GET"}},"headers":{"x-tenant-id":"a"}}"#;
     let before = Instant::now();
     let time = ANSWER_RESERVE + Duration::from_millis(300);
@@ -115,7 +115,7 @@ async fn a_request_is_answered_before_its_time_is_over_whatever_hangs() {
     assert!(response.headers().contains_key("retry-after"));
 }
 
-/// C10: nobody's body is looked at before their token is.
+/// C10: a body is not read before its token is checked.
 #[tokio::test]
 async fn a_bad_token_is_told_before_a_bad_body() {
     const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"k","alg":"ES256","use":"sig",
@@ -127,7 +127,7 @@ async fn a_bad_token_is_told_before_a_bad_body() {
         "CELLSTACK_JWT_KEYS" => Some(KEYS.to_owned()),
         _ => None,
     };
-    let world = World::new(Aws::Works, TenantSource::Jwt(Box::new(JwtSettings::read(setting).unwrap())));
+    let world = RouterWorld::new(Aws::Works, TenantSource::Jwt(Box::new(JwtSettings::read(setting).unwrap())));
     let large = "A".repeat(1_000_000);
     let bodies = [("", false), ("{not json", false), ("%%%", true), (&large, true), (&large, false), ("/w==", true)];
     for token in [None, Some("Bearer a.b.c"), Some("Basic x")] {
@@ -143,13 +143,13 @@ async fn a_bad_token_is_told_before_a_bad_body() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_body_is_told_where_it_is_read() {
-    let world = World::new(Aws::Works, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     let headers = json!({ "x-tenant-id": "acme" });
     let large = "A".repeat(1_000_000);
     for (body, base64, status) in [("%%%", true, 400), (&large, true, 413), (&large, false, 413), ("/w==", true, 400)] {
         let response = world.ask("POST", "/v1/events", headers.clone(), body, base64).await;
         assert_eq!(response.status(), status, "{}", text(&response));
-        // A request that reads has no use for one.
+        // A request that reads needs no body.
         let response = world.ask("GET", "/v1/route", headers.clone(), body, base64).await;
         assert_eq!(response.status(), 200, "{}", text(&response));
     }
@@ -157,7 +157,7 @@ async fn what_is_wrong_with_a_body_is_told_where_it_is_read() {
 
 #[tokio::test]
 async fn an_answer_of_json_is_a_line() {
-    let world = World::new(Aws::Works, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     for (method, path, body, status) in [
         ("GET", "/health", "", 200),
         ("GET", "/v1/route", "", 200),
@@ -174,7 +174,7 @@ async fn an_answer_of_json_is_a_line() {
 
 #[tokio::test]
 async fn head_is_get_without_a_body_and_what_a_path_takes_is_told() {
-    let world = World::new(Aws::Works, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     for path in ["/health", "/v1/route", "/nothing", "/v1/events/x"] {
         let (get, head) = (world.acme("GET", path, "").await, world.acme("HEAD", path, "").await);
         assert_eq!(get.status(), head.status(), "{path}");
@@ -198,10 +198,11 @@ async fn head_is_get_without_a_body_and_what_a_path_takes_is_told() {
     }
 }
 
-/// C10: a map or a registry that can't be read is counted, so that an alarm can ring; what the breaker spares it is not.
+/// C10: a failed read of the map or the registry is counted, so that an alarm can ring. A read that the breaker spares
+/// is not.
 #[tokio::test(start_paused = true)]
 async fn a_map_that_fails_is_counted_once_a_read() {
-    let world = World::new(Aws::Broken, TenantSource::Header);
+    let world = RouterWorld::new(Aws::Broken, TenantSource::Header);
     for _ in 0..5 {
         assert_eq!(world.acme("GET", "/v1/route", "").await.status(), 503);
     }

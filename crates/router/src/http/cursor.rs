@@ -1,4 +1,4 @@
-//! Where a listing goes on: opaque to callers, and good for the listing it came from only.
+//! The position at which a listing goes on: opaque to callers, and valid for its own listing only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::cell::Filter;
 
-/// Bytes of the seal.
+/// The length of the seal in bytes.
 const SEAL: usize = 8;
 
-/// A listing, as far as a cursor is tied to it.
+/// The parts of a listing that a cursor is tied to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a>([&'a str; 4]);
 
@@ -26,9 +26,9 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The last entry that was looked at (an event's id, a total's type), and a seal that ties it to its listing. The seal is no
-/// secret: a listing never leaves its tenant's partition, whatever a cursor says. It keeps a cursor from being used where it
-/// would skip entries.
+/// The last entry that was scanned (an event's id, a total's type), and a seal that ties it to its listing. The seal is
+/// not a secret: a listing never leaves its tenant's partition, with any cursor. It keeps a cursor from being used
+/// where it would skip entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     last: String,
@@ -40,7 +40,7 @@ impl Cursor {
         Self { last: last.to_owned(), seal: seal(last, scope) }
     }
 
-    /// The last entry, if the cursor is of this listing.
+    /// Returns the last entry, if the cursor is of this listing.
     pub(crate) fn open(&self, scope: &Scope<'_>) -> Option<&str> {
         (self.seal == seal(&self.last, scope)).then_some(&self.last)
     }

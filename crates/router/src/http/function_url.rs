@@ -1,9 +1,11 @@
-//! An invocation through a function URL, in and out (payload format 2.0,
+//! An invocation through a function URL, and its response (payload format 2.0,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>).
 //!
-//! `lambda_http` has the types and would have the conversion too. That one parses each URL and query into maps nobody
-//! asks for, and panics on a body that is not the base64 it claims to be; here such a body is a bad request.
+//! `lambda_http` has the types and would have the conversion, too. Its conversion parses each URL and query into maps
+//! that nothing here reads, and panics on a body that is not the base64 it claims to be. Here such a body is a bad
+//! request.
 
+use cellstack_core::text::excerpt;
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -17,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::http::problem::{Kind, Problem};
 
-/// An HTTP request as the function URL hands it over.
+/// An HTTP request as the function URL delivers it.
 #[derive(Debug)]
 pub struct Invocation {
     pub(crate) method: Method,
@@ -25,17 +27,18 @@ pub struct Invocation {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) request_id: Option<String>,
-    /// What is wrong with the headers: all that a request with such headers is told.
+    /// The fault of the headers. It is the response to a request with such headers.
     pub(crate) problem: Option<Problem>,
     pub(crate) body: RequestBody,
 }
 
-/// A body as it came. It is decoded when it is wanted: a request that does not prove whose it is costs no more than it must.
+/// A body as it came. It is decoded when it is needed: a request that does not prove whose it is costs no more than it
+/// must.
 #[derive(Debug)]
 pub(crate) enum RequestBody {
     Text(String),
     Base64(String),
-    /// It decodes to this many bytes, and was not kept.
+    /// A body that decodes to this many bytes, and was not kept.
     TooLarge(usize),
 }
 
@@ -62,7 +65,7 @@ impl RequestBody {
 }
 
 impl<'de> Deserialize<'de> for Invocation {
-    /// Fails on what is no such event at all. What its caller did wrong is kept, to be answered.
+    /// Fails on JSON that is not such an event at all. Faults of the caller are kept, to be reported in the response.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -95,7 +98,7 @@ impl<'de> Deserialize<'de> for Invocation {
             serde::de::Error::custom(format!("expected a request through a function URL (payload format 2.0): {error}"))
         })?;
         let method = Method::from_bytes(event.request_context.http.method.as_bytes()).map_err(|_| {
-            serde::de::Error::custom(format!("'{}' is no HTTP method", event.request_context.http.method))
+            serde::de::Error::custom(format!("'{}' is not an HTTP method", event.request_context.http.method))
         })?;
         let body = event.body.map(|body| body.0).unwrap_or_default();
         let Headers { map: headers, problem } = event.headers;
@@ -104,7 +107,7 @@ impl<'de> Deserialize<'de> for Invocation {
             path: event.raw_path.0.into_owned(),
             query: event.raw_query_string.0.into_owned(),
             headers,
-            // What can't be sent back is as good as none.
+            // An id that can't be sent back counts as missing.
             request_id: event
                 .request_context
                 .request_id
@@ -115,18 +118,18 @@ impl<'de> Deserialize<'de> for Invocation {
     }
 }
 
-/// Text that is borrowed where it holds no escape.
+/// Text that is borrowed if it holds no escape.
 #[derive(Debug, Default, Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The request's headers, and what is wrong with them.
+/// The request's headers, and their fault.
 #[derive(Debug, Default)]
 struct Headers {
     map: HeaderMap,
     problem: Option<Problem>,
 }
 
-/// Headers that nothing here reads: they count towards the limit and are not kept.
+/// Headers that the router never reads: they count towards the limit and are not kept.
 const NOT_READ: [&str; 9] = [
     "accept",
     "accept-encoding",
@@ -141,18 +144,18 @@ const NOT_READ: [&str; 9] = [
 
 impl Headers {
     fn add(&mut self, name: &str, value: &str) {
-        // Half of what every client and AWS send is for others to read.
+        // The router reads only half of the headers that every client and AWS send.
         if NOT_READ.contains(&name) {
             return;
         }
-        // What no HTTP client can send can come from a direct invocation only.
+        // A header that no HTTP client can send comes from a direct invocation only.
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
             (Ok(name), Ok(value)) => {
                 self.map.append(name, value);
             }
             _ => self.fail(Kind::InvalidRequest, || {
-                let name: String = name.chars().take(60).flat_map(char::escape_default).collect();
-                format!("Header {name} is no HTTP header, or its value is none.")
+                let name = excerpt(name);
+                format!("The name or the value of header {name} is invalid.")
             }),
         }
     }
@@ -199,7 +202,7 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// The answer, as the function URL takes it.
+/// The response, as the function URL expects it.
 #[derive(Debug)]
 pub struct Reply(pub Response<Body>);
 

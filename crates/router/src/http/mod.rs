@@ -1,5 +1,5 @@
-//! HTTP, and nothing else: the function URL's form of a request and a response, the operations of the API, problem documents
-//! and cursors.
+//! HTTP, and nothing else: the function URL's form of a request and a response, the operations of the API, problem
+//! documents and cursors.
 
 pub(crate) mod cursor;
 pub(crate) mod function_url;

@@ -1,4 +1,4 @@
-//! Which call a request makes: method, path and query, nothing else.
+//! The operation that a request asks for, by its method, path and query alone.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use cellstack_core::limits::{LIST_DEFAULT, LIST_MAX, TOTALS_DEFAULT, TOTALS_MAX, WAIT_MAX};
+use cellstack_core::text::excerpt;
 use cellstack_core::{EventId, EventStatus, TenantId};
 use lambda_http::http::Method;
 
@@ -13,19 +14,19 @@ use crate::cell::Filter;
 use crate::http::cursor::Cursor;
 use crate::http::problem::{Kind, Problem};
 
-/// A call of the API.
+/// An operation of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     PostEvent,
     ListEvents(Listing),
-    /// The event, and how long to wait until it is done.
+    /// An event, and the longest time to wait until it is done.
     GetEvent(EventId, Duration),
     Totals(TotalsPage),
     Route,
     Health,
 }
 
-/// What a listing asks for.
+/// The filter, limit and cursor of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
     pub(crate) filter: Filter,
@@ -33,7 +34,7 @@ pub(crate) struct Listing {
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// Which totals are asked for.
+/// The limit and cursor of a page of totals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TotalsPage {
     pub(crate) limit: u16,
@@ -77,7 +78,7 @@ impl<'a> Query<'a> {
         Self(form_urlencoded::parse(text.as_bytes()).collect())
     }
 
-    /// The tenant that a request without a body names.
+    /// Reads the tenant that a request without a body names.
     pub(crate) fn tenant(&self) -> Result<Option<TenantId>, Problem> {
         let mut found = None;
         for (name, value) in self.0.iter().filter(|(name, _)| is_tenant(name)) {
@@ -135,16 +136,16 @@ impl<'a> Query<'a> {
         Ok(wait)
     }
 
-    /// Hands each parameter to `take`, which says whether it knows it; `known` says which it does.
+    /// Hands each parameter to `take`, which returns whether it knows the parameter. `known` lists the known ones.
     fn read(&self, known: &str, mut take: impl FnMut(&str, &str) -> Result<bool, Problem>) -> Result<(), Problem> {
         let mut seen: Vec<&str> = Vec::new();
         for (name, value) in self.0.iter().filter(|(name, _)| !is_tenant(name)) {
             if seen.contains(&&**name) {
-                return Err(invalid(format!("Query parameter {} is given twice.", shorten(name))));
+                return Err(invalid(format!("Query parameter {} is given twice.", excerpt(name))));
             }
             seen.push(name);
             if !take(name, value)? {
-                return Err(invalid(format!("Query parameter {} is unknown; {known}.", shorten(name))));
+                return Err(invalid(format!("Query parameter {} is unknown; {known}.", excerpt(name))));
             }
         }
         Ok(())
@@ -160,27 +161,27 @@ fn status(text: &str) -> Result<EventStatus, Problem> {
         [EventStatus::Accepted, EventStatus::Held, EventStatus::Processed, EventStatus::Failed, EventStatus::Carried];
     all.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
         let names = all.map(EventStatus::as_str).join(", ");
-        invalid(format!("Query parameter status must be one of {names}; found '{}'.", shorten(text)))
+        invalid(format!("Query parameter status must be one of {names}; found '{}'.", excerpt(text)))
     })
 }
 
 fn limit<N: FromStr + PartialOrd + From<u8> + Display>(text: &str, most: N) -> Result<N, Problem> {
-    // `parse` takes a sign, too.
+    // `parse` accepts a sign, too.
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = text.parse().ok().filter(|limit: &N| digits && *limit >= N::from(1) && *limit <= most);
     limit.ok_or_else(|| {
-        invalid(format!("Query parameter limit must be a number from 1 to {most}; found '{}'.", shorten(text)))
+        invalid(format!("Query parameter limit must be a number from 1 to {most}; found '{}'.", excerpt(text)))
     })
 }
 
 fn seconds(text: &str) -> Result<Duration, Problem> {
-    // `parse` takes a sign, too.
+    // `parse` accepts a sign, too.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = text.parse().ok().filter(|seconds| digits && *seconds <= WAIT_MAX);
     seconds.map(|seconds: u8| Duration::from_secs(seconds.into())).ok_or_else(|| {
         invalid(format!(
             "Query parameter wait must be a number of whole seconds from 0 to {WAIT_MAX}; found '{}'.",
-            shorten(text)
+            excerpt(text)
         ))
     })
 }
@@ -192,11 +193,6 @@ fn cursor(text: &str) -> Result<Cursor, Problem> {
 
 fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(Kind::InvalidRequest, detail)
-}
-
-/// The beginning of a caller's text on one line.
-fn shorten(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]

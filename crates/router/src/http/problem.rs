@@ -1,4 +1,4 @@
-//! What a caller is told when a request fails: `application/problem+json` (RFC 9457).
+//! The response to a request that fails: `application/problem+json` (RFC 9457).
 
 use std::time::Duration;
 
@@ -68,23 +68,21 @@ impl Kind {
             Self::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The tenant can't be served just now")
             }
-            Self::UnreadableEvent => (
-                "unreadable-event",
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "What the cell holds of the event can't be read",
-            ),
+            Self::UnreadableEvent => {
+                ("unreadable-event", StatusCode::INTERNAL_SERVER_ERROR, "The stored event can't be read")
+            }
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The request could not be served"),
         }
     }
 }
 
-/// A problem and what the caller can do about it.
+/// A problem, and the step that the caller can take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) kind: Kind,
     detail: String,
     allow: Option<&'static str>,
-    /// What a caller is asked to wait, where that may help.
+    /// The time after which a retry may help.
     retry_after: Option<Duration>,
 }
 
@@ -102,7 +100,7 @@ impl Problem {
         Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, format!("This path takes {allow}.")) }
     }
 
-    /// Describes a failed call by what it was for. Its detail is for the log, since it names resources.
+    /// Describes a failed call by its purpose. Its detail is for the log, since it names resources.
     fn of_aws(failure: &AwsFailure) -> Self {
         match failure.kind {
             FailureKind::Unavailable => Self::unavailable(format!("The router could not {} in time.", failure.what)),
@@ -127,12 +125,12 @@ impl Problem {
         Self::retryable(Kind::Unavailable, reason, RETRY_AFTER)
     }
 
-    /// As [`unavailable`](Self::unavailable), by a state that people set and lift.
+    /// Makes an [`unavailable`](Self::unavailable) problem of a state that people set and lift.
     pub(crate) fn lasting(reason: impl std::fmt::Display) -> Self {
         Self::retryable(Kind::Unavailable, reason, RETRY_AFTER_DOWN)
     }
 
-    /// The problem as the caller of a `POST` is told it: the first try may have arrived.
+    /// Adds the advice for the caller of a `POST`, whose first try may have arrived.
     pub(crate) fn of_post(mut self) -> Self {
         if self.retry_after.is_some() {
             self.detail.push_str(" Give it an Idempotency-Key to be safe.");

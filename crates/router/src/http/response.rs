@@ -1,4 +1,4 @@
-//! What a call answers when nothing went wrong.
+//! The responses of operations that succeed.
 
 use cellstack_core::event::rfc3339;
 use cellstack_core::registry::CellStatus;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::cell::{Listed, Total};
 use crate::http::problem::{Kind, Problem};
 
-/// Made from the stored record alone, so that a repeat is answered the same to the byte.
+/// Makes the response from the stored record alone, so that a repeat gets the same bytes.
 pub(crate) fn accepted(record: &EventRecord, replayed: bool) -> Result<Response<Body>, Problem> {
     #[derive(Serialize)]
     struct Accepted<'a> {
@@ -65,7 +65,7 @@ pub(crate) fn event(record: &EventRecord) -> Result<Response<Body>, Problem> {
     json(StatusCode::OK, &body)
 }
 
-/// `missing` are the cells whose events are not among `events`.
+/// Lists the events. `missing` are the cells whose events are not among `events`.
 pub(crate) fn list(events: &[Listed], missing: &[&CellId], cursor: Option<String>) -> Result<Response<Body>, Problem> {
     #[derive(Serialize)]
     struct Page<'a> {
@@ -134,7 +134,7 @@ pub(crate) fn totals(tenant: &TenantId, totals: &[Total], cursor: Option<String>
     json(StatusCode::OK, &Totals { tenant_id: tenant, totals: lines, cursor })
 }
 
-/// What becomes of an event that is sent now.
+/// The cell and the status that an event would get now.
 #[derive(Serialize)]
 pub(crate) struct NewEvents<'a> {
     pub(crate) cell_id: &'a CellId,
@@ -180,8 +180,5 @@ fn json(status: StatusCode, body: &impl Serialize) -> Result<Response<Body>, Pro
 
 fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "answer");
-    Problem::new(
-        Kind::Internal,
-        "What the cell holds can't be shown. Report this answer's request id to its operators.",
-    )
+    Problem::new(Kind::Internal, "The cell's data can't be shown. Report this answer's request id to its operators.")
 }

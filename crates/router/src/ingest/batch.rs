@@ -16,10 +16,10 @@ pub(crate) fn is_batch(headers: &HeaderMap) -> bool {
     content_type(headers).starts_with(BATCH)
 }
 
-/// Reads the events of a batch, in order, each on its own: one that can't be read does not keep its neighbours out.
+/// Reads the events of a batch, in order, each on its own: an event that can't be read does not keep the others out.
 ///
 /// # Errors
-/// When the request is not a batch.
+/// Fails if the request is not a batch.
 pub(crate) fn read_batch(
     headers: &HeaderMap,
     body: &[u8],

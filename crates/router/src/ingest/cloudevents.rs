@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use cellstack_core::message::{Members, ORIGIN_ID, OWN_ATTRIBUTES};
+use cellstack_core::text::excerpt;
 use cellstack_core::{EventId, EventType, TenantId};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
@@ -11,20 +12,20 @@ use serde_json::{Map, Number, Value};
 use super::{Draft, header, invalid, json};
 use crate::http::problem::{Kind, Problem};
 
-/// What the header of a context attribute begins with.
+/// The prefix of the header of a context attribute.
 pub(super) const ATTRIBUTE_HEADER: &str = "ce-";
 
-/// The attribute that a binary event has in its `Content-Type`.
+/// The attribute that a binary event carries in its `Content-Type`.
 const DATA_CONTENT_TYPE: &str = "datacontenttype";
 
-/// The content type of an event that says none
+/// The content type of an event that names none
 /// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#datacontenttype>).
 const JSON: &str = "application/json";
 
-/// Most context attributes: what is stored of them must be members that a message can have.
+/// The limit of context attributes: those that are stored must be members that a message can have.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// All context attributes together, in bytes: they travel with every copy of the event.
+/// The limit of all context attributes together, in bytes: they travel with every copy of the event.
 const MAX_CONTEXT: usize = 8 * 1024;
 
 pub(super) fn structured(text: &str) -> Result<Draft, Problem> {
@@ -78,7 +79,7 @@ pub(super) fn binary(headers: &HeaderMap, content_type: &str, text: &str) -> Res
     attributes.into_draft(data, tenant)
 }
 
-/// A number of any spelling, `1.0` and `1e0` included, if it is one of CloudEvents' integers.
+/// Reads a number of any spelling, `1.0` and `1e0` included, if it is one of CloudEvents' integers.
 fn integer(number: &Number) -> Option<i32> {
     match number.as_i64() {
         Some(whole) => i32::try_from(whole).ok(),
@@ -97,8 +98,8 @@ impl Attributes {
         }
         // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#attribute-naming-convention
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
-            let name = json::shorten(name);
-            return Err(invalid(format!("Attribute {name} is no CloudEvents name: use a-z and 0-9 only.")));
+            let name = excerpt(name);
+            return Err(invalid(format!("Attribute {name} is not a CloudEvents name: use a-z and 0-9 only.")));
         }
         // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes
         if name == "data" {
@@ -150,7 +151,7 @@ impl Attributes {
     fn into_draft(mut self, data: Option<String>, tenant: Option<TenantId>) -> Result<Draft, Problem> {
         let version = self.need("specversion")?;
         if version != "1.0" {
-            let version = json::shorten(&version);
+            let version = excerpt(&version);
             return Err(invalid(format!("Attribute specversion must be 1.0; found '{version}'.")));
         }
         let (id, source) = (self.need("id")?, self.need("source")?);
@@ -159,7 +160,7 @@ impl Attributes {
         self.0.insert(DATA_CONTENT_TYPE.to_owned(), Value::String(data_content_type(content_type)?));
         if let Some(time) = self.take("time")? {
             if DateTime::from_str(&time, DateTimeFormat::DateTimeWithOffset).is_err() {
-                let time = json::shorten(&time);
+                let time = excerpt(&time);
                 return Err(invalid(format!("Attribute time must be RFC 3339; found '{time}'.")));
             }
             self.0.insert("time".to_owned(), Value::String(time));
@@ -182,12 +183,12 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// The id of an event that has no other name than source and id.
+    /// Returns the id of an event whose only name is its source and id.
     pub(super) fn name(&self) -> EventId {
         EventId::named(&format!("ce:{}", self.source), &self.id)
     }
 
-    /// The text that is stored with the event `id`: it keeps what its caller called it, where that is another name.
+    /// Returns the text that is stored with the event `id`. It keeps the caller's own id, if that is another name.
     pub(super) fn into_text(mut self, id: EventId) -> Result<String, Problem> {
         if id.to_string() != self.id {
             self.attributes.insert(ORIGIN_ID.to_owned(), Value::String(self.id));
@@ -204,8 +205,9 @@ impl Context {
     }
 }
 
-/// A content type of data, which must be JSON. What says no more than that is one text, however it is spelled: a `charset`
-/// means nothing to JSON (RFC 8259, section 11), and one sender's SDK adds it in one form of an event and not in the other.
+/// Reads the content type of data, which must be JSON. Types that say no more than that become one text, in any
+/// spelling: a `charset` means nothing to JSON (RFC 8259, section 11), and one sender's SDK adds it in one form of an
+/// event and not in the other.
 fn data_content_type(found: String) -> Result<String, Problem> {
     let (essence, parameters) = found.split_once(';').unwrap_or((&found, ""));
     let essence = essence.trim().to_ascii_lowercase();
@@ -221,7 +223,7 @@ pub(super) fn event_type(what: &str, text: &str) -> Result<EventType, Problem> {
     text.parse().map_err(|error| invalid(format!("{what}: {error}.")))
 }
 
-/// Takes the tenant out of an event's members; both spellings are taken, and must agree.
+/// Takes the tenant out of an event's members. Both spellings are read, and must agree.
 pub(super) fn tenant(members: &mut Members<'_>) -> Result<Option<TenantId>, Problem> {
     let mut found: Option<TenantId> = None;
     for name in ["tenantid", "tenant_id"] {

@@ -1,4 +1,4 @@
-//! What a header of a binary CloudEvent says
+//! The values of a binary CloudEvent's headers
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values>).
 
 use std::borrow::Cow;
@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use lambda_http::http::HeaderValue;
 use percent_encoding::percent_decode_str;
 
-/// Returns the attribute that a header's value stands for: its quotes taken off, then decoded once. `None` for a value that no
-/// encoder writes.
+/// Returns the attribute that a header's value stands for: without its quotes, then decoded once. Returns `None` for a
+/// value that no encoder writes.
 pub(super) fn attribute(value: &HeaderValue) -> Option<String> {
     decode(&unquote(value.to_str().ok()?)?)
 }
 
-/// Takes off the double quotes of quoted strings, and the backslashes within them (RFC 9110, section 5.6.4). Older versions of
-/// the binding left spaces and quotes as they are.
+/// Removes the double quotes of quoted strings, and the backslashes within them (RFC 9110, section 5.6.4). Older
+/// versions of the binding left spaces and quotes as they are.
 fn unquote(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('"') {
         return Some(Cow::Borrowed(text));
@@ -30,8 +30,8 @@ fn unquote(text: &str) -> Option<Cow<'_, str>> {
     (!quoted).then_some(Cow::Owned(plain))
 }
 
-/// Decodes percent signs. One that begins no escape is an error: decoded or not, someone would read another text than was
-/// meant.
+/// Decodes percent signs. A percent sign that begins no escape is an error: decoded or not, some reader would get
+/// another text than the sender meant.
 fn decode(text: &str) -> Option<String> {
     let mut after_percent = text.split('%').skip(1);
     let encoded = after_percent.all(|rest| {

@@ -2,18 +2,19 @@
 
 use cellstack_core::limits::MAX_JSON_DEPTH;
 use cellstack_core::message::Members;
+use cellstack_core::text::excerpt;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::invalid;
 use crate::http::problem::Problem;
 
-/// The body as text that is safe to parse.
+/// Returns the body as text that is safe to parse.
 pub(super) fn text(body: &[u8]) -> Result<&str, Problem> {
     text_within(body, MAX_JSON_DEPTH)
 }
 
-/// The body of a batch as text that is safe to parse: its events may each be as deep as one alone.
+/// Returns the body of a batch as text that is safe to parse: each of its events may be as deep as a single one.
 pub(super) fn batch_text(body: &[u8]) -> Result<&str, Problem> {
     text_within(body, MAX_JSON_DEPTH + 1)
 }
@@ -28,7 +29,7 @@ fn text_within(body: &[u8], deepest: usize) -> Result<&str, Problem> {
     Ok(text)
 }
 
-/// The members of the body's JSON object.
+/// Returns the members of the body's JSON object.
 pub(super) fn object(text: &str) -> Result<Members<'_>, Problem> {
     if text.trim_ascii().is_empty() {
         return Err(invalid(r#"The body is empty; expected a JSON object such as {"type":"order.placed","data":{}}."#));
@@ -36,33 +37,24 @@ pub(super) fn object(text: &str) -> Result<Members<'_>, Problem> {
     Members::parse(text).map_err(|error| invalid(format!("The body must be one JSON object: {error}.")))
 }
 
-/// Whether a content type, in lower case and without parameters, says JSON.
+/// Returns whether a content type, in lower case and without parameters, means JSON.
 pub(super) fn is_type(content_type: &str) -> bool {
     matches!(content_type, "application/json" | "text/json") || content_type.ends_with("+json")
 }
 
-/// The body as any JSON value, unparsed.
+/// Returns the body as any JSON value, unparsed.
 pub(super) fn value(text: &str) -> Result<&RawValue, Problem> {
     serde_json::from_str(text).map_err(|error| invalid(format!("The data must be JSON: {error}.")))
 }
 
-/// A member's value as a `T`.
+/// Parses a member's value as a `T`.
 pub(super) fn member<T: DeserializeOwned>(name: &str, value: &RawValue, expected: &str) -> Result<T, Problem> {
     serde_json::from_str(value.get())
-        .map_err(|_| invalid(format!("Member {name} must be {expected}; found {}.", shorten(value.get()))))
+        .map_err(|_| invalid(format!("Member {name} must be {expected}; found {}.", excerpt(value.get()))))
 }
 
-/// The beginning of a caller's text on one line.
-pub(super) fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(60).flat_map(char::escape_default).collect();
-    if text.chars().nth(60).is_some() {
-        short.push('…');
-    }
-    short
-}
-
-/// How deep arrays and objects nest, brackets inside strings left out. Counts on text that is no JSON too: then the
-/// parser refuses it later.
+/// Returns the depth to which arrays and objects nest, without brackets inside strings. It counts in text that is not
+/// JSON, too, which the parser refuses later.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {

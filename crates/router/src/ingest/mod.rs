@@ -1,6 +1,6 @@
-//! Reads an event from a request, in each of the three forms it may come in, or several in a batch.
+//! A reader of the events of a request, in each of the three forms of an event, or several in a batch.
 //!
-//! | form | told by | rules |
+//! | form | recognised by | rules |
 //! |---|---|---|
 //! | CloudEvents, structured | content type `application/cloudevents+json` | CloudEvents 1.0 JSON format |
 //! | CloudEvents, several | content type `application/cloudevents-batch+json` | CloudEvents 1.0 JSON batch format |
@@ -14,6 +14,7 @@ mod json;
 mod plain;
 
 use cellstack_core::limits::{MAX_BODY, MAX_IDEMPOTENCY_KEY, MAX_MESSAGE};
+use cellstack_core::text::excerpt;
 use cellstack_core::{Clock, Entropy, EventId, EventType, NewEvent, TenantId, message};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
@@ -25,17 +26,17 @@ use crate::http::problem::{Kind, Problem};
 /// The header that names an event, so that a repeat of the request is not a second event.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// What a request says, whichever form it came in.
+/// The contents of a request, the same for all forms.
 struct Draft {
     event_type: EventType,
     data: Option<String>,
-    /// What a CloudEvent says of itself; a plain event says nothing.
+    /// The attributes of a CloudEvent. A plain event has none.
     context: Option<Context>,
     tenant: Option<TenantId>,
 }
 
 impl Draft {
-    /// The event, under the name that the request gives it, else its own, else a fresh one.
+    /// Makes the event, under the name that the request gives it, else its own, else a fresh one.
     fn finish(self, key: Option<&str>, clock: &(impl Clock + Entropy)) -> Result<Ingested, Problem> {
         let Self { event_type, data, context, tenant } = self;
         let named = key.is_some() || context.is_some();
@@ -54,7 +55,7 @@ impl Draft {
 pub(crate) struct Ingested {
     pub(crate) event: NewEvent,
     pub(crate) claimed: Option<TenantId>,
-    /// Whether its caller named it, so that it may have been sent before.
+    /// True if the caller named the event, so that it may have been sent before.
     pub(crate) named: bool,
 }
 
@@ -71,7 +72,7 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8], clock: &(impl Clock + Entro
         }
         cloudevents::structured(json::text(body)?)?
     } else if headers.keys().any(|name| name.as_str().starts_with(cloudevents::ATTRIBUTE_HEADER)) {
-        // Any of them, so that an event whose sender forgot `ce-specversion` is not taken for a plain one.
+        // Any `ce-` header counts, so that an event whose sender forgot `ce-specversion` is not read as a plain one.
         cloudevents::binary(headers, &content_type, json::text(body)?)?
     } else if plain::takes(&content_type) {
         plain::read(json::text(body)?)?
@@ -108,7 +109,7 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 fn unsupported(content_type: &str, instead: &str) -> Problem {
-    let found: String = content_type.chars().take(80).collect();
+    let found = excerpt(content_type);
     Problem::new(Kind::UnsupportedMediaType, format!("Found content type '{found}'. {instead}"))
 }
 
@@ -116,7 +117,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    // The IETF draft makes it a structured-field string, in quotes; most callers leave them out.
+    // The IETF draft makes it a structured-field string, in quotes. Most callers omit them.
     let key = value.to_str().unwrap_or_default();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
     let visible = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));

@@ -1,12 +1,13 @@
 //! The plain form: `{"type": "order.placed", "data": {...}, "tenantid": "acme"}`.
 
 use cellstack_core::EventType;
+use cellstack_core::text::excerpt;
 
 use super::{Draft, invalid, json};
 use crate::http::problem::Problem;
 
-/// Content types that are read as the plain form. `curl -d` sends the URL-encoded one unless told otherwise, and the
-/// body is JSON or it isn't, whatever the header says.
+/// Returns whether a body of this content type is read as the plain form. `curl -d` sends the URL-encoded type by
+/// default; its body is parsed as JSON all the same.
 pub(super) fn takes(content_type: &str) -> bool {
     matches!(content_type, "" | "application/json" | "text/json" | "text/plain" | "application/x-www-form-urlencoded")
         || (content_type.starts_with("application/") && content_type.ends_with("+json"))
@@ -26,7 +27,7 @@ pub(super) fn read(text: &str) -> Result<Draft, Problem> {
         return Err(invalid(format!(
             "Member {} is unknown; a plain event has type, data and tenantid. Put it into data, or send a CloudEvent \
              (content type application/cloudevents+json).",
-            json::shorten(name)
+            excerpt(name)
         )));
     }
     Ok(Draft { event_type, data, context: None, tenant })

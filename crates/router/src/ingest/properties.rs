@@ -1,4 +1,4 @@
-//! What is taken is an event that can be published and arrives as it came.
+//! The property that an accepted event can be published and arrives unchanged.
 
 use cellstack_core::{Epoch, EventRecord, Message, SystemClock};
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::tests::{STRUCTURED, take};
 use super::{Ingested, Kind, read};
 
-/// A message as a producer makes it of what was taken, and as a consumer reads it.
+/// Returns the message as a producer makes it of an accepted event, and as a consumer reads it.
 fn travel(ingest: Ingested) -> (Message, Message) {
     let record = EventRecord::accepted("acme".parse().unwrap(), ingest.event, Epoch::FIRST, 1_700_000_000_000);
     let sent = Message::of(record, &"alpha".parse().unwrap()).unwrap();
@@ -33,12 +33,12 @@ fn as_many_attributes_as_are_taken_can_be_published() {
     assert_eq!(read(&map, b"{}", &SystemClock::new()).unwrap_err().kind, Kind::InvalidEvent);
 }
 
-/// Two characters that a queue refuses travel as escapes.
+/// Escapes the two characters that a queue refuses, as they travel.
 fn escaped(data: &str) -> String {
     data.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
 }
 
-/// JSON of any shape.
+/// Generates JSON of any shape.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let leaf = prop_oneof![
@@ -57,12 +57,12 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// A header's value, as the binding has it since version 1.0.1.
+/// Encodes a header's value as the binding requires since version 1.0.1.
 fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// A header's value as older senders have it: in quotes, so that spaces and quotes need no percent sign.
+/// Encodes a header's value as older senders do: in quotes, so that spaces and quotes need no percent sign.
 fn quote(text: &str) -> String {
     const ENCODED: &percent_encoding::AsciiSet =
         &percent_encoding::NON_ALPHANUMERIC.remove(b' ').remove(b'"').remove(b'\\').remove(b'/');
@@ -70,7 +70,7 @@ fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// A value that a structured event may have as an attribute.
+/// Generates a value that a structured event may have as an attribute.
 fn attribute_value() -> impl Strategy<Value = serde_json::Value> {
     prop_oneof![
         attribute_text().prop_map(Into::into),
@@ -79,7 +79,7 @@ fn attribute_value() -> impl Strategy<Value = serde_json::Value> {
     ]
 }
 
-/// A text that CloudEvents allows as an attribute.
+/// Generates a text that CloudEvents allows as an attribute.
 fn attribute_text() -> impl Strategy<Value = String> {
     any::<String>().prop_map(|text| format!("x{}", text.replace(char::is_control, "")))
 }
@@ -108,7 +108,7 @@ proptest! {
         prop_assert_eq!(received.source, sent.source);
     }
 
-    /// C5: in whichever form it is sent, it is one event, and a repeat in the other is no conflict.
+    /// C5: in either form it is one event, and a repeat in the other form is not a conflict.
     #[test]
     fn a_cloudevent_is_the_same_in_both_forms_and_arrives(
         data in prop::option::of(any_json()),
@@ -128,7 +128,7 @@ proptest! {
             attributes.push(("ce-subject".to_owned(), subject));
         }
         for (name, value) in extensions {
-            // The canonical text of a value is all that a header can hold.
+            // A header can hold only the canonical text of a value.
             let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
             attributes.push((format!("ce-{name}"), text));
             members[name] = value;

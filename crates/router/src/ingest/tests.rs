@@ -29,7 +29,7 @@ fn plain_keeps_data_as_it_came() {
     assert_eq!(ingest.event.data.as_deref(), Some(r#"{"amount": 42.10,"x":[1, 2]}"#));
     assert_eq!(ingest.event.context, None);
     assert_eq!(ingest.claimed.unwrap().as_str(), "acme");
-    // What `curl -d` sends.
+    // The content type of `curl -d`.
     assert!(take(&[("content-type", "application/x-www-form-urlencoded")], r#"{"type":"t"}"#).is_ok());
 }
 
@@ -84,7 +84,7 @@ fn the_content_type_of_a_binary_event_is_that_of_its_data() {
         let event = format!(r#"{{"specversion":"1.0","id":"1","source":"s","type":"t"{member},"data":{{}}}}"#);
         context(&[STRUCTURED], &event)["datacontenttype"].clone()
     };
-    // What JSON is by default, it is in each spelling.
+    // Each spelling of JSON's default type becomes the default.
     for found in [
         binary(None),
         binary(Some("application/json")),
@@ -185,7 +185,7 @@ fn bad_input_is_told_what_was_expected() {
             "specversion must be 1.0",
         ),
         (&[STRUCTURED], b"{\"cell\":\"x\"}", "Attribute cell is set by Cellstack"),
-        (&[STRUCTURED], b"{\"Bad_Name\":\"x\"}", "no CloudEvents name"),
+        (&[STRUCTURED], b"{\"Bad_Name\":\"x\"}", "not a CloudEvents name"),
         (&[STRUCTURED], b"{\"data_base64\":\"eA==\"}", "data_base64 is not taken"),
         (&[STRUCTURED], b"{\"ext\":{}}", "Attribute ext must be a string"),
         (&[STRUCTURED], b"{\"ext\":2147483648}", "Attribute ext must be an integer of 32 bits; found 2147483648"),
@@ -246,7 +246,7 @@ fn a_batch_is_read_event_by_event() {
     assert!(read[0].as_ref().unwrap().named);
     assert_eq!(batch(&[BATCH], " [] ").unwrap().len(), 0);
 
-    // As deep as one alone, and no deeper.
+    // As deep as a single event, and no deeper.
     let deep = |levels: usize| {
         let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         format!(r#"[{{"specversion":"1.0","id":"1","source":"s","type":"t","data":{data}}}]"#)

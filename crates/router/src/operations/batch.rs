@@ -1,4 +1,4 @@
-//! A batch of events: each is written as one that comes alone, under the same guards, and has a verdict of its own.
+//! A batch of events: each is written like a single event, under the same guards, and has a verdict of its own.
 
 use cellstack_core::limits::BATCH_WRITES;
 use cellstack_core::{Clock, Entropy, TenantId};
@@ -17,7 +17,7 @@ use crate::handler::Router;
 use crate::http::problem::{Kind, Problem};
 use crate::ingest::{self, Ingested};
 
-/// What came of one event of a batch.
+/// The outcome of one event of a batch.
 #[derive(Serialize)]
 struct Verdict {
     /// The status that the event would have had alone.
@@ -25,7 +25,7 @@ struct Verdict {
     /// The event as accepted, now or before.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<Box<RawValue>>,
-    /// True if it had been accepted before.
+    /// True if the event had been accepted before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,8 +33,8 @@ struct Verdict {
 }
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// Writes the events, some of them at once, and answers with a verdict for each, in their order. What is not written by
-    /// `deadline` is told so: it may have been, and its repeat is the same event.
+    /// Writes the events, some of them at once, and returns a verdict for each, in their order. An event that is not
+    /// written by `deadline` gets a verdict that says so: it may have been written, and its repeat is the same event.
     pub(crate) async fn post_batch(
         &self,
         events: Vec<Result<Ingested, Problem>>,
@@ -78,7 +78,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let tenant = settle(claimed)?;
         span.record("tenant", tenant.as_str());
         ingest::check_size(&tenant, &event)?;
-        // Boxed: so many at once would nest the type of what waits for a request deeper than the compiler follows.
+        // Boxed: so many futures at once would nest the type of a request's future deeper than the compiler follows.
         self.post_event(tenant, event, named, context).boxed().await
     }
 }
@@ -91,8 +91,8 @@ fn verdict(response: &Response<Body>) -> Result<Verdict, Problem> {
     Ok(Verdict { status: response.status().as_u16(), event, replayed, problem })
 }
 
-/// What all events that got as far as a route have in common, where that is one tenant and its cell: for the answer's headers
-/// and the log.
+/// Returns the first context of the events that have a route, if all of them share one tenant and cell. It is for the
+/// response's headers and the log.
 fn common(contexts: Vec<RequestContext>) -> Option<RequestContext> {
     let mut contexts = contexts.into_iter().filter(|context| context.route.is_some());
     let first = contexts.next()?;

@@ -1,7 +1,7 @@
 //! `GET /v1/events` and `GET /v1/totals`.
 //!
-//! Any route that is still fresh when a tenant has changed its cell said `moving` or `fenced` before, so in these states the
-//! map is read first; a fresh and active route needs no look.
+//! A route that is still fresh when a tenant changes its cell was `moving` or `fenced` before. In these states the map
+//! is read first; a fresh and active route needs no such read.
 
 use cellstack_core::{Clock, Entropy, RouteState, TenantId};
 use lambda_http::{Body, Response};
@@ -44,7 +44,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             (Other::Serves(standby), Some(id)) => {
                 let there = standby.list(tenant, filter, before, *limit).await?.held_by(id);
                 page = if home.is_some() { page.merge(there, *limit) } else { there };
-                // Nobody else has served a page that holds nothing of the tenant's own cell.
+                // The standby alone has served a page that holds nothing of the tenant's own cell.
                 if home.is_none() {
                     context.standby = Some(id.clone());
                 }

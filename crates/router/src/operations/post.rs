@@ -16,8 +16,8 @@ use crate::routing::failover::Taker;
 use crate::routing::{Located, Other, Resolved, RouteSource};
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// Writes the event where its tenant lives. A fence that refuses gets one look at the map and one more try, under the
-    /// same event id, so that a write that did land is found and not doubled.
+    /// Writes the event into the cell that takes its tenant's events. After a fence's refusal the route is read again
+    /// and the write tried once more, under the same event id, so that a write that did land is found and not doubled.
     pub(crate) async fn post_event(
         &self,
         tenant: TenantId,
@@ -37,7 +37,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 Written::Exists(first) => return repeat(&record, &first),
                 Written::FenceRefused => self.metrics.count(Metric::FenceRefused),
             }
-            // A standby's fence is closed when the tenant's cell is back, which routers learn of later.
+            // A standby's fence is closed when the tenant's cell is back, which routers learn later.
             let by_standby = context.standby.take().is_some();
             if is_second || (!by_standby && located.resolved.source == RouteSource::Map) {
                 return Err(moving());
@@ -53,7 +53,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         }
     }
 
-    /// Writes the event into the cell that takes it; `context.standby` says whether that is the standby.
+    /// Writes the event into the cell that takes it. If that is the standby, `context.standby` names it.
     async fn write(
         &self,
         located: &Located,
@@ -65,13 +65,14 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let standby_id = &located.route().standby_cell_id;
         match self.locator.taker(located).await? {
             Taker::Home => {
-                // An event that was sent before may be in the standby. That it can't be asked must not hold up this cell.
+                // An event that was sent before may be in the standby. A standby that can't be read must not hold up
+                // this cell.
                 if named
                     && located.home.was_down()
                     && let Ok(Other::Serves(standby)) = self.locator.standby(located.route()).await
                     && let Some(first) = first_try(&standby, record).await?
                 {
-                    // If it had arrived here before that, here is its first try.
+                    // If the event had arrived here before that, its first try is here.
                     if let Some(first) = first_try(&self.locator.home(located), record).await? {
                         return Ok(Written::Exists(first));
                     }
@@ -82,8 +83,8 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 Ok(self.locator.home(located).write(record, guard(&located.resolved)).await?)
             }
             Taker::Standby => {
-                // An event that was sent before the cell was marked down is in there. While it can't be read its repeat is
-                // held: under the same id, so that on its way home it meets its first try.
+                // An event that was sent before the cell was marked down is stored in that cell. While the cell can't
+                // be read, a repeat is held under the same id, so that it meets its first try when it is carried home.
                 if named
                     && located.home.status == CellStatus::Recovering
                     && let Some(first) = first_try(&self.locator.home(located), record).await?
@@ -103,17 +104,17 @@ impl<A: Clock + Entropy + Clone> Router<A> {
     }
 }
 
-/// The event as a cell has it that is not the one to write to; nothing where that one can't be asked.
+/// Reads the event from the cell that is not the one to write to. Returns nothing if that cell can't be read.
 async fn first_try<A: Clock>(cell: &Cell<A>, record: &EventRecord) -> Result<Option<Box<EventRecord>>, CellError> {
     match cell.event(&record.tenant_id, record.id()).await {
         Ok(first) => Ok(first.map(Box::new)),
-        // It is there, whatever it is.
+        // The event exists, in an unreadable form.
         Err(error) if error.is_unreadable() => Err(error),
         Err(_) => Ok(None),
     }
 }
 
-/// How a write into the tenant's own cell must be guarded, given what is known of its route.
+/// Returns the guard that a write into the tenant's own cell needs, given its route.
 const fn guard(resolved: &Resolved) -> Guard {
     match (resolved.route.state, resolved.source) {
         (RouteState::Active, RouteSource::Cache | RouteSource::Map) => Guard::Lease,
@@ -125,7 +126,7 @@ fn moving() -> Problem {
     Problem::unavailable("The tenant is being moved to another cell.")
 }
 
-/// The answer to an event whose name is taken: the first answer again, or a conflict.
+/// Answers an event whose name is taken: with the first response again, or with a conflict.
 fn repeat(record: &EventRecord, first: &EventRecord) -> Result<Response<Body>, Problem> {
     if record.body_sha256 == first.body_sha256 {
         return response::accepted(first, true);

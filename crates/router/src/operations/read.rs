@@ -1,4 +1,4 @@
-//! Finding one event.
+//! Reads of one event, in the cells that may hold it.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ pub(super) struct Found<A> {
     pub(super) cell: Arc<Cell<A>>,
 }
 
-/// A cell could not be asked for an event.
+/// A reason why a cell could not be read for an event.
 enum Unseen {
-    /// The tenant's cell is marked so.
+    /// The tenant's cell has this status.
     Marked(CellStatus),
     /// The standby must not be read.
     StandbyAway,
@@ -29,7 +29,7 @@ enum Unseen {
 }
 
 impl Unseen {
-    /// Returns whether the event is there, in a form that can't be read.
+    /// Returns whether the event is stored, in a form that can't be read.
     const fn is_unreadable(&self) -> bool {
         matches!(self, Self::Cell(error) if error.is_unreadable())
     }
@@ -47,8 +47,8 @@ impl From<Unseen> for Problem {
 }
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// An event that an old route does not lead to may be where the map says now. Where that can't be read, what the
-    /// tenant's cell says counts: within the lease no other has become its owner.
+    /// Reads an event. One that an old route does not lead to may be in the cell that the map names now. If the map
+    /// can't be read, the result of the known cell counts: within the lease no other cell has become the tenant's.
     pub(super) async fn read_event(
         &self,
         tenant: &TenantId,
@@ -85,7 +85,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         };
         let at_home = match at_home {
             Ok(None) => Ok(()),
-            // The standby may have it, whatever ails the cell that was down.
+            // The standby may have the event, even if the cell that was down fails.
             Err(unseen) if !unseen.is_unreadable() && located.home.was_down() => Err(unseen),
             found => return found,
         };
@@ -103,7 +103,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             (_, Err(unseen)) if unseen.is_unreadable() => Err(unseen),
             (Err(unseen), _) => Err(unseen),
             (Ok(()), Err(unseen)) if located.home.was_down() => Err(unseen),
-            // Nothing was ever sent to a standby that can't be asked.
+            // A standby that can't be read has never received anything: the tenant's cell was not down.
             (Ok(()), Ok(None) | Err(_)) => Ok(None),
         }
     }

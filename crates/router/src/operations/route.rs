@@ -10,7 +10,8 @@ use crate::http::response::{self, NewEvents};
 use crate::routing::failover::Taker;
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// Says where the tenant lives and what becomes of a new event now. What can't be read is left out.
+    /// Returns the tenant's route, and the cell and status that a new event would get now. Parts that can't be read are
+    /// missing.
     pub(crate) async fn show_route(
         &self,
         tenant: &TenantId,

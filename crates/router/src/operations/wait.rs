@@ -1,8 +1,8 @@
-//! `GET /v1/events/{id}?wait=N`: the answer comes once the event is done, or when the time is over.
+//! `GET /v1/events/{id}?wait=N`: the response comes once the event is done, or when the time is over.
 //!
-//! Every answer is a full read, as in [`read`](super::read). In between the router asks a replica for the event's status only,
-//! at half the price. A replica may be behind, so any status but `accepted` leads to a full read. A `held` event is not waited
-//! for: its cell comes back when people bring it back.
+//! Every response is a full read, as in [`read`](super::read). In between the router reads only the event's status from
+//! a replica, at half the price. A replica may be behind, so any status but `accepted` leads to a full read. The router
+//! does not wait for a `held` event: its cell comes back when people bring it back.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::http::response;
 const UNIT: usize = 4 * 1024;
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// Answers with the event once it is not `accepted` any more, at the latest after `wait`. `deadline` is the request's.
+    /// Returns the event once it is not `accepted` any more, at the latest after `wait`. `deadline` is the request's.
     pub(crate) async fn get_event(
         &self,
         tenant: &TenantId,
@@ -60,8 +60,8 @@ async fn watch<A: Clock>(found: &Found<A>, pauses: &mut Pauses, end: Instant) {
     }
 }
 
-/// The pauses between reads of an event. The more read units a read takes, the longer they are, so that a request that waits
-/// takes no more units per second of a large event than of a small one.
+/// The pauses between reads of an event. The more read units a read takes, the longer they are, so that a waiting
+/// request uses no more units per second for a large event than for a small one.
 struct Pauses {
     next: Duration,
     longest: Duration,

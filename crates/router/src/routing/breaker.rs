@@ -1,4 +1,4 @@
-//! A circuit breaker: a dependency that fails is left alone for a while, so that waiting for it can't use up the time
+//! A circuit breaker: it refuses calls to a failed dependency for a while, so that waiting for it can't use up the time
 //! and the concurrency that the others need.
 //!
 //! | state | requests |
@@ -17,21 +17,21 @@ use cellstack_core::lease::LeaseTime;
 use cellstack_core::limits::{BREAKER_COOLDOWN_MAX, BREAKER_COOLDOWN_MIN};
 
 #[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<State>);
+pub(crate) struct Breaker(Mutex<BreakerState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     /// Failures since the last success.
     failures: u32,
-    /// Requests are refused before this; `None` while closed.
+    /// The time before which requests are refused; `None` while closed.
     open_until: Option<LeaseTime>,
 }
 
-/// How a request passes.
+/// The way in which a request passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
     Normal,
-    /// It finds out whether the dependency is back.
+    /// The request finds out whether the dependency is back.
     Probe,
 }
 
@@ -46,19 +46,19 @@ impl Breaker {
             None => Ok(Pass::Normal),
             Some(until) if now < until => Err(Open),
             Some(_) => {
-                // For as long as a failure of the probe would keep it open: should the probe never tell (its process
-                // was killed), another goes then.
+                // The breaker stays open for as long as a failure of the probe would keep it open. If the probe never
+                // reports (its process was killed), another goes then.
                 state.open_until = Some(now.plus(pause(state.failures)));
                 Ok(Pass::Probe)
             }
         }
     }
 
-    /// Notes how a request that passed ended. True when it was this that opened a closed breaker.
+    /// Notes the end of a request that passed. Returns true if it opened a closed breaker.
     pub(crate) fn note(&self, now: LeaseTime, worked: bool) -> bool {
         let mut state = self.lock();
         if worked {
-            *state = State::default();
+            *state = BreakerState::default();
             return false;
         }
         let opens = state.open_until.is_none();
@@ -67,7 +67,7 @@ impl Breaker {
         opens
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BreakerState> {
         lock(&self.0)
     }
 }
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// A moment this much after a fixed one.
+    /// Returns the moment this long after a fixed one.
     fn at(ms: u64) -> LeaseTime {
         struct Still;
         impl Clock for Still {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of requests to a dependency that is gone, no more pass than pauses have gone by.
+        /// No more requests pass to a dependency that is gone than pauses have gone by.
         #[test]
         fn few_requests_pass_to_what_is_gone(gaps in prop::collection::vec(0_u64..500, 1..2_000)) {
             let breaker = Breaker::default();

@@ -1,4 +1,4 @@
-//! What the caches are filled from: a table of the control plane, and the snapshot of the map.
+//! The sources of the caches: a table of the control plane, and the snapshot of the map.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -26,7 +26,7 @@ use crate::clock::RouterClock;
 use crate::metrics::{Metric, Metrics};
 use crate::routing::breaker::{Breaker, Pass};
 
-/// A kind of thing that is looked up.
+/// A kind of key that is looked up.
 pub(super) trait Key: Hash + Eq + Clone + Send + Sync + 'static {
     type Value: Versioned + Clone + Send + Sync + 'static;
     type Table: Send + Sync + 'static;
@@ -47,12 +47,12 @@ impl Key for CellId {
     type Value = CellRecord;
     type Table = Registry;
 
-    async fn read(&self, directory: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
-        directory.read(self).await
+    async fn read(&self, registry: &Registry) -> Result<Option<CellRecord>, AwsFailure> {
+        registry.read(self).await
     }
 }
 
-/// A table of the control plane behind a cache, read by one request at a time for each key.
+/// A table of the control plane behind a cache, with at most one read in flight per key.
 pub(super) struct CachedTable<K: Key, A> {
     table: K::Table,
     cache: LeaseCache<K, K::Value>,
@@ -68,7 +68,7 @@ impl<A: Clock> CachedTable<TenantId, A> {
         Self::new(TenantMap::new(lookups(config, "tenant-map"), table.to_owned()), cache, clock, metrics)
     }
 
-    /// No tenant has this id, and none could: asking for it changes nothing and makes the connection.
+    /// Makes the connection with a read of an id that no tenant has or could have, which changes nothing.
     pub(super) async fn warm_up(&self) {
         if let Err(failure) = self.table.touch().await {
             tracing::warn!(%failure, "warm-up");
@@ -100,19 +100,19 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
         self.cache.look_up(key, self.now())
     }
 
-    /// See [`LeaseCache::insert_stale`].
+    /// Caches a value as a stale one ([`LeaseCache::insert_stale`]).
     pub(super) fn insert_stale(&self, key: K, value: K::Value) -> K::Value {
         self.cache.insert_stale(key, value)
     }
 
-    /// Notes an answer that a test makes up.
+    /// Caches a made-up response of a test.
     #[cfg(test)]
     pub(super) fn note(&self, key: K, response: Option<K::Value>) {
         self.cache.store(key, response, self.now());
     }
 
-    /// Reads `key`, unless another request has just done so: since `since`, where it is given; else since this one asked, or
-    /// within the lease.
+    /// Reads `key`, unless another request has just done so: after `since`, if it is given; otherwise after this
+    /// request asked, or within the lease.
     pub(super) async fn read(&self, key: &K, since: Option<LeaseTime>) -> Result<Known<K::Value>, Unread> {
         let asked = since.unwrap_or_else(|| self.now());
         let permit = self.singleflight.acquire(key).await;
@@ -129,8 +129,8 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
         self.ask(key, &permit).await
     }
 
-    /// Reads `key` beside the request that finds it ageing, unless that is under way. What comes of it is for the
-    /// requests after: in a Lambda environment it goes on whenever one is served.
+    /// Reads `key` in the background, unless such a read is in flight. Its result is for later requests: in a Lambda
+    /// environment the read goes on while one is served.
     pub(super) fn refresh_in_background(self: &Arc<Self>, key: K) {
         let this = Arc::clone(self);
         tokio::spawn(async move {
@@ -151,7 +151,7 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
                 Err(_) => Err(AwsFailure::late("read where the tenant lives")),
             },
         };
-        // What answers is not left alone, whatever it answers: one tenant's broken entry must not close the map to all.
+        // An error about one entry does not open the breaker: one tenant's broken entry must not close the map to all.
         let gone = |failure: &AwsFailure| matches!(failure.kind, FailureKind::Unavailable | FailureKind::Busy);
         let gone = response.as_ref().is_err_and(gone);
         if gone {
@@ -162,7 +162,7 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
     }
 }
 
-/// The snapshot of the map, read when it is needed and not more often than its lease says.
+/// The snapshot of the map, read when it is needed and not more often than its lease allows.
 pub(super) struct Snapshots<A> {
     source: Option<SnapshotSource>,
     config: SdkConfig,

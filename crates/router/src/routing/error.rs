@@ -5,7 +5,7 @@ use std::fmt;
 use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::TenantId;
 
-/// A table of the control plane was not read.
+/// A failure to read a table of the control plane.
 #[derive(Debug, Clone)]
 pub(crate) enum Unread {
     /// The call failed.
@@ -23,19 +23,19 @@ impl fmt::Display for Unread {
     }
 }
 
-/// A tenant's route or cell could not be looked up.
+/// A failure to look up a tenant's route or cell.
 #[derive(Debug, Clone)]
 pub(crate) enum LookupError {
-    /// The tenant map has no entry of the tenant.
+    /// The tenant map has no entry for the tenant.
     UnknownTenant(TenantId),
     /// The map names a cell that the registry does not have.
     UnregisteredCell,
-    /// Map or registry can't be read, and neither cache nor snapshot has what was asked for.
+    /// The map or the registry can't be read, and neither cache nor snapshot has the entry.
     Unread(Unread),
 }
 
 impl LookupError {
-    /// Returns whether trying again can help: the control plane is out of reach, or not complete yet.
+    /// Returns whether a retry can help: the control plane is out of reach, or not complete yet.
     pub(crate) const fn is_unavailable(&self) -> bool {
         match self {
             Self::UnknownTenant(_) => false,

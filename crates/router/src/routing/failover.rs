@@ -1,4 +1,4 @@
-//! Which of a tenant's cells takes its new events.
+//! The choice of the cell that takes a tenant's new events.
 //!
 //! | the tenant's cell is | without standby | with a standby | with a standby that is itself not sent to |
 //! |---|---|---|---|
@@ -7,26 +7,26 @@
 //! | recovering | home | standby | nobody |
 //! | retired | nobody | nobody | nobody |
 //!
-//! The status is what people marked, never the router's own guess: a write that timed out may have landed, and only the
-//! operator who marks a cell down knows that nobody writes there any more. In a cell that recovers new events would overtake
-//! those that its standbys still hold; a tenant without a standby has none to wait for.
+//! The status is set by people, never guessed by the router: a write that timed out may have landed, and only the
+//! operator who marks a cell down knows that nobody writes there any more. In a recovering cell new events would
+//! overtake those that its standbys still hold; a tenant without a standby has none to wait for.
 
 use cellstack_core::EventStatus;
 use cellstack_core::registry::CellStatus;
 
-/// What a tenant's standby does with the events it gets.
+/// The treatment of the events that a tenant's standby gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Standby {
-    /// It holds them until the tenant's cell is back, and processes none.
+    /// The standby holds them until the tenant's cell is back, and processes none.
     #[default]
     Hold,
-    /// It processes them. For processors that keep no state: totals, order and repeats around a mark-down go by the cell
-    /// that took an event.
+    /// The standby processes them. It is meant for processors that keep no state: totals, order and repeats around a
+    /// mark-down depend on the cell that accepted an event.
     Process,
 }
 
 impl Standby {
-    /// The status that an event is written into the standby with.
+    /// Returns the status that an event is written into the standby with.
     pub(crate) const fn status(self) -> EventStatus {
         match self {
             Self::Hold => EventStatus::Held,
@@ -43,7 +43,8 @@ pub(crate) enum Taker {
     Nobody,
 }
 
-/// Returns which cell takes the new events of a tenant whose cell is `home`, and whose standby, if it has one, is `standby`.
+/// Returns the cell that takes the new events of a tenant whose cell is `home`, and whose standby, if it has one, is
+/// `standby`.
 pub(crate) const fn taker(home: CellStatus, standby: Option<CellStatus>) -> Taker {
     match (home, standby) {
         (CellStatus::Active | CellStatus::Full | CellStatus::Draining, _) | (CellStatus::Recovering, None) => {

@@ -1,5 +1,5 @@
-//! The cell that a request goes to: the tenant's route, the state of the cell it leads to, and the standby where that cell is
-//! marked down ([`failover`]).
+//! The cell that a request goes to: the tenant's route, the record of the cell it leads to, and the standby if that
+//! cell is marked down ([`failover`]).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::resolver::{Resolved, Resolver, RouteSource};
 use crate::cell::{Cell, Cells};
 use crate::context::RequestContext;
 
-/// A tenant's route, and what is known of the cell it leads to.
+/// A tenant's route, and the record of the cell it leads to.
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) resolved: Resolved,
@@ -25,16 +25,16 @@ impl Located {
     }
 }
 
-/// A cell beside the tenant's own.
+/// A tenant's standby.
 pub(crate) enum Other<A> {
     /// The tenant has none.
     None,
-    /// It must not be sent to.
+    /// The standby must not be called.
     Away,
     Serves(Arc<Cell<A>>),
 }
 
-/// Finds tenants' cells.
+/// A finder of tenants' cells.
 pub(crate) struct Locator<A> {
     resolver: Resolver<A>,
     cells: Cells<A>,
@@ -45,16 +45,16 @@ impl<A: Clock + Clone> Locator<A> {
         Self { resolver, cells }
     }
 
-    /// Makes the connection that the first request would have to wait for.
+    /// Makes the connection that would delay the first request.
     pub(crate) async fn warm_up(&self) {
         self.resolver.warm_up().await;
     }
 
     /// Finds the tenant's route and cell.
     ///
-    /// A cached route may be behind where it leads into a cell that is marked down or retired, since that is when tenants are
-    /// moved, and where its state is one that `is_doubtful`. It is read again then. Where the map can't be read, the route
-    /// serves on, as a stale one.
+    /// A cached route may be behind if it leads into a cell that is marked down or retired, since tenants are moved
+    /// then, or if its state is one that `is_doubtful`. Such a route is read again. If the map can't be read, the route
+    /// stays in use, as a stale one.
     pub(crate) async fn locate(
         &self,
         tenant: &TenantId,
@@ -72,7 +72,7 @@ impl<A: Clock + Clone> Locator<A> {
         self.refresh_if_possible(located, context).await
     }
 
-    /// Reads the tenant's route; where the map can't be read, goes on with the one there is, as a stale one.
+    /// Reads the tenant's route. If the map can't be read, returns the known route, as a stale one.
     pub(crate) async fn refresh_if_possible(
         &self,
         located: Located,
@@ -88,7 +88,7 @@ impl<A: Clock + Clone> Locator<A> {
         }
     }
 
-    /// Reads the tenant's route, and looks at the cell it leads to.
+    /// Reads the tenant's route, and finds the cell it leads to.
     pub(crate) async fn refresh(
         &self,
         tenant: &TenantId,
@@ -104,24 +104,24 @@ impl<A: Clock + Clone> Locator<A> {
         Ok(Located { resolved, home })
     }
 
-    /// The tenant's own cell.
+    /// Returns the tenant's own cell.
     pub(crate) fn home(&self, located: &Located) -> Arc<Cell<A>> {
         self.cells.get(&located.route().cell_id, &located.home.table)
     }
 
-    /// The tenant's own cell, if it may be read.
+    /// Returns the tenant's own cell, if it may be read.
     pub(crate) fn readable_home(&self, located: &Located) -> Option<Arc<Cell<A>>> {
         located.home.status.is_read().then(|| self.home(located))
     }
 
-    /// The tenant's standby.
+    /// Finds the tenant's standby.
     pub(crate) async fn standby(&self, route: &TenantRoute) -> Result<Other<A>, LookupError> {
         let Some(id) = &route.standby_cell_id else { return Ok(Other::None) };
         let CellRecord { table, status, .. } = self.resolver.cell(id).await?;
         Ok(if status.serves() { Other::Serves(self.cells.get(id, &table)) } else { Other::Away })
     }
 
-    /// Which cell takes the tenant's new events. The standby is looked up only where it counts.
+    /// Returns the cell that takes the tenant's new events. The standby is looked up only if it matters.
     pub(crate) async fn taker(&self, located: &Located) -> Result<Taker, LookupError> {
         let standby = match (&located.route().standby_cell_id, located.home.status) {
             (Some(id), CellStatus::Down | CellStatus::Recovering) => Some(self.resolver.cell(id).await?.status),

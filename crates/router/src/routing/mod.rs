@@ -1,5 +1,5 @@
-//! The tenant's cell: looked up through caches with leases, behind breakers, and passed over for a standby while it is marked
-//! down.
+//! The tenant's cell: looked up through caches with leases, behind breakers, and replaced by a standby while it is
+//! marked down.
 
 pub(crate) mod breaker;
 mod cached_table;

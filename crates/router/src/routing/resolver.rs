@@ -1,16 +1,16 @@
-//! Which cell a tenant is in and whether that cell may be sent to: from caches with leases, else from the map and the
-//! registry, and while those can't be read from what is left.
+//! A tenant's cell, and whether the router may call it: from caches with leases, else from the map and the registry,
+//! and while those can't be read from older entries and the snapshot.
 //!
-//! | the cache has it | the answer |
+//! | the cache has it | the result |
 //! |---|---|
 //! | fresh | the cache's |
-//! | near the end of its lease | the cache's, while it is read again beside the request |
+//! | near the end of its lease | the cache's, while it is read again in the background |
 //! | stale | read first; the cache's, as stale, if that fails |
 //! | not | read first; the snapshot's, as stale, if that fails and it has it |
 //! | with a later epoch than the map, which was read since | the cache's, as stale |
 //!
-//! Of several requests that want the same tenant or cell read, one reads. A table that can't be read is left alone for a
-//! while (its [`Breaker`]), so that an outage costs a request a time-out now and then, not each one.
+//! Of several requests that want the same tenant or cell read, one reads. A table that can't be read is not called for
+//! a while (its [`Breaker`]), so that an outage costs some requests a time-out, and not each one.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::Settings;
 use crate::clock::RouterClock;
 use crate::metrics::{Metric, Metrics};
 
-/// Where a route came from.
+/// The source of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteSource {
     /// The cache, within its lease.
@@ -45,14 +45,14 @@ impl RouteSource {
     }
 }
 
-/// A tenant's route and how sure the router may be of it.
+/// A tenant's route and its source.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
     pub(crate) route: TenantRoute,
     pub(crate) source: RouteSource,
 }
 
-/// Looks tenants and cells up.
+/// The lookup of tenants and cells.
 pub(crate) struct Resolver<A> {
     tenants: Arc<CachedTable<TenantId, A>>,
     cells: Arc<CachedTable<CellId, A>>,
@@ -75,12 +75,12 @@ impl<A: Clock + Clone> Resolver<A> {
         }
     }
 
-    /// Makes the connection that the first request would have to wait for.
+    /// Makes the connection that would delay the first request.
     pub(crate) async fn warm_up(&self) {
         self.tenants.warm_up().await;
     }
 
-    /// The tenant's route.
+    /// Returns the tenant's route.
     pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Resolved, LookupError> {
         let stale = match self.tenants.look_up(tenant) {
             Lookup::Fresh(route) => return Ok(Resolved { route, source: RouteSource::Cache }),
@@ -106,7 +106,7 @@ impl<A: Clock + Clone> Resolver<A> {
         Ok(Resolved { route, source: RouteSource::Stale })
     }
 
-    /// The tenant's route as the map has it from now on.
+    /// Reads the tenant's route from the map, by a read that begins from now on.
     pub(crate) async fn refresh(&self, tenant: &TenantId) -> Result<Resolved, LookupError> {
         let known = self.tenants.read(tenant, Some(self.tenants.now())).await;
         self.found(tenant, known?)
@@ -124,7 +124,7 @@ impl<A: Clock + Clone> Resolver<A> {
         }
     }
 
-    /// What is known of a cell.
+    /// Returns the record of a cell.
     pub(crate) async fn cell(&self, cell: &CellId) -> Result<CellRecord, LookupError> {
         let stale = match self.cells.look_up(cell) {
             Lookup::Fresh(record) => return Ok(record),
@@ -154,11 +154,11 @@ impl<A: Clock + Clone> Resolver<A> {
         }
     }
 
-    /// Reads a cell's record from the registry, if that can be read, so that [`cell`](Self::cell) knows what it says from now
-    /// on.
+    /// Reads a cell's record from the registry, if that can be read, so that [`cell`](Self::cell) returns the current
+    /// one from now on.
     pub(crate) async fn refresh_cell(&self, cell: &CellId) {
         if let Err(unread) = self.cells.read(cell, Some(self.cells.now())).await {
-            tracing::warn!(%cell, %unread, "going on with what is known of the cell");
+            tracing::warn!(%cell, %unread, "using the known record of the cell");
         }
     }
 

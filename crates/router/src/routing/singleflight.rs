@@ -18,7 +18,7 @@ impl<K: Hash + Eq + Clone> Singleflight<K> {
 
     /// Waits for the permit to read `key`.
     pub(crate) async fn acquire(&self, key: &K) -> Permit<'_, K> {
-        // Made before the wait: a waiter that is dropped leaves as one that had its permit.
+        // Made before the wait: a waiter that is dropped leaves like one that had its permit.
         let mut permit = Permit { singleflight: self, key: key.clone(), held: None };
         let permits = Arc::clone(self.lock().entry(key.clone()).or_default());
         permit.held = Some(permits.lock_owned().await);

@@ -55,7 +55,7 @@ pub trait Application: Processor + Clone {
     }
 }
 
-/// An application as workload and oracle ask it, whatever its type.
+/// An application as workload and oracle use it, of any type.
 pub(crate) trait Model {
     /// Draws an event, of poison if it must be refused.
     fn draw(&self, poison: bool, random: &mut StdRng) -> Draft;

@@ -14,7 +14,7 @@ pub struct Partition<'a> {
 }
 
 impl<'a> Partition<'a> {
-    /// Returns the events, whatever has become of them.
+    /// Returns the events, of every status.
     pub fn events(&self) -> impl Iterator<Item = &'a EventRecord> {
         self.events.iter().copied()
     }

@@ -1,4 +1,4 @@
-//! What a seed decides.
+//! The draw from a seed: the cut, the moves, and the tenants that each environment serves before the cut.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,15 +19,15 @@ const ENVIRONMENTS: usize = 8;
 const COLD: usize = 2;
 /// Time after the control plane is back.
 const AFTER: Duration = Duration::from_secs(120);
-/// What tells its randomness from that of the other parts of a run.
+/// Salt that separates these random numbers from those of the other parts of a run.
 const SALT: u64 = 0xC07_0FF;
 
-/// How the control plane is out of reach.
+/// A cut of the control plane: its time, its kind of fault, and whom it hits.
 #[derive(Debug, Clone)]
 pub(super) struct Cut {
     pub(super) from: Duration,
     kind: FaultKind,
-    /// Whether the mover can't reach it either.
+    /// True if the mover can't reach the control plane either.
     everybody: bool,
 }
 
@@ -49,7 +49,7 @@ impl Cut {
     }
 }
 
-/// A tenant moves to a cell.
+/// A move of a tenant to a cell.
 #[derive(Debug, Clone)]
 pub(super) struct Move {
     pub(super) at: Duration,
@@ -62,7 +62,7 @@ pub(super) struct Drawn {
     pub(super) seed: u64,
     pub(super) cut: Cut,
     pub(super) moves: Vec<Move>,
-    /// Whom each environment serves before the cut.
+    /// The tenants that each environment serves before the cut.
     pub(super) served_by: Vec<BTreeSet<usize>>,
 }
 
@@ -74,7 +74,7 @@ impl Drawn {
         let kind = kinds[rng.random_range(0..kinds.len())].clone();
         let cut = Cut { from, kind, everybody: rng.random_bool(0.5) };
         let moves = (0..rng.random_range(3..=6)).map(|_| Move {
-            // Those that begin late close their fences while the control plane is cut off.
+            // Late moves close their fences while the control plane is cut off.
             at: rng.random_range(Duration::ZERO..from + LASTS / 3),
             tenant: rng.random_range(0..TENANTS),
             to: rng.random_range(0..CELLS),

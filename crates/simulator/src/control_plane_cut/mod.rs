@@ -1,4 +1,4 @@
-//! The control plane is cut off for ten minutes: what the callers of the routers notice.
+//! A cut of the control plane for ten minutes, and its effect on the callers of the routers.
 //!
 //! | time | happens |
 //! |---|---|
@@ -19,22 +19,22 @@ use anyhow::Result;
 use self::draw::Drawn;
 use super::mutation::Mutation;
 
-/// How long the control plane is out of reach.
+/// Time for which the control plane is out of reach.
 pub(super) const LASTS: Duration = Duration::from_secs(600);
-/// How long a router that knows nothing of a tenant may take to say so: one look at the map, which times out, and its way.
+/// Time in which a router that knows nothing of a tenant must say so: one read of the map that times out, and the way.
 pub(super) const SOON: Duration = Duration::from_millis(1_200);
-/// The same for one that finds out on its way that what it knows is out of date: the map, the registry, the cell, and the
-/// map once more.
+/// The same limit for a router that finds out during a request that its route is out of date: the map, the registry,
+/// the cell, and the map once more.
 pub(super) const LATE: Duration = Duration::from_millis(3_200);
 
-/// What came of it under a seed.
+/// The outcome under a seed.
 #[derive(Debug, Clone, Default)]
 pub struct CutOff {
     /// The seed.
     pub seed: u64,
     /// Hash of everything that happened, in order.
     pub hash: u64,
-    /// What was drawn, in words.
+    /// The draw, in words.
     pub drawn: String,
     /// Requests while the control plane was cut off.
     pub requests: usize,
@@ -54,21 +54,21 @@ pub struct CutOff {
     pub below_fence: usize,
     /// Requests that met a tenant between two cells.
     pub in_transit: usize,
-    /// Requests that an environment got with a route of an epoch that was over.
+    /// Requests to an environment whose route was of an epoch that was over.
     pub outdated: usize,
-    /// How long each answer took to a request of a tenant that its environment had never looked up.
+    /// Time until each response to a request of a tenant that its environment had never looked up.
     pub cold: Vec<Duration>,
-    /// Requests after the control plane was back and the breakers had had time to find out.
+    /// Requests after the control plane was back and the breakers had had time to find that out.
     pub after: usize,
     /// Moves that were completed.
     pub moves: usize,
-    /// What does not hold, in words.
+    /// Violations, in words.
     pub violations: Vec<String>,
-    /// The last lines of what happened, if they were asked for.
+    /// The last lines of the trace, if requested.
     pub lines: Vec<String>,
 }
 
-/// Runs it under a seed, with or without a bug.
+/// Runs the scenario under a seed, with or without a mutation.
 ///
 /// # Errors
 /// When the stack can't be built or read.

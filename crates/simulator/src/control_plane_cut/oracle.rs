@@ -1,4 +1,4 @@
-//! Whether an answer is what it has to be, given all that the caller can't know.
+//! The check that each response is as it must be, given all that the caller can't know.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,13 +12,13 @@ use super::{CutOff, LATE, SOON};
 use crate::mover::Tenure;
 use crate::wire::Writes;
 
-/// A request, and all there is to know of it.
+/// A request, and all that the simulator knows of it.
 pub(super) struct Told<'a> {
     pub(super) environment: usize,
     pub(super) tenant: &'a str,
     pub(super) at: Duration,
     pub(super) took: Duration,
-    /// How old the environment's route was, in truth; `None` if it never had one.
+    /// The true age of the environment's route; `None` if it never had one.
     pub(super) age: Option<Duration>,
     pub(super) before: Option<Tenure>,
     pub(super) after: Option<Tenure>,
@@ -46,23 +46,23 @@ impl fmt::Display for Told<'_> {
     }
 }
 
-/// What an environment knows of a tenant, in truth.
+/// An environment's true knowledge of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Knows {
-    /// It has served it under this epoch.
+    /// It has served the tenant under this epoch.
     Served,
-    /// It has served it under an epoch that is over.
+    /// It has served the tenant under an epoch that is over.
     Outdated,
-    /// It has looked it up at some time, and served nothing.
+    /// It has looked the tenant up at some time, and served nothing.
     LookedUp,
     Nothing,
 }
 
-/// Checks each answer, and adds up what there was.
+/// A checker of responses, which also counts them.
 pub(super) struct Oracle {
     cut: Duration,
     back: Duration,
-    /// The epoch under which an environment has served a tenant last.
+    /// The epoch under which an environment last served a tenant.
     served: BTreeMap<(usize, String), u64>,
     pub(super) cut_off: CutOff,
 }
@@ -74,7 +74,7 @@ impl Oracle {
 
     pub(super) fn check(&mut self, told: Told<'_>) {
         let (ends, accepted) = (told.at + told.took, told.status() == 202);
-        // A tenant between two cells is nobody's, and what happened meanwhile is no steady ground for a verdict.
+        // A tenant between two cells has no owner, and a request during a move allows no verdict.
         let steady = told.before == told.after && told.before.as_ref().is_some_and(|tenure| tenure.served);
         if told.at >= self.cut && ends < self.back {
             self.during(&told, steady);

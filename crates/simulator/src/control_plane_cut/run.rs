@@ -32,10 +32,10 @@ use cellstack_embedded::hooks::Hooks;
 
 /// Pause between two requests to an environment.
 const PAUSE: std::ops::Range<Duration> = Duration::from_secs(2)..Duration::from_secs(16);
-/// How often an environment is frozen for minutes instead, and for how long.
+/// Share of pauses in which an environment is frozen for minutes instead, and the length of such a freeze.
 const FROZEN: f64 = 0.05;
 const MINUTES: std::ops::Range<Duration> = Duration::from_secs(60)..Duration::from_secs(600);
-/// How often an environment gets a request of a tenant it served before the cut, while that lasts.
+/// Share of requests during the cut that are of a tenant which the environment served before.
 const KNOWN: f64 = 0.7;
 
 struct World {
@@ -79,7 +79,7 @@ impl World {
             builder = builder.tenant(tenant.clone(), cells[at % CELLS].clone());
         }
         let mut stack = builder.build().await?;
-        // What becomes of an event once it is accepted is the other runs' subject.
+        // The fate of accepted events is the subject of other runs.
         stack.drop_mappings();
         let trace = Trace::new(keep_lines);
         let places = (0..CELLS).cycle().map(|cell| Place { cell, standby: None });
@@ -113,7 +113,7 @@ impl World {
         tokio::time::sleep(at.saturating_sub(self.trace.elapsed())).await;
     }
 
-    /// One environment, from the beginning to the end. It serves one request at a time.
+    /// Runs one environment, from the beginning to the end. It serves one request at a time.
     async fn serve(&self, drawn: &Drawn, number: usize, environment: Environment) {
         let mut rng = StdRng::seed_from_u64(drawn.seed ^ (number as u64 + 1) << 8);
         let known = &drawn.served_by[number];

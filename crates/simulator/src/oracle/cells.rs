@@ -1,10 +1,10 @@
-//! I6, I7 and what the callers were told.
+//! I6, I7, and the API's promises to callers.
 
 use super::{Evidence, Findings};
 
 impl Evidence<'_> {
-    /// I6: a cell without a fault of its own serves at the first try, whatever happens to the others. A slow listing or
-    /// total is no fault that a write may notice.
+    /// Checks I6: a cell without a fault of its own serves at the first try, independent of the other cells. A slow
+    /// listing or total is not a fault that a write may notice.
     pub(super) fn served(&self, findings: &mut Findings) {
         let unexplained = |cell: usize| !self.excuses.everywhere && !self.excuses.planned[cell];
         for (cell, sent) in self.seen.sent.iter().filter(|(cell, _)| unexplained(**cell)) {
@@ -18,7 +18,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// I7: everything drains. And every answer is what the API promises.
+    /// Checks I7, that everything drains, and that every response is as the API promises.
     pub(super) fn drained(&self, findings: &mut Findings) {
         findings.check("I7", self.restless.is_none(), || self.restless.unwrap_or_default().to_owned());
         for message in &self.state.left {

@@ -10,7 +10,7 @@ use super::{Evidence, Findings};
 use crate::workload::Naming;
 
 impl Evidence<'_> {
-    /// I1: an acknowledged event is in a cell's table. Whether in the right one is for I4 to say.
+    /// Checks I1: an acknowledged event is in a cell's table. I4 checks that it is the right cell.
     pub(super) fn durable(&self, findings: &mut Findings) {
         for event in &self.seen.acknowledged {
             let subject = (event.tenant.clone(), event.id);
@@ -29,7 +29,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// I2: one effect an event, as the application counts effects, and one event a name.
+    /// Checks I2: one effect per event, as the application counts effects, and one event per name.
     pub(super) fn once(&self, findings: &mut Findings) {
         for ((cell, tenant), partition) in self.state.partitions() {
             let checked = self.application.check(&partition);
@@ -52,7 +52,7 @@ impl Evidence<'_> {
             let subject = event.subject();
             let processed = self.state.copies(&subject).filter(|copy| copy.status() == EventStatus::Processed);
             let times = processed.count();
-            // Standbys that process give this up, around a mark.
+            // Standbys that process do not promise this around a mark.
             let holds = times <= 1 || self.setup.standbys() == Standby::Process;
             findings.check("I2", holds, || format!("{} of {} is processed in {times} cells", subject.1, subject.0));
         }

@@ -1,4 +1,4 @@
-//! I5 and all that is about where events end: processed, held, or dead-lettered for a reason of their own.
+//! I5, and all checks of where events end: processed, held, or dead-lettered for a reason of their own.
 
 use cellstack_core::EventStatus;
 use cellstack_core::dead_letter::Reason;
@@ -10,7 +10,7 @@ use crate::processor::Mood;
 use cellstack_embedded::names::Ordering;
 
 impl Evidence<'_> {
-    /// I5: every event is processed, held, or given up and visible among the dead letters.
+    /// Checks I5: every event is processed, held, or visible among the dead letters.
     pub(super) fn accounted(&self, findings: &mut Findings) {
         for event in self.state.events.values() {
             let (id, status, mood) = (event.record.id(), event.status(), event.mood);
@@ -46,10 +46,10 @@ impl Evidence<'_> {
         }
     }
 
-    /// No healthy event is dead-lettered for another event's sake, however slow that is, whether it hangs or takes the
-    /// process with it. Only faults that struck the services of its cell excuse a letter: a delivery that failed too often,
-    /// tries that failed too often, records that grew too old. And a letter does not say of a processed event that it is
-    /// dead, unless something came between the letter and the event's next try: a lost answer, a kill, or an operator.
+    /// Checks that no healthy event is dead-lettered for another event's sake, even if that one is slow, hangs or ends
+    /// the process. Only faults that struck the services of its cell excuse a letter: a delivery that failed too often,
+    /// tries that failed too often, records that grew too old. A letter does not say of a processed event that it is
+    /// dead, unless something came between the letter and the event's next try: a lost response, a kill, an operator.
     pub(super) fn unharmed(&self, findings: &mut Findings) {
         let excuses = self.excuses;
         for event in self.state.events.values().filter(|event| event.mood.is_healthy()) {
@@ -75,7 +75,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// After a redrive every event is processed, and no letter is left, but for what has a reason.
+    /// Checks that after a redrive every event is processed, and that no letter is left without a reason.
     pub(super) fn redriven(&self, report: &Report, findings: &mut Findings) {
         for event in self.state.events.values() {
             let subject = event.subject();
@@ -89,7 +89,7 @@ impl Evidence<'_> {
                 format!("{} {} of {} is still {}: {why:?}", event.mood, subject.1, subject.0, event.status())
             });
         }
-        // A FIFO queue shows no letter behind one that stays, so there a run can't say of all why they do.
+        // A FIFO queue shows no letter behind one that stays, so a redrive can't name the reason of each letter there.
         let says_all = self.setup.ordering() == Ordering::None && !report.is_partial();
         for (subject, letters) in &self.state.letters {
             let is_hopeless = |event: &Event| match event.status() {
@@ -120,7 +120,7 @@ impl Evidence<'_> {
         self.state.letters.get(&event.subject()).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns whether an event stayed behind in a cell that its tenant has left: nobody carries it here.
+    /// Returns whether an event stayed behind in a cell that its tenant has left: the simulator's moves carry nothing.
     fn stays(&self, event: &Event) -> bool {
         let tenure = self.tenures.get(event.record.tenant_id.as_str());
         tenure.is_some_and(|tenure| tenure.epoch() > event.record.epoch.0 && tenure.cell() != event.cell)

@@ -1,9 +1,9 @@
-//! I3 and I4: no write below the fence, one owner a tenant.
+//! I3 and I4: no write below the fence, one owner per tenant.
 
 use std::collections::BTreeMap;
 
 use cellstack_core::EventStatus;
-use cellstack_core::fence::FENCE_SHARDS;
+use cellstack_core::fence::{FENCE_SHARDS, FenceState};
 
 use cellstack_router::Standby;
 
@@ -34,7 +34,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// One cell is open for a tenant, the one that the map says, and one stands by at most.
+    /// Checks that one cell is open for a tenant, the one that the map names, and that one stands by at most.
     fn owned(&self, findings: &mut Findings) {
         let mut open: BTreeMap<(&str, &str), Vec<(usize, u64)>> = BTreeMap::new();
         for ((cell, tenant, _), (epoch, state)) in &self.state.fences {
@@ -45,11 +45,12 @@ impl Evidence<'_> {
                 (Place { cell: tenure.cell(), standby: tenure.standby() }, tenure.epoch());
             let shards =
                 |cell: Option<usize>| cell.map_or_else(Vec::new, |cell| vec![(cell, epoch); FENCE_SHARDS.into()]);
-            let are = |state| open.get(&(tenant.as_str(), state)).cloned().unwrap_or_default();
+            let are = |state: FenceState| open.get(&(tenant.as_str(), state.as_str())).cloned().unwrap_or_default();
             let mapped = self.state.routes.get(tenant) == Some(&self.cells[cell]);
-            let right = mapped && are("open") == shards(Some(cell)) && are("standby") == shards(standby);
+            let right =
+                mapped && are(FenceState::Open) == shards(Some(cell)) && are(FenceState::Standby) == shards(standby);
             findings.check("I4", right, || {
-                let (open, standby) = (are("open"), are("standby"));
+                let (open, standby) = (are(FenceState::Open), are(FenceState::Standby));
                 format!(
                     "{tenant} is placed in {:?} at epoch {epoch}; open are {open:?}, standing by {standby:?}",
                     tenure.places

@@ -1,7 +1,7 @@
-//! The oracle: whether the invariants of `docs/architecture` hold, looked at when everything has come to rest.
+//! The oracle: a check of the invariants in `docs/ARCHITECTURE.md` when everything has come to rest.
 //!
-//! It looks twice. First when the faults are over, with the dead letters where they lie; then once more after the processor
-//! was mended and everything was redriven.
+//! It checks twice: when the faults are over, with the dead letters in their queues, and again after the processor was
+//! mended and everything was redriven.
 
 mod cells;
 mod events;
@@ -28,7 +28,7 @@ use crate::workload::Naming;
 pub struct Violation {
     /// One of [`INVARIANTS`].
     pub invariant: &'static str,
-    /// How.
+    /// The way in which it is broken.
     pub detail: String,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What is checked, in words.
+/// The invariants: name and sentence.
 pub const INVARIANTS: [(&str, &str); 12] = [
     ("I1", "an acknowledged event is durable"),
     ("I2", "one effect per event, one event per name, exact totals"),
@@ -54,10 +54,10 @@ pub const INVARIANTS: [(&str, &str); 12] = [
     ("API", "every answer is what the API promises"),
 ];
 
-/// The number of times each invariant was checked.
+/// The number of times that each invariant was checked.
 pub type Checks = BTreeMap<&'static str, u64>;
 
-/// An event that a caller was told is accepted.
+/// An event that the API acknowledged to a caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledged {
     pub(crate) tenant: String,
@@ -66,7 +66,7 @@ pub(crate) struct Acknowledged {
     pub(crate) naming: Naming,
 }
 
-/// What callers saw.
+/// The observations of callers.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) acknowledged: Vec<Acknowledged>,
@@ -75,27 +75,27 @@ pub(crate) struct Seen {
     /// Requests of a cell's tenants, and those of them that were not served at the first try.
     pub(crate) sent: BTreeMap<usize, u64>,
     pub(crate) unserved: Vec<(usize, String)>,
-    /// Answers, and those that break the API's promises.
+    /// Responses, and those that break the API's promises.
     pub(crate) answers: u64,
     pub(crate) wrong: Vec<String>,
 }
 
-/// What could excuse something, by cell.
+/// The excuses for violations, by cell.
 #[derive(Debug, Default)]
 pub(crate) struct Excuses {
-    /// Faults of its services were planned, but for those of bulk reads.
+    /// True for each cell for whose services faults were planned, except those of bulk reads.
     pub(crate) planned: Vec<bool>,
-    /// Such faults struck.
+    /// True for each cell that such faults struck.
     pub(crate) struck: Vec<bool>,
-    /// Something that all cells notice: no map, tenants that move, routers that are killed, cells that are marked.
+    /// True if there was something that all cells notice: no map, moved tenants, killed routers, marked cells.
     pub(crate) everywhere: bool,
-    /// Processes were killed.
+    /// True if processes were killed.
     pub(crate) kills: bool,
-    /// Operators were redriving while faults went on.
+    /// True if operators redrove while faults went on.
     pub(crate) redrives: bool,
 }
 
-/// All that the oracle looks at.
+/// The evidence that the oracle checks.
 pub(crate) struct Evidence<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) application: &'a dyn Model,
@@ -103,15 +103,15 @@ pub(crate) struct Evidence<'a> {
     pub(crate) journal: &'a Journal,
     pub(crate) trace: &'a Trace,
     pub(crate) seen: &'a Seen,
-    /// Whose each tenant is and was.
+    /// The owners of each tenant, past and present.
     pub(crate) tenures: &'a BTreeMap<String, Tenure>,
-    /// Writes that were not as the lease wants them, in words.
+    /// Writes that break the rules of the lease, in words.
     pub(crate) unfenced: &'a [String],
     pub(crate) cells: &'a [String],
     pub(crate) excuses: &'a Excuses,
-    /// What did not come to rest, if anything.
+    /// The backlog that did not come to rest, if any.
     pub(crate) restless: Option<&'a str>,
-    /// What the last redrive said, once everything was redriven.
+    /// The report of the last redrive, once everything was redriven.
     pub(crate) redriven: Option<&'a Report>,
 }
 
@@ -131,10 +131,10 @@ impl Evidence<'_> {
     }
 }
 
-/// Violations named one by one; of more, the number is enough.
+/// Violations that are named per invariant. Of more, these are enough.
 const NAMED: usize = 5;
 
-/// What was checked, and what does not hold.
+/// The number of checks, and the violations found.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) checks: Checks,
@@ -142,7 +142,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Counts a check, and notes what does not hold.
+    /// Counts a check, and records a violation if it does not hold.
     fn check(&mut self, invariant: &'static str, holds: bool, detail: impl FnOnce() -> String) {
         *self.checks.entry(invariant).or_default() += 1;
         let same = |violation: &&Violation| violation.invariant == invariant;

@@ -1,4 +1,4 @@
-//! Order: where it is promised, a tenant's events are processed as they were accepted.
+//! The order of a tenant's events: where it is promised, they are processed as they were accepted.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{Evidence, Findings};
 use cellstack_embedded::names::Ordering;
 
 impl Evidence<'_> {
-    /// What failed or was redriven at some time is out of line, and what was never processed does not count.
+    /// Checks the order. Skips events that failed or were redriven at some time, and those that were never processed.
     pub(super) fn in_order(&self, findings: &mut Findings) {
         if self.setup.ordering() != Ordering::Tenant {
             return;

@@ -1,10 +1,10 @@
-//! Nobody can read the map for ten minutes: who is served all the same, and how.
+//! Ten minutes without the map: the tenants that are served all the same, and the way that is done.
 
 use std::time::Duration;
 
 use cellstack_simulator::{CutOff, Mutation, control_plane_cut, each_seed};
 
-/// Seeds a mutation may take.
+/// Seeds within which a mutation must be found.
 const SEEDS: u64 = 50;
 
 #[test]
@@ -42,7 +42,7 @@ fn a_seed_runs_the_same_way_again() {
     assert_ne!(first.hash, control_plane_cut(4, None, false).unwrap().hash);
 }
 
-/// The first run that shows a mutation as `shows` says.
+/// Asserts that one of the seeds shows a mutation as `shows` says.
 fn find(mutation: Mutation, shows: impl Fn(&CutOff) -> bool) {
     let found = (1..=SEEDS).map(|seed| control_plane_cut(seed, Some(mutation), false).unwrap()).find(|one| shows(one));
     let found = found.unwrap_or_else(|| panic!("{mutation} was not found"));

@@ -3,7 +3,7 @@
 use cellstack_consumer::Totals;
 use cellstack_simulator::{Fault, Mutation, Setup, await_points, excerpt, fence_bursts, run, shrink};
 
-/// Seeds a mutation may take.
+/// Seeds within which a mutation must be found.
 const SEEDS: u64 = 50;
 
 /// Asserts that a mutation breaks one of these invariants under one of these seeds, and that nothing is broken there
@@ -25,7 +25,7 @@ fn found(mutation: &str, faults: &[Fault], by: &[&str]) -> Setup {
     found_among(mutation, faults, by, 1..=SEEDS)
 }
 
-/// The same among the seeds whose cells keep order.
+/// Asserts the same among the seeds whose cells keep order.
 fn found_in_order(mutation: &str, faults: &[Fault]) {
     found_among(mutation, faults, &["ORDER"], (1..=SEEDS).filter(|seed| seed % 4 == 3));
 }

@@ -1,4 +1,4 @@
-//! What one cell does to the others.
+//! The effect of one cell on the others.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use cellstack_simulator::{black_swan, busy_tenant, draw, marked_down, one_cell_d
 
 #[test]
 fn callers_of_other_cells_notice_nothing_of_a_cell_that_is_down_and_then_slow() {
-    // The slow cell alone would take all there is: ten requests a second, each for more than two seconds, and room for 16 at
-    // once. It is the load of 500 tenants where there is room for 100.
+    // The slow cell alone would take all there is: ten requests per second, each for more than two seconds, and room
+    // for 16 at once. It is the load of 500 tenants where there is room for 100.
     let phases = one_cell_down(4, 80, 16).unwrap();
     let before = phases[0];
     assert_eq!((before.others_served, before.victim_served), (1.0, 1.0));

@@ -1,4 +1,4 @@
-//! Reading and writing snapshots of the tenant map, as files or objects of S3.
+//! Reads and writes of snapshots of the tenant map, as files or S3 objects.
 
 mod error;
 mod s3;

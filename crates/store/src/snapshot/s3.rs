@@ -1,5 +1,5 @@
-//! One object of S3, read or written whole. Two requests do not need a client of their own: they are signed here and go over
-//! the configuration's HTTP client.
+//! One S3 object, read or written whole. Two requests do not need a client of their own: they are signed here and go
+//! over the configuration's HTTP client.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +22,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::SnapshotError;
 
-/// Bytes of a key that stand for themselves in a path.
+/// The bytes of a key that need no escape in a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// Reads an object.
@@ -46,6 +46,7 @@ pub(super) async fn put(
     call(config, "PUT", &url(config, bucket, key)?, body, timeout).await.map(drop)
 }
 
+#[expect(clippy::disallowed_methods, reason = "a signature bears the real time")]
 async fn call(
     config: &SdkConfig,
     method: &'static str,
@@ -62,7 +63,7 @@ async fn call(
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| SnapshotError::Config(chain(&error)))?;
         let request = signed(method, url, body, credentials, region.as_ref(), now)?;
-        // The inner limit never rings: the outer one counts the credentials in.
+        // The inner limit never ends the call first: the outer one also covers the read of the credentials.
         exchange(&client, request, SNAPSHOT_MAX, timeout).await.map_err(|error| match error {
             FetchError::Status { status: 404, ref excerpt } if !excerpt.contains("NoSuchBucket") => {
                 SnapshotError::Missing
@@ -74,8 +75,8 @@ async fn call(
     tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SnapshotError::S3(FetchError::Timeout(timeout))))
 }
 
-/// The object's URL: at the configured endpoint, else at the region's. A bucket whose name has dots is no host name that the
-/// region's certificate covers.
+/// Returns the object's URL: at the configured endpoint, else at the Region's. A bucket whose name has dots is part of
+/// the path, since the Region's certificate does not cover it as a host name.
 fn url(config: &SdkConfig, bucket: &str, key: &str) -> Result<String, SnapshotError> {
     let key = utf8_percent_encode(key, PATH);
     if let Some(endpoint) = endpoint(config) {
@@ -90,7 +91,7 @@ fn url(config: &SdkConfig, bucket: &str, key: &str) -> Result<String, SnapshotEr
     })
 }
 
-/// `AWS_ENDPOINT_URL_S3` before `AWS_ENDPOINT_URL`, as the SDK's own clients have it.
+/// Returns the endpoint: `AWS_ENDPOINT_URL_S3` before `AWS_ENDPOINT_URL`, as in the SDK's own clients.
 fn endpoint(config: &SdkConfig) -> Option<String> {
     let key =
         ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
@@ -98,7 +99,7 @@ fn endpoint(config: &SdkConfig) -> Option<String> {
     own.or_else(|| config.endpoint_url().map(ToOwned::to_owned))
 }
 
-/// A request of Signature Version 4, as S3 wants it: the path as it is, the body's hash in a header
+/// Returns a request with Signature Version 4 as S3 expects it: the path as it is, the body's hash in a header
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>).
 fn signed(
     method: &'static str,
@@ -162,7 +163,7 @@ mod tests {
         builder.build()
     }
 
-    /// "GET Bucket Lifecycle" of
+    /// The example "GET Bucket Lifecycle" of
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>.
     #[test]
     fn the_example_of_the_documentation_is_signed_as_it_says() {
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!(url(Some("http://127.0.0.1:9/"), "us-east-1", "maps"), format!("http://127.0.0.1:9/maps/{key}"));
     }
 
-    /// A server that keeps objects, and what it was asked.
+    /// Starts a server that stores objects. Returns its endpoint and the requests that it received.
     async fn server(answer: Option<&'static str>) -> (String, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -252,7 +253,7 @@ mod tests {
             let authorization = line(request, "authorization: ");
             assert!(authorization.contains("/eu-west-1/s3/aws4_request, SignedHeaders=host;x-amz-"), "{authorization}");
         }
-        assert_eq!(line(&requests[1], "body-sha256: "), sha256(&taken.encode()));
+        assert_eq!(line(&requests[1], "body-sha256: "), sha256(taken.encode()));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Where a snapshot lies.
+//! The place of a snapshot.
 
 use std::fmt;
 use std::io;
@@ -12,16 +12,16 @@ use cellstack_core::snapshot::{InvalidSnapshot, Snapshot};
 
 use super::{SnapshotError, s3};
 
-/// Where a snapshot lies: `file:///path` or `s3://bucket/key`.
+/// The place of a snapshot: `file:///path` or `s3://bucket/key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SnapshotSource {
-    /// A file: of a function's image or layer, or of a test.
+    /// A file of a function's image or layer, or of a test.
     File(PathBuf),
-    /// An object.
+    /// An S3 object.
     S3 {
-        /// Its bucket, in the region of the configuration.
+        /// The bucket, in the configuration's Region.
         bucket: String,
-        /// Its key.
+        /// The key.
         key: String,
     },
 }
@@ -30,12 +30,12 @@ impl SnapshotSource {
     /// Reads the snapshot, within [`SNAPSHOT_TIMEOUT`].
     ///
     /// # Errors
-    /// When there is none, it can't be read, or it is not what was written.
+    /// When there is no snapshot, or it can't be read, or it is not as its writer wrote it.
     pub async fn read(&self, config: &SdkConfig) -> Result<Snapshot, SnapshotError> {
         self.read_within(config, SNAPSHOT_TIMEOUT).await
     }
 
-    /// As [`SnapshotSource::read`], for who has another time.
+    /// Reads the snapshot as [`SnapshotSource::read`] does, within another time.
     ///
     /// # Errors
     /// As [`SnapshotSource::read`].
@@ -47,10 +47,10 @@ impl SnapshotSource {
         Ok(Snapshot::decode(&bytes)?)
     }
 
-    /// Writes the snapshot, in the place of what is there. Readers see the old one or the new one, never a part.
+    /// Writes the snapshot in place of an earlier one. Readers see the old one or the new one, never a part.
     ///
     /// # Errors
-    /// When it is too large, or can't be written.
+    /// When the snapshot is too large, or can't be written.
     pub async fn write(&self, config: &SdkConfig, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let bytes = snapshot.encode();
         if bytes.len() > SNAPSHOT_MAX {
@@ -63,7 +63,7 @@ impl SnapshotSource {
     }
 }
 
-/// Blocks for as long as a disk takes for a few megabytes.
+/// Reads a file. It blocks for as long as a disk takes for a few megabytes.
 fn read_file(path: &Path) -> Result<Vec<u8>, SnapshotError> {
     let read = std::fs::metadata(path).and_then(|metadata| {
         if metadata.len() > SNAPSHOT_MAX as u64 { Ok(None) } else { std::fs::read(path).map(Some) }
@@ -100,7 +100,7 @@ impl FromStr for SnapshotSource {
     }
 }
 
-/// What becomes a host name must be none of an attacker's making
+/// Returns whether a name is a bucket's. The name becomes part of a host name, so an attacker must not choose it freely
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
 fn is_bucket(name: &str) -> bool {
     matches!(name.len(), 3..=63)

@@ -6,7 +6,7 @@ use cellstack_core::{CellId, Epoch, TenantRoute};
 
 use super::*;
 
-/// A snapshot of as many tenants.
+/// Returns a snapshot of this many tenants.
 pub(super) fn snapshot(tenants: u64) -> Snapshot {
     let cell: CellId = "alpha".parse().unwrap();
     let route = |at| {

@@ -18,8 +18,9 @@ use crate::dlq::{DeadLetterQueue, Filter, Reader, Size, queues};
 
 /// Count dead letters by cell, place and reason
 ///
-/// Looks at every letter and gives it back: letters are hidden from others for the seconds this takes, and SQS counts
-/// one more receive of each. Where it could not see all it says so; beside the count stands SQS's own, approximate one.
+/// Receives every letter and gives it back: letters are hidden from others for the seconds this takes, and SQS counts
+/// one more receive of each. If some letters could not be seen, it says so. SQS's own approximate count is shown
+/// alongside.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl dlq ls
@@ -28,15 +29,15 @@ pub(super) struct Ls {
     /// Only these cells; all of them unless given
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     cell: Vec<CellId>,
-    /// Look at no more letters than this in one queue
+    /// Read no more letters than this per queue
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     limit: usize,
 }
 
-/// Queues looked at at once.
+/// Queues that are read at once.
 const AT_ONCE: usize = 8;
 
-/// What lies in one queue.
+/// The contents of one queue.
 #[derive(Debug, Serialize)]
 struct Contents {
     cell: CellId,
@@ -45,7 +46,7 @@ struct Contents {
     letters: BTreeMap<Reason, Group>,
     seen: usize,
     approximate: Size,
-    /// Why there may be more than was seen.
+    /// The reason why there may be more letters than were seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     unseen: Option<String>,
 }
@@ -54,7 +55,7 @@ struct Contents {
 #[derive(Debug, Default, Serialize)]
 struct Group {
     count: usize,
-    /// When the oldest was given up.
+    /// The time at which the oldest was dead-lettered.
     oldest: String,
 }
 

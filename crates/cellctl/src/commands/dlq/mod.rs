@@ -16,10 +16,10 @@ use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, queues};
 
-/// What the cells gave up: list, show, redrive, purge
+/// Inspect, redrive and purge dead letters
 ///
-/// Every cell has three dead-letter queues: of its stream (what the producer could not publish), of its topic (what the
-/// topic could not deliver) and of its queue (what the consumer could not process).
+/// Every cell has three dead-letter queues: of its stream (changes that the producer could not publish), of its topic
+/// (messages that the topic could not deliver) and of its queue (messages that the consumer could not process).
 #[derive(Debug, Args)]
 pub(crate) struct Dlq {
     #[command(subcommand)]
@@ -50,7 +50,7 @@ impl Dlq {
     }
 }
 
-/// Which letters: of which cells, and which of theirs.
+/// A choice of cells, and of letters in them.
 #[derive(Debug, Args)]
 struct Scope {
     /// Only these cells; all of them unless given
@@ -66,7 +66,7 @@ impl Scope {
     }
 }
 
-/// For the audit trail.
+/// The form for the audit trail.
 impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let cells: Vec<&str> = self.cell.iter().map(CellId::as_str).collect();
@@ -75,7 +75,7 @@ impl std::fmt::Display for Scope {
     }
 }
 
-/// How many messages SQS says each queue has.
+/// Returns SQS's count of messages per queue.
 async fn sizes(queues: &[DeadLetterQueue]) -> Result<Counts> {
     let mut counts = Counts::new();
     for queue in queues {

@@ -19,12 +19,11 @@ use crate::operator::Operator;
 
 /// Delete dead letters for good
 ///
-/// An event whose letter is deleted stays what it is in its cell's table: an accepted one stays accepted, and nothing
-/// brings it up again. With --output json every letter is printed whole, one a line, before it is deleted: keep that
+/// An event whose letter is deleted does not change in its cell's table: an accepted event stays accepted, and nothing
+/// sends it again. With --output json every letter is printed whole, one per line, before it is deleted: keep that
 /// output, and nothing is lost.
 ///
-/// A filter says which letters, or --all says that every letter of every cell is meant. Exit code 3 where a filter
-/// matches no letter.
+/// A filter selects letters; --all selects every letter of every cell. Exit code 3 if a filter matches no letter.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(FILTERS).arg("all").multiple(true).required(true))]
 #[command(after_help = "Examples:
@@ -34,12 +33,12 @@ use crate::operator::Operator;
 pub(super) struct Purge {
     #[command(flatten)]
     scope: Scope,
-    /// Every letter of every cell; wanted where no filter says which letters
+    /// Every letter of every cell; required if no filter selects letters
     #[arg(long, conflicts_with_all = FILTERS)]
     all: bool,
     #[command(flatten)]
     operator: Operator,
-    /// CancellationToken after deleting this many letters
+    /// Stop after deleting this many letters
     #[arg(long, value_name = "N")]
     max: Option<usize>,
     /// Yes, delete them
@@ -50,7 +49,7 @@ pub(super) struct Purge {
     dry_run: bool,
 }
 
-/// What says which letters are meant.
+/// The arguments that select letters.
 const FILTERS: [&str; 5] = ["cell", "place", "because", "tenant", "event"];
 
 const MAX_IN_HAND: usize = 100_000;

@@ -12,18 +12,18 @@ use crate::deployment::Deployment;
 use crate::dlq::redrive::{Limits, Rate, Redrive, Report};
 use crate::operator::Operator;
 
-/// Send what dead letters are about again, to the cell each tenant lives in now
+/// Send the events of dead letters again, to the cell each tenant is in now
 ///
-/// Each letter's event is looked up in its tenant's current cell. Processed already: the letter is deleted. Failed: the
-/// event is set back to accepted and sent. Accepted: it is sent. Only then is the letter deleted, so a run that was
-/// stopped or killed is simply run again: an event sent twice has its effect once. A killed run's letters are hidden for
-/// up to two minutes.
+/// Each letter's event is looked up in its tenant's current cell. If it is processed already, its letter is deleted. If
+/// it failed, it is set back to accepted and sent. If it is accepted, it is sent. Only then is the letter deleted, so a
+/// run that was stopped or killed is simply run again: an event sent twice has its effect once. A killed run's letters
+/// are hidden for up to two minutes.
 ///
-/// A stream mapping's note (stream-gave-up) names no events: those that came in about then and are still accepted are
-/// found in the cell's table, which is read whole for it.
+/// A stream mapping's note (stream-gave-up) names no events. The events that were accepted about then, and still are
+/// accepted, are found in the cell's table, which is read whole for it.
 ///
-/// SkipReason alone, and told of: letters that name no event, events that can't be read, tenants that are unknown or just
-/// moving, cells that are down, events redriven --max-attempts times, and what comes back within the same run.
+/// Skipped, and reported: letters that name no event, events that can't be read, tenants that are unknown or just
+/// moving, cells that are down, events redriven --max-attempts times, and events that come back within the same run.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl dlq redrive --because refused --reason 'fixed in 1.4.2' --dry-run
@@ -36,10 +36,10 @@ pub(super) struct RedriveLetters {
     /// Send no faster than this
     #[arg(long, value_name = "N/s", default_value = "10/s")]
     rate: Rate,
-    /// CancellationToken after sending this many messages
+    /// Stop after sending this many messages
     #[arg(long, value_name = "N")]
     max: Option<usize>,
-    /// Leave an event alone that was redriven this often
+    /// Skip an event that was redriven this often
     #[arg(long, value_name = "N", default_value_t = 3)]
     max_attempts: u32,
     /// Say what would happen and change nothing; letters are hidden for the seconds this takes
@@ -67,7 +67,7 @@ impl RedriveLetters {
         let limits = Limits { rate: self.rate, max: self.max, max_attempts: self.max_attempts, dry_run: self.dry_run };
         let report = Redrive::new(deployment, limits).run(&queues, &self.scope.filter, &progress).await;
         progress.finish();
-        // What was done is told before anything else can fail.
+        // The report comes before anything else can fail.
         match output {
             Output::Json => console.json(&report)?,
             Output::Table => console.print(rows(&report))?,
@@ -83,7 +83,7 @@ impl RedriveLetters {
         let (sent, deleted, left) = (report.count("sent"), report.count("deleted"), report.count("left"));
         let would = if self.dry_run { "would be " } else { "" };
         console.say(format_args!(
-            "{sent} {would}sent, {} {would}deleted with nothing left to do, {left} left alone, {} passed over by the filter",
+            "{sent} {would}sent, {} {would}deleted with nothing left to do, {left} skipped, {} passed over by the filter",
             letters(deleted),
             report.passed_over
         ));

@@ -11,7 +11,7 @@ use crate::console::{Console, Output, letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, Found, Reader, queues};
 
-/// Show dead letters, with why they lie there
+/// Show dead letters and their reasons
 ///
 /// With --output json letters are printed whole, with the event or record each is about: that is tenant data.
 #[derive(Debug, Args)]
@@ -29,9 +29,9 @@ pub(super) struct Show {
     limit: usize,
 }
 
-/// Letters looked at for the few that are shown.
+/// Letters that are read for the few that are shown.
 const MAX_LOOKED_AT: usize = 10_000;
-/// A detail in a table.
+/// The length of a detail in a table.
 const DETAIL_WIDTH: usize = 100;
 
 #[derive(Serialize)]

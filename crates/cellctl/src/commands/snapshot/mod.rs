@@ -11,11 +11,11 @@ use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 
-/// The tenant map as an object, for routers that start while the map is out of reach: write, show
+/// Write and show snapshots of the tenant map, for routers that start while the map is out of reach
 ///
-/// A router that is told where the snapshot lies (CELLSTACK_SNAPSHOT) turns to it when the map can't be read and its own
-/// cache does not have the tenant. What it finds counts as stale, so each write checks the cell's fence; a tenant that it
-/// does not find is asked to come again (503), never taken for unknown.
+/// A router reads the snapshot that CELLSTACK_SNAPSHOT names when the map can't be read and its own cache does not have
+/// the tenant. A route from a snapshot counts as stale, so each write checks the cell's fence. A tenant that the
+/// snapshot lacks is never taken for unknown: its request gets 503 and may be sent again.
 #[derive(Debug, Args)]
 pub(crate) struct Snapshot {
     #[command(subcommand)]

@@ -16,7 +16,7 @@ use crate::deployment::Deployment;
   cellctl snapshot show --from file:///tmp/cellstack-map
   cellctl snapshot show --from s3://my-bucket/cellstack/map --output json")]
 pub(super) struct Show {
-    /// Where it lies: s3://bucket/key or file:///path
+    /// The snapshot: s3://bucket/key or file:///path
     #[arg(long, value_name = "PLACE")]
     from: SnapshotSource,
 }

@@ -1,4 +1,4 @@
-//! What is in a snapshot, cell by cell.
+//! The contents of a snapshot, cell by cell.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,32 @@ use serde::Serialize;
 
 use crate::console::{Console, Output, table};
 
-/// A snapshot for people and programs.
+/// A summary of a snapshot, for people and programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     place: String,
     format: String,
-    /// When reading the map began.
+    /// The time at which the read of the map began.
     taken_at: String,
     taken_at_ms: u64,
     tenants: u64,
     cells: u64,
-    /// The largest of all tenants.
+    /// The largest epoch of all tenants.
     epoch: Epoch,
     sha256: String,
     by_cell: Vec<Row>,
 }
 
-/// One cell of it.
+/// A cell of the snapshot.
 #[derive(Debug, Serialize)]
 struct Row {
     cell: CellId,
-    /// `None` for a cell that tenants name and the registry does not.
+    /// `None` for a cell that tenants name and the registry does not have.
     status: Option<&'static str>,
     table: Option<String>,
-    /// Tenants that live in it.
+    /// Tenants that are in the cell.
     tenants: usize,
-    /// Tenants that have it as their standby.
+    /// Tenants that have the cell as their standby.
     standby_for: usize,
 }
 
@@ -68,12 +68,12 @@ impl Summary {
         }
     }
 
-    /// Cells that tenants name and the registry does not.
+    /// Returns the cells that tenants name and the registry does not have.
     pub(super) fn unregistered(&self) -> Vec<&str> {
         self.by_cell.iter().filter(|row| row.status.is_none()).map(|row| row.cell.as_str()).collect()
     }
 
-    /// `2 tenants in 3 cells, taken at …`
+    /// Returns a line such as `2 tenants in 3 cells, taken at …`.
     pub(super) fn line(&self) -> String {
         let plural = |count: u64, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
         let (tenants, cells) = (plural(self.tenants, "tenant"), plural(self.cells, "cell"));

@@ -17,20 +17,20 @@ use crate::scan;
 
 /// Write a snapshot of the tenant map and the cells
 ///
-/// Reads the map and the registry whole and strongly consistent: a read unit for each 4 KB. Run it as often as tenants are
-/// placed and moved, since what a router starts from is as old as this.
+/// Reads the map and the registry whole and strongly consistent: one read unit per 4 KB. Run it as often as tenants are
+/// placed and moved: a router that starts from the snapshot has routes as old as the snapshot.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl snapshot write --to file:///tmp/cellstack-map --dry-run
   cellctl snapshot write --to file:///tmp/cellstack-map
   cellctl snapshot write --to s3://my-bucket/cellstack/map --reason 'hourly'")]
 pub(super) struct Write {
-    /// Where to: s3://bucket/key or file:///path
+    /// The snapshot's place: s3://bucket/key or file:///path
     #[arg(long, value_name = "PLACE")]
     to: SnapshotSource,
     #[command(flatten)]
     by: Routine,
-    /// Write over a newer snapshot, or over something else, without looking at it
+    /// Write over a newer snapshot, or over something else, without reading it
     #[arg(long)]
     force: bool,
     /// Say what would be written and write nothing
@@ -85,7 +85,7 @@ impl Write {
     }
 }
 
-/// Whether what is at a place may give way to a snapshot that was taken at `taken_at_ms`.
+/// Checks that the contents of a place may be replaced by a snapshot that was taken at `taken_at_ms`.
 fn may_replace(place: &SnapshotSource, there: Result<Snapshot, SnapshotError>, taken_at_ms: u64) -> Result<()> {
     match there {
         Err(SnapshotError::Missing) => Ok(()),

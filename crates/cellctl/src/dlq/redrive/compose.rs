@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::dlq::REDRIVES;
 
-/// The message of an event as its cell's producer would publish it now, with the count of redrives in it.
+/// Returns the message of an event as its cell's producer would publish it now, with the count of redrives in it.
 ///
 /// # Errors
-/// When the record's context is not what a router writes.
+/// Fails if the record's context is not in the router's form.
 pub(crate) fn compose(record: EventRecord, cell: &CellId, epoch: Epoch, redrives: u32) -> serde_json::Result<Message> {
     let mut message = Message::of(record, cell)?;
     message.epoch = epoch;
@@ -20,7 +20,7 @@ pub(crate) fn compose(record: EventRecord, cell: &CellId, epoch: Epoch, redrives
     Ok(message)
 }
 
-/// Context attributes with the count of redrives among them; the others' values pass through unparsed.
+/// Adds the count of redrives to the context attributes. The values of the others pass through unparsed.
 fn with_redrives(context: &str, redrives: u32) -> serde_json::Result<String> {
     let mut members = Members::parse(context)?;
     members.take(REDRIVES);

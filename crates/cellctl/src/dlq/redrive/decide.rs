@@ -1,4 +1,4 @@
-//! What becomes of a letter. No I/O here.
+//! The decision on a letter. No I/O here.
 
 use std::fmt;
 
@@ -6,66 +6,67 @@ use cellstack_core::{CellId, EventStatus, RouteState, TenantRoute};
 
 use crate::cells::Cell;
 
-/// What the cell that has the event, or should have it, says of it.
+/// The state of an event's item in the cell that has it, or should have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ItemState {
-    /// It holds it.
+    /// The cell holds the item.
     Held {
-        /// Where the event is in its life.
+        /// The event's status.
         status: EventStatus,
-        /// The redrive it was prepared for last; 0 if it never was.
+        /// The redrive that the event was last prepared for; 0 if there was none.
         redrives: u32,
     },
-    /// It holds something that this program can't read.
+    /// The item can't be read by this program.
     Unreadable(String),
-    /// It does not hold it; `elsewhere` when the cell in which the letter lies is another one and does.
+    /// The cell does not hold the item. `elsewhere` is the cell of the letter, if that is another one and holds it.
     Absent {
         /// The other cell.
         elsewhere: Option<CellId>,
     },
 }
 
-/// What to do.
+/// An action on a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Nothing is left to do for the event: delete the letter.
+    /// Deletes the letter: nothing is left to do for the event.
     Settle(EventStatus),
-    /// Prepare the event, then send its message.
+    /// Prepares the event, then sends its message.
     Send {
-        /// The status it must still have.
+        /// The status that the event must still have.
         status: EventStatus,
-        /// Which of its redrives this is, from 1.
+        /// The number of this redrive, from 1.
         redrive: u32,
     },
-    /// Leave the letter where it is.
+    /// Leaves the letter in its queue.
     Leave(SkipReason),
 }
 
-/// What a letter says that matters here.
+/// The facts of a letter that matter for the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// The number of times its event was redriven before it was written; `None` for a stream mapping's note, which can't say it.
+    /// The number of times its event was redriven before it was written; `None` for a stream mapping's note, which has
+    /// no count.
     pub(crate) redrives: Option<u32>,
-    /// Whether a consumer wrote it of a refused event not long ago, and so may not have marked the event yet.
+    /// True if a consumer wrote the letter of a refused event not long ago, and so may not have marked the event yet.
     pub(crate) fresh_refusal: bool,
 }
 
-/// Why a letter is left alone.
+/// A reason to skip a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SkipReason {
-    /// It names no event.
+    /// The letter names no event.
     NamesNoEvent,
     /// Its tenant is not in the map.
     UnknownTenant,
     /// Its tenant changes owner.
     Changing(RouteState),
-    /// The cell its tenant lives in is not registered.
+    /// The cell of its tenant is not registered.
     UnknownCell(CellId),
-    /// The cell its tenant lives in must not be sent to.
+    /// The cell of its tenant must not be sent to.
     CellDown(CellId),
     /// The tenant moved, and its event stayed.
     StillIn(CellId),
-    /// The cell its tenant lives in does not hold the event.
+    /// The cell of its tenant does not hold the event.
     NotHeld(CellId),
     /// The tenant's standby, which may hold the event, must not be sent to.
     StandbyDown(CellId),
@@ -73,15 +74,15 @@ pub(crate) enum SkipReason {
     OnHold(CellId),
     /// The event's item can't be read.
     Unreadable(String),
-    /// It was redriven as often as it may.
+    /// Its event was redriven as often as it may be.
     AttemptCap(u32),
     /// Its consumer is just marking its event failed.
     BeingMarked,
-    /// Its event was sent earlier in this run; the letter may be what came of that.
+    /// Its event was sent earlier in this run; the letter may be the result of that.
     SentBefore,
     /// The fence of the cell is closed, or of another epoch than the map.
     Fenced(CellId),
-    /// Of a stream mapping's note: some of its events were left alone.
+    /// Some events of a stream mapping's note were skipped.
     Partly(usize),
     /// The run may send no more.
     RunLimit,
@@ -110,7 +111,7 @@ impl fmt::Display for SkipReason {
             Self::BeingMarked => f.write_str("its event was refused just now and is not marked failed yet"),
             Self::SentBefore => f.write_str("its event was sent in this run already"),
             Self::Fenced(cell) => write!(f, "the fence of cell {cell} does not let it be set back"),
-            Self::Partly(_) => f.write_str("some of its batch's events were left alone"),
+            Self::Partly(_) => f.write_str("some of its batch's events were skipped"),
             Self::RunLimit => f.write_str("the run ended before it"),
             Self::Failed(what) => f.write_str(what),
         }
@@ -118,7 +119,7 @@ impl fmt::Display for SkipReason {
 }
 
 impl SkipReason {
-    /// More than the text, which letters share: what is particular to this one.
+    /// Returns the part that is particular to this letter. Letters share the text itself.
     pub(crate) fn detail(&self) -> Option<String> {
         match self {
             Self::Unreadable(detail) => Some(detail.clone()),
@@ -128,19 +129,19 @@ impl SkipReason {
     }
 }
 
-/// The route of a tenant that may be sent to.
+/// Returns the route of a tenant if events may be sent to its cell.
 pub(crate) fn route(route: Option<TenantRoute>) -> Result<TenantRoute, SkipReason> {
     let route = route.ok_or(SkipReason::UnknownTenant)?;
     if route.state == RouteState::Active { Ok(route) } else { Err(SkipReason::Changing(route.state)) }
 }
 
-/// A tenant's cell, by the registry's record of it, if it may be sent to.
+/// Returns a tenant's cell, by the registry's record of it, if it may be sent to.
 pub(crate) fn usable(id: &CellId, cell: Option<Cell>) -> Result<Cell, SkipReason> {
     let cell = cell.ok_or_else(|| SkipReason::UnknownCell(id.clone()))?;
     if cell.status.serves() { Ok(cell) } else { Err(SkipReason::CellDown(cell.id)) }
 }
 
-/// What to do about an event that `cell` has, or should have.
+/// Decides about an event that `cell` has, or should have.
 pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts: u32) -> Action {
     let (status, on_item) = match item {
         ItemState::Held { status, redrives } => (status, redrives),
@@ -151,9 +152,9 @@ pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts:
     let redrive = match status {
         EventStatus::Processed | EventStatus::Carried => return Action::Settle(status),
         EventStatus::Held => return Action::Leave(SkipReason::OnHold(cell.clone())),
-        // A consumer writes the letter first and marks the event after. What is sent in between finds a failed event,
-        // counts as done, and has no letter any more. An event that a killed run has prepared looks the same, but for
-        // the redrive it was prepared for.
+        // A consumer writes the letter first and marks the event after. A message that is sent in between finds a
+        // failed event, counts as done, and has no letter any more. An event that a killed run has prepared differs
+        // only by the redrive it was prepared for.
         EventStatus::Accepted if claim.fresh_refusal && on_item <= claim.redrives.unwrap_or_default() => {
             return Action::Leave(SkipReason::BeingMarked);
         }
@@ -161,7 +162,7 @@ pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts:
         // It has failed since it was prepared: that redrive is used up.
         EventStatus::Failed => on_item.max(claim.redrives.unwrap_or_default()) + 1,
     };
-    // The cap bounds what is sent. A letter that needs no sending is settled however often it came.
+    // The cap bounds the messages that are sent. A letter that needs no sending is settled at any count.
     if redrive > max_attempts {
         Action::Leave(SkipReason::AttemptCap(redrive - 1))
     } else {
@@ -169,11 +170,11 @@ pub(crate) fn decide(cell: &CellId, item: ItemState, claim: Claim, max_attempts:
     }
 }
 
-/// The redrive to come of an event that is still `accepted`.
+/// Returns the number of the next redrive of an event that is still `accepted`.
 ///
-/// A run that was killed between preparing an event and deleting its letter has left its number on the item. Run again it
-/// takes the same number, so that a FIFO queue counts the two messages as one. A note has no count of its own: there the
-/// item alone says how often it was tried, killed runs included.
+/// A run that was killed between preparing an event and deleting its letter has left its number on the item. The next
+/// run takes the same number, so that a FIFO queue counts the two messages as one. A note has no count of its own: the
+/// number on its event's item counts the tries, killed runs included.
 fn next(on_item: u32, claimed: Option<u32>) -> u32 {
     claimed.map_or(on_item + 1, |redrives| on_item.max(redrives + 1))
 }

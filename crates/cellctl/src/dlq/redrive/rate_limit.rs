@@ -1,4 +1,4 @@
-//! How fast messages are sent.
+//! The rate at which messages are sent.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Messages a second, at most.
+/// The most messages per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate(NonZeroU32);
 
@@ -16,7 +16,7 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = text.strip_suffix("/s").unwrap_or(text);
-        number.parse().map(Self).map_err(|_| "expected messages a second from 1 on, for example 10/s")
+        number.parse().map(Self).map_err(|_| "expected messages per second from 1 on, for example 10/s")
     }
 }
 
@@ -27,18 +27,18 @@ impl fmt::Display for Rate {
 }
 
 impl Rate {
-    /// The time between two messages.
+    /// Returns the time between two messages.
     fn interval(self) -> Duration {
         Duration::from_secs(1) / self.0.get()
     }
 
-    /// How long this many messages take.
+    /// Returns the time that this many messages take.
     pub(crate) fn time_for(self, messages: usize) -> Duration {
         self.interval().saturating_mul(u32::try_from(messages).unwrap_or(u32::MAX))
     }
 }
 
-/// Spaces messages evenly: time that was not used is not saved up, since a burst is what the cap is against.
+/// A limit that spaces messages evenly. Unused time is not saved up, since the cap is there to prevent bursts.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     rate: Rate,
@@ -50,8 +50,8 @@ impl RateLimit {
         Self { rate, next: None }
     }
 
-    /// Waits for the next message's turn.
-    pub(crate) async fn turn(&mut self) {
+    /// Waits until the next message may be sent.
+    pub(crate) async fn acquire(&mut self) {
         let now = Instant::now();
         let at = self.next.unwrap_or(now).max(now);
         self.next = Some(at + self.rate.interval());
@@ -83,7 +83,7 @@ mod tests {
             if turn == 3 {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
-            rate_limit.turn().await;
+            rate_limit.acquire().await;
             turns.push(start.elapsed().as_millis());
         }
         assert_eq!(turns, [0, 250, 500, 2_500, 2_750, 3_000]);

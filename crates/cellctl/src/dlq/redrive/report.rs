@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The results of a run.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::decide::SkipReason;
 use crate::audit::Counts;
 use crate::dlq::{Found, Subject};
 
-/// What became of a letter, or of an event that a stream mapping's note stands for.
+/// The outcome of a letter, or of an event that a stream mapping's note stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Its message was sent to this cell.
@@ -19,11 +19,11 @@ pub(crate) enum Outcome {
     Settled(EventStatus),
     /// A stream mapping's note was deleted: this many of its events were sent.
     Swept(usize),
-    /// It is still there.
+    /// It was skipped.
     Skipped(SkipReason),
 }
 
-/// One line of a report.
+/// A line of a report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     pub(crate) cell: CellId,
@@ -37,7 +37,7 @@ pub(crate) struct Row {
     pub(crate) redrives: u32,
     /// `sent`, `deleted` or `left`.
     pub(crate) outcome: &'static str,
-    /// The cell it was sent to, or why it was deleted or left.
+    /// The cell it was sent to, or the reason why it was deleted or skipped.
     pub(crate) what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
@@ -68,17 +68,17 @@ impl Row {
     }
 }
 
-/// See the module.
+/// A report of a run.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) dry_run: bool,
     /// Letters, and the events that notes of stream mappings stand for.
     pub(crate) letters: Vec<Row>,
-    /// Letters that the filter passed over.
+    /// Letters that did not match the filter.
     pub(crate) passed_over: usize,
-    /// Why there may be letters that were not seen.
+    /// The reasons why there may be letters that were not seen.
     pub(crate) unseen: Vec<String>,
-    /// What went wrong.
+    /// The failures of the run.
     pub(crate) troubles: Vec<String>,
 }
 
@@ -87,12 +87,12 @@ impl Report {
         self.letters.iter().filter(|row| row.outcome == outcome).count()
     }
 
-    /// For the audit trail.
+    /// Returns the counts for the audit trail.
     pub(crate) fn counts(&self) -> Counts {
         ["sent", "deleted", "left"].into_iter().map(|word| (word.to_owned(), self.count(word) as u64)).collect()
     }
 
-    /// Equal lines as one, with their number.
+    /// Returns the lines with equal ones merged, and the number of each.
     pub(crate) fn summary(&self) -> BTreeMap<(CellId, Place, Reason, &str, &str), usize> {
         let mut lines = BTreeMap::new();
         for row in &self.letters {

@@ -23,27 +23,27 @@ use crate::commands::progress::Progress;
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, Found, Reader, Subject};
 
-/// How far a run may go.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) rate: Rate,
-    /// Messages to send.
+    /// The most messages to send.
     pub(crate) max: Option<usize>,
-    /// Redrives of one event.
+    /// The most redrives of one event.
     pub(crate) max_attempts: u32,
     pub(crate) dry_run: bool,
 }
 
-/// Letters in hand of one queue at once. SQS allows 120,000.
+/// The most letters in hand of one queue at once. SQS allows 120,000.
 pub(crate) const MAX_IN_HAND: usize = 100_000;
 /// Letters in a row whose calls fail before the rest of their queue is left for another run.
 const MAX_FAILURES: usize = 3;
-/// No Lambda function runs longer (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>).
+/// The longest run of a Lambda function (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>).
 const LONGEST_INVOCATION_MS: u64 = 15 * 60 * 1_000;
-/// How often an event that changes under the eyes of the run is looked at again.
+/// The most reads of one event that changes during the run.
 const MAX_LOOKS: usize = 3;
 
-/// See the module.
+/// A run over dead-letter queues.
 pub(crate) struct Redrive<'a> {
     pub(super) deployment: &'a Deployment,
     pub(super) limits: Limits,
@@ -51,8 +51,8 @@ pub(crate) struct Redrive<'a> {
     rate_limit: RateLimit,
     /// Cells that were read not long ago.
     cells: HashMap<CellId, (Instant, Option<Cell>)>,
-    /// Events sent in this run. One that fails again at once comes back as a new letter; without this the run would
-    /// send it round and round until its attempts are used up.
+    /// Events sent in this run. An event that fails again at once comes back as a new letter; without this set the run
+    /// would send it round and round until its attempts are used up.
     sent: HashSet<(TenantId, EventId)>,
     pub(super) report: Report,
 }
@@ -70,7 +70,7 @@ impl<'a> Redrive<'a> {
         }
     }
 
-    /// Goes through the queues. What goes wrong in one does not keep the run from the next.
+    /// Goes through the queues. A failure of one does not keep the run from the next.
     pub(crate) async fn run(mut self, queues: &[DeadLetterQueue], filter: &Filter, progress: &Progress) -> Report {
         for queue in queues {
             if let Err(failure) = self.queue(queue, filter, progress).await {
@@ -83,7 +83,7 @@ impl<'a> Redrive<'a> {
         self.report
     }
 
-    /// Whether the run may send no more, or shall not.
+    /// Returns whether the run has reached its limit or was stopped.
     pub(super) fn is_over(&self) -> bool {
         self.deployment.stop().is_cancelled() || self.limits.max.is_some_and(|max| self.sent.len() >= max)
     }
@@ -138,7 +138,7 @@ impl<'a> Redrive<'a> {
         if notes.is_empty() { Ok(()) } else { self.sweep(reader, &notes, progress).await }
     }
 
-    /// Deletion comes last: until then, whatever happens, the letter is still there.
+    /// Handles a letter. Deletion comes last: until then the letter is still there in any case.
     async fn letter(
         &mut self,
         reader: &mut Reader<'_>,
@@ -160,13 +160,13 @@ impl<'a> Redrive<'a> {
         Ok(outcome)
     }
 
-    /// Whether the invocation that wrote a letter at this time may still run.
+    /// Returns whether the invocation that wrote a letter at this time may still run.
     fn is_fresh(&self, at: &str) -> bool {
         // Both are RFC 3339 to the millisecond, in UTC: they compare as texts.
         at > rfc3339(self.deployment.clock.wall_ms().saturating_sub(LONGEST_INVOCATION_MS)).as_str()
     }
 
-    /// Brings one event on its way, of which something lies in cell `lies_in`.
+    /// Sends one event, whose letter or note is in cell `lies_in`.
     pub(super) async fn event(
         &mut self,
         subject: &Subject,
@@ -197,7 +197,7 @@ impl<'a> Redrive<'a> {
                 Err(error) => return Ok(Outcome::Skipped(SkipReason::Unreadable(error.to_string()))),
             };
             if !self.limits.dry_run {
-                self.rate_limit.turn().await;
+                self.rate_limit.acquire().await;
                 let ground = Ground { cell: &cell, epoch: route.epoch, fence };
                 match prepare(self.deployment, ground, subject, status, redrive).await? {
                     Prepared::Yes => {}
@@ -212,8 +212,8 @@ impl<'a> Redrive<'a> {
         Ok(Outcome::Skipped(SkipReason::Failed("its event changed at every look".to_owned())))
     }
 
-    /// Finds an event: in its tenant's cell, else in the tenant's standby, which holds it, or processes it where the
-    /// stack is told so. What neither has may have stayed behind where the letter lies.
+    /// Finds an event in its tenant's cell, or else in the tenant's standby, which holds or processes it, by the
+    /// stack's settings. An event that neither has may have stayed behind in the letter's cell.
     async fn locate(
         &mut self,
         subject: &Subject,
@@ -253,7 +253,7 @@ impl<'a> Redrive<'a> {
         Ok(Ok(Located { cell: home, fence: FenceState::Open, item: ItemState::Absent { elsewhere }, record: None }))
     }
 
-    /// A cell's record, as old as a router's may be.
+    /// Returns a cell's record, cached for as long as a router's may be.
     pub(super) async fn cell(&mut self, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
         if let Some((read, cell)) = self.cells.get(id)
             && read.elapsed() < CELL_LEASE
@@ -267,7 +267,7 @@ impl<'a> Redrive<'a> {
     }
 }
 
-/// Where an event is, and under which fence it may be changed there.
+/// An event's cell, and the fence under which it may be changed there.
 struct Located {
     cell: Cell,
     fence: FenceState,

@@ -1,4 +1,4 @@
-//! The calls by which an event is looked at, set back and sent.
+//! The calls that read an event, set it back and send it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use aws_sdk_sqs::types::MessageAttributeValue;
@@ -16,12 +16,12 @@ use crate::cells::Cell;
 use crate::deployment::Deployment;
 use crate::dlq::{REDRIVES, Subject};
 
-/// What a cell's table holds under an event's key.
+/// The item under an event's key in a cell's table.
 pub(super) enum Held {
     Nothing,
     Record {
         record: Box<EventRecord>,
-        /// The redrive it was prepared for last.
+        /// The redrive that the event was last prepared for.
         redrives: u32,
     },
     Unreadable(String),
@@ -50,18 +50,18 @@ pub(super) async fn look(deployment: &Deployment, table: &str, subject: &Subject
     })
 }
 
-/// How preparing an event ended.
+/// The result of preparing an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prepared {
-    /// It is `accepted`, and its message may be sent.
+    /// The event is `accepted`, and its message may be sent.
     Yes,
-    /// It has another status by now: look again.
+    /// The event has another status by now: read it again.
     Changed,
-    /// The fence does not let it.
+    /// The fence forbids it.
     Fenced,
 }
 
-/// Where an event is changed, and under which fence.
+/// The cell in which an event is changed, and the fence of the change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ground<'a> {
     pub(super) cell: &'a Cell,
@@ -72,8 +72,9 @@ pub(super) struct Ground<'a> {
 /// The attribute in which a consumer counts its tries of an event.
 const TRIES: &str = "tries";
 
-/// Makes an event ready to be sent: `accepted`, with no tries used up, and with the number of the redrive on its item. The
-/// fence is checked in the same transaction: a move that has copied the event must not find it changed behind its back.
+/// Prepares an event for its message: `accepted`, with no tries used up, and with the number of the redrive on its
+/// item. The fence is checked in the same transaction: a move that has copied the event must not find it changed
+/// afterwards.
 pub(super) async fn prepare(
     deployment: &Deployment,
     ground: Ground<'_>,
@@ -111,7 +112,7 @@ pub(super) async fn prepare(
         match cancellation(&error) {
             Some([fence, ..]) if is_refused(fence) => return Ok(Prepared::Fenced),
             Some([_, event]) if is_refused(event) => return Ok(Prepared::Changed),
-            // A conflict or a throttle: neither says anything of the event.
+            // A conflict or a throttle says nothing about the event.
             Some(_) if backoff.pause().await => {}
             _ => return Err(AwsFailure::of(WHAT, error)),
         }
@@ -140,8 +141,8 @@ pub(super) async fn send(
         .message_attributes("tenantid", attribute("String", message.tenant.as_str())?)
         .message_attributes(REDRIVES, attribute("Number", &redrives.to_string())?);
     if cell.is_fifo() {
-        // Another id than the first publication's, or five minutes of deduplication would swallow it; the same one for
-        // a run that is run again.
+        // The id differs from that of the first publication, since five minutes of deduplication would drop the message
+        // otherwise. It is the same for a run that is run again.
         request = request
             .message_group_id(message.tenant.as_str())
             .message_deduplication_id(format!("{}-{redrives}", deduplication_id(&message.tenant, message.id)));

@@ -1,4 +1,5 @@
-//! What a stream mapping gave up. Its note holds no events, so they are found in the cell's table.
+//! The sweep for batches that a stream mapping dropped. Its note holds no events, so they are found in the cell's
+//! table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
@@ -21,8 +22,8 @@ struct Open {
 }
 
 impl Redrive<'_> {
-    /// Sends the events that notes of one cell's stream mapping stand for. One reading of the table serves them all:
-    /// they were all written before it, and so were their records.
+    /// Sends the events that notes of one cell's stream mapping stand for. One scan of the table serves all notes: they
+    /// were all written before it, and so were their records.
     pub(super) async fn sweep(
         &mut self,
         reader: &mut Reader<'_>,
@@ -52,7 +53,7 @@ impl Redrive<'_> {
                 };
                 match &outcome {
                     Outcome::Sent(_) => sent += 1,
-                    // Sent for a note before this one, or processed since the table was read.
+                    // Sent for a note before this one, or processed since the scan.
                     Outcome::Settled(_) | Outcome::Skipped(SkipReason::SentBefore) => continue,
                     _ => left += 1,
                 }
@@ -72,8 +73,8 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    /// All events of a table that are still `accepted`, each tenant's in order. A table is read whole for it: there is
-    /// no index by status, since that would cost every event a write more.
+    /// Scans for all events of a table that are still `accepted`, each tenant's in order. The table is read whole: an
+    /// index by status would cost every event one more write.
     async fn open(&self, table: &str) -> Result<Vec<Open>, AwsFailure> {
         #[derive(Deserialize)]
         struct Item {

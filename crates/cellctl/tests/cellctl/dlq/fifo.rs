@@ -6,14 +6,14 @@ use cellstack_cellctl::Completion;
 use cellstack_embedded::{Ordering, Pipeline};
 use cellstack_emulator::{Fault, FaultKind};
 
-use super::world::World;
+use super::world::DlqWorld;
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq.fifo";
 const QUEUE: &str = "cellstack-cell-alpha-events.fifo";
 
 #[tokio::test(start_paused = true)]
 async fn a_fifo_cells_letters_are_sent_in_order_and_processed_once() {
-    let world = World::with(Pipeline { ordering: Ordering::Tenant, ..Pipeline::IMPATIENT }).await;
+    let world = DlqWorld::with(Pipeline { ordering: Ordering::Tenant, ..Pipeline::IMPATIENT }).await;
     let mut ids = Vec::new();
     for amount in 1..=13 {
         ids.push(world.post("acme", "poison", amount).await);
@@ -24,7 +24,7 @@ async fn a_fifo_cells_letters_are_sent_in_order_and_processed_once() {
     assert!(ls.talk.contains("saw 10 of about 13: a FIFO queue shows ten letters of a tenant at most"), "{}", ls.talk);
     assert!(world.all_visible(DLQ));
 
-    // Nothing is processed while it is sent, so that the order can be seen.
+    // Nothing is processed while the run sends, so that the order can be seen.
     let fault = Fault::new("SQS", "ReceiveMessage", FaultKind::Throttle).on(QUEUE);
     let fault = world.stack.aws().faults().inject(fault);
     tokio::time::sleep(Duration::from_secs(30)).await; // Receives that were waiting already have ended.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use cellstack_cellctl::Completion;
 use cellstack_emulator::{Fault, FaultKind};
 
-use super::world::World;
+use super::world::DlqWorld;
 
-/// Three letters: of an event that failed, of one that is still accepted, and of one that was processed meanwhile.
-async fn letters(world: &World) -> Vec<String> {
+/// Makes three letters: of an event that failed, of one that is still accepted, and of one that was processed
+/// meanwhile.
+async fn letters(world: &DlqWorld) -> Vec<String> {
     let failed = world.poison("acme", 1).await;
     world.until("failed", async || world.status("alpha", "acme", &failed).await == "failed").await;
 
@@ -25,8 +26,8 @@ async fn letters(world: &World) -> Vec<String> {
     vec![failed, fine, undelivered]
 }
 
-/// Drops the run when it is polled the `kill_at`th time. `false`: it ended before.
-async fn killed(world: &World, kill_at: usize) -> bool {
+/// Drops the run when it is polled the `kill_at`th time. Returns `false` if it ended before.
+async fn killed(world: &DlqWorld, kill_at: usize) -> bool {
     // Calls that take time are await points: the run is killed before each call and after it.
     let faults = world.stack.aws().faults();
     for service in ["DynamoDB", "SQS"] {
@@ -54,11 +55,11 @@ async fn killed(world: &World, kill_at: usize) -> bool {
 async fn a_run_killed_at_any_await_point_and_run_again_has_one_effect_and_loses_nothing() {
     let mut kill_at = 1;
     loop {
-        let world = World::new().await;
+        let world = DlqWorld::new().await;
         let ids = letters(&world).await;
         let was_killed = killed(&world, kill_at).await;
         if was_killed {
-            // What the killed run had in hand comes back after two minutes.
+            // The letters that the killed run had in hand come back after two minutes.
             tokio::time::sleep(Duration::from_secs(121)).await;
             world.redrive("").await.ended(Completion::Done);
         }

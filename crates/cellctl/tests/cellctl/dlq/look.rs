@@ -6,13 +6,13 @@ use cellstack_cellctl::Completion;
 use cellstack_core::dead_letter::Reason;
 use cellstack_emulator::{Fault, FaultKind};
 
-use super::world::World;
+use super::world::DlqWorld;
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq";
 
 #[tokio::test(start_paused = true)]
 async fn ls_counts_by_cell_place_and_reason_and_leaves_every_letter_where_it_was() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     world.poison("globex", 1).await;
     for at in 0..23 {
         world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
@@ -44,7 +44,7 @@ async fn ls_counts_by_cell_place_and_reason_and_leaves_every_letter_where_it_was
 
 #[tokio::test(start_paused = true)]
 async fn ls_says_when_it_could_not_see_all() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     for at in 0..15 {
         world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
     }
@@ -52,7 +52,7 @@ async fn ls_says_when_it_could_not_see_all() {
     assert!(ran.talk.contains("not all was seen: stopped after 12 of about 15"), "{}", ran.talk);
     assert!(world.all_visible(DLQ));
 
-    // Somebody else has some in hand.
+    // Another reader has some in hand.
     let url = world.stack.queue_url(DLQ).await.unwrap();
     let taken = world.stack.sqs().receive_message().queue_url(url).max_number_of_messages(4).send().await.unwrap();
     assert_eq!(taken.messages().len(), 4);
@@ -61,9 +61,9 @@ async fn ls_says_when_it_could_not_see_all() {
     assert!(ran.data.contains("11"), "{}", ran.data);
 }
 
-/// A queue of two thousand letters, each look at which takes a second: longer than letters stay hidden.
-async fn long_queue() -> World {
-    let world = World::new().await;
+/// Makes a queue of two thousand letters, each receive of which takes a second: longer than letters stay hidden.
+async fn long_queue() -> DlqWorld {
+    let world = DlqWorld::new().await;
     for at in 0..2_000 {
         world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
     }
@@ -100,14 +100,14 @@ async fn ls_ends_when_somebody_stops_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_is_not_registered_is_named_with_those_that_are() {
-    let world = World::new().await;
-    let error = world.cellctl("dlq ls --cell omega").await.ending.unwrap_err();
+    let world = DlqWorld::new().await;
+    let error = world.cellctl("dlq ls --cell omega").await.completion.unwrap_err();
     assert!(error.contains("cell omega is not in the registry cellstack-registry; these are: alpha, beta"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn show_prints_whole_letters_and_filters_them() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 7).await;
     let other = world.write_letter(DLQ, Reason::NotHeld, r#"{"whole":["as","it","was"]}"#).await;
 

@@ -1,4 +1,4 @@
-//! Letters of tenants that live elsewhere now, or just move.
+//! Letters of tenants that are in another cell now, or just move.
 
 use cellstack_cellctl::Completion;
 use cellstack_core::Epoch;
@@ -8,10 +8,10 @@ use cellstack_embedded::names::{CellNames, registry, tenant_map};
 use cellstack_store::fence;
 use tokio::time::Instant;
 
-use super::world::{World, cell, text};
+use super::world::{DlqWorld, cell, text};
 
-/// Copies acme's event and fence into beta, as a move does; the map says beta from now on.
-async fn move_to_beta(world: &World, id: &str, copy: bool) {
+/// Copies acme's event and fence into beta, as a move does. The map names beta from now on.
+async fn move_to_beta(world: &DlqWorld, id: &str, copy: bool) {
     let table = CellNames::of(&cell("beta")).table;
     if copy {
         let item = world.item("alpha", "acme", &format!("event#{id}")).await;
@@ -25,7 +25,7 @@ async fn move_to_beta(world: &World, id: &str, copy: bool) {
 
 #[tokio::test(start_paused = true)]
 async fn a_letter_goes_to_the_cell_that_owns_its_tenant_now() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 5).await;
     // The event arrives in beta as it is copied: `failed`, so that beta's own stream does not publish it.
     let key = format!("event#{id}");
@@ -45,7 +45,7 @@ async fn a_letter_goes_to_the_cell_that_owns_its_tenant_now() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_move_left_behind_is_told_of_and_stays() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 5).await;
     move_to_beta(&world, &id, false).await;
     world.mend();
@@ -56,7 +56,7 @@ async fn an_event_that_a_move_left_behind_is_told_of_and_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_just_moves_is_left_alone() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 5).await;
     world.mend();
     for state in ["moving", "fenced"] {
@@ -72,7 +72,7 @@ async fn a_tenant_that_just_moves_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_to_a_cell_that_is_down() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     world.poison("acme", 5).await;
     world.set(&registry(), &[("pk", "cell#alpha"), ("sk", "state")], "status", text("down")).await;
     let ran = world.redrive("").await.ended(Completion::LeftSome);
@@ -80,12 +80,12 @@ async fn nothing_is_sent_to_a_cell_that_is_down() {
     assert_eq!(world.dead("alpha").len(), 1);
 }
 
-/// Beta stands by for acme, whose cell alpha is marked like this; beta has the event, with this status.
-async fn stand_by(world: &World, id: &str, status: &str, alpha: &str) {
+/// Makes beta the standby of acme, whose cell alpha gets this mark. Beta has the event, with this status.
+async fn stand_by(world: &DlqWorld, id: &str, status: &str, alpha: &str) {
     let table = CellNames::of(&cell("beta")).table;
     let key = format!("event#{id}");
     let mut item = world.item("alpha", "acme", &key).await.unwrap();
-    // As a copy, so that beta's own stream does not publish it; held events it does not publish either.
+    // Stored as a copy, so that beta's own stream does not publish it; it does not publish held events either.
     item.insert("status".to_owned(), text(if status == "held" { status } else { "failed" }));
     world.stack.dynamodb().put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "status", text(status)).await;
@@ -102,11 +102,11 @@ async fn stand_by(world: &World, id: &str, status: &str, alpha: &str) {
 #[tokio::test(start_paused = true)]
 async fn what_a_standby_could_not_process_is_redriven_there() {
     for (status, alpha) in [("failed", "down"), ("accepted", "down"), ("failed", "active")] {
-        let world = World::new().await;
+        let world = DlqWorld::new().await;
         let id = world.poison("acme", 5).await;
         world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
         stand_by(&world, &id, status, alpha).await;
-        // The letter of an accepted event is one that does not say "refused": that would be just being marked.
+        // The letter of an accepted event must not say "refused": its event would be just being marked.
         let url = world.stack.queue_url("cellstack-cell-alpha-events-dlq").await.unwrap();
         world.stack.sqs().purge_queue().queue_url(url).send().await.unwrap();
         let message = world.message("beta", "acme", &id).await;
@@ -122,7 +122,7 @@ async fn what_a_standby_could_not_process_is_redriven_there() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_standby_holds_waits_until_it_is_carried_home() {
     for alpha in ["down", "recovering", "active"] {
-        let world = World::new().await;
+        let world = DlqWorld::new().await;
         let id = world.poison("acme", 5).await;
         world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
         stand_by(&world, &id, "held", alpha).await;

@@ -6,13 +6,13 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use serde_json::Value;
 
-use super::world::{World, text};
+use super::world::{DlqWorld, text};
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq";
 
 #[tokio::test(start_paused = true)]
 async fn purge_deletes_what_the_filter_names_and_prints_it_whole() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 1).await;
     for at in 0..12 {
         world.write_letter(DLQ, Reason::NotHeld, &format!("letter {at}")).await;
@@ -40,7 +40,7 @@ async fn purge_deletes_what_the_filter_names_and_prints_it_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_matches_nothing_says_so_and_ends_3() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     world.write_letter(DLQ, Reason::NotHeld, "one").await;
     for line in ["--because refused", "--because refused --dry-run", "--cell beta"] {
         let line = format!("dlq purge --reason test --operator test --yes {line}");

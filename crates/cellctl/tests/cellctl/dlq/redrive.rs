@@ -1,4 +1,4 @@
-//! Letters brought back.
+//! Letters redriven.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use cellstack_embedded::names::{CellNames, registry};
 use cellstack_emulator::{Fault, FaultKind, Observation};
 use tokio::time::Instant;
 
-use super::world::{World, cell, text};
+use super::world::{DlqWorld, cell, text};
 
 const DLQ: &str = "cellstack-cell-alpha-events-dlq";
 
-/// An event that failed, its id and its sort key.
-async fn failed(world: &World, amount: u64) -> (String, String) {
+/// Makes an event that failed, and returns its id and its sort key.
+async fn failed(world: &DlqWorld, amount: u64) -> (String, String) {
     let id = world.poison("acme", amount).await;
     world.until("failed", async || world.status("alpha", "acme", &id).await == "failed").await;
     let key = format!("event#{id}");
@@ -23,7 +23,7 @@ async fn failed(world: &World, amount: u64) -> (String, String) {
 
 #[tokio::test(start_paused = true)]
 async fn poison_is_processed_once_after_its_processor_is_mended() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let mut poison = Vec::new();
     for amount in 1..=5 {
         poison.push(world.post("acme", "poison", amount).await);
@@ -34,7 +34,7 @@ async fn poison_is_processed_once_after_its_processor_is_mended() {
 
     world.mend();
     let ran = world.redrive("--output json").await.ended(Completion::Done);
-    assert!(ran.talk.contains("5 sent, 0 letters deleted with nothing left to do, 0 left alone"), "{}", ran.talk);
+    assert!(ran.talk.contains("5 sent, 0 letters deleted with nothing left to do, 0 skipped"), "{}", ran.talk);
     assert!(ran.json()["letters"].as_array().unwrap().iter().all(|row| row["what"] == "to cell alpha"));
     for id in &poison {
         world.processed("alpha", "acme", id).await;
@@ -51,7 +51,7 @@ async fn poison_is_processed_once_after_its_processor_is_mended() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_failed_for_good_is_set_back_and_sent() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let (id, key) = failed(&world, 3).await;
     world.mend();
     world.redrive("").await.ended(Completion::Done);
@@ -62,15 +62,15 @@ async fn an_event_that_failed_for_good_is_set_back_and_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_its_consumer_has_not_marked_yet_waits_for_that() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let (id, key) = failed(&world, 3).await;
     let table = CellNames::of(&cell("alpha")).table;
-    // As it is between the letter and the mark.
+    // The state between the letter and the mark.
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "status", text("accepted")).await;
     world.mend();
     let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("is not marked failed yet"), "{}", ran.data);
-    // The consumer was killed there: no invocation lives longer than a quarter of an hour.
+    // The consumer was killed there: no invocation lasts longer than a quarter of an hour.
     tokio::time::sleep(Duration::from_secs(15 * 60)).await;
     world.redrive("").await.ended(Completion::Done);
     world.processed("alpha", "acme", &id).await;
@@ -78,7 +78,7 @@ async fn an_event_that_its_consumer_has_not_marked_yet_waits_for_that() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_fence_keeps_a_failed_event_as_it_is() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let (id, _) = failed(&world, 3).await;
     let table = CellNames::of(&cell("alpha")).table;
     for shard in 0..FENCE_SHARDS {
@@ -92,7 +92,7 @@ async fn a_closed_fence_keeps_a_failed_event_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_letter_of_a_processed_event_is_deleted_and_nothing_is_sent() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.post("acme", "fine", 9).await;
     world.processed("alpha", "acme", &id).await;
     let message = world.message("alpha", "acme", &id).await;
@@ -106,7 +106,7 @@ async fn a_letter_of_a_processed_event_is_deleted_and_nothing_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_topic_could_not_deliver_is_brought_back() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.undelivered(4).await;
     let ran = world.redrive("--because undelivered").await.ended(Completion::Done);
     assert!(ran.data.contains("undelivered"), "{}", ran.data);
@@ -117,7 +117,7 @@ async fn what_the_topic_could_not_deliver_is_brought_back() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_are_sent_no_faster_than_the_rate() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     for amount in 0..12 {
         world.post("acme", "poison", amount).await;
     }
@@ -145,7 +145,7 @@ async fn messages_are_sent_no_faster_than_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_sends_no_more_than_it_may_and_the_next_goes_on() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     for amount in 0..5 {
         world.post("acme", "poison", amount).await;
     }
@@ -161,7 +161,7 @@ async fn a_run_sends_no_more_than_it_may_and_the_next_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_keeps_failing_is_left_alone_after_so_many_redrives() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     world.poison("acme", 1).await;
     for redrives in 0..2 {
         let ran = world.redrive("--max-attempts 2").await;
@@ -183,7 +183,7 @@ async fn an_event_that_keeps_failing_is_left_alone_after_so_many_redrives() {
 
 #[tokio::test(start_paused = true)]
 async fn the_count_survives_what_the_queue_itself_moves() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 1).await;
     let crash = Fault::new("Lambda", "Invoke", FaultKind::ServerError).on("alpha-consumer");
     world.stack.aws().faults().inject(crash);
@@ -196,9 +196,9 @@ async fn the_count_survives_what_the_queue_itself_moves() {
 
 #[tokio::test(start_paused = true)]
 async fn poison_that_comes_back_at_once_is_sent_once_a_run() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 1).await;
-    // Two letters of one event: the second could be what came of the first.
+    // Two letters of one event: the second could be the result of the first.
     let message = world.message("alpha", "acme", &id).await;
     world.put(DLQ, &message).await;
     let ran = world.redrive("").await.ended(Completion::LeftSome);
@@ -208,7 +208,7 @@ async fn poison_that_comes_back_at_once_is_sent_once_a_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_changes_nothing_and_says_the_same() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let (id, _) = failed(&world, 1).await;
     let (failed, _) = failed(&world, 2).await;
     let table = CellNames::of(&cell("alpha")).table;
@@ -233,7 +233,7 @@ async fn a_dry_run_changes_nothing_and_says_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_redriven_stays_and_is_told_of() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let message = |tenant: &str, event: &str| {
         format!(
             r#"{{"specversion":"1.0","id":"{event}","source":"/s","type":"t","time":"2026-01-01T00:00:00.000Z",
@@ -256,14 +256,14 @@ async fn what_can_not_be_redriven_stays_and_is_told_of() {
 
 #[tokio::test(start_paused = true)]
 async fn one_cells_trouble_does_not_keep_the_run_from_the_next_cell() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     world.poison("acme", 1).await;
     let id = world.poison("globex", 2).await;
     world.mend();
     let fault = Fault::new("SQS", "ReceiveMessage", FaultKind::ServerError).on(DLQ);
     let fault = world.stack.aws().faults().inject(fault);
     let ran = world.redrive("").await;
-    let error = ran.ending.unwrap_err();
+    let error = ran.completion.unwrap_err();
     assert!(error.contains("cellstack-cell-alpha-events-dlq: could not receive dead letters"), "{error}");
     assert!(error.contains("run it again to go on"), "{error}");
     world.processed("beta", "globex", &id).await;
@@ -276,7 +276,7 @@ async fn one_cells_trouble_does_not_keep_the_run_from_the_next_cell() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_leaves_who_what_why_and_how_many_in_the_registry() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 1).await;
     world.mend();
     world.redrive("--cell alpha --tenant acme").await.ended(Completion::Done);
@@ -300,7 +300,7 @@ async fn a_run_leaves_who_what_why_and_how_many_in_the_registry() {
     let message = world.message("alpha", "acme", &id).await;
     world.put(DLQ, &message).await;
     world.stack.aws().faults().inject(Fault::new("DynamoDB", "PutItem", FaultKind::ServerError).on("registry"));
-    let error = world.redrive("").await.ending.unwrap_err();
+    let error = world.redrive("").await.completion.unwrap_err();
     assert!(error.contains("could not write the audit trail"), "{error}");
     assert_eq!(world.dead("alpha").len(), 1);
 }

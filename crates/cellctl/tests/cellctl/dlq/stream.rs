@@ -1,4 +1,4 @@
-//! What the producer's side gave up.
+//! Batches that the producer's mapping dropped.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use cellstack_core::dead_letter::Reason;
 use cellstack_core::limits::pipeline::STREAM_RECORD_AGE;
 use cellstack_emulator::{Fault, FaultKind};
 
-use super::world::World;
+use super::world::DlqWorld;
 
 const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() {
-    let world = World::new().await;
-    // An older event that is open for another reason lies outside the note's window.
+    let world = DlqWorld::new().await;
+    // An older event that is open for another reason is outside the note's window.
     let older = world.undelivered(1_000).await;
     tokio::time::sleep(Duration::from_secs(3_600)).await;
 
@@ -46,7 +46,7 @@ async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() 
 
 #[tokio::test(start_paused = true)]
 async fn a_note_stays_while_one_of_its_events_does() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
     world.post("acme", "fine", 1).await;
     tokio::time::sleep(STREAM_RECORD_AGE).await;
@@ -55,7 +55,7 @@ async fn a_note_stays_while_one_of_its_events_does() {
     world.route("acme", "alpha", 1, "fenced").await;
     let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("its tenant is fenced"), "{}", ran.data);
-    assert!(ran.data.contains("some of its batch's events were left alone"), "{}", ran.data);
+    assert!(ran.data.contains("some of its batch's events were skipped"), "{}", ran.data);
     assert_eq!(world.bodies(DLQ).len(), 1);
     assert!(world.all_visible(DLQ));
 
@@ -67,7 +67,7 @@ async fn a_note_stays_while_one_of_its_events_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_this_build_can_read_is_sent_from_its_item() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.poison("acme", 6).await;
     let queue = "cellstack-cell-alpha-events-dlq";
     let url = world.stack.queue_url(queue).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_record_that_this_build_can_read_is_sent_from_its_item() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_only_notes_know_is_not_redriven_for_ever() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
     let id = world.post("acme", "fine", 1).await;
     tokio::time::sleep(STREAM_RECORD_AGE).await;
@@ -109,7 +109,7 @@ async fn an_event_that_only_notes_know_is_not_redriven_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_redrive_gives_an_event_all_its_tries_again() {
-    let world = World::new().await;
+    let world = DlqWorld::new().await;
     let id = world.undelivered(4).await;
     let key = format!("event#{id}");
     let table = cellstack_embedded::names::CellNames::of(&super::world::cell("alpha")).table;

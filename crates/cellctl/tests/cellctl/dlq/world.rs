@@ -1,4 +1,4 @@
-//! A stack whose processor is broken until it is mended, and `cellctl` beside it.
+//! A stack whose processor is broken until it is mended, and `cellctl` over it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use serde_json::Value;
 
 use crate::ran::Ran;
 
-/// Cells alpha and beta; acme lives in alpha, globex in beta.
-pub(crate) struct World {
+/// Cells alpha and beta; acme is in alpha, globex in beta.
+pub(crate) struct DlqWorld {
     pub(crate) stack: Stack,
     mended: Arc<AtomicBool>,
     clock: Arc<VirtualClock>,
 }
 
-/// Adds up amounts; refuses events of type `poison` until it is mended.
+/// A processor that adds up amounts and refuses events of type `poison` until it is mended.
 struct FlakyProcessor(Arc<AtomicBool>);
 
 impl Processor for FlakyProcessor {
@@ -48,7 +48,7 @@ pub(crate) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-impl World {
+impl DlqWorld {
     pub(crate) async fn new() -> Self {
         Self::with(Pipeline::IMPATIENT).await
     }
@@ -92,7 +92,7 @@ impl World {
         json["id"].as_str().unwrap().to_owned()
     }
 
-    /// An event whose letter lies in the dead-letter queue of its cell's queue.
+    /// Posts an event whose letter arrives in the dead-letter queue of its cell's queue.
     pub(crate) async fn poison(&self, tenant: &str, amount: u64) -> String {
         let home = if tenant == "acme" { "alpha" } else { "beta" };
         let before = self.dead(home).len();
@@ -101,7 +101,7 @@ impl World {
         id
     }
 
-    /// An event of acme's whose message lies in the dead-letter queue of its cell's topic.
+    /// Posts an event of acme's whose message arrives in the dead-letter queue of its cell's topic.
     pub(crate) async fn undelivered(&self, amount: u64) -> String {
         let refused = FaultKind::Error { status: 403, code: "AccessDenied".into(), message: "by test".into() };
         let fault = Fault::new("SQS", "SendMessage", refused).on("cellstack-cell-alpha-events");
@@ -114,7 +114,7 @@ impl World {
         id
     }
 
-    /// Waits until so many letters lie in the dead-letter queue of a cell's queue.
+    /// Waits until the dead-letter queue of a cell's queue has this many letters.
     pub(crate) async fn dead_letters(&self, id: &str, count: usize) {
         self.until(&format!("{count} dead letters in {id}"), async || self.dead(id).len() == count).await;
     }
@@ -129,7 +129,7 @@ impl World {
         panic!("not within ten minutes: {what}");
     }
 
-    /// The bodies in the dead-letter queue of a cell's queue.
+    /// Returns the bodies in the dead-letter queue of a cell's queue.
     pub(crate) fn dead(&self, id: &str) -> Vec<String> {
         self.bodies(&CellNames::of(&cell(id)).dlq)
     }
@@ -138,7 +138,7 @@ impl World {
         self.stack.aws().peek_queue(queue).into_iter().map(|message| message.body.to_string()).collect()
     }
 
-    /// Whether nothing in a queue is hidden.
+    /// Returns whether nothing in a queue is hidden.
     pub(crate) fn all_visible(&self, queue: &str) -> bool {
         self.stack.aws().peek_queue(queue).iter().all(|message| !message.in_flight)
     }
@@ -149,7 +149,7 @@ impl World {
         answer.send().await.unwrap().item
     }
 
-    /// The status of an event.
+    /// Returns the status of an event.
     pub(crate) async fn status(&self, id: &str, tenant: &str, event: &str) -> String {
         let item = self.item(id, tenant, &format!("event#{event}")).await;
         item.map_or_else(|| "absent".to_owned(), |item| item["status"].as_s().unwrap().clone())
@@ -159,14 +159,14 @@ impl World {
         self.until(event, async || self.status(id, tenant, event).await == "processed").await;
     }
 
-    /// Count and sum of all effects of a tenant in a cell.
+    /// Returns count and sum of all effects of a tenant in a cell.
     pub(crate) async fn sum(&self, id: &str, tenant: &str) -> (u64, u64) {
         let item = self.item(id, tenant, "sum").await.unwrap_or_default();
         let number = |name: &str| item.get(name).map_or(0, |value| value.as_n().unwrap().parse().unwrap());
         (number("count"), number("amount"))
     }
 
-    /// Sets text attributes of an item.
+    /// Sets an attribute of an item.
     pub(crate) async fn set(&self, table: &str, key: &[(&str, &str)], attribute: &str, value: AttributeValue) {
         let mut update = self.stack.dynamodb().update_item().table_name(table);
         for (name, part) in key {
@@ -206,20 +206,20 @@ impl World {
         self.stack.sqs().send_message().queue_url(url).message_body(body).send().await.unwrap();
     }
 
-    /// The message of an event as its producer made it.
+    /// Returns the message of an event as its producer made it.
     pub(crate) async fn message(&self, id: &str, tenant: &str, event: &str) -> String {
         let item = self.item(id, tenant, &format!("event#{event}")).await.unwrap();
         let record = serde_dynamo::from_item(item).unwrap();
         Message::of(record, &cell(id)).unwrap().encode().unwrap()
     }
 
-    /// The audit trail, oldest first.
+    /// Returns the audit trail, oldest first.
     pub(crate) async fn audit(&self) -> Vec<cellstack_core::cell_table::Item> {
         let query = self.stack.dynamodb().query().table_name(registry()).key_condition_expression("pk = :pk");
         query.expression_attribute_values(":pk", text("audit")).send().await.unwrap().items.unwrap_or_default()
     }
 
-    /// Everything in a table, for comparison.
+    /// Returns everything in a table, for comparison.
     pub(crate) async fn table(&self, name: &str) -> Vec<String> {
         let items = self.stack.dynamodb().scan().table_name(name).send().await.unwrap().items.unwrap_or_default();
         let mut lines: Vec<String> = items

@@ -1,13 +1,13 @@
-//! What is shown.
+//! The output of `snapshot show`.
 
 use cellstack_cellctl::Completion;
 use cellstack_core::snapshot::Header;
 
-use super::world::{World, text};
+use super::world::{SnapshotWorld, text};
 
 #[tokio::test(start_paused = true)]
 async fn show_counts_tenants_by_cell_and_prints_the_header() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     world.entry("initech", "beta", &[("standby_cell_id", text("alpha"))]).await;
     world.write("").await.ended(Completion::Done);
 
@@ -36,8 +36,8 @@ async fn show_counts_tenants_by_cell_and_prints_the_header() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_missing_cut_off_or_edited_is_refused() {
-    let world = World::new().await;
-    let show = async || world.cellctl("snapshot show --from PLACE").await.ending.unwrap_err();
+    let world = SnapshotWorld::new().await;
+    let show = async || world.cellctl("snapshot show --from PLACE").await.completion.unwrap_err();
     assert!(show().await.ends_with("there is no snapshot"));
     world.write("").await.ended(Completion::Done);
     let whole = std::fs::read_to_string(world.file()).unwrap();

@@ -1,4 +1,4 @@
-//! A stack, a place for a snapshot, and `cellctl` beside them.
+//! A stack, a place for a snapshot, and `cellctl` over them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use cellstack_embedded::{Stack, VirtualClock};
 
 use crate::ran::Ran;
 
-/// Cells alpha and beta; acme lives in alpha, globex in beta.
-pub(crate) struct World {
+/// Cells alpha and beta; acme is in alpha, globex in beta.
+pub(crate) struct SnapshotWorld {
     pub(crate) stack: Stack,
     directory: PathBuf,
 }
@@ -27,7 +27,7 @@ pub(crate) fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-impl World {
+impl SnapshotWorld {
     pub(crate) async fn new() -> Self {
         static WORLDS: AtomicU32 = AtomicU32::new(0);
         let mut builder = Stack::builder();
@@ -40,7 +40,7 @@ impl World {
         Self { stack: builder.build().await.unwrap(), directory }
     }
 
-    /// Where the snapshot lies.
+    /// Returns the path of the snapshot.
     pub(crate) fn file(&self) -> PathBuf {
         self.directory.join("map")
     }
@@ -49,7 +49,7 @@ impl World {
         Snapshot::decode(&std::fs::read(self.file()).unwrap()).unwrap()
     }
 
-    /// Runs `cellctl` with a command line as a shell would split it; `PLACE` is where the snapshot lies.
+    /// Runs `cellctl` with a command line as a shell would split it. `PLACE` stands for the URL of the snapshot.
     pub(crate) async fn cellctl(&self, line: &str) -> Ran {
         let line = line.replace("PLACE", &format!("file://{}", self.file().display()));
         let clock = Arc::new(VirtualClock::new(7));
@@ -79,14 +79,14 @@ impl World {
         put.send().await.unwrap();
     }
 
-    /// The audit trail, oldest first.
+    /// Returns the audit trail, oldest first.
     pub(crate) async fn audit(&self) -> Vec<Item> {
         let query = self.stack.dynamodb().query().table_name(registry()).key_condition_expression("pk = :pk");
         query.expression_attribute_values(":pk", text("audit")).send().await.unwrap().items.unwrap_or_default()
     }
 }
 
-impl Drop for World {
+impl Drop for SnapshotWorld {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }

@@ -1,4 +1,4 @@
-//! What is written, and what it is written over.
+//! The contents of a written snapshot, and the contents that it may replace.
 
 use cellstack_cellctl::Completion;
 use cellstack_core::registry::CellStatus;
@@ -6,11 +6,11 @@ use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{Epoch, RouteState};
 use cellstack_embedded::names::CellNames;
 
-use super::world::{World, number, text};
+use super::world::{SnapshotWorld, number, text};
 
 #[tokio::test(start_paused = true)]
 async fn it_holds_every_tenant_and_every_cell_and_the_audit_trail_says_who_took_it() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     let moving = [("epoch", number(7)), ("state", text("moving")), ("standby_cell_id", text("alpha"))];
     world.entry("initech", "beta", &moving).await;
     world.state("beta", "down", 1_700_000_000_000).await;
@@ -44,7 +44,7 @@ async fn it_holds_every_tenant_and_every_cell_and_the_audit_trail_says_who_took_
 
 #[tokio::test(start_paused = true)]
 async fn a_map_of_many_pages_is_read_to_its_end() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     // A page ends at a megabyte.
     let padding = text(&"x".repeat(100_000));
     for at in 0..25 {
@@ -56,7 +56,7 @@ async fn a_map_of_many_pages_is_read_to_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_one_and_something_else_are_not_written_over() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     world.write("").await.ended(Completion::Done);
     world.write("").await.ended(Completion::Done);
 
@@ -65,7 +65,7 @@ async fn a_newer_one_and_something_else_are_not_written_over() {
         [(newer.encode(), "holds a newer snapshot, taken at "), (b"mine".to_vec(), "something else")]
     {
         std::fs::write(world.file(), &there).unwrap();
-        let error = world.write("").await.ending.unwrap_err();
+        let error = world.write("").await.completion.unwrap_err();
         assert!(error.contains(refusal), "{error}");
         assert_eq!(std::fs::read(world.file()).unwrap(), there);
         world.write("--force").await.ended(Completion::Done);
@@ -78,7 +78,7 @@ async fn a_newer_one_and_something_else_are_not_written_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_writes_nothing() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     let ran = world.write("--dry-run --output json").await.ended(Completion::Done);
     assert_eq!(ran.json()["tenants"], 2);
     assert!(ran.talk.contains("would be written to"), "{}", ran.talk);
@@ -87,7 +87,7 @@ async fn a_dry_run_writes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_in_the_map_is_told_and_does_not_keep_the_rest_from_being_written() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     world.entry("broken", "beta", &[("state", text("sideways"))]).await;
     world.entry("lost", "omega", &[]).await;
     let ran = world.write("").await.ended(Completion::LeftSome);
@@ -101,15 +101,15 @@ async fn what_is_wrong_in_the_map_is_told_and_does_not_keep_the_rest_from_being_
 
 #[tokio::test(start_paused = true)]
 async fn a_place_that_can_not_be_written_is_on_record() {
-    let world = World::new().await;
+    let world = SnapshotWorld::new().await;
     let line = "snapshot write --to file:///nowhere/at/all --operator test --force";
-    let error = world.cellctl(line).await.ending.unwrap_err();
+    let error = world.cellctl(line).await.completion.unwrap_err();
     assert!(error.starts_with("could not write file:///nowhere/at/all: the file can't be used"), "{error}");
     let trail = world.audit().await;
     assert!(trail[1]["troubles"].as_l().unwrap()[0].as_s().unwrap().contains("could not write"));
     assert!(trail[1]["done"].as_m().unwrap().is_empty());
 
     // No configuration of this deployment leads to S3.
-    let error = world.cellctl("snapshot show --from s3://maps/map").await.ending.unwrap_err();
+    let error = world.cellctl("snapshot show --from s3://maps/map").await.completion.unwrap_err();
     assert!(error.starts_with("could not read s3://maps/map: S3 can't be called: "), "{error}");
 }

@@ -14,28 +14,28 @@ use crate::commands::print;
 
 /// Add a fault to a cell, until it is cleared or its time is over
 ///
-/// It hits the calls of that cell's resources and no other's. Faults of one cell add up: latencies are added, and of the others
-/// the oldest that strikes decides. The router tries again and then answers 503; once the fault is gone it finds the cell again
-/// within seconds.
+/// The fault hits calls of that cell's resources only. Faults of one cell add up: latencies are added, and of the
+/// others the oldest that strikes decides. The router retries and then responds with 503. Once the fault is gone, it
+/// finds the cell again within seconds.
 #[derive(Args)]
 #[command(after_help = "Examples:
   cellstack-local fault add down --cell alpha --for 2s
   cellstack-local fault add throttle --cell beta --probability 0.3
   cellstack-local fault add latency --cell gamma --latency 200ms --for 1s")]
 pub(super) struct Add {
-    /// What goes wrong
+    /// The kind of fault
     #[arg(value_enum)]
     kind: Kind,
     /// The cell that it hits
     #[arg(long)]
     cell: CellId,
-    /// Ends by itself after this time, for example 30s or 5m; when it is cleared unless given
+    /// Ends by itself after this time, for example 30s or 5m; unless given, it lasts until it is cleared
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
     lasts: Option<Duration>,
     /// Share of the calls that it hits, over 0.0 and up to 1.0; all unless given
     #[arg(long, value_name = "SHARE")]
     probability: Option<f64>,
-    /// How much longer calls take, with latency and consumer-latency; 1s unless given
+    /// Time added to each call, with latency and consumer-latency; 1s unless given
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     latency: Option<Duration>,
     #[command(flatten)]

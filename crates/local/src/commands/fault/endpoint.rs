@@ -12,7 +12,7 @@ use clap::Args;
 use http::{Method, Request, Uri};
 use serde::de::DeserializeOwned;
 
-/// The time a served stack may take to answer: it is on this machine, and what it is asked takes no time.
+/// The time a served stack may take to respond: it is on this machine, and these requests take no time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
@@ -22,7 +22,7 @@ pub(super) struct Endpoint {
     endpoint: Url,
 }
 
-/// `http://` with a host and a port.
+/// A URL: `http://` with a host and a port.
 #[derive(Debug, Clone)]
 struct Url {
     text: String,
@@ -45,7 +45,7 @@ impl FromStr for Url {
 }
 
 impl Endpoint {
-    /// Asks for the faults, or for what is below their path.
+    /// Sends a request to the faults' path, or to one below it, and reads the response.
     pub(super) async fn ask<T: DeserializeOwned>(&self, method: Method, below: &str, body: Vec<u8>) -> Result<T> {
         let url = &self.endpoint.text;
         let path = format!("{PATH}{below}");
@@ -73,7 +73,7 @@ impl Endpoint {
             .context("the served stack answered in a form of another version; use the cellstack-local that serves it")
     }
 
-    /// A loopback address: faults are for stacks on this machine alone.
+    /// Returns a loopback address: faults are for stacks on this machine only.
     async fn address(&self) -> Result<SocketAddr> {
         let Url { text, host, port } = &self.endpoint;
         let found = tokio::net::lookup_host((host.as_str(), *port)).await;

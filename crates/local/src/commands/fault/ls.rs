@@ -11,7 +11,8 @@ use crate::commands::print;
 
 /// List the faults of a served stack
 ///
-/// One line each: its number, how many calls and invocations it has hit, when it ends, its cell and its kind.
+/// Prints one line per fault: its number, the calls and invocations it has hit, the time until it ends, its cell and
+/// its kind.
 #[derive(Args)]
 #[command(after_help = "Examples:
   cellstack-local fault ls

@@ -15,8 +15,8 @@ use super::duration;
 
 /// Take a served stack's cell down, slow it, throttle it, and bring it back
 ///
-/// The stack is one that `cellstack-local serve` serves on this machine; its own output shows each fault that comes and goes,
-/// and what becomes of the cell's events meanwhile.
+/// The stack is one that `cellstack-local serve` serves on this machine. Its own output shows when each fault begins
+/// and ends, and what happens to the cell's events meanwhile.
 #[derive(Args)]
 pub(crate) struct FaultCommand {
     #[command(subcommand)]
@@ -41,7 +41,7 @@ impl FaultCommand {
     }
 }
 
-/// A fault in words: cell, kind, and what else was asked for.
+/// Describes a fault in words: its cell, its kind, and its other options.
 pub(crate) fn describe(fault: &Posted) -> String {
     let order = &fault.order;
     let mut text = format!("{:<6}  {}", order.cell.as_str(), order.kind);

@@ -1,4 +1,4 @@
-//! What `serve` says when it starts: who lives where, and lines to copy.
+//! The greeting of `serve`: the tenants and their cells, and lines to copy.
 
 use std::fmt::Write as _;
 
@@ -7,9 +7,11 @@ use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
 
 use super::source::Source;
+use crate::commands::size;
 
 pub(super) fn text(
     served: &Served,
+    max_data: u64,
     placements: &[(TenantId, CellId)],
     numbered: u32,
     source: Source,
@@ -31,9 +33,17 @@ pub(super) fn text(
     let (tenant, cell) =
         placements.first().map_or(("acme", "alpha"), |(tenant, cell)| (tenant.as_str(), cell.as_str()));
     let request = source.curl(tenant, example);
+    let kept = match served.stack.data() {
+        None => "everything is in memory, and gone when it ends. Ctrl-C ends it.".to_owned(),
+        Some(data) => {
+            format!("everything is kept in {}. Ctrl-C ends it, and --data goes on with it.", data.path().display())
+        }
+    };
+    let most = size::show(max_data);
     format!(
         "\
-Cellstack in one process: everything is in memory, and gone when it ends. Ctrl-C ends it.
+Cellstack in one process: {kept}
+It holds {most} at most (--max-data); then the events that were processed longest ago expire.
 
 Tenants
 {tenants}

@@ -10,7 +10,7 @@ use cellstack_embedded::faults::{Change, Changed};
 use crate::commands::duration;
 use crate::commands::fault::describe;
 
-/// See the module.
+/// A writer of activity to standard error.
 #[derive(Clone)]
 pub(super) struct Lines {
     verbose: bool,
@@ -34,7 +34,7 @@ impl Lines {
         Self { verbose, color, clock: SystemClock::new() }
     }
 
-    /// Talk. A reader that went away is no error of ours.
+    /// Writes a line to standard error. A reader that went away is not our error.
     #[expect(clippy::unused_self, reason = "the one place that writes")]
     pub(super) fn say(&self, text: impl std::fmt::Display) {
         let _ = writeln!(std::io::stderr(), "{text}");
@@ -62,7 +62,7 @@ impl Lines {
         }
     }
 
-    /// A line without its time; `None` where there is nothing to say unless somebody wants to see all.
+    /// Returns a line without its time; `None` for a happening that only `--verbose` shows.
     fn line(&self, happening: &Happening) -> Option<(Head, String)> {
         Some(match happening {
             Happening::Answered(exchange) => return self.answered(exchange),

@@ -6,11 +6,13 @@ use anyhow::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// The time the process may take to end after the first signal: longer than the stack cuts off what is under way.
+/// The time the process may take to end after the first signal: longer than the stack waits before it cuts off what is
+/// under way.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Resolves with the first Ctrl-C, or the signal a supervisor ends programs with. From then on the process ends, whatever
-/// its functions do: at once with the second signal, else when they have had their time.
+/// Returns a receiver that resolves with the first Ctrl-C, or with the signal by which a supervisor ends a program.
+/// From then on the process ends, even if its functions do not return: at once with the second signal, else when their
+/// time is over.
 ///
 /// A thread of its own watches, since a processor that blocks can hold up every other one.
 pub(super) fn interrupted() -> Result<oneshot::Receiver<()>> {
@@ -27,10 +29,10 @@ pub(super) fn interrupted() -> Result<oneshot::Receiver<()>> {
     Ok(interrupted)
 }
 
-/// Watches until the process has to end; with which code.
+/// Waits until the process has to end, and returns its exit code.
 async fn watch(mut signals: Signals, first: oneshot::Sender<()>) -> i32 {
     signals.next().await;
-    // Nobody waits for it only where the server has failed already.
+    // The receiver is gone only where the server has failed already.
     let _ = first.send(());
     tokio::select! {
         code = signals.next() => code,
@@ -48,7 +50,7 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits for the next one; the exit code of a process that it ends.
+    /// Waits for the next signal, and returns the exit code of a process that it ends.
     async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.interrupt.recv() => 130,

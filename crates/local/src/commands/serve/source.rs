@@ -16,7 +16,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The router's setting. That of tokens is read from the environment, as a deployed router reads it.
+    /// Returns the router's setting. That of tokens is read from the environment, as a deployed router reads it.
     pub(super) fn setting(self) -> Result<TenantSource> {
         Ok(match self {
             Self::Header => TenantSource::Header,
@@ -25,7 +25,7 @@ impl Source {
         })
     }
 
-    /// The arguments of a `curl` that posts an event, a JSON object, of the tenant.
+    /// Returns the arguments of a `curl` that posts an event, a JSON object, of the tenant.
     pub(super) fn curl(self, tenant: &str, event: &str) -> String {
         match self {
             Self::Header => format!("-H 'x-tenant-id: {tenant}' -d '{event}'"),

@@ -1,4 +1,4 @@
-//! It ends when it is told to, whatever its callers do.
+//! The end of a served stack: a signal ends it, even while callers hold connections open.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::world::{Served, raw};
 
 impl Served {
-    /// Connections to both ports, with requests of which the last byte never comes, and one to nothing at all.
+    /// Opens connections to both ports: with requests whose last byte never comes, and without a byte at all.
     fn hang_on(&self) -> Vec<TcpStream> {
         let requests = [
             (self.url, "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: 15\r\n\r\n{"),
@@ -23,7 +23,7 @@ impl Served {
             stream
         };
         let open: Vec<_> = requests.map(open).into();
-        // Answered after those above were accepted.
+        // These responses come after the connections above were accepted.
         for address in [self.url, self.endpoint] {
             assert!(get(address, "/health").starts_with("HTTP/1.1 200"));
         }
@@ -52,7 +52,7 @@ fn a_second_signal_ends_it_at_once() {
         let mut served = Served::start(&["--cells", "alpha"]);
         let open = served.hang_on();
         served.signal(signal);
-        // Two of a kind that come together are one.
+        // Two signals of a kind that arrive together are one.
         while TcpStream::connect(served.url).is_ok() {
             std::thread::sleep(Duration::from_millis(10));
         }

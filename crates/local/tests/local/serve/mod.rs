@@ -1,5 +1,7 @@
-//! `cellstack-local serve` as a process: how it ends, what a second terminal can do to it.
+//! `cellstack-local serve` as a process: its end, and what a second terminal can do to it.
 
+mod bound;
+mod data;
 mod ends;
 mod faults;
 mod world;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Long past what anything here takes: a test that waits for ever says nothing.
+/// A time limit far beyond what anything here takes: a test that waits for ever shows nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Served {
@@ -25,7 +25,11 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 impl Served {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_cellstack-local"));
-        serve.args(["serve", "--port", "0", "--endpoint-port", "0"]).args(arguments);
+        Self::spawn(serve.args(["serve", "--port", "0", "--endpoint-port", "0"]).args(arguments))
+    }
+
+    /// Starts a command that serves.
+    pub(crate) fn spawn(serve: &mut Command) -> Self {
         let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (stderr, into) = (process.stderr.take().unwrap(), Arc::clone(&lines));
@@ -50,7 +54,7 @@ impl Served {
         soon("its end", || self.process.try_wait().unwrap())
     }
 
-    /// Runs `cellstack-local fault` against it; what it said.
+    /// Runs `cellstack-local fault` against it, and returns its output.
     pub(crate) fn fault(&self, arguments: &[&str]) -> Result<String, String> {
         let endpoint = format!("http://{}", self.endpoint);
         let output = run(&[&["fault"], arguments, &["--endpoint", &endpoint]].concat());
@@ -58,7 +62,7 @@ impl Served {
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
-    /// Posts an event of a tenant; the status and the body.
+    /// Posts an event of a tenant, and returns the status and the body.
     pub(crate) fn post(&self, tenant: &str, event: &str) -> (u16, String) {
         let length = event.len();
         let headers =
@@ -86,6 +90,7 @@ impl Served {
 }
 
 impl Drop for Served {
+    #[expect(clippy::print_stderr, reason = "a failed test shows its process's output")]
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -96,6 +101,7 @@ impl Drop for Served {
 }
 
 /// Waits until there is something.
+#[expect(clippy::disallowed_methods, reason = "a process is waited for")]
 pub(crate) fn soon<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
@@ -107,7 +113,7 @@ pub(crate) fn soon<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     panic!("not within {PATIENCE:?}: {what}")
 }
 
-/// Sends one request; the status and the body.
+/// Sends one request, and returns the status and the body.
 pub(crate) fn request(address: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, String) {
     let answer =
         raw(address, &format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n{body}"));
@@ -115,7 +121,7 @@ pub(crate) fn request(address: SocketAddr, line: &str, headers: &str, body: &str
     (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
 }
 
-/// Sends bytes; all that comes back.
+/// Sends bytes, and returns all that comes back.
 pub(crate) fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

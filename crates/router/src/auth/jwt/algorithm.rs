@@ -1,12 +1,12 @@
-//! The algorithms a token may be signed with. One is configured; the rest are refused.
+//! The algorithms that may sign a token. One is configured; the router refuses the rest.
 
 use std::fmt;
 use std::str::FromStr;
 
 use jsonwebtoken::Algorithm as Name;
 
-/// An algorithm of a public key. Shared secrets (`HS*`) and `none` are not among them: whoever can check such a token can
-/// make one.
+/// An algorithm of a public key. Shared secrets (`HS*`) and `none` are not among them: anyone who can check such a
+/// token can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Algorithm(Name);
 
@@ -22,14 +22,14 @@ const TAKEN: [(&str, Name); 9] = [
     ("EdDSA", Name::EdDSA),
 ];
 
-/// What [`Algorithm`] reads, in words.
+/// The texts that [`Algorithm`] reads, for errors.
 pub(super) const EXPECTED: &str = "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA";
 
-/// What a key must be to fit an algorithm.
+/// The kind of key that an algorithm needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyKind {
     Rsa,
-    /// On the curve of this name.
+    /// A key on the curve of this name.
     Ec(&'static str),
     Ed25519,
 }
@@ -38,12 +38,12 @@ impl Algorithm {
     #[cfg(test)]
     pub(super) const RS256: Self = Self(Name::RS256);
 
-    /// As the library has it.
+    /// Returns the library's name of the algorithm.
     pub(super) const fn name(self) -> Name {
         self.0
     }
 
-    /// As a token's `alg` has it.
+    /// Returns the algorithm as a token's `alg` names it.
     pub(super) fn as_str(self) -> &'static str {
         TAKEN.iter().find(|(_, name)| *name == self.0).map_or("", |(name, _)| name)
     }

@@ -1,7 +1,7 @@
-//! What a token must say. Nothing here waits, and time is given.
+//! Checks of a token. Nothing here waits, and the caller passes the time.
 //!
-//! Parts are read as bare JSON objects: the library's own types for them know dozens of names that mean nothing here, and
-//! cost a hundred kilobytes of the function's zip. It checks signatures.
+//! Parts are read as bare JSON objects: the library's own types for them know dozens of names that mean nothing here,
+//! and cost a hundred kilobytes of the function's zip. The library checks signatures only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,16 +18,16 @@ use super::settings::JwtSettings;
 /// A token whose header is right, and of which nothing else is known.
 #[derive(Debug)]
 pub(super) struct Token<'a> {
-    /// Header and claims, as they were signed.
+    /// The signed header and claims.
     message: &'a str,
     claims: &'a str,
     signature: &'a str,
-    /// Its `kid`.
+    /// The token's `kid`.
     pub(super) key_name: Option<String>,
 }
 
 impl<'a> Token<'a> {
-    /// Reads the header, which is believed in nothing but the name of its key.
+    /// Reads the header, which is trusted for the name of its key only.
     pub(super) fn read(text: &'a str, algorithm: Algorithm) -> Result<Self, Refusal> {
         let (message, signature) = text.rsplit_once('.').ok_or(Refusal::Garbled)?;
         let (header, claims) = message.split_once('.').ok_or(Refusal::Garbled)?;
@@ -38,7 +38,8 @@ impl<'a> Token<'a> {
         if header.get("alg").and_then(Value::as_str) != Some(algorithm.as_str()) {
             return Err(Refusal::Algorithm(algorithm));
         }
-        // RFC 7515, section 4.1.11: who does not know an extension that is named here must refuse. None is known.
+        // RFC 7515, section 4.1.11: a reader that does not know an extension that is named here must refuse the token.
+        // None is known.
         if header.contains_key("crit") {
             return Err(Refusal::Critical);
         }
@@ -49,7 +50,7 @@ impl<'a> Token<'a> {
         Ok(Self { message, claims, signature, key_name })
     }
 
-    /// The token's tenant, once its signature, issuer, audience and time are found right, in this order.
+    /// Returns the token's tenant once its signature, issuer, audience and time are found right, in this order.
     pub(super) fn tenant(&self, key: &DecodingKey, settings: &JwtSettings, now_ms: u64) -> Result<TenantId, Refusal> {
         match crypto::verify(self.signature, self.message.as_bytes(), key, settings.algorithm.name()) {
             Ok(true) => {}
@@ -67,13 +68,13 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The JSON object of a part; `None` when it is something else.
+/// Parses a part as a JSON object. Returns `None` for any other JSON value.
 fn object(part: &str) -> Result<Option<Map<String, Value>>, Refusal> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Garbled)?;
     Ok(serde_json::from_slice(&json).ok())
 }
 
-/// RFC 7519, sections 4.1.1 and 4.1.3.
+/// Checks issuer and audience: RFC 7519, sections 4.1.1 and 4.1.3.
 fn for_us(claims: &Map<String, Value>, settings: &JwtSettings) -> Result<(), Refusal> {
     let lacks = |name: &str| Refusal::Lacks(name.to_owned());
     if claims.get("iss").and_then(Value::as_str).ok_or_else(|| lacks("iss"))? != settings.issuer {
@@ -89,7 +90,8 @@ fn for_us(claims: &Map<String, Value>, settings: &JwtSettings) -> Result<(), Ref
     if meant { Ok(()) } else { Err(Refusal::Audience(settings.audiences.join(", "))) }
 }
 
-/// RFC 7519, sections 4.1.4 and 4.1.5. Dates are seconds since 1970, fractions allowed; `iat` binds nobody.
+/// Checks `exp` and `nbf`: RFC 7519, sections 4.1.4 and 4.1.5. Dates are seconds since 1970, fractions allowed. `iat`
+/// is not checked.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of our millennium fit an f64")]
 fn in_time(claims: &Map<String, Value>, now_ms: u64) -> Result<(), Refusal> {
     let (now, leeway) = (now_ms as f64 / 1_000.0, JWT_LEEWAY.as_secs_f64());

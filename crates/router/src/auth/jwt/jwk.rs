@@ -17,7 +17,8 @@ struct Key {
     key: Arc<DecodingKey>,
 }
 
-/// A text that is no key set, or one without a usable key. Holds nothing of it: someone may have put private keys there.
+/// A text that is not a key set, or a set without a usable key. The error holds nothing of the text: it may contain
+/// private keys by mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum KeySetError {
     #[error("expected a JWK set, {{\"keys\":[…]}}; found {0}")]
@@ -26,24 +27,24 @@ pub(super) enum KeySetError {
     NoKey { algorithm: Algorithm, kty: &'static str, found: usize },
 }
 
-/// What a token's `kid` finds.
+/// The result of looking up a token's `kid`.
 #[derive(Debug)]
 pub(super) enum Lookup {
     Key(Arc<DecodingKey>),
-    /// There is no key of this name.
+    /// No key has this name.
     Unknown,
-    /// The token names none, and there are several.
+    /// The token names no key, and there are several.
     Ambiguous,
 }
 
-/// RSA keys below 2048 bits are not taken: this many characters of base64url.
+/// The shortest modulus that is accepted: 2048 bits, as characters of base64url.
 const LEAST_MODULUS: usize = 2048 / 8 * 4 / 3;
 
 impl KeySet {
-    /// Reads a set. Keys of other kinds, for other uses, or that can't be read are passed over: a set may hold what is
-    /// meant for others (RFC 7517, section 5).
+    /// Reads a set. Skips keys of other kinds, keys for other uses and keys that can't be read: a set may hold keys
+    /// that are meant for others (RFC 7517, section 5).
     pub(super) fn read(text: &[u8], algorithm: Algorithm) -> Result<Self, KeySetError> {
-        // Where it is wrong, not what stands there.
+        // The error says where the text is wrong and does not quote it.
         let wrong =
             |error: serde_json::Error| format!("no JSON object at line {}, column {}", error.line(), error.column());
         let document: Map<String, Value> =
@@ -63,7 +64,8 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// The key a token names; the only one where it names none, or where that one has no name.
+    /// Finds the key that a token names. Returns the only key where the token names none, or where that key has no
+    /// name.
     pub(super) fn find(&self, name: Option<&str>) -> Lookup {
         let found = match (name, self.0.as_slice()) {
             (None, [only]) | (Some(_), [only @ Key { name: None, .. }]) => Some(only),
@@ -75,7 +77,7 @@ impl KeySet {
 }
 
 impl Key {
-    /// The key, if it fits.
+    /// Returns the key if it fits the algorithm.
     fn read(jwk: &Value, algorithm: Algorithm) -> Option<Self> {
         let text = |name| jwk.get(name).and_then(Value::as_str);
         let absent_or = |name, wanted| jwk.get(name).is_none_or(|value| value.as_str() == Some(wanted));

@@ -1,8 +1,9 @@
 //! The issuer's keys, kept between requests.
 //!
-//! A set is used for [`JWT_KEYS_AGE`], then read again; also when a token names a key that is not in it. Between two reads
-//! lies a cooldown, so that made-up key names cost the issuer and the other callers next to nothing. One read at a time: who
-//! has a key already goes on with it, who has none waits. A read that fails takes nothing away: the old set serves on.
+//! A set is used for [`JWT_KEYS_AGE`] and then read again; it is also read again when a token names a key that is not
+//! in it. A cooldown separates two reads, so that made-up key names cost the issuer and the other callers next to
+//! nothing. One read is in flight at a time: a request that has its key already goes on, and one that has none waits. A
+//! read that fails takes nothing away: the old set stays in use.
 
 use cellstack_core::sync::lock;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,25 +23,25 @@ use crate::http::problem::Problem;
 
 /// The keys of one issuer.
 pub(super) struct Keys<A> {
-    /// Where they are read; `None` for those that came with the settings and never change.
+    /// The URL that the keys are read from; `None` for keys that came with the settings and never change.
     url: Option<String>,
     algorithm: Algorithm,
     http: SharedHttpClient,
     clock: A,
     lease_clock: LeaseClock,
     known: Mutex<Known>,
-    /// Held by whoever reads the set.
+    /// The permit to read the set.
     permit: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Known {
     set: Option<Arc<KeySet>>,
-    /// When the read was sent that `set` came from.
+    /// The time at which the read of `set` was sent.
     read: Option<LeaseTime>,
-    /// When the last read was sent, or failed.
+    /// The time at which the last read was sent, or failed.
     tried: Option<LeaseTime>,
-    /// Whether the last read brought no set, or none has ended yet.
+    /// True if the last read brought no set, or no read has ended yet.
     failed: bool,
 }
 
@@ -70,11 +71,11 @@ impl<A: Clock> Keys<A> {
         }
     }
 
-    /// The key of a token that names it so.
+    /// Finds the key that a token names, or the only key if the token names none.
     pub(super) async fn find(&self, name: Option<&str>) -> Result<Arc<DecodingKey>, Problem> {
         if self.lacks(name) {
             let _permit = self.permit.lock().await;
-            // Does nothing if whoever held the turn before has read it just now.
+            // Does nothing if the previous holder of the permit has just read the set.
             self.read_if_due().await;
         } else if self.is_old()
             && let Ok(_permit) = self.permit.try_lock()
@@ -84,7 +85,7 @@ impl<A: Clock> Keys<A> {
         match self.look_up(name) {
             Some(Lookup::Key(key)) => Ok(key),
             Some(Lookup::Ambiguous) => Err(Refusal::KeyNotNamed.into()),
-            // What the set lacks may be in the one that can't be read: that is nobody's proof of a forgery.
+            // A key that the set lacks may be in the set that can't be read. Its absence does not prove a forgery.
             _ if self.known().failed => Err(Problem::unavailable("The router could not read the token issuer's keys.")),
             Some(Lookup::Unknown) | None => Err(Refusal::KeyUnknown.into()),
         }
@@ -95,7 +96,7 @@ impl<A: Clock> Keys<A> {
         set.map(|set| set.find(name))
     }
 
-    /// Whether a newer set may have what this one has not.
+    /// Returns whether a newer set may have a key that this one lacks.
     fn lacks(&self, name: Option<&str>) -> bool {
         matches!(self.look_up(name), None | Some(Lookup::Unknown))
     }
@@ -105,7 +106,7 @@ impl<A: Clock> Keys<A> {
         self.url.is_some() && self.known().read.is_none_or(|read| read.age_at(now) >= JWT_KEYS_AGE)
     }
 
-    /// Reads the set, unless it was tried not long ago. Whoever calls this holds the turn.
+    /// Reads the set, unless the last attempt is too recent. The caller holds the permit.
     async fn read_if_due(&self) {
         let Some(url) = &self.url else { return };
         let now = self.lease_clock.now(self.clock.now());
@@ -115,7 +116,7 @@ impl<A: Clock> Keys<A> {
             if known.tried.is_some_and(|tried| tried.age_at(now) < cooldown) {
                 return;
             }
-            // Noted before the read: one that is dropped on its way counts as well, and as failed.
+            // Noted before the read, so that a read that is dropped on its way counts as well, and as failed.
             known.tried = Some(now);
             known.failed = true;
         }
@@ -132,7 +133,7 @@ impl<A: Clock> Keys<A> {
             }
             Err(reason) => {
                 tracing::warn!(%url, reason, "the token issuer's keys could not be read");
-                // The cooldown begins again, or those that wait would each wait for a read of their own.
+                // The cooldown begins again. Otherwise each waiting request would wait for a read of its own.
                 self.known().tried = Some(self.lease_clock.now(self.clock.now()));
             }
         }

@@ -1,8 +1,8 @@
-//! Whose request it is, proven by a token: a JWT (RFC 7519) signed by the configured issuer.
+//! The tenant of a request, proven by a token: a JWT (RFC 7519) signed by the configured issuer.
 //!
-//! One algorithm is pinned and nothing a token says of itself changes that: its header chooses among the issuer's keys,
-//! no more. The signature is checked before a claim is looked at. Time comes from the router's clocks, keys from the
-//! issuer's key set, see [`keys`].
+//! One algorithm is pinned, and nothing in a token changes that: its header only chooses among the issuer's keys. The
+//! signature is checked before any claim. Time comes from the router's clocks, keys from the issuer's key set
+//! ([`keys`]).
 
 mod algorithm;
 mod check;
@@ -26,7 +26,7 @@ use self::refusal::Refusal;
 pub use self::settings::JwtSettings;
 use crate::http::problem::Problem;
 
-/// Tells a request's tenant from its token.
+/// A reader of a request's tenant from its token.
 pub(crate) struct Verifier<A> {
     settings: JwtSettings,
     keys: Keys<A>,
@@ -34,22 +34,23 @@ pub(crate) struct Verifier<A> {
 }
 
 impl<A: Clock + Clone> Verifier<A> {
-    /// A verifier that has read no keys yet. `http` must trust the issuer's certificate.
+    /// Makes a verifier that has read no keys yet. `http` must trust the issuer's certificate.
     pub(crate) fn new(settings: JwtSettings, http: SharedHttpClient, clock: A) -> Self {
         provider::install();
         let keys = Keys::new(settings.keys.clone(), settings.algorithm, http, clock.clone());
         Self { settings, keys, clock }
     }
 
-    /// Reads the key set, so that the first request need not. A failure is logged; the first request tries again.
+    /// Reads the key set, so that the first request need not. A failure is logged, and the first request tries again.
     pub(crate) async fn warm(&self) {
         self.keys.warm().await;
     }
 
-    /// The tenant the request's token proves.
+    /// Returns the tenant that the request's token proves.
     ///
     /// # Errors
-    /// `unauthenticated` when there is no token or it proves nothing, `unavailable` when no key is known to check it by.
+    /// Fails with `unauthenticated` if the token is missing or proves nothing, and with `unavailable` if no key is
+    /// known to check it.
     pub(crate) async fn tenant(&self, headers: &HeaderMap) -> Result<TenantId, Problem> {
         let token = Token::read(self.token(headers)?, self.settings.algorithm)?;
         let key = self.keys.find(token.key_name.as_deref()).await?;
@@ -65,7 +66,7 @@ impl<A: Clock + Clone> Verifier<A> {
             (Some(_), Some(_)) => return Err(Refusal::Several(name.clone())),
         };
         let token = match value.split_once(' ') {
-            // The name of a scheme has no case (RFC 9110, section 11.1).
+            // Names of schemes are case-insensitive (RFC 9110, section 11.1).
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             None if name != AUTHORIZATION => value,
             _ => return Err(Refusal::Missing(name.clone())),

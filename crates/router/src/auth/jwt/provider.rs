@@ -1,4 +1,4 @@
-//! The library's cryptography, done by ring, which the TLS stack has brought along already.
+//! The JWT library's cryptography, done by ring, which the TLS stack depends on already.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, new_error};
@@ -10,15 +10,15 @@ use ring::signature::{
     RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-/// Verifies, and does nothing else.
+/// A provider that verifies, and does nothing else.
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: no_signer,
     verifier_factory: verifier,
-    // Only needed to make key sets, which nobody does here.
+    // Needed only to make key sets, which the router never does.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes ring the library's cryptography, for the whole process. Any time but the first it changes nothing.
+/// Makes ring the library's cryptography for the whole process. Later calls change nothing.
 pub(super) fn install() {
     let _ = RING.install_default();
 }
@@ -39,7 +39,7 @@ struct Ring {
     key: DecodingKey,
 }
 
-/// How ring goes about it.
+/// The way in which ring verifies an algorithm.
 enum Scheme {
     Rsa(&'static RsaParameters),
     Other(&'static dyn VerificationAlgorithm),
@@ -57,7 +57,7 @@ impl Scheme {
             Algorithm::ES256 => Self::Other(&ECDSA_P256_SHA256_FIXED),
             Algorithm::ES384 => Self::Other(&ECDSA_P384_SHA384_FIXED),
             Algorithm::EdDSA => Self::Other(&ED25519),
-            // Shared secrets, and what a later version of the library may know.
+            // Shared secrets, and algorithms of later versions of the library.
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-//! Why a token proves nothing: what was expected, and what its holder can do.
+//! The reasons for which a token proves nothing: the expected form, and the next step for the caller.
 
 use cellstack_core::limits::{JWT_KEYS_COOLDOWN, JWT_LEEWAY, JWT_MAX_TOKEN};
 use lambda_http::http::HeaderName;
@@ -7,7 +7,8 @@ use lambda_http::http::header::AUTHORIZATION;
 use super::algorithm::Algorithm;
 use crate::http::problem::{Kind, Problem};
 
-/// Why a token proves nothing. No text holds a part of the token: it may be a good one in the wrong place.
+/// A reason for which a token proves nothing. No text holds a part of the token: it may be a good one in the wrong
+/// place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("Send a token in the header {0}{form}.", form = if .0 == AUTHORIZATION { ", as Bearer and the token" } else { "" })]
@@ -16,7 +17,7 @@ pub(super) enum Refusal {
     Several(HeaderName),
     #[error("The token is longer than {JWT_MAX_TOKEN} bytes. Get one with fewer claims.")]
     TooLong,
-    #[error("The token is no JWT: three parts of base64url without padding, with a dot between them.")]
+    #[error("The token is not a JWT: three parts of base64url without padding, with a dot between them.")]
     Garbled,
     #[error("The token's header can't be read: it must be a JSON object. Get a token that is signed with {0}.")]
     Header(Algorithm),
@@ -45,7 +46,7 @@ pub(super) enum Refusal {
     Expired,
     #[error("The token is not valid yet: its nbf is more than {} s ahead. Check the issuer's clock.", JWT_LEEWAY.as_secs())]
     NotYetValid,
-    #[error("The token's claim {claim} is no tenant id: it must be {expected}.")]
+    #[error("The token's claim {claim} is not a tenant id: it must be {expected}.")]
     Tenant { claim: String, expected: &'static str },
 }
 

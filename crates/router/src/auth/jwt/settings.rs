@@ -1,4 +1,4 @@
-//! Which tokens count.
+//! The settings of tokens.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use lambda_http::http::{HeaderName, Uri};
 use super::algorithm::{Algorithm, EXPECTED};
 use super::jwk::KeySet;
 
-/// Which tokens count, and by whose keys.
+/// The tokens that are accepted, and the source of the keys that verify them.
 #[derive(Debug, Clone)]
 pub struct JwtSettings {
     pub(super) issuer: String,
-    /// A token must be meant for one of these.
+    /// The accepted audiences. A token must be meant for one of these.
     pub(super) audiences: Vec<String>,
     pub(super) algorithm: Algorithm,
     /// The claim that holds the tenant's id.
@@ -24,12 +24,12 @@ pub struct JwtSettings {
     pub(super) keys: KeySource,
 }
 
-/// Where the issuer's keys are.
+/// The source of the issuer's keys.
 #[derive(Debug, Clone)]
 pub(super) enum KeySource {
-    /// At a URL, read as needed.
+    /// A URL, read when keys are needed.
     Url(String),
-    /// Here.
+    /// The set itself.
     Inline(Arc<KeySet>),
 }
 
@@ -50,15 +50,15 @@ impl JwtSettings {
     /// `CELLSTACK_JWT_HEADER` (`authorization`).
     ///
     /// # Errors
-    /// When one is missing or wrong.
+    /// Fails if a variable is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// As [`JwtSettings::from_env`], from elsewhere.
+    /// Reads the same variables as [`JwtSettings::from_env`], through `look_up`.
     ///
     /// # Errors
-    /// When one is missing or wrong.
+    /// Fails if a variable is missing or invalid.
     pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let set = |name: &str| look_up(name).filter(|value| !value.is_empty());
         let needed = |name, expected| set(name).ok_or(ConfigError::Missing { name, expected });
@@ -92,7 +92,7 @@ impl JwtSettings {
 impl KeySource {
     fn read(text: String, algorithm: Algorithm) -> Result<Self, ConfigError> {
         if text.trim_start().starts_with('{') {
-            // What was found is not repeated: it may hold private keys by mistake, and errors end in logs.
+            // The error does not quote the value: it may hold private keys by mistake, and errors end in logs.
             let refused =
                 |reason| ConfigError::invalid(KEYS, KEYS_EXPECTED, &format!("{} bytes of JSON", text.len()), reason);
             if text.len() > JWT_KEYS_MAX {
@@ -108,9 +108,9 @@ impl KeySource {
     }
 }
 
-/// Keys that come in the clear can be anybody's, unless they come from this machine.
+/// Accepts HTTPS, and HTTP from a loopback address only: anyone may have replaced keys that come unencrypted.
 fn is_safe(url: &str) -> Result<(), String> {
-    let url: Uri = url.parse().map_err(|error| format!("it is no URL: {error}"))?;
+    let url: Uri = url.parse().map_err(|error| format!("it is not a URL: {error}"))?;
     match (url.scheme_str(), url.host()) {
         (Some("https"), Some(_)) | (Some("http"), Some("localhost" | "[::1]")) => Ok(()),
         (Some("http"), Some(host)) if host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()) => Ok(()),

@@ -1,4 +1,4 @@
-//! The guard of a write, against a DynamoDB that answers by a script.
+//! The guard of a write, against a DynamoDB that responds by a script.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn record() -> EventRecord {
     EventRecord::accepted("acme".parse().unwrap(), event, Epoch(3), 7)
 }
 
-/// The event's item, as DynamoDB shows it.
+/// Returns the event's item, as DynamoDB shows it.
 fn stored() -> Value {
     let record = record();
     json!({
@@ -36,7 +36,7 @@ fn stored() -> Value {
     })
 }
 
-/// How a write ends, and how many calls it made.
+/// Writes the event, and returns the result and the number of calls.
 async fn write(guard: Guard, replies: impl IntoIterator<Item = Reply>) -> (Result<&'static str, Problem>, usize) {
     let script = Script::new(replies);
     let begun = Instant::now();
@@ -79,7 +79,7 @@ async fn what_a_cancellation_says_of_the_event_counts_before_what_it_says_of_the
         ([(REFUSED, None), ("None", None)], "refused"),
         ([("None", None), (REFUSED, Some(stored()))], "exists"),
         ([(REFUSED, None), (REFUSED, Some(stored()))], "exists"),
-        // A conflict beside an answer is no reason to ask again.
+        // A conflict alongside a refusal is not a reason to retry.
         ([(CONFLICT, None), (REFUSED, Some(stored()))], "exists"),
         ([(REFUSED, None), (CONFLICT, None)], "refused"),
         ([(REFUSED, None), ("ThrottlingError", None)], "refused"),
@@ -121,7 +121,7 @@ async fn conflicts_that_do_not_end_make_it_busy_when_its_time_is_over() {
     assert_eq!(kind(written), Kind::Unavailable);
     assert!(calls > 4, "{calls}");
 
-    // Nor does a cell that conflicts and then hangs count as gone.
+    // A cell that conflicts and then hangs does not count as gone.
     for guard in [FENCED, Guard::Lease] {
         let conflict = match guard {
             Guard::Fence(_) => conflict.clone(),
@@ -154,7 +154,7 @@ async fn a_partition_that_gets_too_much_is_its_tenants_trouble() {
         assert_eq!(kind(written), Kind::TooManyRequests, "{code}");
         assert!(calls > 1, "a throttle is tried again: {calls}");
     }
-    // Cut off on its way or not.
+    // The same holds if the last try is cut off.
     let (written, _) = write(FENCED, [hot("ThrottlingError"), Reply::Hang]).await;
     assert_eq!(kind(written), Kind::TooManyRequests);
     let throttled = Reply::cancelled([("None", None), ("ThrottlingError", None)]);

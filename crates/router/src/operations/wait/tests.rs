@@ -1,4 +1,4 @@
-//! A request that waits, against a DynamoDB that answers by a script.
+//! A request that waits, against a DynamoDB that responds by a script.
 
 use lambda_http::http::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::settings::Settings;
 const ID: &str = "01930000-0000-7000-8000-000000000001";
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The event's item, as DynamoDB shows it.
+/// Returns the event's item, as DynamoDB shows it.
 fn event(status: &str, data_length: usize) -> Reply {
     let data = format!("\"{}\"", "x".repeat(data_length));
     Reply::Ok(json!({ "Item": {
@@ -20,32 +20,36 @@ fn event(status: &str, data_length: usize) -> Reply {
     } }))
 }
 
+/// The tenant's entry in the map.
+fn route() -> Reply {
+    Reply::Ok(json!({ "Item": {
+        "tenant_id": { "S": "acme" }, "cell_id": { "S": "alpha" }, "epoch": { "N": "1" }, "state": { "S": "active" },
+    } }))
+}
+
 fn accepted() -> Reply {
     event("accepted", 10)
 }
 
-/// A router that knows acme's cell, and asks a cell that answers by the script.
+/// A router that knows acme's cell, which responds by the script.
 struct Scene {
     router: Router<PausedClock>,
     script: Script,
 }
 
-/// The response to a request, and the way to it.
+/// The response to a request, its duration and its reads.
 struct Outcome {
     status: u16,
     body: Value,
     took: Duration,
-    /// The reads of the event; whether each was consistent.
+    /// The reads of the event: true for a consistent one.
     reads: Vec<bool>,
 }
 
 impl Scene {
     async fn new() -> Self {
-        let route = json!({ "Item": {
-            "tenant_id": { "S": "acme" }, "cell_id": { "S": "alpha" }, "epoch": { "N": "1" }, "state": { "S": "active" },
-        } });
         let cell = json!({ "pk": { "S": "cell#alpha" }, "sk": { "S": "config" }, "table": { "S": "cell" } });
-        let script = Script::new([Reply::Ok(route), Reply::Ok(json!({ "Items": [cell], "Count": 1 }))]);
+        let script = Script::new([route(), Reply::Ok(json!({ "Items": [cell], "Count": 1 }))]);
         let settings = Settings::new("map".to_owned(), "registry".to_owned(), TenantSource::Header);
         let scene = Self { router: Router::new(&script.config(), settings, PausedClock::new()), script };
         scene.ask(Method::GET, "/v1/route", "", 10 * SECOND).await;
@@ -67,7 +71,7 @@ impl Scene {
         Outcome { status: response.status().as_u16(), body, took, reads }
     }
 
-    /// Waits for the event, whose reads are answered so.
+    /// Waits for the event, with these replies to its reads.
     async fn wait(&self, wait: u8, replies: impl IntoIterator<Item = Reply>) -> Outcome {
         self.script.set_all(replies);
         self.ask(Method::GET, &format!("/v1/events/{ID}"), &format!("wait={wait}"), 10 * SECOND).await
@@ -82,10 +86,10 @@ fn is_consistent(sent: &Sent) -> bool {
 async fn an_event_that_is_done_is_answered_at_once() {
     let scene = Scene::new().await;
     for status in ["processed", "failed", "held", "carried"] {
-        let Outcome { status: http, body, took, reads } = scene.wait(5, [event(status, 10)]).await;
+        let Outcome { status: http, body, took, reads } = scene.wait(5, [event(status, 10), route()]).await;
         assert_eq!((http, body["status"].as_str()), (200, Some(status)));
         assert!(took < Duration::from_millis(50), "{status} took {took:?}");
-        // The map is read again for one that may have moved on; its cell is the same.
+        // The map is read again for an event that may have moved on; its cell is the same.
         assert_eq!(reads, [true], "{status}");
     }
 }
@@ -102,8 +106,8 @@ async fn an_event_that_is_done_during_the_wait_is_read_whole_then() {
 
 #[tokio::test(start_paused = true)]
 async fn when_the_time_is_over_the_present_state_is_the_answer_and_few_units_were_read() {
-    let scene = Scene::new().await;
     for wait in 0..=5_u8 {
+        let scene = Scene::new().await;
         let Outcome { status, body, took, reads } = scene.wait(wait, [accepted()]).await;
         assert_eq!((status, body["status"].as_str()), (200, Some("accepted")));
         let asked = SECOND * wait.into();
@@ -123,7 +127,7 @@ async fn a_large_event_is_looked_at_less_often() {
     assert!(took >= 5 * SECOND, "{took:?}");
 }
 
-/// It had failed, was sent again, and a replica does not know yet.
+/// The event had failed and was sent again, which the replica does not know yet.
 #[tokio::test(start_paused = true)]
 async fn what_a_replica_that_is_behind_says_is_not_the_answer() {
     let scene = Scene::new().await;
@@ -137,7 +141,7 @@ async fn what_a_replica_that_is_behind_says_is_not_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn nobodys_event_is_not_waited_for() {
     let scene = Scene::new().await;
-    let Outcome { status, body, took, .. } = scene.wait(5, [Reply::Ok(json!({}))]).await;
+    let Outcome { status, body, took, .. } = scene.wait(5, [Reply::Ok(json!({})), route()]).await;
     assert_eq!((status, body["type"].as_str()), (404, Some("urn:cellstack:problem:unknown-event")));
     assert!(took < Duration::from_millis(50), "{took:?}");
 }
@@ -148,7 +152,7 @@ async fn a_cell_that_fails_ends_the_wait() {
         let scene = Scene::new().await;
         let Outcome { status, took, reads, .. } = scene.wait(5, [accepted(), failing.clone()]).await;
         assert_eq!(status, 503, "{failing:?}");
-        // A poll and a read, with what each may take.
+        // A poll and a read, with the longest time of each.
         assert!(took < 2 * CELL_TIMEOUT + SECOND / 2, "{failing:?} took {took:?}");
         assert!(reads.len() > 1, "it is asked once it is waited for");
     }

@@ -1,4 +1,4 @@
-//! The resolver against a map and a registry that answer by a script.
+//! The resolver against a map and a registry that respond by a script.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn resolver(script: &Script) -> Resolver<PausedClock> {
     Resolver::new(&script.config(), &settings, &clock, Metrics::new(None))
 }
 
-/// An entry of the map.
+/// Returns an entry of the map.
 fn entry(cell: &str, epoch: u64) -> Reply {
     Reply::Ok(json!({ "Item": {
         "tenant_id": { "S": "acme" }, "cell_id": { "S": cell }, "epoch": { "N": epoch.to_string() },
@@ -34,7 +34,7 @@ fn acme() -> TenantId {
     "acme".parse().unwrap()
 }
 
-/// Cell, epoch and source, or the status of the problem.
+/// Returns cell, epoch and source, or the status of the problem.
 fn said(resolved: Result<Resolved, LookupError>) -> Result<(String, u64, RouteSource), u16> {
     resolved
         .map(|Resolved { route, source }| (route.cell_id.to_string(), route.epoch.0, source))
@@ -65,7 +65,7 @@ async fn of_those_who_refresh_at_once_one_reads() {
     for said in futures_util::future::join_all(all).await {
         assert_eq!(said, route("beta", 2, RouteSource::Map));
     }
-    // The one that is under way when the others ask may have been answered before they did.
+    // The read in flight when the others ask may have been answered before they asked.
     assert!(script.take().len() <= 2, "a refresh");
 }
 
@@ -108,7 +108,7 @@ async fn a_loop_over_names_that_nobody_has_costs_no_tenant_its_route() {
     let resolver = resolver(&script);
     resolver.tenant(&acme()).await.unwrap();
     script.set(nothing());
-    // Straight into the cache, since more calls than it has room for take their time.
+    // Stored into the cache directly, since more calls than it has room for would take long.
     for n in 0..=TENANT_CACHE {
         resolver.tenants.note(format!("nobody-{n}").parse().unwrap(), None);
     }
@@ -139,7 +139,7 @@ async fn a_cells_record_is_read_again_when_it_is_asked_for() {
     assert_eq!(status().await, "active", "an error evicts nothing");
 }
 
-/// What happens to the map.
+/// A change of the map, or a pause.
 #[derive(Debug, Clone)]
 enum Step {
     Wait(u64),
@@ -160,8 +160,9 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// The map fails, comes back, goes on and goes back, as time passes: a tenant that was found once is always found, its
-    /// epoch never falls, and a route counts as good for an unfenced write only if the map said it within the lease.
+    /// The map fails, comes back, goes on and goes back, as time passes. A tenant that was found once is always found,
+    /// its epoch never falls, and a route counts as good for an unfenced write only if the map confirmed it within the
+    /// lease.
     #[test]
     fn an_error_never_evicts_and_what_counts_is_what_the_map_said(steps in prop::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -169,14 +170,14 @@ proptest! {
             let script = Script::new([entry("alpha", 1)]);
             let resolver = resolver(&script);
             let (mut says, mut best) = (Some(1), 1);
-            // When the map was last known to say an epoch: at the latest, when a look at it began.
+            // The latest time at which the map is known to have held an epoch: at the latest, when a read of it began.
             let mut confirmed = std::collections::HashMap::new();
             for step in std::iter::once(Step::Refresh).chain(steps) {
                 let begun = tokio::time::Instant::now();
                 let resolved = match step {
                     Step::Wait(seconds) => {
                         tokio::time::sleep(Duration::from_secs(seconds)).await;
-                        // A refresh that the step before set off.
+                        // A refresh that the step before started.
                         if let Some(epoch) = says.filter(|_| !script.take().is_empty()) {
                             confirmed.insert(epoch, begun);
                         }

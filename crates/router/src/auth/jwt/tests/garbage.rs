@@ -1,8 +1,8 @@
-//! What anybody may send.
+//! Tokens of random text.
 
 use proptest::prelude::*;
 
-use super::issuer::{Signer, World, bearer};
+use super::issuer::{Signer, TokenWorld, bearer};
 use crate::http::problem::Kind;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -12,27 +12,27 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 proptest! {
     #[test]
     fn no_text_proves_anything_or_panics(text in "[ -~]{0,300}", dots in "[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,80}") {
-        let world = World::inline(&Signer::new("EdDSA"));
+        let world = TokenWorld::inline(&Signer::new("EdDSA"));
         for text in [text, dots] {
             let problem = run(world.verifier.tenant(&bearer(&text))).unwrap_err();
             prop_assert_eq!(problem.kind, Kind::Unauthenticated);
         }
     }
 
-    /// Parts that decode to JSON, which gets further than noise.
+    /// Sends parts that decode to JSON, which gets further than noise.
     #[test]
     fn nor_does_any_json(header in json(), claims in json()) {
         let signer = Signer::new("EdDSA");
-        let world = World::inline(&signer);
+        let world = TokenWorld::inline(&signer);
         let problem = run(world.tenant(&signer.sign(&header, &claims))).unwrap_err();
         prop_assert_eq!(problem.kind, Kind::Unauthenticated);
     }
 
-    /// A token is good as it is, and in no other spelling; and what refuses it does not repeat it.
+    /// Changes one character: a token is good as it is, and in no other spelling. The refusal does not repeat it.
     #[test]
     fn one_character_changed_and_a_token_proves_nothing(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_.=-]") {
         let signer = Signer::new("EdDSA");
-        let world = World::inline(&signer);
+        let world = TokenWorld::inline(&signer);
         let token = signer.token("k1");
         let at = at.index(token.len());
         let mut changed = token.clone();

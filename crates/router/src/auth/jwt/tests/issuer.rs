@@ -1,4 +1,4 @@
-//! Who signs, who serves the keys, and what time it is.
+//! The signer of tokens, the server of its keys, and the time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -44,7 +44,7 @@ enum Pair {
     Ed(Ed25519KeyPair),
 }
 
-/// The example key of RFC 7515, appendix A.2: ring makes no RSA keys, and everybody knows this one already.
+/// The example key of RFC 7515, appendix A.2: ring makes no RSA keys, and this private key is public already.
 const RSA: [(&str, &str); 8] = [
     (
         "n",
@@ -100,7 +100,7 @@ const RSA: [(&str, &str); 8] = [
     ),
 ];
 
-/// A part of the RSA key, as its JWK has it.
+/// Returns a part of the RSA key, as its JWK has it.
 pub(super) fn rsa(name: &str) -> &'static str {
     RSA.iter().find(|(part, _)| *part == name).unwrap().1
 }
@@ -137,7 +137,7 @@ impl Signer {
         Self { algorithm, pair }
     }
 
-    /// The public key.
+    /// Returns the public key.
     pub(super) fn jwk(&self, kid: &str) -> Value {
         match &self.pair {
             Pair::Rsa(_) => json!({"kty": "RSA", "kid": kid, "use": "sig", "n": rsa("n"), "e": rsa("e")}),
@@ -150,7 +150,7 @@ impl Signer {
         }
     }
 
-    /// A token of any header and claims.
+    /// Signs a token of any header and claims.
     pub(super) fn sign(&self, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
         let random = SystemRandom::new();
@@ -174,12 +174,12 @@ impl Signer {
         format!("{message}.{}", b64(signature))
     }
 
-    /// A good token of acme's.
+    /// Returns a good token of acme's.
     pub(super) fn token(&self, kid: &str) -> String {
         self.sign(&json!({"alg": self.algorithm, "kid": kid}), &claims())
     }
 
-    /// A good token but for one claim; `null` takes it out.
+    /// Returns a token that is good but for one claim; `null` removes the claim.
     pub(super) fn token_with(&self, claim: &str, value: Value) -> String {
         let mut claims = claims();
         claims[claim] = value;
@@ -196,7 +196,7 @@ pub(super) fn set(keys: &[Value]) -> Value {
     json!({ "keys": keys })
 }
 
-/// Settings for an algorithm and a key source; `more` comes on top.
+/// Returns settings for an algorithm and a key source. `more` overrides them.
 pub(super) fn settings(algorithm: &str, keys: &str, more: &[(&str, &str)]) -> JwtSettings {
     let mut vars = vec![("ISSUER", "https://id.example"), ("AUDIENCE", "other, cellstack"), ("ALGORITHM", algorithm)];
     vars.push(("KEYS", keys));
@@ -215,13 +215,13 @@ pub(super) fn bearer(token: &str) -> HeaderMap {
 }
 
 /// A verifier and everything around it.
-pub(super) struct World {
+pub(super) struct TokenWorld {
     pub(super) clock: SetClock,
     pub(super) web: Web,
     pub(super) verifier: Verifier<SetClock>,
 }
 
-impl World {
+impl TokenWorld {
     pub(super) fn new(settings: JwtSettings) -> Self {
         let (clock, web) = (SetClock::default(), Web::default());
         clock.set_s(NOW);
@@ -229,7 +229,7 @@ impl World {
         Self { clock, web, verifier }
     }
 
-    /// A verifier with this signer's key at hand.
+    /// Makes a verifier that knows this signer's key from its settings.
     pub(super) fn inline(signer: &Signer) -> Self {
         Self::new(settings(signer.algorithm, &set(&[signer.jwk("k1")]).to_string(), &[]))
     }
@@ -239,7 +239,7 @@ impl World {
     }
 }
 
-/// A clock that stands where it is put: milliseconds by the wall, and whether the monotonic clock goes along.
+/// A clock that a test sets: milliseconds of wall time, and of the monotonic clock.
 #[derive(Clone, Default)]
 pub(super) struct SetClock(Arc<(AtomicU64, AtomicU64)>);
 
@@ -253,7 +253,7 @@ impl SetClock {
         self.0.1.fetch_add(ms(time), Ordering::Relaxed);
     }
 
-    /// Time goes by, and the monotonic clock stands, as in a frozen environment.
+    /// Lets wall time pass while the monotonic clock stands still, as in a frozen environment.
     pub(super) fn freeze(&self, time: Duration) {
         self.0.0.fetch_add(ms(time), Ordering::Relaxed);
     }
@@ -272,7 +272,7 @@ impl Clock for SetClock {
     }
 }
 
-/// What the issuer's server does.
+/// The response of the issuer's server.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Answer {
     #[default]
@@ -280,7 +280,7 @@ pub(super) enum Answer {
     Hang,
     Status(u16),
     Body(String),
-    /// After so long.
+    /// A response after this time.
     Slow(Duration, String),
 }
 
@@ -297,7 +297,7 @@ impl Web {
         self.answers(Answer::Body(set(keys).to_string()));
     }
 
-    /// How often it was asked.
+    /// Returns the number of requests that the server has received.
     pub(super) fn reads(&self) -> usize {
         self.0.lock().unwrap().1.len()
     }

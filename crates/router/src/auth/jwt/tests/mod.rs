@@ -1,4 +1,4 @@
-//! Tokens made with real keys, and an issuer whose key set is read over a client without a network.
+//! Tokens made with real keys, and an issuer whose key set is read by a client without a network.
 
 mod garbage;
 mod issuer;

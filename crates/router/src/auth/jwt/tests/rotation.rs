@@ -5,15 +5,15 @@ use std::time::Duration;
 use cellstack_core::limits::{JWT_KEYS_AGE, JWT_KEYS_COLD_COOLDOWN, JWT_KEYS_COOLDOWN, JWT_KEYS_MAX, JWT_KEYS_TIMEOUT};
 use serde_json::json;
 
-use super::issuer::{Answer, NOW, Signer, World, set, settings};
+use super::issuer::{Answer, NOW, Signer, TokenWorld, set, settings};
 use crate::auth::jwt::refusal::Refusal;
 use crate::http::problem::{Kind, Problem};
 
 const URL: &str = "https://id.example/keys.json";
 
-/// A verifier that knows no key yet, and a token that lasts for days.
-fn world() -> (World, Signer) {
-    (World::new(settings("ES256", URL, &[])), Signer::new("ES256"))
+/// Makes a verifier that knows no key yet, and a token that lasts for days.
+fn world() -> (TokenWorld, Signer) {
+    (TokenWorld::new(settings("ES256", URL, &[])), Signer::new("ES256"))
 }
 
 fn lasting(signer: &Signer, kid: &str) -> String {
@@ -94,10 +94,10 @@ async fn an_issuer_that_fails_takes_no_key_away() {
         world.clock.advance(JWT_KEYS_AGE);
         assert_eq!(world.tenant(&token).await.as_deref(), Ok("acme"), "{failure:?}");
         assert_eq!(world.web.reads(), before + 2, "{failure:?}");
-        // Within the cooldown it is not asked again.
+        // Within the cooldown the issuer is not asked again.
         assert_eq!(world.tenant(&token).await.as_deref(), Ok("acme"));
         assert_eq!(world.web.reads(), before + 2);
-        // A key that is not known may be in the set that can't be read: that is no proof of a forgery.
+        // An unknown key may be in the set that can't be read. Its absence does not prove a forgery.
         assert_eq!(world.tenant(&lasting(&signer, "k9")).await.unwrap_err().kind, Kind::Unavailable);
     }
     world.web.serves(&[signer.jwk("k1")]);
@@ -139,7 +139,7 @@ async fn one_read_at_a_time_and_nobody_waits_who_need_not() {
     assert!(a.is_ok() && b.is_ok() && c.is_ok());
     assert_eq!((world.web.reads(), started.elapsed()), (1, slow));
 
-    // Cold, and the read fails: all are told so when it does.
+    // Cold, and the read fails: all fail when it does.
     let cold = self::world().0;
     cold.web.answers(Answer::Hang);
     let started = tokio::time::Instant::now();
@@ -151,7 +151,7 @@ async fn one_read_at_a_time_and_nobody_waits_who_need_not() {
     assert!(a.is_err() && b.is_err() && c.is_err());
     assert_eq!((cold.web.reads(), started.elapsed()), (1, JWT_KEYS_TIMEOUT));
 
-    // Old: one reads, the others go on with what is there.
+    // Old: one reads, and the others go on with the old set.
     world.clock.advance(JWT_KEYS_AGE);
     let started = tokio::time::Instant::now();
     let others = async {

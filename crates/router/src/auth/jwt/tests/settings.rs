@@ -1,4 +1,4 @@
-//! Settings that are refused, with what to set instead.
+//! Settings that are refused, with the values to set instead.
 
 use cellstack_core::config::ConfigError;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Which tokens count.
+//! Tokens that are accepted, and tokens that are refused.
 
 use cellstack_core::limits::{JWT_LEEWAY, JWT_MAX_TOKEN};
 use jsonwebtoken::{Algorithm as Name, DecodingKey, crypto};
@@ -7,7 +7,7 @@ use lambda_http::http::header::AUTHORIZATION;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::issuer::{NOW, Signer, World, b64, bearer, rsa, set, settings};
+use super::issuer::{NOW, Signer, TokenWorld, b64, bearer, rsa, set, settings};
 use crate::auth::jwt::algorithm::Algorithm;
 use crate::auth::jwt::provider;
 use crate::auth::jwt::refusal::Refusal;
@@ -22,13 +22,13 @@ fn refused(response: Result<String, Problem>, refusal: Refusal) {
 async fn a_token_of_each_algorithm_proves_its_tenant() {
     for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
         let signer = Signer::new(algorithm);
-        let world = World::inline(&signer);
+        let world = TokenWorld::inline(&signer);
         assert_eq!(world.tenant(&signer.token("k1")).await.as_deref(), Ok("acme"), "{algorithm}");
         assert_eq!(world.web.reads(), 0);
     }
 }
 
-/// RFC 7515, appendix A.2: somebody else's signature.
+/// RFC 7515, appendix A.2: a signature that another implementation made.
 #[test]
 fn the_example_of_the_rfc_verifies_and_no_other_algorithm_takes_it() {
     provider::install();
@@ -55,12 +55,13 @@ fn the_example_of_the_rfc_verifies_and_no_other_algorithm_takes_it() {
 #[tokio::test]
 async fn a_token_says_nothing_about_the_algorithm_it_is_checked_by() {
     let signer = Signer::new("RS256");
-    let world = World::inline(&signer);
+    let world = TokenWorld::inline(&signer);
     let good = signer.token("k1");
     let claims = good.split('.').nth(1).unwrap();
     let with_header = |header: Value, signature: &str| format!("{}.{claims}.{signature}", b64(header.to_string()));
 
-    // Signed with what everybody knows, the public key, as if it were a shared secret: in each form it is seen in.
+    // Signed with the public key, which everybody knows, as if it were a shared secret: in each form in which it is
+    // published.
     let jwk = signer.jwk("k1").to_string();
     for secret in [jwk.as_bytes(), rsa("n").as_bytes(), &[0; 32]] {
         let message = with_header(json!({"alg": "HS256", "kid": "k1"}), "");
@@ -68,7 +69,7 @@ async fn a_token_says_nothing_about_the_algorithm_it_is_checked_by() {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
         let forged = format!("{message}.{}", b64(tag));
         refused(world.tenant(&forged).await, Refusal::Algorithm(Algorithm::RS256));
-        // Were the look at the header gone, the cryptography would not do it either.
+        // The cryptography refuses it, too, even without the check of the header.
         let verified = crypto::verify(&b64(tag), message.as_bytes(), &DecodingKey::from_secret(secret), Name::HS256);
         assert!(verified.is_err());
     }
@@ -79,21 +80,21 @@ async fn a_token_says_nothing_about_the_algorithm_it_is_checked_by() {
     for none in ["none", "None", "nOnE", ""] {
         refused(world.tenant(&with_header(json!({"alg": none}), "")).await, Refusal::Algorithm(Algorithm::RS256));
     }
-    // Another algorithm of the same family, signed rightly.
+    // A good signature by another algorithm of the same family.
     let other = Signer::new("RS512");
     refused(world.tenant(&other.token("k1")).await, Refusal::Algorithm(Algorithm::RS256));
     // A key that the token brings along.
     let mallory = Signer::new("ES256");
     let header = json!({"alg": "ES256", "jwk": mallory.jwk("k1"), "jku": "https://evil.example/keys"});
     let token = mallory.sign(&header, &json!({"iss": "https://id.example", "aud": "cellstack", "exp": NOW + 300}));
-    let world = World::inline(&Signer::new("ES256"));
+    let world = TokenWorld::inline(&Signer::new("ES256"));
     refused(world.tenant(&token).await, Refusal::Signature);
 }
 
 #[tokio::test]
 async fn a_forged_signature_proves_nothing() {
     let signer = Signer::new("ES256");
-    let world = World::inline(&signer);
+    let world = TokenWorld::inline(&signer);
     refused(world.tenant(&Signer::new("ES256").token("k1")).await, Refusal::Signature);
 
     let (acme, globex) = (signer.token("k1"), signer.token_with("tenant_id", json!("globex")));
@@ -101,7 +102,7 @@ async fn a_forged_signature_proves_nothing() {
     refused(world.tenant(&[acme[0], globex[1], acme[2]].join(".")).await, Refusal::Signature);
     refused(world.tenant(&[acme[0], acme[1], ""].join(".")).await, Refusal::Signature);
     refused(world.tenant(&[acme[0], acme[1]].join(".")).await, Refusal::Garbled);
-    // Claims of a token that is not the issuer's are not looked at.
+    // Claims of a token that another issuer signed are not checked.
     let expired = Signer::new("ES256").token_with("exp", json!(1));
     refused(world.tenant(&expired).await, Refusal::Signature);
 }
@@ -109,7 +110,7 @@ async fn a_forged_signature_proves_nothing() {
 #[tokio::test]
 async fn issuer_and_audience_must_be_the_configured_ones() {
     let signer = Signer::new("ES256");
-    let world = World::inline(&signer);
+    let world = TokenWorld::inline(&signer);
     let with = async |claim: &str, value: Value| world.tenant(&signer.token_with(claim, value)).await;
     let issuer = || Refusal::Issuer("https://id.example".into());
     let audience = || Refusal::Audience("other, cellstack".into());
@@ -129,7 +130,7 @@ async fn issuer_and_audience_must_be_the_configured_ones() {
 #[tokio::test]
 async fn time_is_the_routers_own_with_a_leeway_on_both_ends() {
     let signer = Signer::new("ES256");
-    let world = World::inline(&signer);
+    let world = TokenWorld::inline(&signer);
     let leeway = JWT_LEEWAY.as_secs();
     let token = signer.token("k1");
     for (at, refusal) in [
@@ -160,7 +161,7 @@ async fn time_is_the_routers_own_with_a_leeway_on_both_ends() {
 #[tokio::test]
 async fn the_tenant_is_a_claim_of_its_own() {
     let signer = Signer::new("EdDSA");
-    let world = World::inline(&signer);
+    let world = TokenWorld::inline(&signer);
     let with = async |value: Value| world.tenant(&signer.token_with("tenant_id", value)).await;
     let lacks = || Refusal::Lacks("tenant_id".into());
     refused(with(Value::Null).await, lacks());
@@ -173,7 +174,7 @@ async fn the_tenant_is_a_claim_of_its_own() {
     }
 
     let keys = set(&[signer.jwk("k1")]).to_string();
-    let world = World::new(settings("EdDSA", &keys, &[("TENANT_CLAIM", "https://example/tenant")]));
+    let world = TokenWorld::new(settings("EdDSA", &keys, &[("TENANT_CLAIM", "https://example/tenant")]));
     let token = signer.token_with("https://example/tenant", json!("globex"));
     assert_eq!(world.tenant(&token).await.as_deref(), Ok("globex"));
     refused(world.tenant(&signer.token("k1")).await, Refusal::Lacks("https://example/tenant".into()));
@@ -201,7 +202,7 @@ async fn a_key_is_chosen_by_its_name_and_only_among_those_that_fit() {
         first.jwk("k1"),
         second.jwk("k2"),
     ];
-    let world = World::new(settings("ES256", &set(&keys).to_string(), &[]));
+    let world = TokenWorld::new(settings("ES256", &set(&keys).to_string(), &[]));
     assert_eq!(world.tenant(&first.token("k1")).await.as_deref(), Ok("acme"));
     assert_eq!(world.tenant(&second.token("k2")).await.as_deref(), Ok("acme"));
     refused(world.tenant(&first.token("k2")).await, Refusal::Signature);
@@ -217,14 +218,14 @@ async fn a_key_is_chosen_by_its_name_and_only_among_those_that_fit() {
         signer.sign(&header, &serde_json::from_slice(&claims).unwrap())
     };
     refused(world.tenant(&nameless(&first)).await, Refusal::KeyNotNamed);
-    let world = World::inline(&first);
+    let world = TokenWorld::inline(&first);
     assert_eq!(world.tenant(&nameless(&first)).await.as_deref(), Ok("acme"));
 }
 
 #[tokio::test]
 async fn an_extension_that_is_demanded_is_refused() {
     let signer = Signer::new("ES256");
-    let world = World::inline(&signer);
+    let world = TokenWorld::inline(&signer);
     let claims = json!({"iss": "https://id.example", "aud": "cellstack", "exp": NOW + 300, "tenant_id": "acme"});
     let header = json!({"alg": "ES256", "kid": "k1", "crit": ["exp"], "exp": 1});
     refused(world.tenant(&signer.sign(&header, &claims)).await, Refusal::Critical);
@@ -237,7 +238,7 @@ async fn the_token_stands_in_one_header() {
     let signer = Signer::new("ES256");
     let token = signer.token("k1");
     let keys = set(&[signer.jwk("k1")]).to_string();
-    let tenant = async |world: &World, name: &'static str, values: &[&str]| {
+    let tenant = async |world: &TokenWorld, name: &'static str, values: &[&str]| {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name, value.parse().unwrap());
@@ -245,7 +246,7 @@ async fn the_token_stands_in_one_header() {
         world.verifier.tenant(&headers).await.map(|tenant| tenant.to_string())
     };
 
-    let world = World::new(settings("ES256", &keys, &[]));
+    let world = TokenWorld::new(settings("ES256", &keys, &[]));
     let with = async |values: &[&str]| tenant(&world, "authorization", values).await;
     assert_eq!(with(&[&format!("bearer  {token}")]).await.as_deref(), Ok("acme"));
     for bad in [&[][..], &[""], &["Basic dTpw"], &["AWS4-HMAC-SHA256 Credential=x"], &[&token], &["Bearer"]] {
@@ -255,7 +256,7 @@ async fn the_token_stands_in_one_header() {
     refused(with(&[&format!("Bearer {}", "x".repeat(JWT_MAX_TOKEN + 1))]).await, Refusal::TooLong);
     refused(with(&[&format!("Bearer {}", "x".repeat(JWT_MAX_TOKEN))]).await, Refusal::Garbled);
 
-    let world = World::new(settings("ES256", &keys, &[("HEADER", "X-Cellstack-Token")]));
+    let world = TokenWorld::new(settings("ES256", &keys, &[("HEADER", "X-Cellstack-Token")]));
     let with = async |values: &[&str]| tenant(&world, "x-cellstack-token", values).await;
     assert_eq!(with(&[&token]).await.as_deref(), Ok("acme"));
     assert_eq!(with(&[&format!("Bearer {token}")]).await.as_deref(), Ok("acme"));
