@@ -25,14 +25,14 @@ const PACE: Duration = Duration::from_millis(150);
 
 /// Watch events travel through their cells
 ///
-/// Starts the stack on free ports, sends every sample request and follows its event from hop to hop; one of them is
-/// poison and ends in the dead-letter queue of its cell. Exit 0 only if each ended where its sample says it must.
+/// Starts the stack on free ports, sends every sample request and follows its event from hop to hop; what the processor
+/// refuses ends in the dead-letter queue of its cell. Exit 0 only if each ended where its sample says it must.
 #[derive(Args)]
 #[command(after_help = "Examples:
   cellstack-local demo
   cellstack-local demo --events events/router")]
 pub(crate) struct Demo {
-    /// Registry of the sample requests
+    /// Directory of the sample requests
     #[arg(long, value_name = "DIR", default_value = "events/router")]
     events: PathBuf,
 }

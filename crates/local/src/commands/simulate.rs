@@ -58,7 +58,7 @@ pub(crate) struct Simulate {
     /// Go on after a seed that breaks an invariant, and say of each such seed what it breaks
     #[arg(long)]
     keep_going: bool,
-    /// Run one scenario instead
+    /// Run one scenario instead, with the reference processor
     #[arg(long, value_enum)]
     scenario: Option<Scenario>,
     /// Draw the scenario's picture (black-swan)

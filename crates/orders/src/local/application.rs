@@ -21,8 +21,8 @@ impl Application for Orders<Sandbox> {
 
     fn draw(&self, random: &mut dyn RngCore) -> Draft {
         if random.random_bool(0.3) {
-            let line = json!({ "item": item(random), "units": random.random_range(1..=60) });
-            return Draft::new(STOCK_RECEIVED, &json!({ "items": [line] }));
+            let line = |item| json!({ "item": item, "units": random.random_range(1..=40) });
+            return Draft::new(STOCK_RECEIVED, &json!({ "items": ITEMS.map(line) }));
         }
         // Two lines may name the same item.
         let lines: Vec<Value> = (0..random.random_range(1..=2)).map(|_| line(random)).collect();
