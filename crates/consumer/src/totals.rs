@@ -3,7 +3,6 @@
 use cellstack_core::Message;
 use cellstack_core::cell_table::TOTAL_PREFIX;
 use cellstack_core::limits::{AMOUNT_DECIMALS, AMOUNT_INTEGER_DIGITS};
-use cellstack_core::text::excerpt;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::json;
@@ -43,7 +42,7 @@ fn amount_of(data: Option<&str>) -> Result<Decimal, ProcessError> {
         return Ok(Decimal::ZERO);
     };
     amount::parse(text).ok_or_else(|| {
-        let found = excerpt(text);
+        let found: String = text.chars().take(40).collect();
         ProcessError::Permanent(format!(
             "data.amount must be a number of at most {AMOUNT_INTEGER_DIGITS} digits before its decimal point and \
              {AMOUNT_DECIMALS} behind it; found {found}"
