@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::disorder;
