@@ -46,7 +46,7 @@ pub trait Application: Processor + Clone {
     }
 
     /// Checks a tenant's partition when a run has come to rest: that each processed event has its effects once, and the
-    /// others none.
+    /// others none. A run reports what it finds as a violation of I2.
     ///
     /// # Errors
     /// The sentence that says what was expected and what was found.
