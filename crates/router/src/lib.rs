@@ -1,7 +1,7 @@
 //! The router: one thin function in front of all cells. It finds a tenant's cell and writes the event there.
 //!
-//! A request is read forward: [`http`] turns an invocation into an operation, [`auth`] names the tenant, [`ingest`]
-//! reads the event, [`routing`] finds the cell, [`operations`] decides, [`cell`] reads and writes, and [`http`] writes
+//! A request is read forward: `http` turns an invocation into an operation, `auth` names the tenant, `ingest`
+//! reads the event, `routing` finds the cell, `operations` decides, `cell` reads and writes, and `http` writes
 //! the response.
 
 mod auth;
