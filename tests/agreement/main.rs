@@ -23,7 +23,7 @@ fn default(variables: &str, block: &str, name: &str) -> u64 {
 
 #[test]
 fn the_pipelines_settings() {
-    let variables = terraform("modules/cell/variables.tf");
+    let variables = terraform("variables.tf");
     let pipeline = |name| default(&variables, "variable \"pipeline\"", name);
     let seconds = |time: Duration| time.as_secs();
     assert_eq!(pipeline("stream_batch_size"), pipeline::STREAM_BATCH as u64);
