@@ -10,7 +10,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use cellstack_core::dead_letter::{DeadLetter, Place};
 use cellstack_core::{Clock as _, SystemClock};
-use cellstack_store::placement::Placement;
+use cellstack_store::cells;
+use cellstack_store::placement::{Order, Placement, Site};
 use hyper::Request;
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,6 +29,7 @@ pub(crate) struct Deployed {
     pub(crate) router_snapshot: String,
     pub(crate) cells: BTreeMap<String, Cell>,
     pub(crate) tenant_map_table: String,
+    pub(crate) registry_table: String,
     /// The tokens that the router accepts.
     pub(crate) jwt: Jwt,
     /// The issuer's private key.
@@ -87,9 +89,12 @@ impl Deployed {
 
     pub(crate) async fn place(&self, tenant: &str, cell: &str) {
         let client = self.dynamodb();
-        let placement = Placement { client: &client, map_table: &self.tenant_map_table, operator: "end-to-end" };
-        let (tenant, id) = (tenant.parse().unwrap(), cell.parse().unwrap());
-        placement.place(&tenant, &id, &self.cells[cell].table, SystemClock::new().wall_ms()).await.unwrap();
+        let (map_table, registry) = (&self.tenant_map_table, &self.registry_table);
+        let placement = Placement { client: &client, map_table, registry, operator: "end-to-end" };
+        let tenant = tenant.parse().unwrap();
+        let cell = cells::one(&client, registry, &cell.parse().unwrap()).await.unwrap().unwrap();
+        let order = Order { tenant: &tenant, home: Site::from(&cell), standby: None, weight: 1, pinned: false };
+        placement.place(&order, SystemClock::new().wall_ms()).await.unwrap();
     }
 
     /// Returns the issuer of tokens.

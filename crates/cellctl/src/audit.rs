@@ -21,15 +21,45 @@ pub(crate) const PARTITION: &str = "audit";
 /// Numbers by name.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
+/// The state of the object of a run, before or after it: numbers and texts by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts(BTreeMap<String, AttributeValue>);
+
+impl Facts {
+    /// Adds a text.
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), text(value));
+        self
+    }
+
+    /// Adds a number.
+    pub(crate) fn count(mut self, name: &str, value: u64) -> Self {
+        self.0.insert(name.to_owned(), AttributeValue::N(value.to_string()));
+        self
+    }
+}
+
+impl From<Counts> for Facts {
+    fn from(counts: Counts) -> Self {
+        counts.into_iter().fold(Self::default(), |facts, (name, value)| facts.count(&name, value))
+    }
+}
+
+impl From<&Counts> for Facts {
+    fn from(counts: &Counts) -> Self {
+        counts.clone().into()
+    }
+}
+
 /// A run on record.
 pub(crate) struct Entry<'a> {
     deployment: &'a Deployment,
     by: &'a Signature,
     what: &'static str,
-    /// The command's description of the letters or the place that it acts on.
+    /// The command's description of the objects that it acts on.
     scope: String,
     run: EventId,
-    before: Counts,
+    before: Facts,
 }
 
 /// Records that a run begins.
@@ -41,7 +71,7 @@ pub(crate) async fn begin<'a>(
     by: &'a Signature,
     what: &'static str,
     scope: String,
-    before: Counts,
+    before: impl Into<Facts>,
 ) -> Result<Entry<'a>, AwsFailure> {
     let entry = Entry {
         deployment,
@@ -49,7 +79,7 @@ pub(crate) async fn begin<'a>(
         what,
         scope,
         run: EventId::from_parts(deployment.clock.wall_ms(), deployment.entropy.random()),
-        before,
+        before: before.into(),
     };
     entry.write("began", []).await?;
     Ok(entry)
@@ -60,9 +90,15 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// Fails if the end can't be recorded.
-    pub(crate) async fn end(self, after: &Counts, done: &Counts, troubles: &[String]) -> Result<(), AwsFailure> {
+    pub(crate) async fn end(
+        self,
+        after: impl Into<Facts>,
+        done: impl Into<Facts>,
+        troubles: &[String],
+    ) -> Result<(), AwsFailure> {
         let troubles = troubles.iter().map(|trouble| text(trouble)).collect();
-        let more = [("after", counts(after)), ("done", counts(done)), ("troubles", AttributeValue::L(troubles))];
+        let more =
+            [("after", facts(after.into())), ("done", facts(done.into())), ("troubles", AttributeValue::L(troubles))];
         self.write("ended", more).await
     }
 
@@ -80,7 +116,7 @@ impl Entry<'_> {
             ("what".to_owned(), text(self.what)),
             ("scope".to_owned(), text(&self.scope)),
             ("why".to_owned(), text(&self.by.reason)),
-            ("before".to_owned(), counts(&self.before)),
+            ("before".to_owned(), facts(self.before.clone())),
         ]);
         item.extend(more.map(|(name, value)| (name.to_owned(), value)));
         let written = self
@@ -108,6 +144,6 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn counts(counts: &Counts) -> AttributeValue {
-    AttributeValue::M(counts.iter().map(|(name, count)| (name.clone(), AttributeValue::N(count.to_string()))).collect())
+fn facts(facts: Facts) -> AttributeValue {
+    AttributeValue::M(facts.0.into_iter().collect())
 }

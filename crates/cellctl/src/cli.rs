@@ -6,23 +6,27 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::commands::cells::Cells;
 use crate::commands::dlq::Dlq;
 use crate::commands::snapshot::Snapshot;
+use crate::commands::tenants::Tenants;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 
-/// Inspect and redrive dead letters, and manage snapshots of the tenant map
+/// Operate the cells of a stack: place tenants, mark cells, redrive dead letters
 ///
 /// Region, credentials and endpoint come from the environment, as for the AWS CLI. Data goes to standard output,
 /// messages to standard error.
 ///
-/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was skipped, could not be
-/// seen, or no letter matched the filter of a purge (a message says which).
+/// Exit codes: 0 all done, 1 an error, 2 the command line is wrong, 3 done, but something was skipped, refused, could not
+/// be seen, or no letter matched the filter of a purge (a message says which).
 #[derive(Debug, Parser)]
 #[command(name = "cellctl", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
   export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1    # with `make serve`
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  cellctl cells ls
+  cellctl tenants place umbrella --reason 'a new customer'
   cellctl dlq ls")]
 pub struct Cli {
     /// The prefix of the names of the stack's resources
@@ -39,6 +43,8 @@ const GLOBAL: &str = "Options of every command";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Cells(Cells),
+    Tenants(Tenants),
     Dlq(Dlq),
     Snapshot(Snapshot),
 }
@@ -82,6 +88,8 @@ impl Cli {
     /// Fails if something could not be read or done. The console shows what was done until then.
     pub async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
         match self.command {
+            Command::Cells(cells) => cells.run(deployment, self.output, console).await,
+            Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
             Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,
         }

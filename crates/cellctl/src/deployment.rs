@@ -8,6 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use cellstack_aws as aws;
 use cellstack_core::{Clock, Entropy, SystemClock, names};
 use cellstack_store::TenantMap;
+use cellstack_store::placement::Placement;
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnosis::{Destination, Diagnosis};
@@ -23,6 +24,12 @@ pub struct Deployment {
     pub(crate) config: SdkConfig,
     prefix: String,
     stop: CancellationToken,
+}
+
+/// The names of the control plane's tables.
+pub(crate) struct Tables {
+    pub(crate) tenant_map: String,
+    pub(crate) registry: String,
 }
 
 /// An operator has time, and may be far from the region. The router's time-outs would be too short.
@@ -78,6 +85,16 @@ impl Deployment {
 
     pub(crate) fn tenant_map(&self) -> TenantMap {
         TenantMap::new(self.dynamodb.clone(), self.tenant_map_table())
+    }
+
+    /// Returns the placement of tenants in this deployment by an operator.
+    pub(crate) fn placement<'a>(&'a self, tables: &'a Tables, operator: &'a str) -> Placement<'a> {
+        Placement { client: &self.dynamodb, map_table: &tables.tenant_map, registry: &tables.registry, operator }
+    }
+
+    /// Returns the names of the control plane's tables.
+    pub(crate) fn tables(&self) -> Tables {
+        Tables { tenant_map: self.tenant_map_table(), registry: self.registry() }
     }
 
     pub(crate) fn tenant_map_table(&self) -> String {

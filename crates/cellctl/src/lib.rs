@@ -14,6 +14,7 @@ mod diagnosis;
 mod dlq;
 mod operator;
 mod scan;
+mod tenants;
 
 pub use cli::{Cli, Completion};
 pub use console::Console;

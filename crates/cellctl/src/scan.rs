@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use cellstack_aws::AwsFailure;
-use cellstack_core::cell_table::{Item, TENANT_ID};
+use cellstack_core::Clock as _;
 use cellstack_core::registry::CellRecord;
 use cellstack_core::snapshot::Snapshot;
-use cellstack_core::{Clock as _, TenantRoute};
+use cellstack_store::tenant_map::TenantEntry;
 
 use crate::cells;
 use crate::deployment::Deployment;
@@ -24,32 +23,18 @@ pub(crate) struct Scan {
 /// The map changes meanwhile: each entry has the state of some moment since the scan began.
 pub(crate) async fn take(deployment: &Deployment) -> Result<Scan> {
     let taken_at_ms = deployment.clock.wall_ms();
-    let mut pages = deployment
-        .dynamodb
-        .scan()
-        .table_name(deployment.tenant_map_table())
-        .consistent_read(true)
-        .into_paginator()
-        .items()
-        .send();
     let (mut tenants, mut unreadable) = (HashMap::new(), Vec::new());
-    while let Some(item) = pages.next().await {
-        match entry(item.map_err(|error| AwsFailure::of("read the tenant map", error))?) {
-            Ok(route) => {
-                tenants.insert(route.tenant_id.clone(), route);
-            }
-            Err(reason) => unreadable.push(reason),
-        }
-    }
+    let entry = |entry: Result<TenantEntry, String>| match entry {
+        Ok(entry) if entry.is_placed() => drop(tenants.insert(entry.route.tenant_id.clone(), entry.route)),
+        Ok(_) => {}
+        Err(reason) => unreadable.push(reason),
+    };
+    deployment.tenant_map().scan(entry).await?;
     // The cells are read after the map: a tenant that was placed meanwhile is in a cell that is here.
-    let records = cells::all(deployment).await?.into_iter().map(|cell| {
-        let record = CellRecord { table: cell.table, status: cell.status, down_at: cell.down_at };
+    let records = cells::list(deployment).await?.cells.into_iter().map(|cell| {
+        let (status, down_at) = (cell.status(), cell.down_at());
+        let record = CellRecord { table: cell.config.table, status, down_at };
         (cell.id, record)
     });
     Ok(Scan { snapshot: Snapshot { taken_at_ms, tenants, cells: records.collect() }, unreadable })
-}
-
-fn entry(item: Item) -> Result<TenantRoute, String> {
-    let tenant = item.get(TENANT_ID).and_then(|tenant| tenant.as_s().ok()).cloned().unwrap_or_default();
-    serde_dynamo::from_item(item).map_err(|error| format!("entry of {tenant}: {error}"))
 }

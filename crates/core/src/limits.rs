@@ -116,6 +116,11 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
 pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
 /// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
 pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time in which a tenant is placed or changed, conflicts with other operators included.
+pub const PLACE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time after its removal in which a tenant is not placed again: a router may serve a route for a lease after the map
+/// has changed, without looking at the fence, and a write may be under way after that.
+pub const REPLACE_WAIT: Duration = TENANT_LEASE.saturating_add(LONGEST_WRITE);
 /// Time for which a snapshot, or the failure to read one, is kept before the next read.
 pub const SNAPSHOT_LEASE: Duration = Duration::from_secs(60);
 /// Time to read the snapshot.

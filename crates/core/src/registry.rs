@@ -87,7 +87,7 @@ pub const PARTITION_KEY: &str = "pk";
 /// Returns the partition of a cell in the registry.
 #[must_use]
 pub fn partition(cell: &CellId) -> String {
-    format!("cell#{cell}")
+    format!("{CELL_PREFIX}{cell}")
 }
 
 /// Sort key of the item that configures a cell: Terraform's.
@@ -95,14 +95,52 @@ pub const CONFIG: &str = "config";
 /// Sort key of the item that holds a cell's state: the operators'.
 pub const STATE: &str = "state";
 
-/// The state of a cell, as operators set it. A cell without one is active.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+/// Sort key of the item that outlasts a cell: Terraform's.
+pub const RETIRED: &str = "retired";
+
+/// The prefix of the partitions of cells.
+pub const CELL_PREFIX: &str = "cell#";
+/// The prefix of the partitions of pairs: `pair#<home>` counts, under each standby's id, the tenants that share the two.
+pub const PAIR_PREFIX: &str = "pair#";
+
+/// Returns the partition of the pairs of a home cell in the registry.
+#[must_use]
+pub fn pairs(home: &CellId) -> String {
+    format!("{PAIR_PREFIX}{home}")
+}
+
+/// The state of a cell, as operators set it. A cell without one serves, and takes no tenants yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CellState {
     /// The status.
-    #[serde(default)]
     pub status: CellStatus,
+    /// The number of tenants whose home the cell is.
+    #[serde(deserialize_with = "count")]
+    pub tenants: u64,
+    /// The sum of their weights.
+    #[serde(deserialize_with = "count")]
+    pub placed: u64,
     /// The time of the last mark-down, in milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
+    /// The reason for the status, in the words of the operator who set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The operator who set the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<String>,
+    /// The time at which the status was set, in milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<u64>,
+    /// Grows with each change of the item.
+    pub rev: u64,
+}
+
+/// Reads a count. Counts grow and shrink by additions that nothing bounds: one that is wrong may be below zero, and is
+/// repaired by a recount.
+fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    i64::deserialize(deserializer).map(|count| u64::try_from(count).unwrap_or_default())
 }
 
 /// Returns the record that the items of a cell's partition make; `None` where none of them is a configuration. The
@@ -115,7 +153,14 @@ pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Erro
     struct Config {
         table: String,
     }
-    let (mut table, mut state) = (None, CellState::default());
+    // No more than routing needs: a count that can't be read must not keep a cell from being served.
+    #[derive(Default, Deserialize)]
+    struct State {
+        #[serde(default)]
+        status: CellStatus,
+        down_at: Option<u64>,
+    }
+    let (mut table, mut state) = (None, State::default());
     for item in items {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
             Some(CONFIG) => table = Some(serde_dynamo::from_item::<_, Config>(item)?.table),

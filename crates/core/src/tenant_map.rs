@@ -15,6 +15,8 @@ pub enum RouteState {
     Moving,
     /// The tenant's cell takes no events of it until the map changes.
     Fenced,
+    /// The tenant has no cell any more. The entry stays, so that a later placement starts above its epoch.
+    Removed,
 }
 
 impl RouteState {
@@ -25,6 +27,7 @@ impl RouteState {
             Self::Active => "active",
             Self::Moving => "moving",
             Self::Fenced => "fenced",
+            Self::Removed => "removed",
         }
     }
 }

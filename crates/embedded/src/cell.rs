@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use cellstack_consumer::{Consumer, Processor};
 use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
 use cellstack_core::limits::pipeline;
-use cellstack_core::registry::{PARTITION_KEY, partition};
+use cellstack_core::registry::{CellStatus, PARTITION_KEY, STATE, partition};
 use cellstack_core::{CellId, Clock};
 use cellstack_emulator::{QueueMapping, StreamMapping};
 use cellstack_producer::Producer;
@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::function::{ConsumerFunction, ProducerFunction};
 use crate::hooks::Role;
-use crate::names::{ACCOUNT, CellNames, REGION, arn, registry};
+use crate::names::{ACCOUNT, CAPACITY, CellNames, REGION, arn, registry};
 use crate::{Pipeline, Stack};
 
 /// The stream mapping's filter, as Terraform writes it: new events alone.
@@ -128,7 +128,7 @@ impl Stack {
 
     async fn register(&self, cell: &CellId, names: &CellNames) -> Result<()> {
         let text = |value: String| AttributeValue::S(value);
-        let number = |value: u32| AttributeValue::N(value.to_string());
+        let number = |value: u64| AttributeValue::N(value.to_string());
         self.dynamodb()
             .put_item()
             .table_name(registry())
@@ -147,12 +147,21 @@ impl Stack {
             .item("region", text(REGION.to_owned()))
             .item("account", text(ACCOUNT.to_owned()))
             .item("wave", number(1))
-            .item("capacity", number(1_000))
-            .item("weight", number(1))
+            .item("capacity", number(CAPACITY))
+            .item("weight", number(100))
             .item("tags", AttributeValue::M(HashMap::new()))
             .send()
             .await
             .context("register the cell")?;
+        Ok(())
+    }
+
+    /// Gives a cell the state that `cellctl cells bootstrap` ends with.
+    pub(crate) async fn activate(&self, cell: &CellId) -> Result<()> {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let put = self.dynamodb().put_item().table_name(registry());
+        let put = put.item(PARTITION_KEY, text(&partition(cell))).item("sk", text(STATE));
+        put.item("status", text(CellStatus::Active.as_str())).send().await.context("activate the cell")?;
         Ok(())
     }
 

@@ -30,6 +30,9 @@ pub enum Ordering {
     Tenant,
 }
 
+/// The capacity of an embedded cell: all the tenants that a laptop holds.
+pub const CAPACITY: u64 = 10_000;
+
 /// The names of a cell's resources.
 #[derive(Debug, Clone)]
 pub struct CellNames {

@@ -10,16 +10,17 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::registry::{PARTITION_KEY, partition};
-use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
+use cellstack_core::{CellId, Clock, TenantId};
 use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::TenantSource;
-use cellstack_store::placement::{Placed, Placement};
+use cellstack_store::placement::{Order, Placed, Placement, Site};
+use cellstack_store::tenant_map::{DEFAULT_WEIGHT, TenantEntry};
 
 use crate::data::DataDir;
 use crate::faults::FaultBoard;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
-use crate::names::{CellNames, registry, tenant_map};
+use crate::names::{CAPACITY, CellNames, registry, tenant_map};
 use crate::process;
 use crate::{Disorder, VirtualClock};
 
@@ -159,15 +160,34 @@ impl Stack {
     /// When it is placed elsewhere already.
     pub async fn place(&self, tenant: &TenantId, cell: &CellId) -> Result<()> {
         match self.try_place(tenant, cell).await? {
-            Placed::Already(route) if route.cell_id != *cell => Err(elsewhere(tenant, &route, cell)),
+            Placed::Already(entry) if entry.route.cell_id != *cell => Err(elsewhere(tenant, &entry, cell)),
             _ => Ok(()),
         }
     }
 
     async fn try_place(&self, tenant: &TenantId, cell: &CellId) -> Result<Placed> {
-        let (client, map_table) = (self.dynamodb(), tenant_map());
-        let placement = Placement { client: &client, map_table: &map_table, operator: "cellstack-local" };
-        Ok(placement.place(tenant, cell, &CellNames::of(cell).table, self.clock.wall_ms()).await?)
+        let (client, map_table, registry) = (self.dynamodb(), tenant_map(), registry());
+        let placement = placement(&client, &map_table, &registry);
+        let order = Order { tenant, home: self.site(cell), standby: None, weight: DEFAULT_WEIGHT, pinned: false };
+        Ok(placement.place(&order, self.clock.wall_ms()).await?)
+    }
+
+    /// Makes a cell stand by for a tenant.
+    ///
+    /// # Errors
+    /// When the tenant is not placed, or the tables can't be written.
+    pub async fn appoint_standby(&self, tenant: &TenantId, standby: &CellId) -> Result<()> {
+        let (client, map_table, registry) = (self.dynamodb(), tenant_map(), registry());
+        let placement = placement(&client, &map_table, &registry);
+        let entry = placement.settled(tenant).await?;
+        let was = entry.route.standby_cell_id.as_ref().map(|was| self.site(was));
+        Ok(placement.appoint_standby(&entry, Some(&self.site(standby)), was.as_ref(), self.clock.wall_ms()).await?)
+    }
+
+    /// Returns a cell as placements need it.
+    #[must_use]
+    pub fn site(&self, cell: &CellId) -> Site {
+        Site { id: cell.clone(), table: CellNames::of(cell).table, capacity: CAPACITY }
     }
 
     async fn create(&self, pipeline: Pipeline) -> Result<()> {
@@ -175,6 +195,7 @@ impl Stack {
         self.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
         for cell in &self.cells {
             self.create_cell(cell, pipeline).await.with_context(|| format!("cell {cell}"))?;
+            self.activate(cell).await?;
         }
         Ok(())
     }
@@ -193,6 +214,10 @@ impl Stack {
     }
 }
 
-fn elsewhere(tenant: &TenantId, route: &TenantRoute, cell: &CellId) -> anyhow::Error {
-    anyhow::anyhow!("tenant {tenant} is placed in cell {}, not {cell}", route.cell_id)
+fn elsewhere(tenant: &TenantId, entry: &TenantEntry, cell: &CellId) -> anyhow::Error {
+    anyhow::anyhow!("tenant {tenant} is placed in cell {}, not {cell}", entry.route.cell_id)
+}
+
+fn placement<'a>(client: &'a aws_sdk_dynamodb::Client, map_table: &'a str, registry: &'a str) -> Placement<'a> {
+    Placement { client, map_table, registry, operator: "cellstack-local" }
 }

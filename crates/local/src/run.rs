@@ -20,7 +20,6 @@ struct Cli {
 enum Command {
     Serve(commands::serve::Serve),
     Demo(commands::demo::Demo),
-    Place(commands::place::Place),
     Simulate(commands::simulate::Simulate),
     Fuzz(commands::fuzz::FuzzCommand),
     Fault(commands::fault::FaultCommand),
@@ -54,7 +53,7 @@ fn start_log(command: &Command) {
     let level = match command {
         Command::Simulate(_) | Command::Fuzz(_) => "off",
         Command::Serve(serve) => serve.log_level(),
-        Command::Demo(_) | Command::Place(_) | Command::Fault(_) => "error",
+        Command::Demo(_) | Command::Fault(_) => "error",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -65,7 +64,6 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.run(application).await,
             Self::Demo(demo) => demo.run(application).await,
-            Self::Place(place) => place.run().await,
             Self::Fault(fault) => fault.run().await,
             // They have threads and runtimes of their own.
             Self::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run(&application)),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_core::mutation as code;
-use cellstack_core::{CellId, Clock as _, EventStatus, TenantId, TenantRoute};
-use cellstack_store::placement::Placement;
+use cellstack_core::{CellId, EventStatus, TenantId};
 use futures::StreamExt;
 use futures::future::join5;
 use futures::stream::FuturesUnordered;
@@ -30,7 +29,7 @@ use crate::strikes::Injected;
 use crate::surroundings::{hooks, watch};
 use crate::trace::Trace;
 use crate::{Setup, workload};
-use cellstack_embedded::names::{CellNames, Ordering, tenant_map};
+use cellstack_embedded::names::Ordering;
 use cellstack_embedded::{Pipeline, Stack};
 
 /// Wall-clock time at which every run begins: it is part of what a seed decides.
@@ -239,10 +238,5 @@ fn pipeline(setup: &Setup) -> Pipeline {
 /// Makes a cell stand by for a tenant.
 pub(crate) async fn appoint_standby(stack: &Stack, tenant: &TenantId, place: Place) -> Result<()> {
     let Some(standby) = place.standby else { return Ok(()) };
-    let (client, map_table) = (stack.dynamodb(), tenant_map());
-    let placement = Placement { client: &client, map_table: &map_table, operator: "simulate" };
-    let (home, standby) = (&stack.cells()[place.cell], &stack.cells()[standby]);
-    let route = TenantRoute::first(tenant.clone(), home.clone());
-    placement.appoint_standby(&route, standby, &CellNames::of(standby).table, stack.clock().wall_ms()).await?;
-    Ok(())
+    stack.appoint_standby(tenant, &stack.cells()[standby]).await
 }

@@ -41,6 +41,33 @@ pub async fn open(
     deadline: Instant,
 ) -> Result<(), FenceError> {
     const WHAT: &str = "write the tenant's fence";
+    let puts = opening(table, tenant, epoch, state).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
+    let mut backoff = Backoff::until(deadline);
+    loop {
+        let sent = client.transact_write_items().set_transact_items(Some(puts.clone())).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        if let Some(reasons) = cancellation(&error) {
+            if reasons.iter().any(is_refused) {
+                return Err(FenceError::Refused);
+            }
+            if reasons.iter().all(is_transient) && backoff.pause().await {
+                continue;
+            }
+        }
+        return Err(AwsFailure::of(WHAT, error).into());
+    }
+}
+
+/// Returns the actions that open a tenant's fence, one per shard, for a transaction that writes more than the fence.
+///
+/// # Errors
+/// When the SDK refuses to build them.
+pub fn opening(
+    table: &str,
+    tenant: &TenantId,
+    epoch: Epoch,
+    state: FenceState,
+) -> Result<Vec<TransactWriteItem>, BuildError> {
     let put = |shard| {
         let mut item: Item = key(tenant, shard_key(shard));
         item.insert("epoch".to_owned(), number(epoch.0));
@@ -58,22 +85,7 @@ pub async fn open(
             .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     };
-    let puts: Result<Vec<_>, BuildError> = (0..FENCE_SHARDS).map(put).collect();
-    let puts = puts.map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
-    let mut backoff = Backoff::until(deadline);
-    loop {
-        let sent = client.transact_write_items().set_transact_items(Some(puts.clone())).send().await;
-        let Err(error) = sent else { return Ok(()) };
-        if let Some(reasons) = cancellation(&error) {
-            if reasons.iter().any(is_refused) {
-                return Err(FenceError::Refused);
-            }
-            if reasons.iter().all(is_transient) && backoff.pause().await {
-                continue;
-            }
-        }
-        return Err(AwsFailure::of(WHAT, error).into());
-    }
+    (0..FENCE_SHARDS).map(put).collect()
 }
 
 /// Closes a tenant's fence of this epoch. When it returns, no fenced write of this epoch lands in the cell any more.

@@ -2,12 +2,13 @@
 //! placement, fences, snapshots, and dead letters on their way to a queue. One function per access, each with its
 //! error.
 
+pub mod cells;
 pub mod dead_letter;
 pub mod fence;
 pub mod placement;
 mod registry;
 pub mod snapshot;
-mod tenant_map;
+pub mod tenant_map;
 
 pub use registry::Registry;
 pub use tenant_map::TenantMap;

@@ -10,8 +10,8 @@ use cellstack_core::CellId;
 use cellstack_core::dead_letter::Place;
 
 use super::{Filter, Found};
-use crate::cells::Cell;
 use crate::deployment::Deployment;
+use cellstack_store::cells::Cell;
 use tokio_util::sync::CancellationToken;
 
 /// All places, in the order in which an event passes them.

@@ -162,8 +162,8 @@ impl StackBuilder {
         for (tenant, cell) in &self.tenants {
             match stack.try_place(tenant, cell).await? {
                 // A tenant of a stack that was there stays where it has been moved to.
-                Placed::Already(route) if route.cell_id != *cell && !is_there => {
-                    return Err(elsewhere(tenant, &route, cell));
+                Placed::Already(entry) if entry.route.cell_id != *cell && !is_there => {
+                    return Err(elsewhere(tenant, &entry, cell));
                 }
                 _ => {}
             }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::limits::{CELL_LEASE, TENANT_LEASE};
 use cellstack_core::{Epoch, TenantId};
 use cellstack_emulator::{Fault, FaultKind};
-use cellstack_store::placement::{Placed, Placement};
+use cellstack_store::placement::{Order, Placed, Placement};
 
 use crate::environment::Environment;
 use crate::world::{Answer, StackWorld};
@@ -132,12 +132,14 @@ async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fen
 async fn a_tenant_that_comes_back_starts_above_what_its_fence_has_seen() {
     let world = StackWorld::new().await;
     let (client, acme): (_, TenantId) = (world.stack.dynamodb(), "acme".parse().unwrap());
-    let placement = Placement { client: &client, map_table: MAP, operator: "test" };
+    let placement = Placement { client: &client, map_table: MAP, registry: "cellstack-registry", operator: "test" };
+    let home = world.stack.site(&"alpha".parse().unwrap());
+    let order = Order { tenant: &acme, home, standby: None, weight: 1, pinned: false };
     let place = async || {
         client.delete_item().table_name(MAP).key("tenant_id", text("acme")).send().await.unwrap();
-        let placed = placement.place(&acme, &"alpha".parse().unwrap(), "cellstack-cell-alpha", 1).await.unwrap();
-        let Placed::New(route) = placed else { panic!("{placed:?}") };
-        route.epoch
+        let placed = placement.place(&order, 1).await.unwrap();
+        let Placed::New(entry) = placed else { panic!("{placed:?}") };
+        entry.route.epoch
     };
     // An open fence is what a placement that crashed leaves.
     assert_eq!(place().await, Epoch(1));

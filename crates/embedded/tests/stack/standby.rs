@@ -6,14 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::limits::CELL_LEASE;
 use cellstack_emulator::{Fault, FaultKind};
 use cellstack_router::Standby;
-use cellstack_store::TenantMap;
-use cellstack_store::placement::Placement;
 
 use crate::environment::Environment;
 use crate::world::{Answer, StackWorld};
 
 pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
-const MAP: &str = "cellstack-tenant-map";
 const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
 
 /// Makes beta stand by for acme, which is at home in alpha.
@@ -25,11 +22,7 @@ pub(crate) async fn stand_by() -> (StackWorld, Environment) {
 
 async fn appointed() -> StackWorld {
     let world = StackWorld::new().await;
-    let client = world.stack.dynamodb();
-    let map = TenantMap::new(client.clone(), MAP.to_owned());
-    let route = map.read(&"acme".parse().unwrap()).await.unwrap().unwrap();
-    let placement = Placement { client: &client, map_table: MAP, operator: "test" };
-    placement.appoint_standby(&route, &"beta".parse().unwrap(), "cellstack-cell-beta", 1).await.unwrap();
+    world.stack.appoint_standby(&"acme".parse().unwrap(), &"beta".parse().unwrap()).await.unwrap();
     world
 }
 

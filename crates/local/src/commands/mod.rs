@@ -4,7 +4,6 @@ pub(crate) mod demo;
 mod duration;
 pub(crate) mod fault;
 pub(crate) mod fuzz;
-pub(crate) mod place;
 mod record;
 mod scenario;
 pub(crate) mod serve;

@@ -118,7 +118,9 @@ async fn first_try<A: Clock>(cell: &Cell<A>, record: &EventRecord) -> Result<Opt
 const fn guard(resolved: &Resolved) -> Guard {
     match (resolved.route.state, resolved.source) {
         (RouteState::Active, RouteSource::Cache | RouteSource::Map) => Guard::Lease,
-        (RouteState::Moving | RouteState::Fenced, _) | (_, RouteSource::Stale) => Guard::Fence(FenceState::Open),
+        (RouteState::Moving | RouteState::Fenced | RouteState::Removed, _) | (_, RouteSource::Stale) => {
+            Guard::Fence(FenceState::Open)
+        }
     }
 }
 

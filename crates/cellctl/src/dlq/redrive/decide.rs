@@ -4,7 +4,7 @@ use std::fmt;
 
 use cellstack_core::{CellId, EventStatus, RouteState, TenantRoute};
 
-use crate::cells::Cell;
+use cellstack_store::cells::Cell;
 
 /// The state of an event's item in the cell that has it, or should have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +138,7 @@ pub(crate) fn route(route: Option<TenantRoute>) -> Result<TenantRoute, SkipReaso
 /// Returns a tenant's cell, by the registry's record of it, if it may be sent to.
 pub(crate) fn usable(id: &CellId, cell: Option<Cell>) -> Result<Cell, SkipReason> {
     let cell = cell.ok_or_else(|| SkipReason::UnknownCell(id.clone()))?;
-    if cell.status.serves() { Ok(cell) } else { Err(SkipReason::CellDown(cell.id)) }
+    if cell.status().serves() { Ok(cell) } else { Err(SkipReason::CellDown(cell.id)) }
 }
 
 /// Decides about an event that `cell` has, or should have.
@@ -182,7 +182,7 @@ fn next(on_item: u32, claimed: Option<u32>) -> u32 {
 #[cfg(test)]
 mod tests {
     use cellstack_core::Epoch;
-    use cellstack_core::registry::CellStatus;
+    use cellstack_core::registry::{CellState, CellStatus};
 
     use super::*;
 
@@ -196,9 +196,9 @@ mod tests {
     }
 
     fn cell(status: CellStatus) -> Option<Cell> {
-        let (table, queue_url) = ("t".to_owned(), "q".to_owned());
-        let dead_letters = [(); 3].map(|()| String::new());
-        Some(Cell { id: id("beta"), table, queue_url, dead_letters, status, down_at: None })
+        let urls = ["table", "queue_url", "stream_dlq_url", "topic_dlq_url", "dlq_url"];
+        let config = serde_json::from_value(urls.into_iter().map(|name| (name, "q")).collect()).unwrap();
+        Some(Cell { id: id("beta"), config, state: Some(CellState { status, ..CellState::default() }) })
     }
 
     #[test]

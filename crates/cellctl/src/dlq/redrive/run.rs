@@ -18,10 +18,11 @@ use super::rate_limit::RateLimit;
 use super::report::Outcome;
 use super::store::{Ground, Held, Prepared, look, prepare, send};
 use super::{Rate, Report, Row};
-use crate::cells::{Cell, one};
+use crate::cells::one;
 use crate::commands::progress::Progress;
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, Found, Reader, Subject};
+use cellstack_store::cells::Cell;
 
 /// The limits of a run.
 #[derive(Debug, Clone, Copy)]
@@ -223,7 +224,7 @@ impl<'a> Redrive<'a> {
         let home = usable(&route.cell_id, self.cell(&route.cell_id).await?);
         if let Ok(home) = &home
             && let Some(located) =
-                Located::of(home, FenceState::Open, look(self.deployment, &home.table, subject).await?)
+                Located::of(home, FenceState::Open, look(self.deployment, &home.config.table, subject).await?)
         {
             return Ok(Ok(located));
         }
@@ -231,7 +232,7 @@ impl<'a> Redrive<'a> {
         if let Some(id) = &route.standby_cell_id {
             match usable(id, self.cell(id).await?) {
                 Ok(standby) => {
-                    let held = look(self.deployment, &standby.table, subject).await?;
+                    let held = look(self.deployment, &standby.config.table, subject).await?;
                     if let Some(located) = Located::of(&standby, FenceState::Standby, held) {
                         return Ok(Ok(located));
                     }
@@ -246,7 +247,7 @@ impl<'a> Redrive<'a> {
         let mut elsewhere = None;
         if home.id != *lies_in
             && let Some(other) = self.cell(lies_in).await?
-            && !matches!(look(self.deployment, &other.table, subject).await?, Held::Nothing)
+            && !matches!(look(self.deployment, &other.config.table, subject).await?, Held::Nothing)
         {
             elsewhere = Some(other.id);
         }

@@ -12,9 +12,9 @@ use cellstack_core::limits::OPERATION_TIMEOUT;
 use cellstack_core::message::deduplication_id;
 use cellstack_core::{Epoch, EventRecord, EventStatus, Message};
 
-use crate::cells::Cell;
 use crate::deployment::Deployment;
 use crate::dlq::{REDRIVES, Subject};
+use cellstack_store::cells::Cell;
 
 /// The item under an event's key in a cell's table.
 pub(super) enum Held {
@@ -85,10 +85,10 @@ pub(super) async fn prepare(
     const WHAT: &str = "prepare an event";
     let unbuilt = |error: aws_sdk_dynamodb::error::BuildError| AwsFailure::unreadable(WHAT, error.to_string());
     let Ground { cell, epoch, fence } = ground;
-    let fence = fence::check(&cell.table, &subject.tenant, subject.event, epoch, fence).map_err(unbuilt)?;
+    let fence = fence::check(&cell.config.table, &subject.tenant, subject.event, epoch, fence).map_err(unbuilt)?;
     let text = |status: EventStatus| AttributeValue::S(status.as_str().to_owned());
     let event = Update::builder()
-        .table_name(&cell.table)
+        .table_name(&cell.config.table)
         .set_key(Some(key(&subject.tenant, EventKey(subject.event).to_string())))
         .update_expression("SET #status = :accepted, #redrives = :redrive REMOVE #error, #tries")
         .condition_expression("#status = :status")
@@ -135,7 +135,7 @@ pub(super) async fn send(
     let mut request = deployment
         .sqs
         .send_message()
-        .queue_url(&cell.queue_url)
+        .queue_url(&cell.config.queue_url)
         .message_body(body)
         .message_attributes("type", attribute("String", message.event_type.as_str())?)
         .message_attributes("tenantid", attribute("String", message.tenant.as_str())?)

@@ -32,7 +32,7 @@ impl Redrive<'_> {
     ) -> Result<(), AwsFailure> {
         let Some(note) = notes.first() else { return Ok(()) };
         let Some(cell) = self.cell(&note.cell).await? else { return Ok(()) };
-        let open = self.open(&cell.table).await?;
+        let open = self.open(&cell.config.table).await?;
         progress.more(open.len());
         let time = HOLD + self.limits.rate.time_for(open.len());
         for note in notes {

@@ -1,0 +1,41 @@
+//! `cellctl cells`
+
+mod ls;
+mod show;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::cli::Completion;
+use crate::console::{Console, Output};
+use crate::deployment::Deployment;
+
+/// List cells, mark them down and up, and take them from their first tenant to their last
+///
+/// Terraform stamps a cell and owns its configuration (table, queues, capacity, weight). cellctl owns its state: the status
+/// and the tenants that are counted into it.
+#[derive(Debug, Args)]
+pub(crate) struct Cells {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Ls(ls::Ls),
+    Show(show::Show),
+}
+
+impl Cells {
+    pub(crate) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        match self.verb {
+            Verb::Ls(ls) => ls.run(deployment, output, console).await,
+            Verb::Show(show) => show.run(deployment, output, console).await,
+        }
+    }
+}
