@@ -145,7 +145,9 @@ deploy-local: ## Apply the Terraform root to an AWS emulator on 127.0.0.1 and pl
 	@$(NEED_TERRAFORM); $(NEED_OPENSSL)
 	$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
 	terraform/local/up
-	terraform/local/run cargo run --locked --quiet -p cellstack-local -- place acme=alpha globex=beta initech=gamma
+	terraform/local/run cargo run --locked --quiet -p cellstack-cellctl -- cells bootstrap --all
+	printf 'tenant,cell\nacme,alpha\nglobex,beta\ninitech,gamma\n' | \
+		terraform/local/run cargo run --locked --quiet -p cellstack-cellctl -- tenants place --from -
 
 .PHONY: destroy-local
 destroy-local: ## End the emulator and forget its state

@@ -89,6 +89,17 @@ module "router" {
   org_id              = var.router_org_id
 }
 
+module "operator" {
+  source = "./modules/operator"
+
+  stack         = local.stack
+  operators     = var.operators
+  tenant_map    = module.control_plane.tenant_map
+  registry      = module.control_plane.registry
+  snapshot      = local.snapshot
+  cell_key_arns = distinct(compact([for cell in module.settings.cells : cell.stack.kms_key_arn]))
+}
+
 # A warning, not an error: behind an authenticator of your own it can be right. Every plan repeats it. A verified token
 # (tenant_source jwt) identifies the caller as well as a signature does.
 check "router_asks_who_calls" {

@@ -48,6 +48,11 @@ output "registry_table" {
   value       = module.control_plane.registry.name
 }
 
+output "operator_role_arn" {
+  description = "ARN of the role that cellctl assumes; null without operators."
+  value       = module.operator.role_arn
+}
+
 output "artifact_bucket" {
   description = "Bucket with the functions' zips."
   value       = local.artifacts.router.bucket

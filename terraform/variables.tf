@@ -92,6 +92,13 @@ variable "router_invokers" {
   nullable    = false
 }
 
+variable "operators" {
+  type        = set(string)
+  description = "ARNs of the IAM principals that may assume the role of cellctl (output operator_role_arn). Without any there is no role."
+  default     = []
+  nullable    = false
+}
+
 variable "router_snapshot" {
   type = object({
     bucket = optional(string)

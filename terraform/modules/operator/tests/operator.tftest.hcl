@@ -1,0 +1,104 @@
+mock_provider "aws" {
+  override_during = plan
+}
+
+variables {
+  stack = {
+    prefix     = "cellstack"
+    account    = "111122223333"
+    partition  = "aws"
+    region     = "eu-west-1"
+    dns_suffix = "amazonaws.com"
+    iam        = { path = "/" }
+    tags       = { "cellstack:stack" = "cellstack" }
+  }
+  operators  = ["arn:aws:iam::111122223333:role/platform"]
+  tenant_map = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-tenant-map" }
+  registry   = { arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry" }
+}
+
+run "named_principals_assume_it" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_iam_role.this[0].assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::111122223333:role/platform"]
+    error_message = "The role is for the principals that are named, and nobody else."
+  }
+
+  assert {
+    condition     = aws_iam_role.this[0].name == "cellstack-operator-eu-west-1"
+    error_message = "A role's name counts for the whole account, so it carries the Region."
+  }
+}
+
+run "nothing_is_deleted_and_the_audit_trail_stays" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for statement in output.statements :
+      statement.Effect == "Deny" || length([for action in statement.Action : action if strcontains(action, "*") || strcontains(action, "DeleteItem")]) == 0
+    ])
+    error_message = "The role names each action, and deletes no item."
+  }
+
+  assert {
+    condition = one([
+      for statement in output.statements : statement.Condition["ForAnyValue:StringEquals"]["dynamodb:LeadingKeys"]
+      if statement.Effect == "Deny" && contains(statement.Action, "dynamodb:UpdateItem") && statement.Resource == [var.registry.arn]
+    ]) == ["audit"]
+    error_message = "Entries of the audit trail are written once."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in output.statements : try(statement.Condition.StringEquals["aws:ResourceTag/cellstack:stack"], []) == ["cellstack"]
+      if length([for resource in statement.Resource : resource if endswith(resource, "*")]) > 0
+    ])
+    error_message = "Tables and queues by name also carry the stack's tag: the cells of another stack are out of reach."
+  }
+}
+
+run "keys_and_snapshot_come_with_them" {
+  command = plan
+
+  variables {
+    snapshot      = { bucket = "code", key = "cellstack/tenant-map.snapshot" }
+    cell_key_arns = ["arn:aws:kms:eu-west-1:111122223333:key/one"]
+  }
+
+  assert {
+    condition     = one([for statement in output.statements : statement.Resource if statement.Sid == "WriteSnapshot"]) == ["arn:aws:s3:::code/cellstack/tenant-map.snapshot"]
+    error_message = "The snapshot's object, and no other."
+  }
+
+  assert {
+    condition = one([
+      for statement in output.statements : statement.Condition.StringEquals["kms:ViaService"] if statement.Sid == "CustomerKeys"
+    ]) == ["dynamodb.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"]
+    error_message = "Customer keys serve through the services that cellctl works with."
+  }
+}
+
+run "without_operators_there_is_no_role" {
+  command = plan
+
+  variables {
+    operators = []
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this) == 0 && length(aws_iam_role_policy.this) == 0 && output.role_arn == null
+    error_message = "No operators, no role."
+  }
+}
+
+run "refuses_everyone" {
+  command = plan
+
+  variables {
+    operators = ["*"]
+  }
+
+  expect_failures = [var.operators]
+}
