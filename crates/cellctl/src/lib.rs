@@ -12,7 +12,9 @@ mod console;
 mod deployment;
 mod diagnosis;
 mod dlq;
+mod fleet;
 mod operator;
+mod placing;
 mod scan;
 mod tenants;
 

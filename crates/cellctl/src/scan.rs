@@ -33,7 +33,8 @@ pub(crate) async fn take(deployment: &Deployment) -> Result<Scan> {
     // The cells are read after the map: a tenant that was placed meanwhile is in a cell that is here.
     let records = cells::list(deployment).await?.cells.into_iter().map(|cell| {
         let (status, down_at) = (cell.status(), cell.down_at());
-        let record = CellRecord { table: cell.config.table, status, down_at };
+        let retry_after = cell.state.and_then(|state| state.retry_after);
+        let record = CellRecord { table: cell.config.table, status, down_at, retry_after };
         (cell.id, record)
     });
     Ok(Scan { snapshot: Snapshot { taken_at_ms, tenants, cells: records.collect() }, unreadable })

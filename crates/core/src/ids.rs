@@ -12,6 +12,11 @@ use crate::limits::{MAX_CELL_ID, MAX_EVENT_TYPE, MAX_TENANT_ID};
 use crate::text::excerpt;
 use crate::{Clock, Entropy};
 
+/// The tenant of the events by which a cell is probed. No tenant may be placed under it, and its events have no effect.
+pub const PROBE_TENANT: &str = "cellstack-probe";
+/// The type of these events.
+pub const PROBE_TYPE: &str = "cellstack.probe";
+
 /// A text that is not a valid id, with the rule and the text found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {expected}; found {found}")]

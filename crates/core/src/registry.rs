@@ -64,6 +64,9 @@ pub struct CellRecord {
     /// changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
+    /// The time after which callers may try again while the cell is down, in seconds, if an operator has set one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
 }
 
 impl CellRecord {
@@ -124,6 +127,9 @@ pub struct CellState {
     /// The time of the last mark-down, in milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
+    /// The time after which callers may try again while the cell is down, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
     /// The reason for the status, in the words of the operator who set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -159,6 +165,7 @@ pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Erro
         #[serde(default)]
         status: CellStatus,
         down_at: Option<u64>,
+        retry_after: Option<u32>,
     }
     let (mut table, mut state) = (None, State::default());
     for item in items {
@@ -168,7 +175,8 @@ pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Erro
             _ => {}
         }
     }
-    Ok(table.map(|table| CellRecord { table, status: state.status, down_at: state.down_at }))
+    let State { status, down_at, retry_after } = state;
+    Ok(table.map(|table| CellRecord { table, status, down_at, retry_after }))
 }
 
 #[cfg(test)]
@@ -185,7 +193,10 @@ mod tests {
     fn a_cell_without_state_is_active_and_one_without_config_is_none() {
         let config = item(&[("sk", "config"), ("table", "t")]);
         let found = record(vec![config.clone()]).unwrap().unwrap();
-        assert_eq!(found, CellRecord { table: "t".into(), status: CellStatus::Active, down_at: None });
+        assert_eq!(
+            found,
+            CellRecord { table: "t".into(), status: CellStatus::Active, down_at: None, retry_after: None }
+        );
         let down = item(&[("sk", "state"), ("status", "down")]);
         assert!(!record(vec![config, down.clone()]).unwrap().unwrap().status.serves());
         assert_eq!(record(vec![down]).unwrap(), None);

@@ -4,6 +4,7 @@
 
 pub mod cells;
 pub mod dead_letter;
+pub mod events;
 pub mod fence;
 pub mod placement;
 mod registry;

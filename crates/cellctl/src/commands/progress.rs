@@ -17,6 +17,21 @@ impl Progress {
         Self(bar)
     }
 
+    /// Makes a bar over a known number of objects.
+    pub(crate) fn of(objects: &str, count: u64, console: &Console) -> Self {
+        let bar = if console.is_terminal() { ProgressBar::new(count) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template(&format!(
+            "{{wide_bar}} {{pos}} of {{len}} {objects}, {{per_sec}}, {{eta}} left"
+        ));
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    /// Counts more objects.
+    pub(crate) fn add(&self, count: u64) {
+        self.0.inc(count);
+    }
+
     /// Counts one more letter.
     pub(crate) fn letter(&self) {
         self.0.inc(1);

@@ -27,7 +27,10 @@ pub(super) fn snapshot(tenants: u64) -> Snapshot {
     let record = |at: u64| {
         let table = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/cellstack-cell-{at}");
         let status = if at == 3 { CellStatus::Down } else { CellStatus::Active };
-        (cell(&format!("cell-{at}")), CellRecord { table, status, down_at: (at == 3).then_some(1_700_000_000_000) })
+        (
+            cell(&format!("cell-{at}")),
+            CellRecord { table, status, down_at: (at == 3).then_some(1_700_000_000_000), retry_after: None },
+        )
     };
     Snapshot {
         taken_at_ms: 1_767_225_600_000,

@@ -53,7 +53,7 @@ fn snapshot(status: CellStatus) -> Snapshot {
         state: RouteState::Active,
         standby_cell_id: None,
     };
-    let record = CellRecord { table: "cellstack-cell-alpha".into(), status, down_at: None };
+    let record = CellRecord { table: "cellstack-cell-alpha".into(), status, down_at: None, retry_after: None };
     Snapshot { taken_at_ms: 1, tenants: [(tenant, route)].into(), cells: [(cell, record)].into() }
 }
 

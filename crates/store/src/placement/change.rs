@@ -10,6 +10,7 @@ use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::cell_table::{TENANT_ID, number};
 use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::{RouteState, TenantId};
+use cellstack_placement::Refusal;
 
 use super::actions::{appointing, closing};
 use super::{Placement, PlacementError, Site};
@@ -44,7 +45,7 @@ impl Placement<'_> {
         now_ms: u64,
     ) -> Result<(), PlacementError> {
         if standby.is_some_and(|standby| standby.id == entry.route.cell_id) {
-            return Err(PlacementError::StandbyIsHome { cell: entry.route.cell_id.clone() });
+            return Err(Refusal::StandbyIsHome { cell: entry.route.cell_id.clone() }.into());
         }
         let actions = self.appointment(entry, standby, was, now_ms)?;
         match self.change(entry, actions).await {

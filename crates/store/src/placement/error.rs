@@ -4,60 +4,20 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::BuildError;
 use cellstack_aws::AwsFailure;
-use cellstack_core::registry::CellStatus;
-use cellstack_core::{CellId, RouteState, TenantId};
+use cellstack_core::{RouteState, TenantId};
+use cellstack_placement::Refusal;
 
 /// A placement, or a change of one, that was refused or failed. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PlacementError {
-    /// The cell has no configuration in the registry.
-    #[error("cell {cell} is not in the registry; expected one of `cellctl cells ls`")]
-    UnknownCell {
-        /// The cell.
-        cell: CellId,
-    },
-    /// The cell has no state in the registry.
-    #[error("cell {cell} was never bootstrapped; expected an active cell: `cellctl cells bootstrap {cell}`")]
-    NotBootstrapped {
-        /// The cell.
-        cell: CellId,
-    },
-    /// The cell takes no new tenants.
-    #[error("cell {cell} is {}; expected active: `cellctl cells show {cell}` says why", found.as_str())]
-    NotActive {
-        /// The cell.
-        cell: CellId,
-        /// Its status.
-        found: CellStatus,
-    },
-    /// The cell has no room.
-    #[error(
-        "cell {cell} is full: {placed} of its capacity of {capacity} is taken, expected room for {weight}; leave --cell \
-         out, or raise the capacity in Terraform"
-    )]
-    Full {
-        /// The cell.
-        cell: CellId,
-        /// The weights placed in it.
-        placed: u64,
-        /// Its capacity.
-        capacity: u64,
-        /// The weight that was to be placed.
-        weight: u64,
-    },
-    /// The standby can't hold the tenant's events.
-    #[error("standby {cell} is {}; expected one that serves, or --no-standby", found.as_str())]
-    StandbyNotServing {
-        /// The standby.
-        cell: CellId,
-        /// Its status.
-        found: CellStatus,
-    },
-    /// The standby is the home.
-    #[error("the standby must be another cell than the tenant's own, which is {cell}")]
-    StandbyIsHome {
-        /// The cell.
-        cell: CellId,
+    /// The cells do not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The tenant id is the probes' own.
+    #[error("tenant {tenant} is reserved for `cellctl cells probe`; expected another id")]
+    Reserved {
+        /// The tenant.
+        tenant: TenantId,
     },
     /// Routers may still have the route by which the tenant was served before.
     #[error(

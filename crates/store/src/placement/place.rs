@@ -1,14 +1,18 @@
 //! The first cell of a tenant.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
 use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
-use cellstack_core::fence::FenceState;
+use cellstack_core::fence::{FENCE_SHARDS, FenceState};
+use cellstack_core::ids::PROBE_TENANT;
 use cellstack_core::limits::{FENCE_TIMEOUT, PLACE_TIMEOUT, REPLACE_WAIT};
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Epoch, RouteState, TenantRoute};
+use cellstack_placement::Refusal;
 use tokio::time::Instant;
 
 use super::epoch::first_epoch;
@@ -19,6 +23,9 @@ use crate::tenant_map::TenantEntry;
 
 const WHAT: &str = "place a tenant";
 
+/// Actions of one transaction, at most (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const MAX_ACTIONS: usize = 100;
+
 impl Placement<'_> {
     /// Places a tenant in a cell. Safe to run again, and under races: one cell wins, and each caller learns which.
     ///
@@ -28,12 +35,15 @@ impl Placement<'_> {
     /// When the tenant may not be placed there, or a table can't be written. Nothing was changed then.
     pub async fn place(&self, order: &Order<'_>, now_ms: u64) -> Result<Placed, PlacementError> {
         let home = &order.home;
+        if order.tenant.as_str() == PROBE_TENANT {
+            return Err(PlacementError::Reserved { tenant: order.tenant.clone() });
+        }
         if order.standby.as_ref().is_some_and(|standby| standby.id == home.id) {
-            return Err(PlacementError::StandbyIsHome { cell: home.id.clone() });
+            return Err(Refusal::StandbyIsHome { cell: home.id.clone() }.into());
         }
         if order.weight > home.capacity {
             let (cell, capacity) = (home.id.clone(), home.capacity);
-            return Err(PlacementError::Full { cell, placed: 0, capacity, weight: order.weight });
+            return Err(Refusal::Full { cell, placed: 0, capacity, weight: order.weight }.into());
         }
         let (mut order, mut epoch) = (order.clone(), Epoch::FIRST);
         let mut backoff = Backoff::within(PLACE_TIMEOUT);
@@ -58,6 +68,59 @@ impl Placement<'_> {
                 return Err(PlacementError::Contended { tenant: order.tenant.clone() });
             }
         }
+    }
+
+    /// Places several tenants in one home, all of them or none, by one transaction. Returns the number of orders that it
+    /// took, from the first on: as many as fit.
+    ///
+    /// # Errors
+    /// When one of them may not be placed: which one and why, [`Placement::place`] finds out. Nothing was changed then.
+    pub async fn place_group(&self, orders: &[Order<'_>], now_ms: u64) -> Result<usize, PlacementError> {
+        let Some(first) = orders.first() else { return Ok(0) };
+        let (taken, actions) = self.group(orders, now_ms)?;
+        let mut backoff = Backoff::within(PLACE_TIMEOUT);
+        loop {
+            let sent = self.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
+            let Err(error) = sent else { return Ok(taken) };
+            let transient = cancellation(&error).is_some_and(|reasons| reasons.iter().all(is_transient));
+            if transient && backoff.pause().await {
+                continue;
+            }
+            return Err(match cancellation(&error) {
+                Some(_) => PlacementError::Contended { tenant: first.tenant.clone() },
+                None => AwsFailure::of(WHAT, error).into(),
+            });
+        }
+    }
+
+    /// Returns the actions for as many orders of one home as fit into a transaction.
+    fn group(&self, orders: &[Order<'_>], now_ms: u64) -> Result<(usize, Vec<TransactWriteItem>), BuildError> {
+        let (mut actions, mut standbys, mut weight, mut taken) = (Vec::new(), BTreeMap::new(), 0, 0);
+        for order in orders {
+            let here = std::iter::once(&order.home).chain(&order.standby).all(is_here);
+            let needs = 1 + usize::from(FENCE_SHARDS) * (1 + usize::from(order.standby.is_some()));
+            // The counts of the home, and two actions per standby.
+            let shared = 2 + 2 * (standbys.len() + 1);
+            if order.home != orders[0].home || !here || actions.len() + needs + shared > MAX_ACTIONS {
+                break;
+            }
+            actions.push(self.put_entry(order, Epoch::FIRST, now_ms)?);
+            actions.extend(fence::opening(&order.home.table, order.tenant, Epoch::FIRST, FenceState::Open)?);
+            if let Some(standby) = &order.standby {
+                *standbys.entry(&standby.id).or_insert(0) += 1;
+                actions.extend(fence::opening(&standby.table, order.tenant, Epoch::FIRST, FenceState::Standby)?);
+            }
+            weight += order.weight;
+            taken += 1;
+        }
+        if taken > 0 {
+            let home = &orders[0].home;
+            actions.extend([self.check_capacity(home)?, self.count_in(home, taken as u64, weight)?]);
+            for (standby, count) in standbys {
+                actions.extend([self.check_standby(standby)?, self.count_pair(&home.id, standby, count)?]);
+            }
+        }
+        Ok((taken, actions))
     }
 
     fn placing(&self, order: &Order<'_>, epoch: Epoch, now_ms: u64) -> Result<Vec<TransactWriteItem>, BuildError> {
@@ -132,12 +195,12 @@ impl Placement<'_> {
     async fn examine_home(&self, order: &Order<'_>) -> Result<u64, PlacementError> {
         let cell = self.cell(&order.home.id).await?;
         let (id, capacity, weight) = (cell.id, cell.config.capacity, order.weight);
-        let Some(state) = cell.state else { return Err(PlacementError::NotBootstrapped { cell: id }) };
+        let Some(state) = cell.state else { return Err(Refusal::NotBootstrapped { cell: id }.into()) };
         if state.status != CellStatus::Active {
-            return Err(PlacementError::NotActive { cell: id, found: state.status });
+            return Err(Refusal::NotActive { cell: id, found: state.status }.into());
         }
         if state.placed.saturating_add(weight) > capacity {
-            return Err(PlacementError::Full { cell: id, placed: state.placed, capacity, weight });
+            return Err(Refusal::Full { cell: id, placed: state.placed, capacity, weight }.into());
         }
         Ok(capacity)
     }
@@ -145,16 +208,15 @@ impl Placement<'_> {
     /// Checks that a standby serves.
     pub(super) async fn examine_standby(&self, id: &CellId) -> Result<(), PlacementError> {
         let cell = self.cell(id).await?;
-        match cell.state {
-            None => Err(PlacementError::NotBootstrapped { cell: cell.id }),
-            Some(state) if matches!(state.status, CellStatus::Active | CellStatus::Full) => Ok(()),
-            Some(state) => Err(PlacementError::StandbyNotServing { cell: cell.id, found: state.status }),
+        match cell.state.map(|state| state.status) {
+            Some(CellStatus::Active | CellStatus::Full) => Ok(()),
+            found => Err(Refusal::StandbyNotServing { cell: cell.id, found }.into()),
         }
     }
 
     async fn cell(&self, id: &CellId) -> Result<Cell, PlacementError> {
         let cell = cells::one(self.client, self.registry, id).await?;
-        cell.ok_or_else(|| PlacementError::UnknownCell { cell: id.clone() })
+        cell.ok_or_else(|| Refusal::UnknownCell { cell: id.clone() }.into())
     }
 }
 

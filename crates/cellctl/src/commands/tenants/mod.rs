@@ -1,7 +1,11 @@
 //! `cellctl tenants`
 
 mod ls;
+mod pin;
+mod place;
+mod set_standby;
 mod show;
+mod unplace;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -21,6 +25,11 @@ pub(crate) struct Tenants {
 enum Verb {
     Ls(ls::Ls),
     Show(show::Show),
+    Place(place::Place),
+    SetStandby(set_standby::SetStandby),
+    Pin(pin::Pin),
+    Unpin(pin::Unpin),
+    Unplace(unplace::Unplace),
 }
 
 impl Tenants {
@@ -33,6 +42,11 @@ impl Tenants {
         match self.verb {
             Verb::Ls(ls) => ls.run(deployment, output, console).await,
             Verb::Show(show) => show.run(deployment, output, console).await,
+            Verb::Place(place) => place.run(deployment, output, console).await,
+            Verb::SetStandby(set) => set.run(deployment, output, console).await,
+            Verb::Pin(pin) => pin.run(deployment, output, console).await,
+            Verb::Unpin(unpin) => unpin.run(deployment, output, console).await,
+            Verb::Unplace(unplace) => unplace.run(deployment, output, console).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The cells and their counts, as the registry records them, for tools that operate them.
+//! Reads of the cells and their counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,216 @@
+//! Writes of a cell's state, each on condition that it is as the writer saw it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_core::CellId;
+use cellstack_core::cell_table::number;
+use cellstack_core::limits::PLACE_TIMEOUT;
+use cellstack_core::registry::{CellState, CellStatus, PARTITION_KEY, STATE, pairs, partition};
+
+/// A state that could not be written. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StateError {
+    /// Another operator changed it first.
+    #[error(
+        "cell {cell} was {} when this began, and is {} now ({}); look again before you go on: `cellctl cells show {cell}`",
+        expected.as_str(), found.status.as_str(), found.updated_by.as_deref().unwrap_or("its counts have changed")
+    )]
+    Changed {
+        /// The cell.
+        cell: CellId,
+        /// The status that was seen.
+        expected: CellStatus,
+        /// The state that is there.
+        found: Box<CellState>,
+    },
+    /// The cell has a state already, or none any more.
+    #[error("the state of cell {cell} was written or taken away meanwhile; look again: `cellctl cells show {cell}`")]
+    Replaced {
+        /// The cell.
+        cell: CellId,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Failed(#[from] AwsFailure),
+}
+
+/// A mark of a cell by an operator.
+#[derive(Debug, Clone)]
+pub struct Mark<'a> {
+    /// The status that the operator saw.
+    pub expected: CellStatus,
+    /// The status.
+    pub status: CellStatus,
+    /// The time after which callers may try again while the cell is down, in seconds.
+    pub retry_after: Option<u32>,
+    /// The reason, in the operator's words.
+    pub reason: &'a str,
+    /// The operator.
+    pub operator: &'a str,
+    /// The time, in milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+const WHAT: &str = "write the cell's state";
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([(PARTITION_KEY.to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), text(sk))])
+}
+
+/// Sets a cell's status. `down_at` becomes the present time with the status `down`, and stays otherwise.
+///
+/// # Errors
+/// [`StateError::Changed`] when the status is not the one that the operator saw.
+pub async fn mark(client: &Client, registry: &str, cell: &CellId, mark: &Mark<'_>) -> Result<(), StateError> {
+    let mut set = "SET #status = :status, reason = :reason, updated_by = :by, updated_at = :now".to_owned();
+    let mut update = client
+        .update_item()
+        .table_name(registry)
+        .set_key(Some(key(partition(cell), STATE)))
+        .condition_expression("#status = :expected")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":status", text(mark.status.as_str()))
+        .expression_attribute_values(":expected", text(mark.expected.as_str()))
+        .expression_attribute_values(":reason", text(mark.reason))
+        .expression_attribute_values(":by", text(mark.operator))
+        .expression_attribute_values(":now", number(mark.now_ms))
+        .expression_attribute_values(":one", number(1))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    if mark.status == CellStatus::Down {
+        set.push_str(", down_at = :now");
+    }
+    match mark.retry_after {
+        Some(seconds) => {
+            set.push_str(", retry_after = :retry ADD rev :one");
+            update = update.expression_attribute_values(":retry", number(seconds.into()));
+        }
+        None => set.push_str(" REMOVE retry_after ADD rev :one"),
+    }
+    let update = update.update_expression(set);
+    let mut backoff = Backoff::within(PLACE_TIMEOUT);
+    loop {
+        let Err(error) = update.clone().send().await else { return Ok(()) };
+        match refusal(&error) {
+            Refusal::Refused(Some(found)) => {
+                let (cell, expected) = (cell.clone(), mark.expected);
+                return Err(StateError::Changed { cell, expected, found: Box::new(found) });
+            }
+            Refusal::Refused(None) => return Err(StateError::Replaced { cell: cell.clone() }),
+            Refusal::Busy if backoff.pause().await => {}
+            _ => return Err(AwsFailure::of(WHAT, error).into()),
+        }
+    }
+}
+
+enum Refusal {
+    Refused(Option<CellState>),
+    Busy,
+    Other,
+}
+
+fn refusal(error: &SdkError<UpdateItemError>) -> Refusal {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+            Refusal::Refused(refused.item().cloned().and_then(|item| serde_dynamo::from_item(item).ok()))
+        }
+        Some(UpdateItemError::TransactionConflictException(_)) => Refusal::Busy,
+        _ => Refusal::Other,
+    }
+}
+
+/// Writes the first state of a cell.
+///
+/// # Errors
+/// [`StateError::Replaced`] when it has one.
+pub async fn create_state(client: &Client, registry: &str, cell: &CellId, state: &CellState) -> Result<(), StateError> {
+    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(state)
+        .map_err(|error| AwsFailure::unreadable(WHAT, format!("state of cell {cell}: {error}")))?;
+    let put = client.put_item().table_name(registry).set_item(Some(item));
+    let put = put.item(PARTITION_KEY, AttributeValue::S(partition(cell))).item("sk", text(STATE));
+    match put.condition_expression("attribute_not_exists(pk)").send().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
+            Err(StateError::Replaced { cell: cell.clone() })
+        }
+        Err(error) => Err(AwsFailure::of(WHAT, error).into()),
+    }
+}
+
+/// The counts of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Counts {
+    /// The number of its tenants.
+    pub tenants: u64,
+    /// The sum of their weights.
+    pub placed: u64,
+}
+
+/// Replaces the counts of a cell that have not changed since `rev` was read.
+///
+/// # Errors
+/// [`StateError::Replaced`] when they have.
+pub async fn set_counts(
+    client: &Client,
+    registry: &str,
+    cell: &CellId,
+    rev: u64,
+    counts: Counts,
+) -> Result<(), StateError> {
+    let update = client
+        .update_item()
+        .table_name(registry)
+        .set_key(Some(key(partition(cell), STATE)))
+        .update_expression("SET tenants = :tenants, placed = :placed ADD rev :one")
+        .condition_expression("attribute_exists(pk) AND (rev = :rev OR (attribute_not_exists(rev) AND :rev = :zero))")
+        .expression_attribute_values(":tenants", number(counts.tenants))
+        .expression_attribute_values(":placed", number(counts.placed))
+        .expression_attribute_values(":rev", number(rev))
+        .expression_attribute_values(":zero", number(0))
+        .expression_attribute_values(":one", number(1));
+    match update.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => match refusal(&error) {
+            Refusal::Refused(_) | Refusal::Busy => Err(StateError::Replaced { cell: cell.clone() }),
+            Refusal::Other => Err(AwsFailure::of(WHAT, error).into()),
+        },
+    }
+}
+
+/// Replaces the number of tenants with a home and a standby, if it is still `was`.
+///
+/// # Errors
+/// [`StateError::Replaced`] when it is not.
+pub async fn set_pair(
+    client: &Client,
+    registry: &str,
+    (home, standby): (&CellId, &CellId),
+    was: u64,
+    tenants: u64,
+) -> Result<(), StateError> {
+    let update = client
+        .update_item()
+        .table_name(registry)
+        .set_key(Some(key(pairs(home), standby.as_str())))
+        .update_expression("SET tenants = :tenants")
+        .condition_expression("tenants = :was OR (attribute_not_exists(tenants) AND :was = :zero) OR tenants < :zero")
+        .expression_attribute_values(":tenants", number(tenants))
+        .expression_attribute_values(":was", number(was))
+        .expression_attribute_values(":zero", number(0));
+    match update.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => match refusal(&error) {
+            Refusal::Refused(_) | Refusal::Busy => Err(StateError::Replaced { cell: home.clone() }),
+            Refusal::Other => Err(AwsFailure::of(WHAT, error).into()),
+        },
+    }
+}
