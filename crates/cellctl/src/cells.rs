@@ -87,7 +87,7 @@ pub(crate) async fn named(deployment: &Deployment, names: &[CellId]) -> Result<V
 
 /// Reads one cell as it is now. Returns `None` if it is not registered.
 pub(crate) async fn one(deployment: &Deployment, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
-    let answer = deployment
+    let response = deployment
         .dynamodb
         .query()
         .table_name(deployment.registry())
@@ -97,7 +97,7 @@ pub(crate) async fn one(deployment: &Deployment, id: &CellId) -> Result<Option<C
         .send()
         .await
         .map_err(|error| AwsFailure::of(WHAT, error))?;
-    let cells = read(answer.items.unwrap_or_default());
+    let cells = read(response.items.unwrap_or_default());
     cells.map(|cells| cells.into_iter().next()).map_err(|error| AwsFailure::unreadable(WHAT, format!("{error:#}")))
 }
 

@@ -34,8 +34,8 @@ impl TenantMap {
     /// # Errors
     /// When the map can't be read, or the entry is not of the shape that the control plane writes.
     pub async fn read(&self, tenant: &TenantId) -> Result<Option<TenantRoute>, AwsFailure> {
-        let answer = self.get(tenant.as_str()).await?;
-        let Some(item) = answer.item else {
+        let response = self.get(tenant.as_str()).await?;
+        let Some(item) = response.item else {
             return Ok(None);
         };
         serde_dynamo::from_item(item)

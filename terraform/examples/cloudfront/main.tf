@@ -57,7 +57,7 @@ resource "aws_cloudfront_origin_access_control" "router" {
 }
 
 resource "aws_cloudfront_distribution" "router" {
-  #checkov:skip=CKV_AWS_86:WAF logs what it refuses, and the router every request it answers; access logs would need a bucket of their own.
+  #checkov:skip=CKV_AWS_86:WAF logs what it refuses, and the router every request it serves; access logs would need a bucket of their own.
   #checkov:skip=CKV_AWS_174:The certificate of cloudfront.net allows no choice. With a name and certificate of your own, set TLSv1.2_2021.
   #checkov:skip=CKV2_AWS_42:The same: a certificate of your own needs a name of your own.
   #checkov:skip=CKV_AWS_305:An API has no page to show at its root.

@@ -10,7 +10,7 @@ use cellstack_store::TenantMap;
 use cellstack_store::placement::Placement;
 
 use crate::environment::Environment;
-use crate::world::{Answer, StackWorld};
+use crate::world::{Response, StackWorld};
 
 pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
@@ -41,8 +41,8 @@ pub(crate) async fn mark(world: &StackWorld, status: &str) {
     tokio::time::sleep(CELL_LEASE).await;
 }
 
-pub(crate) fn unavailable(answer: &Answer) {
-    assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{}", answer.body);
+pub(crate) fn unavailable(response: &Response) {
+    assert_eq!((response.status, response.problem().as_str()), (503, "unavailable"), "{}", response.body);
 }
 
 pub(crate) async fn events(world: &StackWorld, cell: &str) -> usize {
