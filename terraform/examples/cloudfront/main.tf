@@ -64,7 +64,7 @@ resource "aws_cloudfront_distribution" "router" {
   #checkov:skip=CKV_AWS_310:There is one router. What it falls back to is inside the stack.
   #checkov:skip=CKV_AWS_374:Where callers sit says nothing about whether they may call; their token does.
   #checkov:skip=CKV2_AWS_47:It wants AWS's list of anonymous addresses too, which holds hosting providers: where callers of an API run. The rules against Log4j are there.
-  #checkov:skip=CKV2_AWS_32:Answers are JSON for programs; no browser renders them.
+  #checkov:skip=CKV2_AWS_32:Responses are JSON for programs; no browser renders them.
   comment         = "Callers of ${var.prefix}."
   enabled         = true
   is_ipv6_enabled = true
