@@ -72,6 +72,6 @@ pub(crate) fn table(header: &[&str]) -> Table {
 }
 
 /// Returns `1 letter`, `2 letters` and so on.
-pub(crate) fn letters(count: usize) -> String {
+pub(crate) fn dead_letters(count: usize) -> String {
     if count == 1 { "1 letter".to_owned() } else { format!("{count} letters") }
 }

@@ -29,7 +29,7 @@ impl<P: Processor, A> Consumer<P, A> {
                 let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
                 Err(Failure::Unprocessed(format!("the processor panicked: {text}")))
             }
-            Err(_) => Err(Failure::Unprocessed(format!("the processor gave no answer within {limit:?}"))),
+            Err(_) => Err(Failure::Unprocessed(format!("the processor gave no result within {limit:?}"))),
         }
     }
 }

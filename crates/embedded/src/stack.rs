@@ -125,8 +125,8 @@ impl Stack {
     /// # Errors
     /// When there is no such queue.
     pub async fn queue_url(&self, name: &str) -> Result<String> {
-        let answer = self.sqs().get_queue_url().queue_name(name).send().await?;
-        answer.queue_url.context("a queue without URL")
+        let response = self.sqs().get_queue_url().queue_name(name).send().await?;
+        response.queue_url.context("a queue without URL")
     }
 
     /// Sets the address of the stack's AWS endpoint: the queue URLs in the registry, and those asked for in process,

@@ -161,8 +161,8 @@ impl Loaded {
                 .header("x-tenant-id", name(tenant))
                 .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
             // Boxed, since one exists for each request of the run.
-            let answer = Box::pin(self.routers.request(&name(tenant), request.unwrap_or_default())).await;
-            served = answer.is_ok_and(|answer| answer.status() == 202);
+            let response = Box::pin(self.routers.request(&name(tenant), request.unwrap_or_default())).await;
+            served = response.is_ok_and(|response| response.status() == 202);
             self.in_flight.set(self.in_flight.get() - 1);
         }
         Sent { at, tenant, served, took: sent.elapsed() }

@@ -92,7 +92,7 @@ impl DeadLetterQueue {
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
             QueueAttributeName::ApproximateNumberOfMessagesDelayed,
         ];
-        let answer = self
+        let response = self
             .client
             .get_queue_attributes()
             .queue_url(&self.url)
@@ -101,7 +101,7 @@ impl DeadLetterQueue {
             .await
             .map_err(|error| AwsFailure::of("read the size of a dead-letter queue", error))?;
         let [visible, hidden, delayed] = attributes.map(|name| {
-            let text = answer.attributes.as_ref().and_then(|attributes| attributes.get(&name));
+            let text = response.attributes.as_ref().and_then(|attributes| attributes.get(&name));
             text.and_then(|text| text.parse().ok()).unwrap_or(0_u64)
         });
         Ok(Size { visible, hidden: hidden + delayed })
@@ -114,7 +114,7 @@ impl DeadLetterQueue {
             .operation_attempt_timeout(WAIT + Duration::from_secs(5))
             .operation_timeout(WAIT + Duration::from_secs(15))
             .build();
-        let answer = self
+        let response = self
             .client
             .receive_message()
             .queue_url(&self.url)
@@ -129,7 +129,7 @@ impl DeadLetterQueue {
             .send()
             .await
             .map_err(|error| AwsFailure::of("receive dead letters", error))?;
-        let messages = answer.messages.unwrap_or_default();
+        let messages = response.messages.unwrap_or_default();
         Ok(messages.into_iter().map(|message| Found::read(message, &self.cell, self.place)).collect())
     }
 

@@ -8,7 +8,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use cellstack_router::Standby;
 
 use crate::environment::Environment;
-use crate::world::{Answer, StackWorld};
+use crate::world::{Response, StackWorld};
 
 pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
@@ -34,8 +34,8 @@ pub(crate) async fn mark(world: &StackWorld, status: &str) {
     tokio::time::sleep(CELL_LEASE).await;
 }
 
-pub(crate) fn unavailable(answer: &Answer) {
-    assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{}", answer.body);
+pub(crate) fn unavailable(response: &Response) {
+    assert_eq!((response.status, response.problem().as_str()), (503, "unavailable"), "{}", response.body);
 }
 
 pub(crate) async fn events(world: &StackWorld, cell: &str) -> usize {

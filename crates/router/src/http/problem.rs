@@ -116,7 +116,7 @@ impl Problem {
             ),
             FailureKind::Refused => Self::new(
                 Kind::Internal,
-                format!("The router could not {}. Report this answer's request id to its operators.", failure.what),
+                format!("The router could not {}. Report this response's request id to its operators.", failure.what),
             ),
         }
     }
@@ -177,7 +177,7 @@ impl Problem {
 impl From<CellError> for Problem {
     fn from(error: CellError) -> Self {
         match error {
-            CellError::CircuitOpen => Self::unavailable("The tenant's cell does not answer just now."),
+            CellError::CircuitOpen => Self::unavailable("The tenant's cell does not respond just now."),
             CellError::Failed(failure) => Self::of_aws(&failure),
             CellError::Unreadable { event, reason } => Self::new(
                 Kind::UnreadableEvent,

@@ -128,7 +128,7 @@ fn moving() -> Problem {
     Problem::unavailable("The tenant is being moved to another cell.")
 }
 
-/// Answers an event whose name is taken: with the first response again, or with a conflict.
+/// Responds to an event whose name is taken: with the first response again, or with a conflict.
 fn repeat(record: &EventRecord, first: &EventRecord) -> Result<Response<Body>, Problem> {
     if record.body_sha256 == first.body_sha256 {
         return response::accepted(first, true);
