@@ -13,6 +13,7 @@ mod deployment;
 mod diagnosis;
 mod dlq;
 mod fleet;
+mod health;
 mod marking;
 mod operator;
 mod placing;

@@ -5,4 +5,5 @@ pub(crate) mod cells;
 pub(crate) mod dlq;
 pub(crate) mod progress;
 pub(crate) mod snapshot;
+pub(crate) mod status;
 pub(crate) mod tenants;

@@ -1,12 +1,16 @@
 //! `cellctl cells`
 
+mod bootstrap;
 mod down;
 mod ls;
+mod probe;
 mod recount;
 mod retire;
 mod show;
 mod sync;
 mod up;
+
+pub(crate) use ls::strays;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -29,6 +33,8 @@ pub(crate) struct Cells {
 enum Verb {
     Ls(ls::Ls),
     Show(show::Show),
+    Bootstrap(bootstrap::Bootstrap),
+    Probe(probe::ProbeCells),
     Down(down::Down),
     Up(up::Up),
     Retire(retire::Retire),
@@ -46,6 +52,8 @@ impl Cells {
         match self.verb {
             Verb::Ls(ls) => ls.run(deployment, output, console).await,
             Verb::Show(show) => show.run(deployment, output, console).await,
+            Verb::Bootstrap(bootstrap) => bootstrap.run(deployment, output, console).await,
+            Verb::Probe(probe) => probe.run(deployment, output, console).await,
             Verb::Down(down) => down.run(deployment, output, console).await,
             Verb::Up(up) => up.run(deployment, output, console).await,
             Verb::Retire(retire) => retire.run(deployment, output, console).await,
