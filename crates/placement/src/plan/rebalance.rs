@@ -180,7 +180,11 @@ impl Balance {
         let heaviest = *from.movable.range(1..=most).next_back()?.0;
         // What is above both mends no more.
         let enough = excess.max(deficit).max(1);
-        let weight = if enough <= most { from.movable.range(enough..=most).next().map_or(heaviest, |it| *it.0) } else { heaviest };
+        let weight = if enough <= most {
+            from.movable.range(enough..=most).next().map_or(heaviest, |it| *it.0)
+        } else {
+            heaviest
+        };
         Some((weight.min(excess) + weight.min(deficit), weight))
     }
 
