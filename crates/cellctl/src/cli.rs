@@ -9,6 +9,8 @@ use clap::{Parser, Subcommand};
 use crate::commands::audit::Audit;
 use crate::commands::cells::Cells;
 use crate::commands::dlq::Dlq;
+use crate::commands::plan::PlanCommand;
+use crate::commands::rebalance::Rebalance;
 use crate::commands::snapshot::Snapshot;
 use crate::commands::status::Status;
 use crate::commands::tenants::Tenants;
@@ -48,6 +50,8 @@ enum Command {
     Status(Status),
     Cells(Cells),
     Tenants(Tenants),
+    Rebalance(Rebalance),
+    Plan(PlanCommand),
     Dlq(Dlq),
     Snapshot(Snapshot),
     Audit(Audit),
@@ -95,6 +99,8 @@ impl Cli {
             Command::Status(status) => status.run(deployment, self.output, console).await,
             Command::Cells(cells) => cells.run(deployment, self.output, console).await,
             Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
+            Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
+            Command::Plan(plan) => plan.run(deployment, self.output, console).await,
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
             Command::Audit(audit) => audit.run(deployment, self.output, console).await,
             Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,

@@ -17,6 +17,7 @@ mod health;
 mod marking;
 mod operator;
 mod placing;
+mod plans;
 mod queue;
 mod recount;
 mod scan;

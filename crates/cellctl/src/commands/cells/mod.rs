@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod down;
+mod drain;
 mod ls;
 mod probe;
 mod recount;
@@ -37,6 +38,7 @@ enum Verb {
     Probe(probe::ProbeCells),
     Down(down::Down),
     Up(up::Up),
+    Drain(drain::Drain),
     Retire(retire::Retire),
     Sync(sync::Sync),
     Recount(recount::Recount),
@@ -55,6 +57,7 @@ impl Cells {
             Verb::Bootstrap(bootstrap) => bootstrap.run(deployment, output, console).await,
             Verb::Probe(probe) => probe.run(deployment, output, console).await,
             Verb::Down(down) => down.run(deployment, output, console).await,
+            Verb::Drain(drain) => drain.run(deployment, output, console).await,
             Verb::Up(up) => up.run(deployment, output, console).await,
             Verb::Retire(retire) => retire.run(deployment, output, console).await,
             Verb::Sync(sync) => sync.run(deployment, output, console).await,
