@@ -20,8 +20,8 @@ use crate::operator::Operator;
 
 /// Mark a cell down: its tenants' standbys hold their new events, and nothing is sent to it
 ///
-/// Says first how many tenants each standby is going to hold events for, and how many have none and get 503. Mark a cell
-/// only if nothing writes into it any more, or may: events that land there after the mark are found again when it is up.
+/// Says first how many tenants each standby is going to hold events for, and how many have none and get 503. Events that
+/// land in the cell after the mark are found again when it is up.
 /// Routers know within 10 s.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -34,7 +34,7 @@ pub(super) struct Down {
     cell: CellId,
     #[command(flatten)]
     by: Operator,
-    /// Seconds after which callers without a standby are told to try again
+    /// Seconds after which callers whose tenants have no standby may try again
     #[arg(long, value_name = "SECONDS", default_value_t = RETRY_AFTER_DOWN.as_secs() as u32, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     retry_after: u32,
     /// Say what would change and change nothing

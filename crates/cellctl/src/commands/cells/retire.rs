@@ -115,11 +115,11 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, tena
     );
     let messages = size(&deployment.sqs, &cell.config.queue_url).await?.total();
     add("messages", messages, "wait until the consumer has them".to_owned());
-    let mut letters = 0;
+    let mut dead_letters = 0;
     for queue in queues(deployment, std::slice::from_ref(cell), &Filter::default()) {
-        letters += queue.size().await?.total();
+        dead_letters += queue.size().await?.total();
     }
-    add("dead letters", letters, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
+    add("dead letters", dead_letters, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
     let undone = undone(&deployment.dynamodb, &cell.config.table, None, ENOUGH).await?;
     if undone.count > 0 {
         let next =
