@@ -1,6 +1,6 @@
 //! Tenants to be placed, from a file: CSV with a header, or JSON lines.
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use cellstack_placement::StandbyRequest;
 use cellstack_store::tenant_map::DEFAULT_WEIGHT;
 use serde::Deserialize;
@@ -39,11 +39,15 @@ impl Line {
             Some(none) if none == NONE => StandbyRequest::None,
             Some(cell) => StandbyRequest::Cell(cell.parse()?),
         };
+        let weight = self.weight.unwrap_or(DEFAULT_WEIGHT);
+        if weight == 0 {
+            bail!("weight must be 1 or more; found 0");
+        }
         Ok(Wanted {
             tenant: self.tenant.parse()?,
             cell: given(self.cell).map(|cell| cell.parse()).transpose()?,
             standby,
-            weight: self.weight.unwrap_or(DEFAULT_WEIGHT),
+            weight,
             pinned: self.pinned.unwrap_or_default(),
         })
     }
@@ -123,6 +127,8 @@ mod tests {
         assert!(bad[0].starts_with("line 3: tenant id must be"), "{bad:?}");
         assert!(bad[1].starts_with("line 4:") && bad[1].contains("weight"), "{bad:?}");
         assert!(bad[2].starts_with("line 5:"), "{bad:?}");
+        let (_, bad) = read("tenant,weight\nacme,0\n", None).unwrap();
+        assert_eq!(bad, ["line 2: weight must be 1 or more; found 0"]);
         let (_, bad) = read("{\"tenant\":\"acme\",\"cel\":\"alpha\"}", None).unwrap();
         assert!(bad[0].contains("unknown field `cel`"), "{bad:?}");
         let error = read("name\nacme\n", None).unwrap_err().to_string();
