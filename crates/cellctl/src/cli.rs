@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::commands::audit::Audit;
 use crate::commands::cells::Cells;
 use crate::commands::dlq::Dlq;
 use crate::commands::snapshot::Snapshot;
@@ -47,6 +48,7 @@ enum Command {
     Tenants(Tenants),
     Dlq(Dlq),
     Snapshot(Snapshot),
+    Audit(Audit),
 }
 
 /// The end of a command that met no error.
@@ -91,6 +93,7 @@ impl Cli {
             Command::Cells(cells) => cells.run(deployment, self.output, console).await,
             Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
+            Command::Audit(audit) => audit.run(deployment, self.output, console).await,
             Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,
         }
     }

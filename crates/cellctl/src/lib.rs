@@ -13,8 +13,11 @@ mod deployment;
 mod diagnosis;
 mod dlq;
 mod fleet;
+mod marking;
 mod operator;
 mod placing;
+mod queue;
+mod recount;
 mod scan;
 mod tenants;
 

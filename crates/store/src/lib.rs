@@ -2,6 +2,7 @@
 //! placement, fences, snapshots, and dead letters on their way to a queue. One function per access, each with its
 //! error.
 
+pub mod carry;
 pub mod cells;
 pub mod dead_letter;
 pub mod events;

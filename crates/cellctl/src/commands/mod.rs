@@ -1,5 +1,6 @@
 //! The commands: `<noun>/<verb>.rs`.
 
+pub(crate) mod audit;
 pub(crate) mod cells;
 pub(crate) mod dlq;
 pub(crate) mod progress;

@@ -1,7 +1,12 @@
 //! `cellctl cells`
 
+mod down;
 mod ls;
+mod recount;
+mod retire;
 mod show;
+mod sync;
+mod up;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -24,6 +29,11 @@ pub(crate) struct Cells {
 enum Verb {
     Ls(ls::Ls),
     Show(show::Show),
+    Down(down::Down),
+    Up(up::Up),
+    Retire(retire::Retire),
+    Sync(sync::Sync),
+    Recount(recount::Recount),
 }
 
 impl Cells {
@@ -36,6 +46,11 @@ impl Cells {
         match self.verb {
             Verb::Ls(ls) => ls.run(deployment, output, console).await,
             Verb::Show(show) => show.run(deployment, output, console).await,
+            Verb::Down(down) => down.run(deployment, output, console).await,
+            Verb::Up(up) => up.run(deployment, output, console).await,
+            Verb::Retire(retire) => retire.run(deployment, output, console).await,
+            Verb::Sync(sync) => sync.run(deployment, output, console).await,
+            Verb::Recount(recount) => recount.run(deployment, output, console).await,
         }
     }
 }

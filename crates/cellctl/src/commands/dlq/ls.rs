@@ -14,7 +14,8 @@ use crate::cells::named;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::dlq::{DeadLetterQueue, Filter, Reader, Size, queues};
+use crate::dlq::{DeadLetterQueue, Filter, Reader, queues};
+use crate::queue::Size;
 
 /// Count dead letters by cell, place and reason
 ///
