@@ -33,12 +33,7 @@ type Homes = BTreeMap<CellId, Vec<(usize, Choice)>>;
 /// The cells of all new ones are chosen first, from the fleet as it was read. A group of tenants that a transaction refuses is
 /// placed one by one, and so is a tenant for which no cell was found: other operators may have changed the fleet. When a table
 /// can't be read or written, the run ends, and what was placed until then stays placed.
-pub(crate) async fn place_all(
-    deployment: &Deployment,
-    operator: &str,
-    wanted: &[Wanted],
-    placed: impl Fn(u64),
-) -> Run {
+pub(crate) async fn place_all(deployment: &Deployment, operator: &str, wanted: &[Wanted], placed: impl Fn(u64)) -> Run {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; wanted.len()];
     let failure = try_place_all(deployment, operator, wanted, &mut outcomes, placed).await.err();
     Run { outcomes: outcomes.into_iter().flatten().collect(), failure }

@@ -7,19 +7,15 @@ use futures::future::join_all;
 use super::world::TenantsWorld;
 use crate::ran::Ran;
 
-const TENANTS: usize = 200;
-const PLACES: usize = 100;
-
-/// Lets 200 operators place a tenant each. Returns those who were refused.
-async fn rush(world: &TenantsWorld, more: &str) -> Vec<Ran> {
-    let places = (0..TENANTS).map(|tenant| format!("tenant-{tenant} {more}"));
+/// Lets operators place a tenant each, twice as many as there are places. Returns those who were refused.
+async fn rush(world: &TenantsWorld, room: usize, more: &str) -> Vec<Ran> {
+    let places = (0..2 * room).map(|tenant| format!("tenant-{tenant} {more}"));
     let runs = join_all(places.map(async |line| world.place(&line).await)).await;
-    let (placed, refused): (Vec<_>, Vec<_>) =
-        runs.into_iter().partition(|ran| ran.completion == Ok(Completion::Done));
-    assert_eq!((placed.len(), refused.len()), (PLACES, TENANTS - PLACES));
+    let (placed, refused): (Vec<_>, Vec<_>) = runs.into_iter().partition(|ran| ran.completion == Ok(Completion::Done));
+    assert_eq!((placed.len(), refused.len()), (room, room));
     assert!(placed.iter().all(|ran| ran.talk.contains("1 placed, 0 had a cell, 0 refused")), "{placed:?}");
     assert!(refused.iter().all(|ran| ran.completion == Ok(Completion::LeftSome)), "{refused:?}");
-    assert_eq!(world.check_books(more).await, PLACES);
+    assert_eq!(world.check_books(more).await, room);
     refused
 }
 
@@ -27,7 +23,7 @@ async fn rush(world: &TenantsWorld, more: &str) -> Vec<Ran> {
 async fn of_200_placements_at_once_exactly_as_many_succeed_as_there_is_room_for() {
     let cells = [("alpha", 25), ("beta", 25), ("gamma", 25), ("delta", 25)];
     let world = TenantsWorld::with(&cells, Disorder::ALL).await;
-    for ran in rush(&world, "").await {
+    for ran in rush(&world, 100, "").await {
         assert!(ran.data.contains("no active cell has room for a weight of 1"), "{ran:?}");
     }
     let listing = world.listing().await;
@@ -36,10 +32,10 @@ async fn of_200_placements_at_once_exactly_as_many_succeed_as_there_is_room_for(
 
 #[tokio::test(start_paused = true)]
 async fn the_last_place_of_a_cell_that_was_named_is_given_once() {
-    let cells = [("alpha", PLACES as u64), ("beta", 1_000)];
+    let cells = [("alpha", 30), ("beta", 1_000)];
     let world = TenantsWorld::with(&cells, Disorder::ALL).await;
-    for ran in rush(&world, "--cell alpha").await {
-        let reason = "cell alpha is full: 100 of its capacity of 100 is taken, expected room for 1";
+    for ran in rush(&world, 30, "--cell alpha").await {
+        let reason = "cell alpha is full: 30 of its capacity of 30 is taken, expected room for 1";
         assert!(ran.data.contains(reason), "{ran:?}");
     }
 }

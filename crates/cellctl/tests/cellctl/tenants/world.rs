@@ -126,7 +126,9 @@ impl TenantsWorld {
             let (tenants, sum) = counts.entry(&route.cell_id).or_insert((0, 0));
             *tenants += 1;
             *sum += weight;
-            let fence = |cell: &str, state: &str| (cell.to_owned(), route.tenant_id.to_string(), state.to_owned(), route.epoch.0);
+            let fence = |cell: &str, state: &str| {
+                (cell.to_owned(), route.tenant_id.to_string(), state.to_owned(), route.epoch.0)
+            };
             fences.insert(fence(route.cell_id.as_str(), "open"));
             if let Some(standby) = &route.standby_cell_id {
                 *pairs.entry((route.cell_id.clone(), standby.clone())).or_insert(0) += 1;
