@@ -51,6 +51,16 @@ impl Console {
         Ok(self.data.flush()?)
     }
 
+    /// Clears the screen, so that what is printed next stands in place of what was. Elsewhere than on a terminal it does
+    /// nothing.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        if self.terminal {
+            // ECMA-48: the cursor to the top left, and erase from there on.
+            write!(self.data, "\x1b[H\x1b[J")?;
+        }
+        Ok(())
+    }
+
     /// Prints data for programs.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)?;

@@ -116,6 +116,8 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
 pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
 /// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
 pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time after which a probe's event expires: long enough to look at one that failed.
+pub const PROBE_RETENTION: Duration = Duration::from_secs(3_600);
 /// Time in which a tenant is placed or changed, conflicts with other operators included.
 pub const PLACE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time after its removal in which a tenant is not placed again: a router may serve a route for a lease after the map

@@ -8,6 +8,7 @@ pub mod dead_letter;
 pub mod events;
 pub mod fence;
 pub mod placement;
+pub mod probe;
 mod registry;
 pub mod snapshot;
 pub mod tenant_map;

@@ -92,14 +92,14 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                     return Ok(Written::Exists(first));
                 }
                 let Other::Serves(standby) = self.locator.standby(located.route()).await? else {
-                    return Err(marked(located.home.status));
+                    return Err(marked(&located.home));
                 };
                 context.standby.clone_from(standby_id);
                 self.metrics.count(Metric::StandbyServed);
                 record.status = self.standby.status();
                 Ok(standby.write(record, Guard::Fence(FenceState::Standby)).await?)
             }
-            Taker::Nobody => Err(marked(located.home.status)),
+            Taker::Nobody => Err(marked(&located.home)),
         }
     }
 }
