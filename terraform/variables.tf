@@ -136,7 +136,7 @@ variable "cors" {
     expose_headers = optional(list(string), ["location", "retry-after", "x-cell-id", "x-request-id"])
     max_age        = optional(number, 3600)
   })
-  description = "Pages in browsers that may call the router: origins, methods, request headers, response headers they may read, and seconds a browser caches the answer. null: none."
+  description = "Pages in browsers that may call the router: origins, methods, request headers, response headers they may read, and seconds a browser caches the response. null: none."
   default     = null
 }
 

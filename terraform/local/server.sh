@@ -18,7 +18,7 @@ server_pid() {
   printf '%s\n' "$pid"
 }
 
-answers() {
+responds() {
   "$venv/bin/python" - "$1" <<'PYTHON' 2>/dev/null
 import sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -35,7 +35,7 @@ pub(crate) async fn cellctl(deployed: &Deployed, arguments: &[&str]) -> (Complet
     let output = Output::default();
     let mut console = Console::new(output.clone(), std::io::sink());
     let cli = Cli::try_parse_from([&["cellctl"], arguments].concat()).unwrap();
-    let ending = cli.run(&deployment, &mut console).await.unwrap();
+    let completion = cli.run(&deployment, &mut console).await.unwrap();
     let text = String::from_utf8(output.0.lock().unwrap().get_ref().clone()).unwrap();
-    (ending, text)
+    (completion, text)
 }

@@ -52,8 +52,8 @@ async fn poison_lies_in_the_dead_letter_queue_of_its_cell_only() {
     let (_, neighbour) = deployed.post("globex", r#"{"type":"e2e.poison","data":{"amount":10}}"#).await;
     deployed.processed("globex", neighbour["id"].as_str().unwrap()).await;
     let letter = eventually("the poison is in beta's dead-letter queue", async || {
-        let letters = deployed.letters("beta").await;
-        letters.into_iter().find(|letter| letter.event.is_some_and(|event| event.to_string() == id))
+        let dead_letters = deployed.dead_letters("beta").await;
+        dead_letters.into_iter().find(|letter| letter.event.is_some_and(|event| event.to_string() == id))
     })
     .await;
     assert_eq!((letter.reason, letter.attempts), (Reason::Refused, 1));
@@ -65,7 +65,7 @@ async fn poison_lies_in_the_dead_letter_queue_of_its_cell_only() {
     assert_eq!(failed["error"], letter.detail);
     assert_eq!(deployed.total("globex", "e2e.poison").await, Some((1, "10".to_owned())));
     for cell in ["alpha", "gamma"] {
-        let strays = deployed.letters(cell).await;
+        let strays = deployed.dead_letters(cell).await;
         assert!(!strays.iter().any(|stray| stray.tenant == letter.tenant), "{cell}: {strays:?}");
     }
 }

@@ -10,8 +10,8 @@ use crate::stack::{Cell, Deployed};
 /// Assumes a role and returns its credentials.
 pub(crate) async fn assume(deployed: &Deployed, role_arn: &str) -> Credentials {
     let sts = aws_sdk_sts::Client::new(&deployed.config(None));
-    let answer = sts.assume_role().role_arn(role_arn).role_session_name("end-to-end").send().await.unwrap();
-    let keys = answer.credentials.unwrap();
+    let response = sts.assume_role().role_arn(role_arn).role_session_name("end-to-end").send().await.unwrap();
+    let keys = response.credentials.unwrap();
     Credentials::new(keys.access_key_id, keys.secret_access_key, Some(keys.session_token), None, "role")
 }
 

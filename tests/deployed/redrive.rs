@@ -53,8 +53,8 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
     assert_eq!(dry, Completion::Done);
     assert_eq!(deployed.get("initech", &format!("/v1/events/{id}")).await.1["status"], "failed");
 
-    let (ending, text) = cellctl(&deployed, &redrive).await;
-    assert_eq!(ending, Completion::Done, "{text}");
+    let (completion, text) = cellctl(&deployed, &redrive).await;
+    assert_eq!(completion, Completion::Done, "{text}");
     deployed.processed("initech", &id).await;
     assert_eq!(deployed.total("initech", "e2e.redrive").await, Some((1, "5".to_owned())));
     // Nothing is left to redrive, and a second run changes nothing.
@@ -65,8 +65,8 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
     let (_, poison) = deployed.post("acme", r#"{"type":"e2e.unmended","data":{"amount":"x"}}"#).await;
     let poison = poison["id"].as_str().unwrap().to_owned();
     let letter = async || {
-        let letters = deployed.letters("alpha").await;
-        letters.into_iter().find(|letter| letter.event.is_some_and(|event| event.to_string() == poison))
+        let dead_letters = deployed.dead_letters("alpha").await;
+        dead_letters.into_iter().find(|letter| letter.event.is_some_and(|event| event.to_string() == poison))
     };
     assert_eq!(eventually("the poison is dead-lettered", letter).await.reason, Reason::Refused);
     let failed = async || {
@@ -102,7 +102,7 @@ async fn what_is_mended_is_redriven_once_and_what_is_not_comes_back() {
         "e2e",
         "--yes",
     ];
-    let (ending, _) = cellctl(&deployed, &purge).await;
-    assert_eq!(ending, Completion::Done);
+    let (completion, _) = cellctl(&deployed, &purge).await;
+    assert_eq!(completion, Completion::Done);
     assert!(letter().await.is_none());
 }

@@ -20,9 +20,9 @@ fn refused<T: std::fmt::Debug>(result: Result<T, SnapshotError>) -> u16 {
 #[tokio::test]
 async fn the_router_may_read_its_snapshot_and_no_other_object() {
     let deployed = Deployed::read();
-    let (ending, text) =
+    let (completion, text) =
         cellctl(&deployed, &["snapshot", "write", "--to", &deployed.router_snapshot, "--operator", "e2e"]).await;
-    assert_eq!(ending, Completion::Done, "{text}");
+    assert_eq!(completion, Completion::Done, "{text}");
 
     let router = deployed.config(Some(assume(&deployed, &deployed.router.role_arn).await));
     let place: SnapshotSource = deployed.router_snapshot.parse().unwrap();

@@ -167,12 +167,12 @@ impl Deployed {
     }
 
     /// Returns the letters in a cell's dead-letter queue, which stay there.
-    pub(crate) async fn letters(&self, cell: &str) -> Vec<DeadLetter> {
+    pub(crate) async fn dead_letters(&self, cell: &str) -> Vec<DeadLetter> {
         let sqs = aws_sdk_sqs::Client::new(&self.config(None));
         let request = sqs.receive_message().queue_url(&self.cells[cell].dlq_url);
-        let answer = request.visibility_timeout(0).max_number_of_messages(10).send().await.unwrap();
+        let response = request.visibility_timeout(0).max_number_of_messages(10).send().await.unwrap();
         let id = cell.parse().unwrap();
-        let bodies = answer.messages.unwrap_or_default().into_iter().filter_map(|message| message.body);
+        let bodies = response.messages.unwrap_or_default().into_iter().filter_map(|message| message.body);
         bodies.map(|body| DeadLetter::read(&body, Place::Queue, &id, 0, "")).collect()
     }
 
@@ -189,11 +189,11 @@ impl Deployed {
     }
 }
 
-/// Asks until there is an answer, for at most two minutes.
+/// Asks until there is a response, for at most two minutes.
 pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..600 {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(response) = ask().await {
+            return response;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

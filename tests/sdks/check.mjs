@@ -26,12 +26,12 @@ const [sqs, dynamodb, sns, sts, iam, s3, cloudwatch, lambda] = await Promise.all
 
 // Returns the number of messages in a queue, asked without an SDK.
 async function waiting(queue) {
-  const answer = await fetch(endpoint, {
+  const response = await fetch(endpoint, {
     method: "POST",
     headers: { "x-amz-target": "AmazonSQS.GetQueueAttributes", "content-type": "application/x-amz-json-1.0" },
     body: JSON.stringify({ QueueUrl: `${endpoint}/000000000000/${queue}`, AttributeNames: ["All"] }),
   });
-  return Number((await answer.json()).Attributes.ApproximateNumberOfMessages);
+  return Number((await response.json()).Attributes.ApproximateNumberOfMessages);
 }
 
 // Sends a message to a URL, and fails unless it is in that queue of the stack.
@@ -73,7 +73,7 @@ const refused = [
 ];
 for (const [what, of, command] of refused) {
   const error = await of.send(command).then(
-    () => assert.fail(`${what} is answered`),
+    () => assert.fail(`${what} is served`),
     (error) => error,
   );
   assert.ok(error.message.startsWith(what), `${what}: ${error}`);

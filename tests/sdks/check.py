@@ -41,8 +41,8 @@ def waiting(queue):
     body = json.dumps({"QueueUrl": f"{ENDPOINT}/000000000000/{queue}", "AttributeNames": ["All"]})
     headers = {"X-Amz-Target": "AmazonSQS.GetQueueAttributes", "Content-Type": "application/x-amz-json-1.0"}
     request = urllib.request.Request(ENDPOINT, body.encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return int(json.load(answer)["Attributes"]["ApproximateNumberOfMessages"])
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return int(json.load(response)["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def arrives(sqs, url):
@@ -85,7 +85,7 @@ def main():
             assert message.startswith(f"{what}"), f"{what}: {error}"
             assert message.endswith("is not emulated. This endpoint emulates DynamoDB, DynamoDB Streams, SNS and SQS."), message
         else:
-            raise AssertionError(f"{what} is answered")
+            raise AssertionError(f"{what} is served")
 
     # A test of the test: the guard notices a connection that leads elsewhere.
     try:

@@ -9,9 +9,9 @@ const tenant = { "x-tenant-id": "globex" };
 const data = { amount: 42, note: 'Grüße, "雪", 100 %', lines: [1, null, { deep: true }] };
 
 async function get(path) {
-  const answer = await fetch(`${events}${path}`, { headers: tenant });
-  assert.equal(answer.status, 200, `GET ${path} gets ${await answer.clone().text()}`);
-  return answer.json();
+  const response = await fetch(`${events}${path}`, { headers: tenant });
+  assert.equal(response.status, 200, `GET ${path} gets ${await response.clone().text()}`);
+  return response.json();
 }
 
 // Waits until the event is processed, and checks what was stored of it.
@@ -61,9 +61,9 @@ async function batch(...ids) {
   const headers = { ...tenant, "content-type": "application/cloudevents-batch+json" };
   const body = JSON.stringify(ids.map((id) => made(id)));
   assert.equal(HTTP.toEvent({ headers, body }).length, ids.length, "the SDK reads the same batch");
-  const answer = await fetch(events, { method: "POST", headers, body });
-  const { results } = await answer.json();
-  assert.equal(answer.status, 200, JSON.stringify(results));
+  const response = await fetch(events, { method: "POST", headers, body });
+  const { results } = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(results));
   // The first was sent before, alone.
   assert.deepEqual(results.map((result) => result.replayed ?? false), ids.map((_, at) => at === 0));
   for (const result of results) {

@@ -21,8 +21,8 @@ DATA = {"amount": 42, "note": 'Grüße, "雪", 100 %', "lines": [1, None, {"deep
 def ask(request):
     request.add_header("x-tenant-id", "acme")
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, dict(answer.headers), json.load(answer)
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.status, dict(response.headers), json.load(response)
     except urllib.error.HTTPError as refused:
         sys.exit(f"{request.method} {request.full_url} gets {refused.code}: {refused.read().decode()}")
 
@@ -56,9 +56,9 @@ def is_one_event(forms, data):
     """Sends an event in each form: the first is accepted, every other one is its repeat, to the byte."""
     first = None
     for headers, body in forms:
-        status, answered, accepted = post(headers, body)
+        status, received, accepted = post(headers, body)
         assert status == 202, (status, accepted)
-        assert answered.get("idempotency-replayed") == (first and "true"), (headers, answered)
+        assert received.get("idempotency-replayed") == (first and "true"), (headers, received)
         first = first or accepted
         assert accepted == first, (accepted, first)
     read_back(first["id"], data)
@@ -83,11 +83,11 @@ def batch(names):
     """Sends a batch. The SDK has none: a program puts events in its JSON format into an array."""
     events = [json.loads(JSONFormat().write(CloudEvent(attributes=attributes(name), data=DATA))) for name in names]
     body = json.dumps(events).encode()
-    status, _, answer = post({"content-type": "application/cloudevents-batch+json"}, body)
-    results = answer["results"]
-    assert (status, [result["status"] for result in results]) == (200, [202] * len(names)), answer
+    status, _, response = post({"content-type": "application/cloudevents-batch+json"}, body)
+    results = response["results"]
+    assert (status, [result["status"] for result in results]) == (200, [202] * len(names)), response
     # The first was sent before, alone.
-    assert [result.get("replayed", False) for result in results] == [True] + [False] * (len(names) - 1), answer
+    assert [result.get("replayed", False) for result in results] == [True] + [False] * (len(names) - 1), response
     for result in results:
         read_back(result["event"]["id"], DATA)
     return [result["event"]["id"] for result in results]

@@ -69,7 +69,7 @@ impl AwsFailure {
     /// Returns the failure of a call that was cancelled because its time was over.
     #[must_use]
     pub fn late(what: &'static str) -> Self {
-        Self { what, kind: FailureKind::Unavailable, code: None, detail: "no answer in time".to_owned() }
+        Self { what, kind: FailureKind::Unavailable, code: None, detail: "no response in time".to_owned() }
     }
 
     /// Returns whether the service found the input itself wrong, as opposed to the caller's rights or the service's

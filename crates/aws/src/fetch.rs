@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, Runt
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use crate::{AnswerLimit, chain};
+use crate::{ResponseLimit, chain};
 
 /// The error of a request that returned no body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,10 +27,10 @@ pub enum FetchError {
     #[error("the server can't be reached: {0}")]
     Unreachable(String),
     /// There was no whole response in time. A later try may pass.
-    #[error("no whole answer within {} ms", .0.as_millis())]
+    #[error("no whole response within {} ms", .0.as_millis())]
     Timeout(Duration),
     /// The server responded with a status other than `200`. A redirect is such a response.
-    #[error("the server answered {status}{}{excerpt}", if .excerpt.is_empty() { "" } else { ": " })]
+    #[error("the server responded with {status}{}{excerpt}", if .excerpt.is_empty() { "" } else { ": " })]
     Status {
         /// The response's status.
         status: u16,
@@ -38,7 +38,7 @@ pub enum FetchError {
         excerpt: String,
     },
     /// The body is larger than the limit, in bytes. Another try does not help.
-    #[error("the answer is larger than {0} bytes")]
+    #[error("the response is larger than {0} bytes")]
     TooLarge(usize),
 }
 
@@ -78,7 +78,7 @@ pub async fn exchange(
     timeout: Duration,
 ) -> Result<Vec<u8>, FetchError> {
     // Cellstack's client stops reading at this limit. Another client passes the body on as it comes; `read` bounds it.
-    request.add_extension(AnswerLimit(limit.max(EXCERPT)));
+    request.add_extension(ResponseLimit(limit.max(EXCERPT)));
     // The settings hold no time-outs: the time-out below bounds the whole exchange.
     let connector = client.http_connector(&HttpConnectorSettings::default(), &components()?);
     let exchange = async {
@@ -152,7 +152,7 @@ mod tests {
 
     /// Starts a server that sends one response and ends. Returns its URL, and the place where its request will be
     /// stored.
-    async fn server(answer: &'static str) -> (String, &'static Mutex<String>) {
+    async fn server(response: &'static str) -> (String, &'static Mutex<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/keys?a=b", listener.local_addr().unwrap());
         let seen: &'static Mutex<String> = Box::leak(Box::default());
@@ -161,16 +161,16 @@ mod tests {
             let mut buffer = [0; 4096];
             let read = stream.read(&mut buffer).await.unwrap();
             *seen.lock().unwrap() = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            if !answer.ends_with('!') {
+            stream.write_all(response.as_bytes()).await.unwrap();
+            if !response.ends_with('!') {
                 std::future::pending::<()>().await;
             }
         });
         (url, seen)
     }
 
-    async fn fetch(answer: &'static str) -> Result<Vec<u8>, FetchError> {
-        let (url, _) = server(answer).await;
+    async fn fetch(response: &'static str) -> Result<Vec<u8>, FetchError> {
+        let (url, _) = server(response).await;
         get(&crate::http_client(), &url, 10, TIMEOUT).await
     }
 
@@ -220,15 +220,15 @@ mod tests {
         let error = fetch(moved).await.unwrap_err();
         assert_eq!((error.status(), error.is_retryable()), (Some(302), false));
         let busy = fetch("HTTP/1.1 503 Busy\r\ncontent-length: 10\r\n\r\nslow\ndown!").await.unwrap_err();
-        assert_eq!(busy.to_string(), "the server answered 503: slow down!");
+        assert_eq!(busy.to_string(), "the server responded with 503: slow down!");
         assert!(busy.is_retryable());
     }
 
     #[tokio::test]
-    async fn an_answer_that_hangs_is_given_up_before_or_within_its_body() {
-        for answer in ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n012"] {
-            let error = fetch(answer).await.unwrap_err();
-            assert_eq!((error.clone(), error.is_retryable()), (FetchError::Timeout(TIMEOUT), true), "{answer}");
+    async fn a_response_that_hangs_times_out_before_or_within_its_body() {
+        for response in ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n012"] {
+            let error = fetch(response).await.unwrap_err();
+            assert_eq!((error.clone(), error.is_retryable()), (FetchError::Timeout(TIMEOUT), true), "{response}");
         }
     }
 

@@ -16,5 +16,5 @@ pub use client::{http_client, timeouts};
 pub use failure::{AwsFailure, FailureKind, chain};
 pub use function::function_config;
 pub use signing::CachedKeySigV4;
-pub(crate) use transport::AnswerLimit;
+pub(crate) use transport::ResponseLimit;
 pub use user_agent::UserAgentOnly;

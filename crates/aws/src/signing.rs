@@ -292,8 +292,8 @@ mod tests {
                 let mut part = [0; 4096];
                 let read = stream.read(&mut part).await.unwrap();
                 requests.push(String::from_utf8(part[..read].to_vec()).unwrap());
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                let response = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
+                stream.write_all(response.as_bytes()).await.unwrap();
             }
             requests
         });

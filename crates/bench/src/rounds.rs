@@ -1,4 +1,4 @@
-//! The one run: rounds in which every subject has its turn, so that other load on the machine meets all alike.
+//! The one run: rounds in which every subject is measured, so that other load on the machine meets all alike.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use crate::stats::{median, percentile};
 use crate::subject::{Mode, Programs, Subject};
 use crate::trial::{Start, Trial, Warm};
 
-/// Times a turn is tried.
+/// Times a measurement is tried.
 const TRIES: usize = 3;
 
 /// The extent of the measurements.
@@ -72,8 +72,8 @@ pub(crate) async fn run(extent: Extent, subjects: &[Subject], programs: &Program
     for round in 0..extent.rounds {
         let _ = writeln!(std::io::stderr(), "round {} of {}", round + 1, extent.rounds);
         // Each round begins with another subject: none is always the first after a pause.
-        let turns = subjects.iter().cycle().skip(round % subjects.len().max(1)).take(subjects.len());
-        for &subject in turns {
+        let order = subjects.iter().cycle().skip(round % subjects.len().max(1)).take(subjects.len());
+        for &subject in order {
             let measured = patiently(subject, extent, programs, mocks).await;
             let measured = measured.with_context(|| format!("{}, round {}", subject.name(), round + 1))?;
             field.entry(subject).or_default().add(measured);
@@ -82,21 +82,21 @@ pub(crate) async fn run(extent: Extent, subjects: &[Subject], programs: &Program
     Ok(field)
 }
 
-/// Repeats a turn that failed from its beginning, and says so: on a machine that is busy enough, a subject's first call
-/// may outlast its time-out.
+/// Repeats a measurement that failed from its beginning, and says so: on a machine that is busy enough, a subject's
+/// first call may outlast its time-out.
 async fn patiently(subject: Subject, extent: Extent, programs: &Programs, mocks: &Mocks) -> Result<Measured> {
     for _ in 1..TRIES {
-        match turn(subject, extent, programs, mocks).await {
+        match measure(subject, extent, programs, mocks).await {
             Ok(measured) => return Ok(measured),
             Err(error) => {
                 let _ = writeln!(std::io::stderr(), "{}, again: {error:#}", subject.name());
             }
         }
     }
-    turn(subject, extent, programs, mocks).await
+    measure(subject, extent, programs, mocks).await
 }
 
-async fn turn(subject: Subject, extent: Extent, programs: &Programs, mocks: &Mocks) -> Result<Measured> {
+async fn measure(subject: Subject, extent: Extent, programs: &Programs, mocks: &Mocks) -> Result<Measured> {
     let mut measured = Measured::default();
     let spawn = |mode| Trial::spawn(programs, subject, mode, mocks, &[]);
     for _ in 0..extent.starts {

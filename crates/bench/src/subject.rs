@@ -33,7 +33,7 @@ impl Subject {
     }
 
     /// Returns the text that each of its responses holds.
-    pub(crate) const fn answers(self) -> &'static str {
+    pub(crate) const fn marker(self) -> &'static str {
         match self {
             Self::Hello => "hello",
             Self::Router | Self::Python | Self::Node => "accepted_at",

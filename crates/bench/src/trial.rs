@@ -51,7 +51,7 @@ impl Trial {
         mocks: &Mocks,
         under: &[String],
     ) -> Result<Self> {
-        let session = mocks.runtime_api.expect(subject.answers());
+        let session = mocks.runtime_api.expect(subject.marker());
         let mut command = programs.command(subject, mode, mocks, under);
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("start {}", subject.name()))?;

@@ -11,12 +11,17 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::event::rfc3339;
 use cellstack_core::registry::PARTITION_KEY;
 use cellstack_core::{Clock as _, Entropy as _, EventId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::deployment::Deployment;
 use crate::operator::Signature;
 
 /// The partition of the audit trail in the registry.
 pub(crate) const PARTITION: &str = "audit";
+
+/// The phase of an entry that ends a run.
+const ENDED: &str = "ended";
 
 /// Numbers by name.
 pub(crate) type Counts = BTreeMap<String, u64>;
@@ -99,7 +104,7 @@ impl Entry<'_> {
         let troubles = troubles.iter().map(|trouble| text(trouble)).collect();
         let more =
             [("after", facts(after.into())), ("done", facts(done.into())), ("troubles", AttributeValue::L(troubles))];
-        self.write("ended", more).await
+        self.write(ENDED, more).await
     }
 
     async fn write<const N: usize>(&self, phase: &str, more: [(&str, AttributeValue); N]) -> Result<(), AwsFailure> {
@@ -146,4 +151,115 @@ fn text(value: &str) -> AttributeValue {
 
 fn facts(facts: Facts) -> AttributeValue {
     AttributeValue::M(facts.0.into_iter().collect())
+}
+
+/// A run of a command, as the trail has it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Run {
+    run: String,
+    /// The time at which it began.
+    pub(crate) at: String,
+    pub(crate) who: String,
+    pub(crate) what: String,
+    pub(crate) scope: String,
+    pub(crate) why: String,
+    pub(crate) outcome: RunOutcome,
+    before: Value,
+    after: Value,
+    done: Value,
+    troubles: Vec<String>,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunOutcome {
+    /// It ended without trouble.
+    Done,
+    /// It ended with trouble.
+    Failed,
+    /// It was killed, or is still going on.
+    Unfinished,
+}
+
+impl RunOutcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// An entry as stored.
+#[derive(Debug, Deserialize)]
+struct Stored {
+    run: String,
+    phase: String,
+    at: String,
+    who: String,
+    what: String,
+    scope: String,
+    why: String,
+    #[serde(default)]
+    before: Value,
+    #[serde(default)]
+    after: Value,
+    #[serde(default)]
+    done: Value,
+    #[serde(default)]
+    troubles: Vec<String>,
+}
+
+/// Reads the runs that are wanted, the latest first.
+pub(crate) async fn runs(
+    deployment: &Deployment,
+    limit: usize,
+    wanted: impl Fn(&Run) -> bool,
+) -> Result<Vec<Run>, AwsFailure> {
+    const WHAT: &str = "read the audit trail";
+    let mut entries = deployment
+        .dynamodb
+        .query()
+        .table_name(deployment.registry())
+        .key_condition_expression("pk = :audit")
+        .expression_attribute_values(":audit", text(PARTITION))
+        .scan_index_forward(false)
+        .into_paginator()
+        .items()
+        .send();
+    let (mut runs, mut ends) = (Vec::new(), HashMap::new());
+    while let Some(entry) = entries.next().await {
+        let entry = entry.map_err(|error| AwsFailure::of(WHAT, error))?;
+        let entry: Stored =
+            serde_dynamo::from_item(entry).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
+        // The end of a run comes before its beginning: the latest is first.
+        if entry.phase == ENDED {
+            ends.insert(entry.run.clone(), entry);
+            continue;
+        }
+        let end = ends.remove(&entry.run);
+        let run = entry.into_run(end);
+        if wanted(&run) {
+            runs.push(run);
+            if runs.len() == limit {
+                break;
+            }
+        }
+    }
+    Ok(runs)
+}
+
+impl Stored {
+    fn into_run(self, end: Option<Self>) -> Run {
+        let outcome = match &end {
+            None => RunOutcome::Unfinished,
+            Some(end) if end.troubles.is_empty() => RunOutcome::Done,
+            Some(_) => RunOutcome::Failed,
+        };
+        let (after, done, troubles) = end.map(|end| (end.after, end.done, end.troubles)).unwrap_or_default();
+        let Self { run, at, who, what, scope, why, before, .. } = self;
+        Run { run, at, who, what, scope, why, outcome, before, after, done, troubles }
+    }
 }

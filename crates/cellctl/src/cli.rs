@@ -6,9 +6,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::commands::audit::Audit;
 use crate::commands::cells::Cells;
 use crate::commands::dlq::Dlq;
+use crate::commands::plan::PlanCommand;
+use crate::commands::rebalance::Rebalance;
 use crate::commands::snapshot::Snapshot;
+use crate::commands::status::Status;
 use crate::commands::tenants::Tenants;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
@@ -43,10 +47,14 @@ const GLOBAL: &str = "Options of every command";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Status(Status),
     Cells(Cells),
     Tenants(Tenants),
+    Rebalance(Rebalance),
+    Plan(PlanCommand),
     Dlq(Dlq),
     Snapshot(Snapshot),
+    Audit(Audit),
 }
 
 /// The end of a command that met no error.
@@ -88,9 +96,13 @@ impl Cli {
     /// Fails if something could not be read or done. The console shows what was done until then.
     pub async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
         match self.command {
+            Command::Status(status) => status.run(deployment, self.output, console).await,
             Command::Cells(cells) => cells.run(deployment, self.output, console).await,
             Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
+            Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
+            Command::Plan(plan) => plan.run(deployment, self.output, console).await,
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
+            Command::Audit(audit) => audit.run(deployment, self.output, console).await,
             Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,
         }
     }

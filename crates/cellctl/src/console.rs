@@ -51,6 +51,16 @@ impl Console {
         Ok(self.data.flush()?)
     }
 
+    /// Clears the screen, so that what is printed next stands in place of what was. Elsewhere than on a terminal it does
+    /// nothing.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        if self.terminal {
+            // ECMA-48: the cursor to the top left, and erase from there on.
+            write!(self.data, "\x1b[H\x1b[J")?;
+        }
+        Ok(())
+    }
+
     /// Prints data for programs.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)?;
@@ -72,6 +82,6 @@ pub(crate) fn table(header: &[&str]) -> Table {
 }
 
 /// Returns `1 letter`, `2 letters` and so on.
-pub(crate) fn letters(count: usize) -> String {
+pub(crate) fn dead_letters(count: usize) -> String {
     if count == 1 { "1 letter".to_owned() } else { format!("{count} letters") }
 }

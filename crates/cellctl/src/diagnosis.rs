@@ -71,7 +71,7 @@ impl Destination {
             Some("AccessDeniedException" | "AccessDenied") => Some(self.no_rights(failure)),
             Some(code) if is_about_credentials(code) => Some(self.wrong_credentials(failure)),
             None if failure.detail.starts_with("HTTP ") => Some(self.not_aws(failure)),
-            None if failure.kind == FailureKind::Unavailable => Some(self.no_answer(failure)),
+            None if failure.kind == FailureKind::Unavailable => Some(self.no_response(failure)),
             _ => None,
         }
     }
@@ -114,9 +114,9 @@ impl Destination {
 
     fn not_aws(&self, failure: &AwsFailure) -> Diagnosis {
         let found = if failure.detail.contains("application/problem+json") {
-            format!("a router's answer ({})", failure.detail)
+            format!("a router's response ({})", failure.detail)
         } else {
-            format!("an answer that is not AWS's ({})", failure.detail)
+            format!("a response that is not AWS's ({})", failure.detail)
         };
         let next = format!(
             "set AWS_ENDPOINT_URL to an endpoint of AWS's services, not to the function URL, or unset it; with `make serve`: {LOCAL_ENDPOINT}"
@@ -124,13 +124,13 @@ impl Destination {
         Diagnosis::new(format!("DynamoDB in {self}"), found, next)
     }
 
-    fn no_answer(&self, failure: &AwsFailure) -> Diagnosis {
+    fn no_response(&self, failure: &AwsFailure) -> Diagnosis {
         let next = if self.endpoint.is_some() {
             format!("start what listens there, or correct AWS_ENDPOINT_URL; with `make serve`: {LOCAL_ENDPOINT}")
         } else {
             format!("look at the network, proxy and region; for a local stack: {LOCAL_ENDPOINT}")
         };
-        Diagnosis::new(format!("an answer from {self}"), failure.detail.as_str(), next)
+        Diagnosis::new(format!("a response from {self}"), failure.detail.as_str(), next)
     }
 }
 
@@ -215,9 +215,9 @@ mod tests {
         assert!(missing.contains("the table shop-registry in us-east-1 at http://127.0.0.1:1"), "{missing}");
         assert!(missing.contains("--prefix or CELLSTACK_PREFIX (now shop)"), "{missing}");
         let router = explained(None, FailureKind::Refused, "HTTP 404, application/problem+json").unwrap();
-        assert!(router.contains("a router's answer") && router.contains("not to the function URL"), "{router}");
+        assert!(router.contains("a router's response") && router.contains("not to the function URL"), "{router}");
         let other = explained(None, FailureKind::Refused, "HTTP 200, text/html").unwrap();
-        assert!(other.contains("an answer that is not AWS's (HTTP 200, text/html)"), "{other}");
+        assert!(other.contains("a response that is not AWS's (HTTP 200, text/html)"), "{other}");
         let refused = explained(None, FailureKind::Unavailable, "connection refused").unwrap();
         assert!(refused.contains("start what listens there"), "{refused}");
         let stranger = explained(Some("UnrecognizedClientException"), FailureKind::Refused, "who?").unwrap();

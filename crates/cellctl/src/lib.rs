@@ -13,8 +13,13 @@ mod deployment;
 mod diagnosis;
 mod dlq;
 mod fleet;
+mod health;
+mod marking;
 mod operator;
 mod placing;
+mod plans;
+mod queue;
+mod recount;
 mod scan;
 mod tenants;
 

@@ -57,14 +57,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_addition_is_possible_exactly_where_its_parts_are_in_turn(
+        fn one_addition_is_possible_exactly_where_its_parts_are_in_sequence(
             number in 0..200_i64,
             parts in proptest::collection::vec(addition(), 1..12),
         ) {
             let number = Decimal::new(number, 1);
-            let in_turn = parts.iter().try_fold(number, |number, part| apply(number, *part));
+            let in_sequence = parts.iter().try_fold(number, |number, part| apply(number, *part));
             let merged = parts.iter().try_fold(Addition::default(), |merged, part| merged.then(*part)).unwrap();
-            prop_assert_eq!(apply(number, merged), in_turn);
+            prop_assert_eq!(apply(number, merged), in_sequence);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cellstack_core::limits::{ANSWER_RESERVE, COMMIT_RESERVE};
+use cellstack_core::limits::{COMMIT_RESERVE, RESPONSE_RESERVE};
 use tokio::time::Instant;
 
 use crate::batch::{Job, Receipt};
@@ -21,7 +21,7 @@ impl Budget {
     /// Divides `time`, the rest of the function's own time. An event may take half of it at most, so that the first one
     /// can always start.
     pub(crate) fn new(time: Duration, event_timeout: Duration) -> Self {
-        let time = time.saturating_sub(ANSWER_RESERVE);
+        let time = time.saturating_sub(RESPONSE_RESERVE);
         let (event, reserve) = (event_timeout.min(time / 2), COMMIT_RESERVE.min(time / 4));
         Self { deadline: Instant::now() + time, event, reserve }
     }
@@ -133,7 +133,7 @@ mod tests {
             runtime.block_on(async {
                 let (time, event) = (Duration::from_millis(time), Duration::from_millis(event));
                 let budget = Budget::new(time, event);
-                assert_eq!(budget.admits_another(), time > ANSWER_RESERVE + Duration::from_nanos(1));
+                assert_eq!(budget.admits_another(), time > RESPONSE_RESERVE + Duration::from_nanos(1));
                 assert!(budget.event() <= event);
                 tokio::time::advance(Duration::from_millis(later)).await;
                 assert!(!budget.admits_another() || Instant::now() + budget.event() <= budget.deadline());

@@ -36,11 +36,11 @@ pub(crate) fn cancelled(reasons: &[(&str, Option<Value>)]) -> Reply {
     (status, body)
 }
 
-type Answer = dyn FnMut(&str, &Value) -> Reply + Send;
+type Respond = dyn FnMut(&str, &Value) -> Reply + Send;
 
-/// Returns a client that asks `answer` for the reply to each operation and request. Only the code under test retries.
-pub(crate) fn client(answer: impl FnMut(&str, &Value) -> Reply + Send + 'static) -> Client {
-    let script = Script(Arc::new(Mutex::new(answer)));
+/// Returns a client that asks `respond` for the reply to each operation and request. Only the code under test retries.
+pub(crate) fn client(respond: impl FnMut(&str, &Value) -> Reply + Send + 'static) -> Client {
+    let script = Script(Arc::new(Mutex::new(respond)));
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -52,7 +52,7 @@ pub(crate) fn client(answer: impl FnMut(&str, &Value) -> Reply + Send + 'static)
 }
 
 #[derive(Clone)]
-struct Script(Arc<Mutex<Answer>>);
+struct Script(Arc<Mutex<Respond>>);
 
 impl std::fmt::Debug for Script {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

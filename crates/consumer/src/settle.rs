@@ -11,8 +11,8 @@ use crate::invocation::Invocation;
 
 /// The detail of an event that is dead-lettered without another try: its last one ended with its process, or was cut
 /// off with it.
-const NO_ANSWER: &str =
-    "its last try ended without an answer: it ended the process, or blocked it until the function's time-out";
+const NO_RESULT: &str =
+    "its last try ended without a result: it ended the process, or blocked it until the function's time-out";
 
 impl<P, A: Clock> Consumer<P, A> {
     /// Settles an event that was not processed. Returns whether it is done; otherwise its messages come again.
@@ -42,9 +42,9 @@ impl<P, A: Clock> Consumer<P, A> {
         self.try_dead_letter(invocation, attempt, reason, detail).await
     }
 
-    /// Dead-letters an event whose last try ended without an answer. Returns whether that worked.
+    /// Dead-letters an event whose last try ended without a result. Returns whether that worked.
     pub(crate) async fn exhausted(&self, invocation: &Invocation, attempt: Try<'_>) -> bool {
-        self.try_dead_letter(invocation, attempt, Reason::RetriesExhausted, NO_ANSWER).await
+        self.try_dead_letter(invocation, attempt, Reason::RetriesExhausted, NO_RESULT).await
     }
 
     async fn try_dead_letter(&self, invocation: &Invocation, attempt: Try<'_>, reason: Reason, detail: &str) -> bool {

@@ -208,7 +208,7 @@ impl DeadLetter {
         };
         if place == Place::Stream {
             #[derive(Deserialize)]
-            struct GaveUp {
+            struct MappingNote {
                 #[serde(rename = "requestContext")]
                 context: Context,
             }
@@ -218,8 +218,8 @@ impl DeadLetter {
                 #[serde(rename = "approximateInvokeCount", default)]
                 invocations: u32,
             }
-            return match serde_json::from_str::<GaveUp>(body) {
-                Ok(GaveUp { context }) => {
+            return match serde_json::from_str::<MappingNote>(body) {
+                Ok(MappingNote { context }) => {
                     Self { attempts: context.invocations, ..letter(Reason::StreamGaveUp, &context.condition) }
                 }
                 Err(_) => letter(Reason::Undecodable, "neither a letter nor a stream mapping's note"),

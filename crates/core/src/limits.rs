@@ -69,7 +69,7 @@ pub const TOTALS_MAX: u16 = 1_000;
 /// of the router, and the work before and after the wait has to fit into the function's time, too.
 pub const WAIT_MAX: u8 = 5;
 const _: () = {
-    let around = 2 * LOOKUP_TIMEOUT.as_millis() + 2 * CELL_TIMEOUT.as_millis() + ANSWER_RESERVE.as_millis();
+    let around = 2 * LOOKUP_TIMEOUT.as_millis() + 2 * CELL_TIMEOUT.as_millis() + RESPONSE_RESERVE.as_millis();
     assert!(WAIT_MAX as u128 * 1_000 + around <= pipeline::ROUTER_TIMEOUT.as_millis());
 };
 
@@ -120,6 +120,8 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
 pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
 /// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
 pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time after which a probe's event expires: long enough to look at one that failed.
+pub const PROBE_RETENTION: Duration = Duration::from_secs(3_600);
 /// Time in which a tenant is placed or changed, conflicts with other operators included.
 pub const PLACE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time after its removal in which a tenant is not placed again: a router may serve a route for a lease after the map
@@ -154,16 +156,16 @@ pub const JWT_KEYS_MAX: usize = 256 * 1024;
 
 /// Time of one try of one AWS call.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// Time of one AWS call with all its retries. The function's time-out, less [`ANSWER_RESERVE`], bounds all calls of an
-/// invocation together.
+/// Time of one AWS call with all its retries. The function's time-out, less [`RESPONSE_RESERVE`], bounds all calls of
+/// an invocation together.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
 /// Largest response that a function reads from a service, in bytes: far more than any it asks for (a page of a query is
 /// 1 MB, a snapshot 8 MiB), and far less than its memory.
-pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// Time that a function reserves to respond and to report what is undone.
-pub const ANSWER_RESERVE: Duration = Duration::from_millis(1_000);
+pub const RESPONSE_RESERVE: Duration = Duration::from_millis(1_000);
 /// Time that a `503` asks the caller to wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The same while the tenant's cell is marked down: operators set and lift that state, and routers learn of it within

@@ -101,6 +101,9 @@ pub const STATE: &str = "state";
 /// Sort key of the item that outlasts a cell: Terraform's.
 pub const RETIRED: &str = "retired";
 
+/// Sort key of the item that keeps the results of probes: the operators'.
+pub const HEALTH: &str = "health";
+
 /// The prefix of the partitions of cells.
 pub const CELL_PREFIX: &str = "cell#";
 /// The prefix of the partitions of pairs: `pair#<home>` counts, under each standby's id, the tenants that share the two.
@@ -141,6 +144,24 @@ pub struct CellState {
     pub updated_at: Option<u64>,
     /// Grows with each change of the item.
     pub rev: u64,
+}
+
+/// The results of a cell's probes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CellHealth {
+    /// Probes in a row that failed, up to the last one.
+    pub failures: u32,
+    /// Probes in a row that passed, up to the last one.
+    pub successes: u32,
+    /// The time of the last probe, in milliseconds since the Unix epoch.
+    pub at: u64,
+    /// The time from its write until it was processed, in milliseconds; `None` if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    /// The reason why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// Reads a count. Counts grow and shrink by additions that nothing bounds: one that is wrong may be below zero, and is

@@ -17,7 +17,7 @@ pub const MIN_DATA: u64 = 8 << 20;
 
 /// Time between two checks.
 const TICK: Duration = Duration::from_millis(100);
-/// Events that expire before other tasks get their turn.
+/// Events that expire before other tasks run.
 const BATCH: usize = 200;
 
 /// Keeps a stack below a bound while it is polled.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 /// Sends one request over a connection of its own.
 ///
 /// # Errors
-/// When the address can't be reached, or an HTTP server does not answer there.
+/// When the address can't be reached, or an HTTP server does not respond there.
 pub async fn send(address: SocketAddr, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
     request.headers_mut().insert(HOST, HeaderValue::try_from(address.to_string())?);
     let stream = TcpStream::connect(address).await?;

@@ -36,6 +36,6 @@ fn decode<T: DeserializeOwned>(payload: &Bytes) -> Result<T, FunctionError> {
     serde_json::from_slice(payload).map_err(|error| FunctionError::Handled(error.to_string()))
 }
 
-fn encode(answer: &impl Serialize) -> Result<Bytes, FunctionError> {
-    serde_json::to_vec(answer).map(Bytes::from).map_err(|error| FunctionError::Handled(error.to_string()))
+fn encode(response: &impl Serialize) -> Result<Bytes, FunctionError> {
+    serde_json::to_vec(response).map(Bytes::from).map_err(|error| FunctionError::Handled(error.to_string()))
 }

@@ -99,8 +99,8 @@ impl FunctionUrl {
             Err(error) => return plain(StatusCode::BAD_GATEWAY, &format!("the function failed: {error}")),
         };
         let request_id = EventId::fresh(&self.clock).to_string();
-        let answer = self.router.invoke(invocation, &request_id, ROUTER_TIMEOUT);
-        match tokio::time::timeout(ROUTER_TIMEOUT, answer).await {
+        let invoked = self.router.invoke(invocation, &request_id, ROUTER_TIMEOUT);
+        match tokio::time::timeout(ROUTER_TIMEOUT, invoked).await {
             Ok(Reply(response)) => response.map(|body| match body {
                 Body::Text(text) => text.into(),
                 Body::Binary(bytes) => bytes.into(),

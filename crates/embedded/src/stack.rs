@@ -45,6 +45,7 @@ impl Stack {
     pub const fn builder() -> StackBuilder {
         StackBuilder {
             cells: Vec::new(),
+            stamped: Vec::new(),
             tenants: Vec::new(),
             tenant_source: TenantSource::Header,
             pipeline: Pipeline::DEPLOYED,
@@ -125,8 +126,8 @@ impl Stack {
     /// # Errors
     /// When there is no such queue.
     pub async fn queue_url(&self, name: &str) -> Result<String> {
-        let answer = self.sqs().get_queue_url().queue_name(name).send().await?;
-        answer.queue_url.context("a queue without URL")
+        let response = self.sqs().get_queue_url().queue_name(name).send().await?;
+        response.queue_url.context("a queue without URL")
     }
 
     /// Sets the address of the stack's AWS endpoint: the queue URLs in the registry, and those asked for in process,
@@ -190,12 +191,14 @@ impl Stack {
         Site { id: cell.clone(), table: CellNames::of(cell).table, capacity: CAPACITY }
     }
 
-    async fn create(&self, pipeline: Pipeline) -> Result<()> {
+    async fn create(&self, pipeline: Pipeline, stamped: &[CellId]) -> Result<()> {
         self.create_table(&tenant_map(), TENANT_ID, None, false).await?;
         self.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
         for cell in &self.cells {
             self.create_cell(cell, pipeline).await.with_context(|| format!("cell {cell}"))?;
-            self.activate(cell).await?;
+            if !stamped.contains(cell) {
+                self.activate(cell).await?;
+            }
         }
         Ok(())
     }

@@ -145,8 +145,8 @@ async fn publish(sns: &aws_sdk_sns::Client, topic: &str, payload: &Bytes) -> Res
         });
         let batch = sns.publish_batch().topic_arn(topic);
         let batch = batch.set_publish_batch_request_entries(Some(entries.collect()));
-        let answer = batch.send().await.map_err(|e| FunctionError::Handled(e.to_string()))?;
-        assert!(answer.failed().is_empty());
+        let response = batch.send().await.map_err(|e| FunctionError::Handled(e.to_string()))?;
+        assert!(response.failed().is_empty());
     }
     Ok(Bytes::new())
 }

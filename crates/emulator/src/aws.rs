@@ -87,7 +87,7 @@ impl Aws {
         &self.0.context
     }
 
-    /// Answers one request: `X-Amz-Target` with JSON for DynamoDB, DynamoDB Streams and SQS, form parameters with XML
+    /// Handles one request: `X-Amz-Target` with JSON for DynamoDB, DynamoDB Streams and SQS, form parameters with XML
     /// for SNS. Signatures are not checked.
     pub async fn handle(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
         let call = match Call::read(request) {

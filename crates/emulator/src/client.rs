@@ -78,7 +78,7 @@ impl InProcess {
                 let (service, operation) = crate::request::name(&request);
                 tokio::time::sleep(network.latency(Leg::Request, service, &operation)).await;
                 let response = self.aws.handle(request).await;
-                tokio::time::sleep(network.latency(Leg::Answer, service, &operation)).await;
+                tokio::time::sleep(network.latency(Leg::Response, service, &operation)).await;
                 response
             }
         };

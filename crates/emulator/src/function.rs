@@ -53,7 +53,7 @@ pub(crate) async fn invoke(function: &dyn Function, payload: Bytes, timeout: Dur
     // The closure, not only its future, may panic: both run inside the guard.
     let guarded = AssertUnwindSafe(async { function.invoke(payload).await }).catch_unwind();
     match tokio::time::timeout(timeout, guarded).await {
-        Ok(Ok(answer)) => answer,
+        Ok(Ok(response)) => response,
         Ok(Err(panic)) => Err(FunctionError::Crashed(panic_text(panic.as_ref()))),
         Err(_) => Err(FunctionError::TimedOut(timeout)),
     }

@@ -9,7 +9,7 @@ pub enum Leg {
     /// The request, before it has any effect.
     Request,
     /// The response, after the effect.
-    Answer,
+    Response,
 }
 
 /// The cost of a call's two halves. Each half is an await point of the caller: a caller dropped there has asked for an

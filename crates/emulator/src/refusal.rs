@@ -22,7 +22,7 @@ enum Protocol {
     RestJson,
 }
 
-/// The services whose requests are distinguished by their path, and answered in XML.
+/// The services whose requests are distinguished by their path, and whose responses are XML.
 const REST_XML: [&str; 5] = ["s3", "s3express", "s3-outposts", "cloudfront", "route53"];
 
 /// Returns the message about anything that is not emulated.
@@ -68,10 +68,10 @@ pub(crate) fn refuse(parts: &Parts, body: &Bytes) -> Response<Bytes> {
         _ => Protocol::RestJson,
     };
     let what = match service.as_str() {
-        "" => format!("A service that answers {operation}"),
+        "" => format!("A service that takes {operation}"),
         name => format!("{} {operation}", display(name)),
     };
-    answer(protocol, &service, &says(&what))
+    respond(protocol, &service, &says(&what))
 }
 
 /// Returns the service in the signature's scope, or a guess from the rest of the request.
@@ -105,7 +105,7 @@ fn display(service: &str) -> String {
     }
 }
 
-fn answer(protocol: Protocol, service: &str, message: &str) -> Response<Bytes> {
+fn respond(protocol: Protocol, service: &str, message: &str) -> Response<Bytes> {
     let id = "00000000-0000-0000-0000-000000000000";
     let text = xml_text(message);
     let body = match protocol {

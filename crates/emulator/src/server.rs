@@ -33,13 +33,13 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a connection could not be accepted, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A handler below a path of the endpoint that AWS does not use, for this machine alone: it answers callers on a
+/// A handler below a path of the endpoint that AWS does not use, for this machine alone: it responds to callers on a
 /// loopback address that name the endpoint by one. Other callers, and pages that a browser shows, get `403`.
 pub struct Mount {
-    /// The prefix of the paths that it answers.
+    /// The prefix of the paths that it serves.
     pub prefix: &'static str,
-    /// The function that answers.
-    pub answer: Box<dyn Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync>,
+    /// The function that responds.
+    pub respond: Box<dyn Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Mount {
@@ -85,7 +85,7 @@ struct Endpoints {
 }
 
 async fn connection(endpoints: Endpoints, stream: TcpStream) {
-    let service = service_fn(move |request| answer(endpoints.clone(), request));
+    let service = service_fn(move |request| respond(endpoints.clone(), request));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -95,7 +95,7 @@ async fn connection(endpoints: Endpoints, stream: TcpStream) {
     }
 }
 
-async fn answer(endpoints: Endpoints, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+async fn respond(endpoints: Endpoints, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
     let (mut parts, body) = request.into_parts();
     if is_probe(&parts) {
         return Ok(health().map(Full::new));
@@ -110,7 +110,7 @@ async fn answer(endpoints: Endpoints, request: Request<Incoming>) -> Result<Resp
     };
     if let Some(mount) = endpoints.mount.filter(|mount| parts.uri.path().starts_with(mount.prefix)) {
         let response = match is_of_this_machine(endpoints.peer, &parts) {
-            true => (mount.answer)(Request::from_parts(parts, body)),
+            true => (mount.respond)(Request::from_parts(parts, body)),
             false => build(403, "application/json", json!({ "message": "For this machine alone." }).to_string() + "\n"),
         };
         return Ok(response.map(Full::new));

@@ -11,7 +11,7 @@
 //! | 7 | first by id | so that the order of the input does not count |
 //!
 //! Loads are relative: a cell of twice the capacity, or twice the share, takes twice the weight. The slack is what keeps
-//! pairs even: without it, the one least loaded cell would have to be taken, whatever its pairs are.
+//! pairs even: without it, the one least loaded cell would have to be taken, however often its pairs are shared.
 
 use std::cmp::Reverse;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use cellstack_core::CellId;
+use cellstack_core::registry::CellStatus;
 
 use crate::{Cell, Choice};
 
@@ -93,6 +94,15 @@ impl Fleet {
         });
     }
 
+    /// Closes a cell to new tenants and as a standby, as a drain does.
+    pub fn close(&mut self, id: &CellId) {
+        let Some(at) = self.index(id) else { return };
+        self.cells[at].status = Some(CellStatus::Draining);
+        for standbys in &mut self.standbys {
+            standbys.retain(|sharing| sharing.standby != at);
+        }
+    }
+
     fn count(&mut self, home: &CellId, standby: Option<&CellId>, change: impl Fn(&mut Cell, &mut u64)) {
         let Some(home) = self.index(home) else { return };
         let Some(standby) = standby.and_then(|standby| self.index(standby)) else {
@@ -109,6 +119,15 @@ impl Fleet {
                 self.standbys[home].insert(now);
             }
         }
+    }
+
+    /// Returns the number of tenants by home and standby, of the pairs in use.
+    pub fn pairs(&self) -> impl Iterator<Item = (&CellId, &CellId, u64)> {
+        let in_use = self.pairs.iter().enumerate().filter(|(_, count)| **count > 0);
+        in_use.map(|(at, count)| {
+            let (home, standby) = (at / self.cells.len(), at % self.cells.len());
+            (&self.cells[home].id, &self.cells[standby].id, *count)
+        })
     }
 
     pub(crate) fn index(&self, id: &CellId) -> Option<usize> {

@@ -7,6 +7,8 @@
 mod cell;
 mod choose;
 mod fleet;
+pub mod overlap;
+pub mod plan;
 mod refusal;
 
 pub use cell::Cell;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use cellstack_core::config::{ConfigError, var};
-use cellstack_core::limits::ANSWER_RESERVE;
+use cellstack_core::limits::RESPONSE_RESERVE;
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, Clock};
 use tokio::time::{Instant, timeout_at};
@@ -67,7 +67,7 @@ impl<A: Clock> Producer<A> {
     /// there, even if a longer list names others
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
     pub async fn handle(&self, event: StreamEvent, time: Duration) -> DynamoDbEventResponse {
-        let deadline = Instant::now() + time.saturating_sub(ANSWER_RESERVE);
+        let deadline = Instant::now() + time.saturating_sub(RESPONSE_RESERVE);
         let (mut messages, mut positions, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (at, record) in event.records.iter().enumerate() {
             // A record that crashes the decoder would block its shard until its age runs out, so it counts as

@@ -33,10 +33,10 @@ pub(crate) enum Reply {
     Slow(std::time::Duration),
 }
 
-type Answer = dyn FnMut(&[Entry]) -> Reply + Send;
+type Respond = dyn FnMut(&[Entry]) -> Reply + Send;
 
 #[derive(Clone)]
-struct Topic(Arc<Mutex<Answer>>);
+struct Topic(Arc<Mutex<Respond>>);
 
 impl std::fmt::Debug for Topic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -44,10 +44,10 @@ impl std::fmt::Debug for Topic {
     }
 }
 
-/// Returns a producer whose batches `answer` takes. Only the code under test retries.
-pub(crate) fn producer(topic: &str, answer: impl FnMut(&[Entry]) -> Reply + Send + 'static) -> Producer<SystemClock> {
+/// Returns a producer whose batches `respond` takes. Only the code under test retries.
+pub(crate) fn producer(topic: &str, respond: impl FnMut(&[Entry]) -> Reply + Send + 'static) -> Producer<SystemClock> {
     let topic_arn = format!("arn:aws:sns:us-east-1:000000000000:{topic}");
-    let client = Topic(Arc::new(Mutex::new(answer)));
+    let client = Topic(Arc::new(Mutex::new(respond)));
     let (region, credentials) = (Region::new("us-east-1"), Credentials::new("test", "test", None, None, "test"));
     let sleep = SharedAsyncSleep::new(TokioSleep::new());
     let sns = aws_sdk_sns::Config::builder()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use cellstack_core::limits::ANSWER_RESERVE;
+use cellstack_core::limits::RESPONSE_RESERVE;
 use cellstack_core::text::head;
 use cellstack_core::{Clock, Entropy};
 use lambda_http::http::Method;
@@ -70,14 +70,14 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         }
     }
 
-    /// Answers a request within `time`, less the reserve for the response. Never fails: every failure becomes a problem
-    /// document. `request_id` is the runtime's name for the request, used if the event brings none.
+    /// Responds to a request within `time`, less the reserve for the response. Never fails: every failure becomes a
+    /// problem document. `request_id` is the runtime's name for the request, used if the event brings none.
     pub async fn invoke(&self, mut invocation: Invocation, request_id: &str, time: Duration) -> Reply {
         let (method, own_id) = (invocation.method.clone(), invocation.request_id.take());
         let request_id = own_id.as_deref().unwrap_or(request_id);
         let span = span(request_id, &invocation.path);
         let mut context = RequestContext::default();
-        let time = time.saturating_sub(ANSWER_RESERVE).max(ANSWER_RESERVE / 10);
+        let time = time.saturating_sub(RESPONSE_RESERVE).max(RESPONSE_RESERVE / 10);
         let deadline = Instant::now() + time;
         // Boxed at once: a future this large is copied each time it is moved.
         let response = Box::pin(self.response(invocation, &mut context, &span, deadline, request_id));
@@ -135,7 +135,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             Operation::PostEvent if ingest::is_batch(&headers) => {
                 let events = ingest::read_batch(&headers, &body.bytes()?, &self.clock.source)?;
                 // Writing the verdicts takes time, too.
-                let deadline = deadline.checked_sub(ANSWER_RESERVE / 10).unwrap_or(deadline);
+                let deadline = deadline.checked_sub(RESPONSE_RESERVE / 10).unwrap_or(deadline);
                 Box::pin(self.post_batch(events, settle, deadline, context, request_id)).await
             }
             Operation::PostEvent => {

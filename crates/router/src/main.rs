@@ -18,7 +18,7 @@ async fn main() -> Result<ExitCode, Error> {
     };
     let clock = SystemClock::new();
     let router = &Router::new(&aws, settings, clock);
-    tokio::spawn(keep_timers_quiet());
+    tokio::spawn(hold_earliest_timer());
     router.warm_up(&aws).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Invocation>| async move {
         let LambdaEvent { payload, context } = event;
@@ -30,7 +30,7 @@ async fn main() -> Result<ExitCode, Error> {
 
 /// Keeps a timer that always rings before the others. Setting an earliest timer wakes the runtime's driver by a system
 /// call, and each call to AWS sets two or three and cancels them. Behind this timer they cost nothing.
-async fn keep_timers_quiet() {
+async fn hold_earliest_timer() {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -47,7 +47,7 @@ pub(crate) struct Sent {
     pub(crate) body: Value,
 }
 
-/// A script that answers each call with the next reply, after a while. It repeats the last one.
+/// A script that responds to each call with the next reply, after a while. It repeats the last one.
 #[derive(Debug, Clone)]
 pub(crate) struct Script(Arc<Mutex<ScriptState>>);
 

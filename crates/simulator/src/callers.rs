@@ -37,12 +37,12 @@ impl Caller<'_> {
             if order.again {
                 let again = self.send(&order, order.repeated(self.tenant.as_str())).await;
                 if again.is_some_and(|again| again != id) && order.naming != Naming::None {
-                    self.wrong(format!("'{}' was sent twice and answered with {id} and {again:?}", order.name));
+                    self.wrong(format!("'{}' was sent twice and got {id} and {again:?}", order.name));
                 }
             }
             if order.clash && order.naming != Naming::None {
                 let status =
-                    self.request(order.clashing(self.tenant.as_str())).await.map(|answer| answer.status().as_u16());
+                    self.request(order.clashing(self.tenant.as_str())).await.map(|response| response.status().as_u16());
                 let elsewhere = status == Some(202) && (self.moves() || self.marked_since(begun));
                 self.expect(status.is_none_or(|status| status >= 500 || status == 409) || elsewhere, || {
                     format!("'{}' with another body got {status:?}", order.name)
@@ -60,9 +60,9 @@ impl Caller<'_> {
             if attempt > 0 {
                 tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
             }
-            let answer = self.request(request.clone()).await;
-            let status = answer.as_ref().map(|answer| answer.status().as_u16());
-            let told = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let response = self.request(request.clone()).await;
+            let status = response.as_ref().map(|response| response.status().as_u16());
+            let told = status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
             self.world.trace.note(format_args!("{} of {} gets {told}", order.name, self.tenant));
             if attempt == 0 {
                 let mut seen = self.world.seen.borrow_mut();
@@ -71,16 +71,16 @@ impl Caller<'_> {
                     seen.unserved.push((self.cell, told));
                 }
             }
-            match (status, answer) {
-                (Some(202), Some(answer)) => return self.accepted(order, &answer),
+            match (status, response) {
+                (Some(202), Some(response)) => return self.accepted(order, &response),
                 // The caller can't know whether the event was written.
                 (None | Some(500..), _) => {}
                 (Some(400), _) if order.may_be_refused() => {
                     self.world.seen.borrow_mut().refused.push((self.tenant.to_string(), order.name.clone()));
                     return None;
                 }
-                (Some(status), answer) => {
-                    let body = answer.map(|answer| String::from_utf8_lossy(answer.body()).into_owned());
+                (Some(status), response) => {
+                    let body = response.map(|response| String::from_utf8_lossy(response.body()).into_owned());
                     self.wrong(format!("'{}' of {} got {status}: {body:?}", order.name, self.tenant));
                     return None;
                 }
@@ -89,8 +89,8 @@ impl Caller<'_> {
         None
     }
 
-    fn accepted(self, order: &Order, answer: &Response<Bytes>) -> Option<EventId> {
-        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    fn accepted(self, order: &Order, response: &Response<Bytes>) -> Option<EventId> {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let Some(id) = body["id"].as_str().and_then(|id| id.parse().ok()) else {
             self.wrong(format!("'{}' was accepted without an id: {body}", order.name));
             return None;
@@ -114,8 +114,8 @@ impl Caller<'_> {
         };
         for path in [&path, "/v1/route"] {
             let request = Request::get(path).header("x-tenant-id", self.tenant.as_str()).body(Bytes::new());
-            let Some(answer) = self.request(request.unwrap_or_default()).await else { continue };
-            let status = answer.status().as_u16();
+            let Some(response) = self.request(request.unwrap_or_default()).await else { continue };
+            let status = response.status().as_u16();
             self.world.trace.note(format_args!("{path} of {} gets {status}", self.tenant));
             let left_behind = status == 404 && self.moves() && look == Look::Event;
             self.expect(status == 200 || status >= 500 || left_behind, || {
@@ -138,9 +138,9 @@ impl Caller<'_> {
     /// Sends a request. Returns `None` if the router was killed.
     async fn request(self, request: Request<Bytes>) -> Option<Response<Bytes>> {
         match self.world.routers.request(self.tenant.as_str(), request).await {
-            Ok(answer) => {
-                self.world.seen.borrow_mut().answers += 1;
-                Some(answer)
+            Ok(response) => {
+                self.world.seen.borrow_mut().responses += 1;
+                Some(response)
             }
             Err(killed) => {
                 self.world.trace.note(format_args!("a router was {killed}"));

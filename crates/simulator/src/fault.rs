@@ -37,7 +37,7 @@ macro_rules! kinds {
 kinds! {
     /// A service throttles.
     Throttle = "throttle",
-    /// A service answers 500.
+    /// A service returns 500.
     Error = "error",
     /// Connections break before anything happens.
     Reset = "reset",
@@ -133,10 +133,10 @@ impl Fault {
             }
             Self::Conflict => single(CONFLICTING[rng.random_range(0..2)], "conflicts", FaultKind::TransactionConflict),
             Self::Duplicate => match rng.random_range(0..4) {
-                0 => single(DELIVER, "loses its answer", FaultKind::ResetAfterCommit),
+                0 => single(DELIVER, "loses its response", FaultKind::ResetAfterCommit),
                 1 => single(DELETE, "fails", FaultKind::ServerError),
-                2 => single(("SQS", "ReceiveMessage"), "loses its answer", FaultKind::ResetAfterCommit),
-                _ => single(INVOKE, "loses its answer", FaultKind::ResetAfterCommit),
+                2 => single(("SQS", "ReceiveMessage"), "loses its response", FaultKind::ResetAfterCommit),
+                _ => single(INVOKE, "loses its response", FaultKind::ResetAfterCommit),
             },
             Self::Reorder => {
                 let late = [("3 s", 3_u64), ("20 s", 20), ("400 s", 400)].map(|(how, secs)| {

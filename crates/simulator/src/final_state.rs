@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::amount::billionths;
 use crate::application::Partition;
-use crate::processor::Mood;
+use crate::processor::Behaviour;
 use crate::trace::{Subject, Trace};
 use cellstack_embedded::Stack;
 use cellstack_embedded::names::{CellNames, Ordering, tenant_map};
@@ -24,7 +24,7 @@ pub(crate) struct Event {
     pub(crate) record: EventRecord,
     /// The name among its tenant's events.
     pub(crate) name: String,
-    pub(crate) mood: Mood,
+    pub(crate) behaviour: Behaviour,
 }
 
 impl Event {
@@ -55,11 +55,11 @@ pub(crate) struct FinalState {
     /// Cell of each tenant, according to the map.
     pub(crate) routes: BTreeMap<String, String>,
     /// Letters by event. A stream mapping's note stands for those events of its batch that are still accepted.
-    pub(crate) letters: BTreeMap<Subject, Vec<Letter>>,
+    pub(crate) dead_letters: BTreeMap<Subject, Vec<Letter>>,
     /// Letters that name no event.
     pub(crate) anonymous: Vec<String>,
     /// Events of batches that a stream mapping discarded.
-    pub(crate) gave_up: BTreeSet<Subject>,
+    pub(crate) discarded: BTreeSet<Subject>,
     /// Messages in queues that should be empty.
     pub(crate) left: Vec<String>,
 }
@@ -103,7 +103,8 @@ impl FinalState {
         #[derive(Deserialize)]
         struct Data {
             name: String,
-            mood: String,
+            #[serde(rename = "mood")]
+            behaviour: String,
         }
         let (tenant, sort_key) = (text(&item, TENANT_ID), text(&item, SORT_KEY));
         if let Some(shard) = sort_key.strip_prefix(FENCE_PREFIX) {
@@ -113,9 +114,9 @@ impl FinalState {
             self.items.entry((cell, tenant)).or_default().insert(sort_key, item);
         } else {
             let record: EventRecord = serde_dynamo::from_item(item).with_context(|| sort_key.clone())?;
-            let Data { name, mood } = serde_json::from_str(record.data.as_deref().unwrap_or("null"))?;
-            let mood = mood.parse().map_err(anyhow::Error::msg)?;
-            self.events.insert((tenant, record.id(), cell), Event { cell, record, name, mood });
+            let Data { name, behaviour } = serde_json::from_str(record.data.as_deref().unwrap_or("null"))?;
+            let behaviour = behaviour.parse().map_err(anyhow::Error::msg)?;
+            self.events.insert((tenant, record.id(), cell), Event { cell, record, name, behaviour });
         }
         Ok(())
     }
@@ -129,15 +130,15 @@ impl FinalState {
                 let (tenant, id) = &subject;
                 let event = self.events.get(&(tenant.clone(), *id, cell));
                 if event.is_some_and(|event| event.status() == EventStatus::Accepted) {
-                    self.letters.entry(subject.clone()).or_default().push(Letter { cell, reason });
+                    self.dead_letters.entry(subject.clone()).or_default().push(Letter { cell, reason });
                 }
-                self.gave_up.insert(subject);
+                self.discarded.insert(subject);
             }
             return;
         }
         match (&letter.tenant, letter.event) {
             (Some(tenant), Some(event)) => {
-                self.letters.entry((tenant.to_string(), event)).or_default().push(Letter { cell, reason });
+                self.dead_letters.entry((tenant.to_string(), event)).or_default().push(Letter { cell, reason });
             }
             _ => self.anonymous.push(format!("{}: {}", found.queue, found.body)),
         }
@@ -151,7 +152,7 @@ impl FinalState {
     pub(crate) fn dead(&self) -> usize {
         let is_dead = |event: &&Event| match event.status() {
             EventStatus::Failed => true,
-            EventStatus::Accepted => self.letters.contains_key(&event.subject()),
+            EventStatus::Accepted => self.dead_letters.contains_key(&event.subject()),
             _ => false,
         };
         self.events.values().filter(is_dead).count()
@@ -191,8 +192,8 @@ impl FinalState {
                 trace.note(format_args!("at rest {tenant} {} in cell {cell}", described(sort_key, item)));
             }
         }
-        for ((tenant, id), letters) in &self.letters {
-            for Letter { cell, reason } in letters {
+        for ((tenant, id), dead_letters) in &self.dead_letters {
+            for Letter { cell, reason } in dead_letters {
                 trace.note(format_args!("at rest a letter about {id} of {tenant} lies in cell {cell}: {reason}"));
             }
         }

@@ -129,7 +129,7 @@ async fn shards(stack: &Stack, table: &str) -> Result<Vec<Vec<Value>>> {
 async fn call(stack: &Stack, operation: &str, body: &Value) -> Result<Value> {
     let target = format!("DynamoDBStreams_20120810.{operation}");
     let request = Request::post("/").header("x-amz-target", target).body(Bytes::from(body.to_string()))?;
-    let answer = stack.aws().handle(request).await;
-    ensure!(answer.status().is_success(), "{operation}: {}", String::from_utf8_lossy(answer.body()));
-    Ok(serde_json::from_slice(answer.body())?)
+    let response = stack.aws().handle(request).await;
+    ensure!(response.status().is_success(), "{operation}: {}", String::from_utf8_lossy(response.body()));
+    Ok(serde_json::from_slice(response.body())?)
 }

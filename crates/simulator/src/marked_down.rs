@@ -225,9 +225,9 @@ impl World {
             .header("content-type", "application/json")
             .header("idempotency-key", name)
             .body(format!(r#"{{"type":"order.placed","data":{{"amount":1,"name":"{name}","mood":"good"}}}}"#).into());
-        let answer = self.request(tenant, request.unwrap_or_default()).await?;
-        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        (answer.status() == 202).then(|| body["id"].as_str()?.parse().ok()).flatten()
+        let response = self.request(tenant, request.unwrap_or_default()).await?;
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        (response.status() == 202).then(|| body["id"].as_str()?.parse().ok()).flatten()
     }
 
     async fn request(&self, tenant: usize, mut request: Request<Bytes>) -> Option<Response<Bytes>> {
@@ -237,8 +237,8 @@ impl World {
     }
 
     async fn get(&self, tenant: usize, path: &str) -> Option<Value> {
-        let answer = self.request(tenant, Request::get(path).body(Bytes::new()).unwrap_or_default()).await?;
-        (answer.status() == 200).then(|| serde_json::from_slice(answer.body()).ok()).flatten()
+        let response = self.request(tenant, Request::get(path).body(Bytes::new()).unwrap_or_default()).await?;
+        (response.status() == 200).then(|| serde_json::from_slice(response.body()).ok()).flatten()
     }
 
     /// Reads the final state, and returns the outcome.

@@ -38,7 +38,7 @@ impl Network for Way {
     fn latency(&self, leg: Leg, service: &'static str, operation: &str) -> Duration {
         let half = match leg {
             Leg::Request => "asked",
-            Leg::Answer => "answering",
+            Leg::Response => "responding",
         };
         UNDER_WAY.with(|under_way| under_way.replace(Some(format!("{service} {operation} {half}"))));
         let mut rng = lock(&self.0);

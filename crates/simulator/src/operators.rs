@@ -36,7 +36,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The report of a redrive.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Report {
-    letters: Vec<Row>,
+    #[serde(rename = "letters")]
+    dead_letters: Vec<Row>,
     unseen: Vec<String>,
 }
 
@@ -52,7 +53,7 @@ impl Report {
     /// Returns the reason why the redrive left the letters of an event.
     pub(crate) fn why_left(&self, tenant: &str, event: EventId) -> Option<&str> {
         let of = |row: &&Row| row.tenant.as_deref() == Some(tenant) && row.event == Some(event);
-        self.letters.iter().filter(of).find(|row| row.outcome == "left").map(|row| row.what.as_str())
+        self.dead_letters.iter().filter(of).find(|row| row.outcome == "left").map(|row| row.what.as_str())
     }
 
     /// Returns whether the redrive could not see all letters.
@@ -88,7 +89,7 @@ pub(crate) async fn redrive_together(stack: &Stack, trace: &Trace, redrives: &Re
         let count = if ended.is_ok() { &redrives.ended } else { &redrives.killed };
         count.set(count.get() + 1);
         match ended {
-            Ok(Ok(report)) => trace.note(format_args!("redriven: {} letters", report.letters.len())),
+            Ok(Ok(report)) => trace.note(format_args!("redriven: {} letters", report.dead_letters.len())),
             Ok(Err(error)) => trace.note(format_args!("a redrive failed: {error:#}")),
             Err(_) => trace.note(format_args!("a redrive is killed")),
         }

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use crate::Setup;
 use crate::fault::{Fault, Injection};
 use crate::kill::{Armed, AwaitPoint};
-use crate::processor::Mood;
+use crate::processor::Behaviour;
 
 /// A planned fault.
 #[derive(Debug, Clone)]
@@ -62,17 +62,17 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    pub(crate) fn mood(self, rng: &mut StdRng) -> Mood {
+    pub(crate) fn behaviour(self, rng: &mut StdRng) -> Behaviour {
         match rng.random_range(0..100) {
-            0..3 if self.poison => Mood::Poison,
-            3..5 if self.poison => Mood::Broken,
-            5..7 if self.poison => Mood::Panic,
-            7..11 if self.poison => Mood::Flaky,
-            11..31 if self.slow => Mood::Slow,
-            31..33 if self.hanging => Mood::Hang,
-            33 if self.hanging => Mood::Block,
-            34..36 if self.aborting => Mood::Abort,
-            _ => Mood::Good,
+            0..3 if self.poison => Behaviour::Poison,
+            3..5 if self.poison => Behaviour::Broken,
+            5..7 if self.poison => Behaviour::Panic,
+            7..11 if self.poison => Behaviour::Flaky,
+            11..31 if self.slow => Behaviour::Slow,
+            31..33 if self.hanging => Behaviour::Hang,
+            33 if self.hanging => Behaviour::Block,
+            34..36 if self.aborting => Behaviour::Abort,
+            _ => Behaviour::Good,
         }
     }
 }
@@ -93,15 +93,15 @@ const COMMON: usize = 6;
 /// Kills at the points that only the longest invocations reach: more would kill them before they reach the last.
 const RARE_KILLS: usize = 2;
 
-/// Returns the points at which a seed kills. Seeds in a row take turns, so that enough of them reach every point.
-/// Points that only the longest invocations reach are few per seed.
+/// Returns the points at which a seed kills. Seeds in a row pick different ones, so that enough of them reach every
+/// point. Points that only the longest invocations reach are few per seed.
 fn targets(seed: u64, points: &[AwaitPoint]) -> Vec<AwaitPoint> {
     let (common, rare): (Vec<AwaitPoint>, Vec<AwaitPoint>) = points.iter().partition(|point| point.number() <= COMMON);
-    let turn = |points: &[AwaitPoint], kills: usize| {
-        let turns = (0..kills.min(points.len())).map(|at| points[(seed as usize * kills + at) % points.len()]);
-        turns.collect::<Vec<_>>()
+    let pick = |points: &[AwaitPoint], kills: usize| {
+        let picked = (0..kills.min(points.len())).map(|at| points[(seed as usize * kills + at) % points.len()]);
+        picked.collect::<Vec<_>>()
     };
-    [turn(&common, KILLS), turn(&rare, RARE_KILLS)].concat()
+    [pick(&common, KILLS), pick(&rare, RARE_KILLS)].concat()
 }
 
 /// The range of faults in a run.

@@ -13,27 +13,27 @@ use cellstack_consumer::{Effects, ProcessError, Processor};
 use cellstack_core::{EventId, Message, TenantId};
 use serde::Deserialize;
 
-macro_rules! moods {
-    ($($(#[doc = $doc:literal])+ $mood:ident = $name:literal,)+) => {
+macro_rules! behaviours {
+    ($($(#[doc = $doc:literal])+ $behaviour:ident = $name:literal,)+) => {
         /// The way an event behaves in the processor.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub(crate) enum Mood {
-            $($(#[doc = $doc])+ $mood,)+
+        pub(crate) enum Behaviour {
+            $($(#[doc = $doc])+ $behaviour,)+
         }
 
-        impl Mood {
-            const ALL: &[Self] = &[$(Self::$mood),+];
+        impl Behaviour {
+            const ALL: &[Self] = &[$(Self::$behaviour),+];
 
             pub(crate) const fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$mood => $name,)+
+                    $(Self::$behaviour => $name,)+
                 }
             }
         }
     };
 }
 
-moods! {
+behaviours! {
     /// Nothing is wrong with it.
     Good = "good",
     /// It can never be processed.
@@ -54,7 +54,7 @@ moods! {
     Abort = "abort",
 }
 
-impl Mood {
+impl Behaviour {
     /// Returns whether only a fault of a service may keep it from being processed.
     pub(crate) const fn is_healthy(self) -> bool {
         matches!(self, Self::Good | Self::Flaky | Self::Slow)
@@ -71,18 +71,18 @@ impl Mood {
     }
 }
 
-impl fmt::Display for Mood {
+impl fmt::Display for Behaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl FromStr for Mood {
+impl FromStr for Behaviour {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|mood| mood.as_str() == text).copied();
-        found.ok_or_else(|| format!("'{text}' is not a mood"))
+        let found = Self::ALL.iter().find(|behaviour| behaviour.as_str() == text).copied();
+        found.ok_or_else(|| format!("'{text}' is not a behaviour"))
     }
 }
 
@@ -106,49 +106,50 @@ pub(crate) fn take_fatal() -> Option<Fatal> {
 
 /// The state that the processors of a run share. Clones share it, too.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Moods(Arc<Shared>);
+pub(crate) struct Behaviours(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     mended: AtomicBool,
     tried: Mutex<BTreeSet<(TenantId, EventId)>>,
-    met: Mutex<BTreeMap<Mood, u64>>,
+    met: Mutex<BTreeMap<Behaviour, u64>>,
 }
 
-impl Moods {
+impl Behaviours {
     /// Mends the processor: from now on each event that can be processed is processed.
     pub(crate) fn mend(&self) {
         self.0.mended.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the number of times that events of each mood acted by it.
-    pub(crate) fn met(&self) -> BTreeMap<Mood, u64> {
+    /// Returns the number of times that events of each behaviour acted by it.
+    pub(crate) fn met(&self) -> BTreeMap<Behaviour, u64> {
         lock(&self.0.met).clone()
     }
 
-    fn meet(&self, mood: Mood) {
-        *lock(&self.0.met).entry(mood).or_default() += 1;
+    fn meet(&self, behaviour: Behaviour) {
+        *lock(&self.0.met).entry(behaviour).or_default() += 1;
     }
 }
 
-/// A processor behind the events' moods.
+/// A processor behind the events' behaviours.
 pub(crate) struct FlakyProcessor<P> {
     inner: P,
-    moods: Moods,
+    behaviours: Behaviours,
     /// True if the processor refuses poison by itself.
     refuses_poison: bool,
 }
 
 impl<P> FlakyProcessor<P> {
-    pub(crate) const fn new(inner: P, moods: Moods, refuses_poison: bool) -> Self {
-        Self { inner, moods, refuses_poison }
+    pub(crate) const fn new(inner: P, behaviours: Behaviours, refuses_poison: bool) -> Self {
+        Self { inner, behaviours, refuses_poison }
     }
 }
 
 #[derive(Default, Deserialize)]
 struct Data {
     #[serde(default)]
-    mood: String,
+    #[serde(rename = "mood")]
+    behaviour: String,
     #[serde(default)]
     takes_ms: u64,
 }
@@ -156,26 +157,29 @@ struct Data {
 impl<P: Processor> Processor for FlakyProcessor<P> {
     async fn process(&self, event: &Message) -> Result<Effects, ProcessError> {
         let data: Data = serde_json::from_str(event.data.as_deref().unwrap_or_default()).unwrap_or_default();
-        let mood = data.mood.parse().unwrap_or(Mood::Good);
-        let mended = self.moods.0.mended.load(Ordering::Relaxed);
-        let first = mood == Mood::Flaky && lock(&self.moods.0.tried).insert((event.tenant.clone(), event.id));
-        if matches!(mood, Mood::Poison | Mood::Slow) || first || !mended && mood.is_mendable() {
-            self.moods.meet(mood);
+        let behaviour = data.behaviour.parse().unwrap_or(Behaviour::Good);
+        let mended = self.behaviours.0.mended.load(Ordering::Relaxed);
+        let first =
+            behaviour == Behaviour::Flaky && lock(&self.behaviours.0.tried).insert((event.tenant.clone(), event.id));
+        if matches!(behaviour, Behaviour::Poison | Behaviour::Slow) || first || !mended && behaviour.is_mendable() {
+            self.behaviours.meet(behaviour);
         }
-        match mood {
-            Mood::Slow => tokio::time::sleep(Duration::from_millis(data.takes_ms)).await,
-            Mood::Poison if !self.refuses_poison => return Err(ProcessError::Permanent("it is poison".to_owned())),
-            Mood::Flaky if first => return Err(ProcessError::Retryable("the first try fails".to_owned())),
+        match behaviour {
+            Behaviour::Slow => tokio::time::sleep(Duration::from_millis(data.takes_ms)).await,
+            Behaviour::Poison if !self.refuses_poison => {
+                return Err(ProcessError::Permanent("it is poison".to_owned()));
+            }
+            Behaviour::Flaky if first => return Err(ProcessError::Retryable("the first try fails".to_owned())),
             _ if mended => {}
-            Mood::Broken => return Err(ProcessError::Permanent("the processor is broken".to_owned())),
+            Behaviour::Broken => return Err(ProcessError::Permanent("the processor is broken".to_owned())),
             // Unwinds like any panic, without output on standard error.
-            Mood::Panic => std::panic::resume_unwind(Box::new("the processor was told to panic")),
-            Mood::Hang => std::future::pending().await,
-            Mood::Block | Mood::Abort => {
-                FATAL.set(Some(if mood == Mood::Abort { Fatal::Abort } else { Fatal::Block }));
+            Behaviour::Panic => std::panic::resume_unwind(Box::new("the processor was told to panic")),
+            Behaviour::Hang => std::future::pending().await,
+            Behaviour::Block | Behaviour::Abort => {
+                FATAL.set(Some(if behaviour == Behaviour::Abort { Fatal::Abort } else { Fatal::Block }));
                 std::future::pending().await
             }
-            Mood::Good | Mood::Poison | Mood::Flaky => {}
+            Behaviour::Good | Behaviour::Poison | Behaviour::Flaky => {}
         }
         self.inner.process(event).await
     }

@@ -76,13 +76,13 @@ impl RouterPool {
     pub(crate) async fn request(&self, tenant: &str, request: Request<Bytes>) -> Result<Response<Bytes>, Killed> {
         let place = self.take().unwrap_or_else(|| self.start());
         let environment = &place.environment;
-        let answer = self.kills.guard(Role::Router, environment.invoke(tenant, request)).await;
+        let response = self.kills.guard(Role::Router, environment.invoke(tenant, request)).await;
         self.writes.borrow_mut().add(environment.wire.take_writes());
-        if answer.is_ok() {
+        if response.is_ok() {
             self.rest(&place);
             self.idle.borrow_mut().push(place);
         }
-        answer
+        response
     }
 
     /// Draws what happens to an environment that has served.

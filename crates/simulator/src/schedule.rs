@@ -16,7 +16,7 @@ use cellstack_embedded::names::CellNames;
 /// Time that backlogs may take to drain once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
 /// Time without any backlog after which all counts as at rest: a delivery may be late by this much.
-const QUIET: Duration = Duration::from_secs(480);
+const IDLE: Duration = Duration::from_secs(480);
 const GLANCE: Duration = Duration::from_secs(40);
 
 impl World {
@@ -26,10 +26,10 @@ impl World {
         let mut planned = plan.planned.iter().peekable();
         loop {
             let begins = planned.peek().map(|planned| planned.from);
-            let ending = ends.first().map(|(at, _)| *at);
-            let Some(next) = [begins, ending].into_iter().flatten().min() else { break };
+            let first_end = ends.first().map(|(at, _)| *at);
+            let Some(next) = [begins, first_end].into_iter().flatten().min() else { break };
             tokio::time::sleep(next.saturating_sub(self.trace.elapsed())).await;
-            if ending == Some(next) {
+            if first_end == Some(next) {
                 if let Some((_, (id, what))) = ends.pop_first() {
                     self.stack.aws().faults().remove(id);
                     self.trace.note(format_args!("over: {what}"));
@@ -101,17 +101,17 @@ impl World {
     pub(crate) async fn come_to_rest(&self) -> Option<String> {
         self.kills.disarm();
         self.trace.note(format_args!("faults are over"));
-        let (begun, mut quiet_since) = (self.trace.elapsed(), self.trace.elapsed());
+        let (begun, mut idle_since) = (self.trace.elapsed(), self.trace.elapsed());
         loop {
             tokio::time::sleep(GLANCE).await;
             let now = self.trace.elapsed();
             let Some(busy) = self.busy() else {
-                if now - quiet_since >= QUIET {
+                if now - idle_since >= IDLE {
                     return None;
                 }
                 continue;
             };
-            quiet_since = now;
+            idle_since = now;
             if now - begun > PATIENCE {
                 return Some(format!("{busy} {} minutes after the faults were over", PATIENCE.as_secs() / 60));
             }

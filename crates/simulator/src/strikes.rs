@@ -8,7 +8,7 @@ use crate::hits::Hits;
 use crate::journal::Journal;
 use crate::oracle::Excuses;
 use crate::plan::{Action, Plan};
-use crate::processor::Mood;
+use crate::processor::Behaviour;
 use crate::world::World;
 
 /// A fault that was injected.
@@ -58,21 +58,21 @@ impl World {
         for (point, visits) in self.kills.coverage().iter().filter(|(_, visits)| visits.killed > 0) {
             hits.add(Fault::Kill, &killed(point.function()), 0, visits.killed);
         }
-        let met = self.moods.met();
-        let met = |mood: Mood| met.get(&mood).copied().unwrap_or_default();
+        let met = self.behaviours.met();
+        let met = |behaviour: Behaviour| met.get(&behaviour).copied().unwrap_or_default();
         for (fault, what, hit) in [
             (Fault::Move, "a tenant is moved", self.mover.moved()),
             (Fault::MarkDown, "a standby takes an event", journal.stood_by as u64),
             (Fault::Redrive, "a redrive is killed on its way", self.redrives.killed()),
             (Fault::Redrive, "a redrive runs to its end", self.redrives.ended()),
-            (Fault::Poison, "an event is refused for good", met(Mood::Poison)),
-            (Fault::Poison, "a broken processor refuses an event", met(Mood::Broken)),
-            (Fault::Poison, "the processor panics", met(Mood::Panic)),
-            (Fault::Poison, "the first try fails", met(Mood::Flaky)),
-            (Fault::SlowEvent, "an event takes up to five seconds", met(Mood::Slow)),
-            (Fault::HangingEvent, "the processor never comes back", met(Mood::Hang)),
-            (Fault::HangingEvent, "the processor blocks its thread", met(Mood::Block)),
-            (Fault::AbortingEvent, "the processor aborts its process", met(Mood::Abort)),
+            (Fault::Poison, "an event is refused for good", met(Behaviour::Poison)),
+            (Fault::Poison, "a broken processor refuses an event", met(Behaviour::Broken)),
+            (Fault::Poison, "the processor panics", met(Behaviour::Panic)),
+            (Fault::Poison, "the first try fails", met(Behaviour::Flaky)),
+            (Fault::SlowEvent, "an event takes up to five seconds", met(Behaviour::Slow)),
+            (Fault::HangingEvent, "the processor never comes back", met(Behaviour::Hang)),
+            (Fault::HangingEvent, "the processor blocks its thread", met(Behaviour::Block)),
+            (Fault::AbortingEvent, "the processor aborts its process", met(Behaviour::Abort)),
         ] {
             let planned = plan.planned.iter().filter(|planned| planned.fault == fault).count() as u64;
             if planned > 0 {

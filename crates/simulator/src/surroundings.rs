@@ -36,7 +36,7 @@ impl Function for Mortal {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
         async move {
             match self.kills.guard(self.role, self.function.invoke(payload)).await {
-                Ok(answer) => answer,
+                Ok(response) => response,
                 Err(killed) => Err(FunctionError::Crashed(killed.to_string())),
             }
         }

@@ -18,15 +18,15 @@ const LONG: usize = 300;
 
 /// Draws a text without control characters.
 pub(crate) fn attribute(rng: &mut StdRng) -> String {
-    let letters = if rng.random_bool(0.05) { LONG } else { rng.random_range(1..20) };
-    (0..letters).map(|_| letter(rng)).collect()
+    let chars = if rng.random_bool(0.05) { LONG } else { rng.random_range(1..20) };
+    (0..chars).map(|_| letter(rng)).collect()
 }
 
 /// Draws a text that may have control characters.
 pub(crate) fn any(rng: &mut StdRng) -> String {
-    let letters = if rng.random_bool(0.05) { LONG } else { rng.random_range(1..20) };
+    let chars = if rng.random_bool(0.05) { LONG } else { rng.random_range(1..20) };
     let draw = |_| if rng.random_bool(0.2) { CONTROLS[rng.random_range(0..CONTROLS.len())] } else { letter(rng) };
-    (0..letters).map(draw).collect()
+    (0..chars).map(draw).collect()
 }
 
 fn letter(rng: &mut StdRng) -> char {

@@ -139,9 +139,9 @@ impl Knowledge {
     }
 
     /// Records the response to a read of the map that was sent at `sent`.
-    fn learns(&mut self, sent: Instant, answer: &[u8]) {
-        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        let text = |name: &str| answer["Item"][name]["S"].as_str().map(ToOwned::to_owned);
+    fn learns(&mut self, sent: Instant, response: &[u8]) {
+        let response: Value = serde_json::from_slice(response).unwrap_or_default();
+        let text = |name: &str| response["Item"][name]["S"].as_str().map(ToOwned::to_owned);
         if let (Some(tenant), Some(state)) = (text(TENANT_ID), text("state")) {
             self.read.insert(tenant, Read { asked: sent, active: state == RouteState::Active.as_str() });
         }
@@ -180,16 +180,16 @@ impl HttpConnector for Tapped {
             }
             state.sends(&operation, &body);
         }
-        let (sent, answer) = (Instant::now(), self.connector.call(request));
+        let (sent, response) = (Instant::now(), self.connector.call(request));
         if operation != "GetItem" || body["TableName"] != tenant_map() {
-            return answer;
+            return response;
         }
         HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
-            if answer.status().is_success() {
-                wire.lock().learns(sent, answer.body().bytes().unwrap_or_default());
+            let response = response.await?;
+            if response.status().is_success() {
+                wire.lock().learns(sent, response.body().bytes().unwrap_or_default());
             }
-            Ok(answer)
+            Ok(response)
         })
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::application::{Draft, Model};
 use crate::plan::Trouble;
-use crate::processor::Mood;
+use crate::processor::Behaviour;
 use crate::{Setup, text};
 
 /// The share of events with awkward text in their attributes and data.
@@ -69,7 +69,7 @@ pub(crate) struct Order {
     pub(crate) naming: Naming,
     pub(crate) mode: Mode,
     pub(crate) draft: Draft,
-    pub(crate) mood: Mood,
+    pub(crate) behaviour: Behaviour,
     /// The time its processor takes, in milliseconds.
     pub(crate) takes_ms: u64,
     pub(crate) awkward: Option<Box<Awkward>>,
@@ -91,7 +91,7 @@ pub(crate) fn draw(setup: &Setup, trouble: Trouble, application: &dyn Model) -> 
         // Some tenants send more than others.
         let tenant = rng.random_range(0..setup.tenants).min(rng.random_range(0..setup.tenants));
         let burst = rng.random_bool(0.6);
-        let mood = if victim == Some(tenant) { Mood::Poison } else { trouble.mood(&mut rng) };
+        let behaviour = if victim == Some(tenant) { Behaviour::Poison } else { trouble.behaviour(&mut rng) };
         let pause = if burst { rng.random_range(0..5) } else { rng.random_range(0..=5 * mean / 2) };
         let shared = format!("n{}", orders[tenant].len());
         let naming = match rng.random_range(0..10) {
@@ -105,9 +105,9 @@ pub(crate) fn draw(setup: &Setup, trouble: Trouble, application: &dyn Model) -> 
             name: if rng.random_bool(SHARED) { shared } else { format!("e{event}") },
             naming,
             mode: if rng.random_bool(0.5) { Mode::Structured } else { Mode::Binary },
-            draft: application.draw(mood == Mood::Poison, &mut rng),
-            mood,
-            takes_ms: if mood == Mood::Slow { rng.random_range(100..=5_000) } else { 0 },
+            draft: application.draw(behaviour == Behaviour::Poison, &mut rng),
+            behaviour,
+            takes_ms: if behaviour == Behaviour::Slow { rng.random_range(100..=5_000) } else { 0 },
             awkward: rng.random_bool(AWKWARD).then(|| Box::new(Awkward::draw(&mut rng))),
             again: rng.random_bool(0.05),
             clash: rng.random_bool(0.02),
@@ -157,7 +157,7 @@ impl Order {
     fn data(&self, drawn: &str) -> String {
         let members = drawn.strip_suffix('}').unwrap_or(drawn);
         let comma = if members.ends_with('{') { "" } else { "," };
-        let mut data = format!(r#"{members}{comma}"name":"{}","mood":"{}""#, self.name, self.mood);
+        let mut data = format!(r#"{members}{comma}"name":"{}","mood":"{}""#, self.name, self.behaviour);
         if self.takes_ms > 0 {
             let _ = write!(data, r#","takes_ms":{}"#, self.takes_ms);
         }

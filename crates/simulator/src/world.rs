@@ -23,7 +23,7 @@ use crate::mutation::Mutation;
 use crate::operators::{Redrives, Report, redrive_all};
 use crate::oracle::{Checks, Evidence, Findings, Seen, Violation};
 use crate::plan::Plan;
-use crate::processor::{FlakyProcessor, Moods};
+use crate::processor::{Behaviours, FlakyProcessor};
 use crate::router_pool::{Manner, RouterPool};
 use crate::strikes::Injected;
 use crate::surroundings::{hooks, watch};
@@ -51,7 +51,7 @@ pub struct Outcome {
     /// Of these, held by a standby.
     pub held: usize,
     /// Events of batches that a stream mapping discarded.
-    pub gave_up: usize,
+    pub discarded: usize,
     /// Virtual time it took.
     pub took: Duration,
     /// The planned faults, in words.
@@ -96,7 +96,7 @@ pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) tenants: Vec<TenantId>,
     pub(crate) ordering: Ordering,
-    pub(crate) moods: Moods,
+    pub(crate) behaviours: Behaviours,
     pub(crate) kills: Kills,
     pub(crate) injected: RefCell<Vec<Injected>>,
     pub(crate) redrives: Redrives,
@@ -111,7 +111,7 @@ impl World {
         let cells = Self::cells(setup)?;
         let tenants: Vec<TenantId> =
             (1..=setup.tenants).map(|n| format!("t{n:04}").parse()).collect::<Result<_, _>>()?;
-        let (trace, kills, moods) = (Trace::new(keep_lines), Kills::default(), Moods::default());
+        let (trace, kills, behaviours) = (Trace::new(keep_lines), Kills::default(), Behaviours::default());
         let places: Vec<Place> =
             (0..setup.tenants).map(|at| Place { cell: at % setup.cells, standby: setup.standby(at) }).collect();
 
@@ -123,7 +123,8 @@ impl World {
             builder = builder.tenant(tenant.clone(), cells[place.cell].clone());
         }
         let refuses = application.refuses_poison();
-        let stack = builder.build_with(|| FlakyProcessor::new(application.clone(), moods.clone(), refuses)).await?;
+        let stack =
+            builder.build_with(|| FlakyProcessor::new(application.clone(), behaviours.clone(), refuses)).await?;
         for (tenant, place) in tenants.iter().zip(&places) {
             appoint_standby(&stack, tenant, *place).await?;
         }
@@ -141,7 +142,7 @@ impl World {
             stack,
             tenants,
             ordering: setup.ordering(),
-            moods,
+            behaviours,
             kills,
             injected: RefCell::default(),
             redrives: Redrives::default(),
@@ -164,7 +165,7 @@ impl World {
         let mut restless = self.come_to_rest().await;
         let (mut state, mut journal) = self.look(setup, plan, restless.as_deref(), None, &mut findings).await?;
         if restless.is_none() && setup.redrive {
-            self.moods.mend();
+            self.behaviours.mend();
             let rest = async || drop(self.come_to_rest().await);
             let report = redrive_all(&self.stack, setup.seed, &self.trace, rest).await?;
             restless = self.come_to_rest().await;
@@ -215,7 +216,7 @@ impl World {
             processed: state.count(EventStatus::Processed),
             dead: state.dead(),
             held: state.count(EventStatus::Held),
-            gave_up: state.gave_up.len(),
+            discarded: state.discarded.len(),
             took: self.trace.elapsed(),
             plan: plan.planned.iter().map(ToString::to_string).collect(),
             drawn: plan.drawn,

@@ -2,11 +2,13 @@
 //! placement, fences, snapshots, and dead letters on their way to a queue. One function per access, each with its
 //! error.
 
+pub mod carry;
 pub mod cells;
 pub mod dead_letter;
 pub mod events;
 pub mod fence;
 pub mod placement;
+pub mod probe;
 mod registry;
 pub mod snapshot;
 pub mod tenant_map;

@@ -26,7 +26,7 @@ impl Registry {
     /// When the registry can't be read, or an item is not of the shape that its writer writes.
     pub async fn read(&self, cell: &CellId) -> Result<Option<CellRecord>, AwsFailure> {
         const WHAT: &str = "read the registry";
-        let answer = self
+        let response = self
             .client
             .query()
             .table_name(&self.table)
@@ -36,7 +36,7 @@ impl Registry {
             .send()
             .await
             .map_err(|error| AwsFailure::of(WHAT, error))?;
-        record(answer.items.unwrap_or_default())
+        record(response.items.unwrap_or_default())
             .map_err(|error| AwsFailure::unreadable(WHAT, format!("record of cell {cell}: {error}")))
     }
 }

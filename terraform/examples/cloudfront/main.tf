@@ -57,14 +57,14 @@ resource "aws_cloudfront_origin_access_control" "router" {
 }
 
 resource "aws_cloudfront_distribution" "router" {
-  #checkov:skip=CKV_AWS_86:WAF logs what it refuses, and the router every request it answers; access logs would need a bucket of their own.
+  #checkov:skip=CKV_AWS_86:WAF logs what it refuses, and the router every request it serves; access logs would need a bucket of their own.
   #checkov:skip=CKV_AWS_174:The certificate of cloudfront.net allows no choice. With a name and certificate of your own, set TLSv1.2_2021.
   #checkov:skip=CKV2_AWS_42:The same: a certificate of your own needs a name of your own.
   #checkov:skip=CKV_AWS_305:An API has no page to show at its root.
   #checkov:skip=CKV_AWS_310:There is one router. What it falls back to is inside the stack.
   #checkov:skip=CKV_AWS_374:Where callers sit says nothing about whether they may call; their token does.
   #checkov:skip=CKV2_AWS_47:It wants AWS's list of anonymous addresses too, which holds hosting providers: where callers of an API run. The rules against Log4j are there.
-  #checkov:skip=CKV2_AWS_32:Answers are JSON for programs; no browser renders them.
+  #checkov:skip=CKV2_AWS_32:Responses are JSON for programs; no browser renders them.
   comment         = "Callers of ${var.prefix}."
   enabled         = true
   is_ipv6_enabled = true

@@ -40,7 +40,7 @@ variable "jwt" {
 
 variable "tenant_rate" {
   type        = number
-  description = "Requests per minute that one tenant may send; more are answered with 429."
+  description = "Requests per minute that one tenant may send; more get 429."
   default     = 6000
   nullable    = false
 
@@ -52,7 +52,7 @@ variable "tenant_rate" {
 
 variable "address_rate" {
   type        = number
-  description = "Requests per minute that one address may send, for all tenants together; more are answered with 429."
+  description = "Requests per minute that one address may send, for all tenants together; more get 429."
   default     = 30000
   nullable    = false
 
@@ -64,7 +64,7 @@ variable "address_rate" {
 
 variable "body_limit" {
   type        = number
-  description = "Largest body in bytes; longer ones are answered with 413. The router itself takes 224 KiB, but WAF sees 64 KiB at most, and charges for more than 16."
+  description = "Largest body in bytes; longer ones get 413. The router itself takes 224 KiB, but WAF sees 64 KiB at most, and charges for more than 16."
   default     = 65536
   nullable    = false
 

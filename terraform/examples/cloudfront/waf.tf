@@ -1,5 +1,5 @@
 # Requests that WAF refuses at the edge, before they cost an invocation. The rules run in the order of their priority, and the first
-# that blocks answers.
+# that blocks responses.
 
 resource "aws_wafv2_web_acl" "router" {
   provider = aws.us_east_1
@@ -61,7 +61,7 @@ resource "aws_wafv2_web_acl" "router" {
   }
 
   # A rate rule does not count requests that lack its key, so a caller could leave the header out: it is asked for. The
-  # router compares it with the token and answers 403 if they differ.
+  # router compares it with the token and returns 403 if they differ.
   rule {
     name     = "tenant-named"
     priority = 1

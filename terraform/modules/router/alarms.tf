@@ -10,7 +10,7 @@ locals {
       statistic = "Sum"
       threshold = 0
       periods   = [3, 3]
-      meaning   = "The router answers 5xx: callers must retry. The header x-cell-id names the cell."
+      meaning   = "The router returns 5xx: callers must retry. The header x-cell-id names the cell."
     }
     throttles = {
       metric    = "Throttles"
@@ -34,7 +34,7 @@ locals {
     breaker-opened = {
       metric  = "BreakerOpened"
       periods = [1, 1]
-      meaning = "A cell fails or is slow, and the router answers for it at once, with 503. The log names the cell."
+      meaning = "A cell fails or is slow, and the router responds for it at once, with 503. The log names the cell."
     }
     fence-refused = {
       metric = "FenceRefused"

@@ -99,7 +99,7 @@ resource "aws_lambda_function_url" "this" {
   authorization_type = var.auth_type
   invoke_mode        = "BUFFERED"
 
-  # Lambda answers preflights itself, unsigned as browsers send them, and adds the headers to every response.
+  # Lambda responds to preflights itself, unsigned as browsers send them, and adds the headers to every response.
   dynamic "cors" {
     for_each = var.cors[*]
 

@@ -133,7 +133,7 @@ variable "cors" {
     expose_headers = optional(list(string), ["location", "retry-after", "x-cell-id", "x-request-id"])
     max_age        = optional(number, 3600)
   })
-  description = "Pages in browsers that may call the router: origins, methods, request headers, response headers they may read, and seconds a browser caches the answer. null: none."
+  description = "Pages in browsers that may call the router: origins, methods, request headers, response headers they may read, and seconds a browser caches the response. null: none."
   default     = null
 
   validation {
@@ -149,7 +149,7 @@ variable "cors" {
       length(var.cors.allow_methods) > 0 && alltrue([for method in var.cors.allow_methods : contains(["GET", "HEAD", "POST"], method)]),
       var.cors == null,
     )
-    error_message = "cors.allow_methods are of GET, HEAD and POST, which are all that the router answers. Lambda answers OPTIONS itself."
+    error_message = "cors.allow_methods are of GET, HEAD and POST, which are all that the router serves. Lambda responds to OPTIONS itself."
   }
 
   validation {

@@ -32,10 +32,10 @@ def expect(condition: bool, problem: str) -> None:
 
 
 def eventually(subject: str, ask):
-    """Returns the first true answer within a minute."""
+    """Returns the first true response within a minute."""
     for _ in range(120):
-        if answer := ask():
-            return answer
+        if response := ask():
+            return response
         time.sleep(0.5)
     raise SystemExit(f"error: after a minute still missing: {subject}")
 

@@ -12,7 +12,7 @@ S3 = "the local endpoint has no S3; crates/cellctl/tests/cellctl/snapshot runs i
 REFUSAL = "what a plan is refused with; terraform/tests hold the refusal"
 FIGURE = "a drawing, no output"
 GRAPH = "drawn and checked by tests/crates/check"
-SHAPE = "an answer with a standby in it, its values left out; tests/api holds the answers against docs/openapi.yaml"
+SHAPE = "a response with a standby in it, its values left out; tests/api holds the responses against docs/openapi.yaml"
 
 # Pages whose commands change an account: none of them is run, so each is declared.
 NEVER_RUN = "terraform/"

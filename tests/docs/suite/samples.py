@@ -22,11 +22,11 @@ INVOKE_WITHIN = 30
 
 
 def check(shell: Shell) -> Iterator[tuple[str, str | None]]:
-    answers: dict[str, Any] = {}
+    responses: dict[str, Any] = {}
     for path in sorted((shell.cwd / "events").glob("*/*.json")):
         function, name = path.parent.name, f"events/{path.parent.name}/{path.name}"
         try:
-            CHECKS[function](shell, path, json.loads(path.read_text()), answers)
+            CHECKS[function](shell, path, json.loads(path.read_text()), responses)
             yield name, None
         except (Failed, KeyError, OSError, ValueError) as failed:
             yield name, f"{type(failed).__name__}: {failed}"
@@ -41,16 +41,16 @@ def invoke(shell: Shell, path: Path) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise Failed(f"the answer is not JSON:\n{text}") from None
+        raise Failed(f"the response is not JSON:\n{text}") from None
 
 
-def router(shell: Shell, path: Path, event: Any, answers: dict[str, Any]) -> None:
-    expect, answer = event["x-expect"], invoke(shell, path)
-    same("status", expect["status"], answer["statusCode"])
-    body = json.loads(answer["body"])
-    answers[path.stem] = body
+def router(shell: Shell, path: Path, event: Any, responses: dict[str, Any]) -> None:
+    expect, response = event["x-expect"], invoke(shell, path)
+    same("status", expect["status"], response["statusCode"])
+    body = json.loads(response["body"])
+    responses[path.stem] = body
     if first := expect.get("same_event_as"):
-        same("id", answers[first]["id"], body["id"])
+        same("id", responses[first]["id"], body["id"])
     if ends := expect.get("ends"):
         tenant = event["headers"]["x-tenant-id"]
         status = {"processed": "processed", "dead-lettered": "failed"}[ends]
@@ -125,14 +125,14 @@ def seed(body: str) -> None:
 def dynamodb(operation: str, body: Any) -> Any:
     headers = {"x-amz-target": f"DynamoDB_20120810.{operation}", "content-type": "application/x-amz-json-1.0"}
     request = urllib.request.Request(ENDPOINT, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
 
 
 def get(path: str, tenant: str) -> Any:
     request = urllib.request.Request(URL + path, headers={"x-tenant-id": tenant})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer, parse_float=Decimal)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response, parse_float=Decimal)
 
 
 def totals() -> dict[str, tuple[int, Decimal]]:

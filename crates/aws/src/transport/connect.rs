@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::tls::Tls;
-use cellstack_core::limits::MAX_ANSWER;
+use cellstack_core::limits::MAX_RESPONSE;
 
 /// A server, as far as connections to it have it in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ impl Target {
 /// An extension of a request that limits the bytes read of the response's body. A longer body is cut off a little
 /// behind it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AnswerLimit(pub(crate) usize);
+pub(crate) struct ResponseLimit(pub(crate) usize);
 
 /// A stream of bytes in both directions.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -96,11 +96,11 @@ impl Connection {
         Ok(Self { sender, driver: Driver { connection: Box::pin(connection), ended: false } })
     }
 
-    /// Sends a request and reads its response: whole, or as far as its [`AnswerLimit`] allows. Returns whether the
+    /// Sends a request and reads its response: whole, or as far as its [`ResponseLimit`] allows. Returns whether the
     /// connection can be used again.
     pub(super) async fn exchange(&mut self, request: Request<SdkBody>) -> Result<(Response<Bytes>, bool), Unsent> {
         let Self { sender, driver } = self;
-        let limit = request.extensions().get::<AnswerLimit>().copied();
+        let limit = request.extensions().get::<ResponseLimit>().copied();
         // The connection runs first: the server may have closed it while it was at rest.
         driver.look();
         let sent = driver.drive(sender.try_send_request(request)).await.ok_or_else(broken)?;
@@ -109,11 +109,11 @@ impl Connection {
             None => Unsent::Lost(error.into_error().into()),
         })?;
         let (head, body) = response.into_parts();
-        if let Some(AnswerLimit(limit)) = limit {
+        if let Some(ResponseLimit(limit)) = limit {
             let (body, whole) = driver.drive(beginning(body, limit)).await.ok_or_else(broken)?.map_err(Unsent::Lost)?;
             return Ok((Response::from_parts(head, body), whole));
         }
-        let body = driver.drive(Limited::new(body, MAX_ANSWER).collect()).await.ok_or_else(broken)?;
+        let body = driver.drive(Limited::new(body, MAX_RESPONSE).collect()).await.ok_or_else(broken)?;
         let body = body.map_err(Unsent::Lost)?;
         Ok((Response::from_parts(head, body.to_bytes()), true))
     }
@@ -134,7 +134,7 @@ async fn beginning(mut body: Incoming, limit: usize) -> Result<(Bytes, bool), Bo
 }
 
 fn broken() -> Unsent {
-    Unsent::Lost("the connection ended before the answer did".into())
+    Unsent::Lost("the connection ended before the response did".into())
 }
 
 /// The driver of a connection, which reads from it and writes to it.

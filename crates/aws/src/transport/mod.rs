@@ -26,7 +26,7 @@ use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 
-pub(crate) use connect::AnswerLimit;
+pub(crate) use connect::ResponseLimit;
 use connect::{Connection, Target, Unsent};
 use pool::Pool;
 
@@ -126,14 +126,14 @@ async fn exchange(
 ) -> Result<Response<Bytes>, ConnectorError> {
     while let Some(mut connection) = shared.pool.take(&target) {
         match connection.exchange(request).await {
-            Ok(answer) => return Ok(keep(shared, target, connection, answer)),
+            Ok(response) => return Ok(keep(shared, target, connection, response)),
             Err(Unsent::Returned(unsent)) => request = *unsent,
             Err(Unsent::Lost(error)) => return Err(ConnectorError::io(error)),
         }
     }
     let mut connection = within(connect_timeout, Connection::open(&target, &shared.tls)).await?;
     match connection.exchange(request).await {
-        Ok(answer) => Ok(keep(shared, target, connection, answer)),
+        Ok(response) => Ok(keep(shared, target, connection, response)),
         Err(Unsent::Lost(error)) => Err(ConnectorError::io(error)),
         Err(Unsent::Returned(_)) => Err(ConnectorError::io("the connection was closed before it was used".into())),
     }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Connector, Pool, Shared, Tls};
 
-const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+const RESPONSE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
 
 fn connector() -> Connector {
     let shared = Arc::new(Shared { tls: Tls::native(), pool: Pool::default() });
@@ -62,7 +62,7 @@ async fn a_connection_is_used_again_and_a_request_names_its_host() {
         while let Some(request) = request(&mut stream).await {
             assert!(request.starts_with("GET /path?q=1 HTTP/1.1\r\n"), "{request}");
             assert!(request.contains("\r\nhost: 127.0.0.1:"), "{request}");
-            stream.write_all(ANSWER.as_bytes()).await.unwrap();
+            stream.write_all(RESPONSE.as_bytes()).await.unwrap();
         }
     })
     .await;
@@ -78,7 +78,7 @@ async fn calls_at_the_same_time_have_connections_of_their_own() {
     let (url, accepted) = server(|mut stream| async move {
         while request(&mut stream).await.is_some() {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            stream.write_all(ANSWER.as_bytes()).await.unwrap();
+            stream.write_all(RESPONSE.as_bytes()).await.unwrap();
         }
     })
     .await;
@@ -92,7 +92,7 @@ async fn calls_at_the_same_time_have_connections_of_their_own() {
 async fn a_connection_that_died_at_rest_is_replaced_without_an_error() {
     let (url, accepted) = server(|mut stream| async move {
         request(&mut stream).await;
-        stream.write_all(ANSWER.as_bytes()).await.unwrap();
+        stream.write_all(RESPONSE.as_bytes()).await.unwrap();
     })
     .await;
     let connector = connector();
@@ -108,7 +108,7 @@ async fn a_connection_that_died_at_rest_is_replaced_without_an_error() {
 async fn a_connection_that_rested_for_too_long_is_not_used_again() {
     let (url, accepted) = server(|mut stream| async move {
         while request(&mut stream).await.is_some() {
-            stream.write_all(ANSWER.as_bytes()).await.unwrap();
+            stream.write_all(RESPONSE.as_bytes()).await.unwrap();
         }
     })
     .await;
@@ -121,7 +121,7 @@ async fn a_connection_that_rested_for_too_long_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_without_an_answer_is_an_io_error_and_not_tried_again_here() {
+async fn a_server_that_hangs_up_without_a_response_is_an_io_error_and_not_tried_again_here() {
     let (url, accepted) = server(|mut stream| async move {
         request(&mut stream).await;
     })
@@ -132,7 +132,7 @@ async fn a_server_that_hangs_up_without_an_answer_is_an_io_error_and_not_tried_a
 }
 
 #[tokio::test]
-async fn a_connection_that_answered_with_a_server_error_is_not_used_again() {
+async fn a_connection_that_returned_a_server_error_is_not_used_again() {
     let (url, accepted) = server(|mut stream| async move {
         while request(&mut stream).await.is_some() {
             stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await.unwrap();
@@ -147,7 +147,7 @@ async fn a_connection_that_answered_with_a_server_error_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn an_answer_in_chunks_and_a_large_one_are_read_whole() {
+async fn a_response_in_chunks_and_a_large_one_are_read_whole() {
     let (url, _) = server(|mut stream| async move {
         while request(&mut stream).await.is_some() {
             stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
@@ -168,7 +168,7 @@ async fn an_answer_in_chunks_and_a_large_one_are_read_whole() {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_end_is_an_io_error_and_its_connection_is_not_used_again() {
+async fn a_response_without_an_end_is_an_io_error_and_its_connection_is_not_used_again() {
     let (url, accepted) = server(|mut stream| async move {
         request(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
@@ -202,7 +202,7 @@ async fn a_server_that_says_nothing_is_a_timeout_and_one_that_is_not_there_an_io
 /// Row 39: an environment may be frozen right after its function cancelled a write. Bytes in the socket at that time
 /// must not reach the service after the thaw.
 #[tokio::test]
-async fn a_request_that_was_given_up_leaves_nothing_in_its_socket() {
+async fn a_request_that_was_cancelled_leaves_nothing_in_its_socket() {
     // The server takes little before it reads: most of the request is in the client's socket.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();

@@ -24,7 +24,7 @@ const dynamodb = new DynamoDBClient({
 const tenants = new Map();
 const cells = new Map();
 
-/** What an answer is when a request can't be served. */
+/** The response when a request can't be served. */
 class Problem extends Error {
   constructor(status, kind, detail) {
     super(detail);
@@ -36,12 +36,12 @@ class Problem extends Error {
 export async function handler(event) {
   const requestId = event.requestContext.requestId;
   const stamps = { 'x-request-id': requestId };
-  let answer;
+  let response;
   try {
-    answer = await postEvent(event, stamps);
+    response = await postEvent(event, stamps);
   } catch (error) {
     const problem = error instanceof Problem ? error : new Problem(503, 'unavailable', 'The router could not reach AWS.');
-    answer = {
+    response = {
       status: problem.status,
       headers: {
         'content-type': 'application/problem+json',
@@ -56,11 +56,11 @@ export async function handler(event) {
       },
     };
   }
-  console.log(JSON.stringify({ level: 'INFO', message: 'request', status: answer.status, cell: stamps['x-cell-id'] }));
+  console.log(JSON.stringify({ level: 'INFO', message: 'request', status: response.status, cell: stamps['x-cell-id'] }));
   return {
-    statusCode: answer.status,
-    headers: { ...answer.headers, ...stamps },
-    body: JSON.stringify(answer.body),
+    statusCode: response.status,
+    headers: { ...response.headers, ...stamps },
+    body: JSON.stringify(response.body),
     isBase64Encoded: false,
   };
 }

@@ -33,8 +33,8 @@ for (;;) {
     getRemainingTimeInMillis: () => Number(next.headers['lambda-runtime-deadline-ms']) - Date.now(),
   };
   try {
-    const answer = await handler(JSON.parse(next.body), context);
-    await call('POST', `invocation/${id}/response`, JSON.stringify(answer));
+    const response = await handler(JSON.parse(next.body), context);
+    await call('POST', `invocation/${id}/response`, JSON.stringify(response));
   } catch (error) {
     const report = { errorMessage: error.message, errorType: error.name, stackTrace: error.stack?.split('\n') };
     await call('POST', `invocation/${id}/error`, JSON.stringify(report));

@@ -102,8 +102,8 @@ def post_event(event, method, stamps):
         )
     except (BotoCoreError, ClientError) as error:
         raise Problem(503, "unavailable", "The router could not write the event.") from error
-    answer = {"id": event_id, "type": event_type, "status": "accepted", "accepted_at": rfc3339(now)}
-    return 202, {"content-type": "application/json", "location": f"/v1/events/{event_id}"}, answer
+    response = {"id": event_id, "type": event_type, "status": "accepted", "accepted_at": rfc3339(now)}
+    return 202, {"content-type": "application/json", "location": f"/v1/events/{event_id}"}, response
 
 
 def read(event):

@@ -11,7 +11,7 @@ use hyper::header::HeaderValue;
 use serde_json::Value;
 
 use super::item_size::item_size;
-use super::server::{Answer, Service, answer};
+use super::server::{HttpResponse, Service, respond};
 
 /// The tenant that is placed.
 const TENANT: &str = "acme";
@@ -76,7 +76,7 @@ fn weigh(put: &[u8]) -> Option<usize> {
 }
 
 impl Service for DynamoDb {
-    fn call(&self, request: Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+    fn call(&self, request: Request<Incoming>) -> Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>> {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -89,7 +89,7 @@ impl Service for DynamoDb {
             } else {
                 "{}"
             };
-            answer(200, "application/x-amz-json-1.0", found)
+            respond(200, "application/x-amz-json-1.0", found)
         })
     }
 }

@@ -15,7 +15,7 @@ use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Request};
 use tokio::sync::Notify;
 
-use super::server::{Answer, Service, answer};
+use super::server::{HttpResponse, Service, respond};
 
 /// A request to a function URL: 16 headers, an IAM-authenticated caller, and an event that makes an item below 1 KiB.
 const EVENT: &str = include_str!("../event.json");
@@ -30,8 +30,8 @@ pub(crate) struct RuntimeApi {
 
 impl RuntimeApi {
     /// Forgets the process before, and expects the next.
-    pub(crate) fn expect(&self, answers: &'static str) -> Arc<Session> {
-        let session = Arc::new(Session { answers, ..Session::default() });
+    pub(crate) fn expect(&self, marker: &'static str) -> Arc<Session> {
+        let session = Arc::new(Session { marker, ..Session::default() });
         *lock(&self.session) = Arc::clone(&session);
         session
     }
@@ -46,7 +46,7 @@ pub(crate) struct Session {
     /// Notified when something was noted.
     news: Notify,
     /// The text that each response must hold.
-    answers: &'static str,
+    marker: &'static str,
 }
 
 #[derive(Default)]
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    async fn next(&self) -> Answer {
+    async fn next(&self) -> HttpResponse {
         let arrived = Instant::now();
         loop {
             {
@@ -114,12 +114,12 @@ impl Session {
         }
     }
 
-    async fn response(&self, body: Incoming) -> Answer {
+    async fn response(&self, body: Incoming) -> HttpResponse {
         let body = body.collect().await.map(|body| body.to_bytes());
         let arrived = Instant::now();
         let mut state = lock(&self.state);
         match (body, state.handed.take()) {
-            (Ok(body), Some(handed)) if find(&body, self.answers.as_bytes()) => {
+            (Ok(body), Some(handed)) if find(&body, self.marker.as_bytes()) => {
                 state.took.push(arrived.duration_since(handed));
             }
             (body, _) => {
@@ -130,19 +130,19 @@ impl Session {
         if state.to_hand == 0 || state.wrong.is_some() {
             self.news.notify_one();
         }
-        answer(202, "application/json", r#"{"status":"OK"}"#)
+        respond(202, "application/json", r#"{"status":"OK"}"#)
     }
 
-    async fn error(&self, body: Incoming) -> Answer {
+    async fn error(&self, body: Incoming) -> HttpResponse {
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         lock(&self.state).wrong = Some(format!("the function failed: {}", String::from_utf8_lossy(&body)));
         self.news.notify_one();
-        answer(202, "application/json", r#"{"status":"OK"}"#)
+        respond(202, "application/json", r#"{"status":"OK"}"#)
     }
 }
 
 impl Service for RuntimeApi {
-    fn call(&self, request: Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+    fn call(&self, request: Request<Incoming>) -> Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>> {
         let session = Arc::clone(&lock(&self.session));
         Box::pin(async move {
             let (head, body) = request.into_parts();
@@ -158,9 +158,9 @@ impl Service for RuntimeApi {
     }
 }
 
-fn event(number: usize) -> Answer {
+fn event(number: usize) -> HttpResponse {
     let id = format!("00000000-0000-4000-8000-{number:012}");
-    let mut event = answer(200, "application/json", Bytes::from(EVENT.replacen("REQUEST-ID", &id, 1)));
+    let mut event = respond(200, "application/json", Bytes::from(EVENT.replacen("REQUEST-ID", &id, 1)));
     let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + FUNCTION_TIMEOUT;
     let headers = event.headers_mut();
     set(headers, "lambda-runtime-aws-request-id", &id);

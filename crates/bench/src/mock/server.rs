@@ -21,11 +21,11 @@ use tokio_rustls::TlsAcceptor;
 use super::{Certificate, DynamoDb, RuntimeApi};
 
 /// The response of a mock.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type HttpResponse = Response<Full<Bytes>>;
 
-/// A service that answers requests.
+/// A service that responds to requests.
 pub(super) trait Service: Send + Sync + 'static {
-    fn call(&self, request: Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
+    fn call(&self, request: Request<Incoming>) -> Pin<Box<dyn Future<Output = HttpResponse> + Send + '_>>;
 }
 
 /// The running mocks. They end with the process.
@@ -109,11 +109,11 @@ async fn converse<S: Service>(stream: impl AsyncRead + AsyncWrite + Unpin, servi
 }
 
 /// Makes a response with a status and a body.
-pub(super) fn answer(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+pub(super) fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> HttpResponse {
+    let mut response = Response::new(Full::new(body.into()));
     if let Ok(status) = status.try_into() {
-        *answer.status_mut() = status;
+        *response.status_mut() = status;
     }
-    answer.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(content_type));
-    answer
+    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(content_type));
+    response
 }

@@ -9,8 +9,8 @@ pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// Makes a bar over this many letters, by SQS's estimate.
-    pub(crate) fn over(letters: u64, console: &Console) -> Self {
-        let bar = if console.is_terminal() { ProgressBar::new(letters) } else { ProgressBar::hidden() };
+    pub(crate) fn over(dead_letters: u64, console: &Console) -> Self {
+        let bar = if console.is_terminal() { ProgressBar::new(dead_letters) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{wide_bar} {pos} of about {len} letters, {per_sec}, {eta} left");
         // The template is a constant; the default style would show the same in another shape.
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -41,8 +41,8 @@ impl Progress {
     }
 
     /// Adds letters that the estimate did not contain.
-    pub(crate) fn more(&self, letters: usize) {
-        self.0.inc_length(letters as u64);
+    pub(crate) fn more(&self, dead_letters: usize) {
+        self.0.inc_length(dead_letters as u64);
     }
 
     pub(crate) fn finish(&self) {

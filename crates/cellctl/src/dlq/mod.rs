@@ -10,5 +10,5 @@ pub(crate) mod redrive;
 pub(crate) use filter::Filter;
 pub(crate) use found::{Found, REDRIVES, Subject};
 pub(crate) use note::Window;
-pub(crate) use queue::{DeadLetterQueue, HOLD, PLACES, Size, queues};
+pub(crate) use queue::{DeadLetterQueue, HOLD, PLACES, queues};
 pub(crate) use reader::Reader;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName};
 use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_core::dead_letter::Place;
 
 use super::{Filter, Found};
 use crate::deployment::Deployment;
+use crate::queue::{Size, size};
 use cellstack_store::cells::Cell;
 use tokio_util::sync::CancellationToken;
 
@@ -24,21 +25,6 @@ pub(crate) const HOLD: Duration = Duration::from_secs(120);
 const WAIT: Duration = Duration::from_secs(1);
 /// The longest time for which SQS hides a message.
 const LONGEST_HOLD: Duration = Duration::from_secs(12 * 3_600);
-
-/// SQS's count of messages. It may lag by a minute.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Size {
-    /// Messages that can be received.
-    pub(crate) visible: u64,
-    /// Messages that a reader has received and not yet deleted, and delayed ones.
-    pub(crate) hidden: u64,
-}
-
-impl Size {
-    pub(crate) const fn total(self) -> u64 {
-        self.visible + self.hidden
-    }
-}
 
 /// A dead-letter queue of a cell, with its client.
 #[derive(Debug, Clone)]
@@ -87,24 +73,7 @@ impl DeadLetterQueue {
 
     /// Reads SQS's count of the queue's messages.
     pub(crate) async fn size(&self) -> Result<Size, AwsFailure> {
-        let attributes = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-        ];
-        let answer = self
-            .client
-            .get_queue_attributes()
-            .queue_url(&self.url)
-            .set_attribute_names(Some(attributes.to_vec()))
-            .send()
-            .await
-            .map_err(|error| AwsFailure::of("read the size of a dead-letter queue", error))?;
-        let [visible, hidden, delayed] = attributes.map(|name| {
-            let text = answer.attributes.as_ref().and_then(|attributes| attributes.get(&name));
-            text.and_then(|text| text.parse().ok()).unwrap_or(0_u64)
-        });
-        Ok(Size { visible, hidden: hidden + delayed })
+        size(&self.client, &self.url).await
     }
 
     /// Takes up to ten letters in hand, for [`HOLD`]. An empty list means that no more letters can be received.
@@ -114,7 +83,7 @@ impl DeadLetterQueue {
             .operation_attempt_timeout(WAIT + Duration::from_secs(5))
             .operation_timeout(WAIT + Duration::from_secs(15))
             .build();
-        let answer = self
+        let response = self
             .client
             .receive_message()
             .queue_url(&self.url)
@@ -129,7 +98,7 @@ impl DeadLetterQueue {
             .send()
             .await
             .map_err(|error| AwsFailure::of("receive dead letters", error))?;
-        let messages = answer.messages.unwrap_or_default();
+        let messages = response.messages.unwrap_or_default();
         Ok(messages.into_iter().map(|message| Found::read(message, &self.cell, self.place)).collect())
     }
 

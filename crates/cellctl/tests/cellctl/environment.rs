@@ -58,7 +58,7 @@ async fn an_endpoint_that_is_not_a_url() {
 async fn an_endpoint_where_nobody_listens() {
     // Port 1 needs a privileged listener, and none has it on a test machine.
     let said = cellctl("dlq ls", &[&KEYS[..], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]].concat()).await;
-    names(&said, "an answer from us-east-1 at http://127.0.0.1:1", "refused", "make serve");
+    names(&said, "a response from us-east-1 at http://127.0.0.1:1", "refused", "make serve");
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn the_function_url_for_an_endpoint_and_a_prefix_of_another_stack() {
     let served = Served::start(stack, 0, 0).await.unwrap();
     let url = format!("http://{}", served.url);
     let said = cellctl("dlq ls", &[&KEYS[..], &[("AWS_ENDPOINT_URL", &url)]].concat()).await;
-    names(&said, &format!("DynamoDB in us-east-1 at {url}"), "a router's answer", "not to the function URL");
+    names(&said, &format!("DynamoDB in us-east-1 at {url}"), "a router's response", "not to the function URL");
 
     let endpoint = format!("http://{}", served.endpoint);
     let variables = [&KEYS[..], &[("AWS_ENDPOINT_URL", &*endpoint)]].concat();

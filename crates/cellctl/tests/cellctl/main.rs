@@ -7,3 +7,4 @@ mod environment;
 mod help;
 mod ran;
 mod snapshot;
+mod tenants;

@@ -20,8 +20,8 @@ struct Stock {
 }
 
 impl Stock {
-    /// Answers a transaction, whose write is behind its marks.
-    fn answer(&mut self, request: &Value) -> Reply {
+    /// Responds to a transaction, whose write is behind its marks.
+    fn respond(&mut self, request: &Value) -> Reply {
         let actions = request["TransactItems"].as_array().unwrap();
         let marks: Vec<_> = actions.iter().filter_map(marked).collect();
         let write = &actions[marks.len()]["Update"];
@@ -42,8 +42,8 @@ impl Stock {
 }
 
 async fn commit_to(stock: &Arc<Mutex<Stock>>, events: &[(EventId, Effects)]) -> Vec<(EventId, Failure)> {
-    let answering = Arc::clone(stock);
-    commit(move |_: &str, request: &Value| answering.lock().unwrap().answer(request), false, events).await
+    let shared = Arc::clone(stock);
+    commit(move |_: &str, request: &Value| shared.lock().unwrap().respond(request), false, events).await
 }
 
 fn take(units: i64) -> Effects {
@@ -63,13 +63,13 @@ async fn an_event_that_takes_more_than_is_there_is_refused_with_what_it_found() 
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_number_is_zero() {
-    let answer = |_: &str, request: &Value| {
+    let respond = |_: &str, request: &Value| {
         let condition = &request["TransactItems"][1]["Update"]["ConditionExpression"];
         assert_eq!(condition, "(attribute_not_exists(#a0) OR #a0 >= :least0)");
         (200, json!({}))
     };
     let given_back = Effects::none().add("stock#pen", "units", 3).take("stock#pen", "units", 3);
-    assert_eq!(commit(answer, false, &[(id(0), given_back)]).await, []);
+    assert_eq!(commit(respond, false, &[(id(0), given_back)]).await, []);
 
     let missing = cancelled(&[("None", None), ("ConditionalCheckFailed", None)]);
     let failed = commit(move |_: &str, _: &Value| missing.clone(), false, &[(id(0), take(1))]).await;

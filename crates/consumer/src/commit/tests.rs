@@ -33,11 +33,11 @@ pub(super) fn marked(action: &Value) -> Option<&str> {
 }
 
 pub(super) async fn commit(
-    answer: impl FnMut(&str, &Value) -> Reply + Send + 'static,
+    respond: impl FnMut(&str, &Value) -> Reply + Send + 'static,
     ordered: bool,
     events: &[(EventId, Effects)],
 ) -> Vec<(EventId, Failure)> {
-    let (client, tenant) = (client(answer), "acme".parse().unwrap());
+    let (client, tenant) = (client(respond), "acme".parse().unwrap());
     let deadline = Instant::now() + TIME;
     let committer = Committer { client: &client, table: "table", tenant: &tenant, now_ms: 1, ordered, deadline };
     let events: Vec<_> = events.iter().map(|(id, effects)| (*id, effects)).collect();
@@ -52,14 +52,14 @@ fn listed(replies: Vec<Reply>) -> (impl FnMut(&str, &Value) -> Reply + Send, Ask
     let asked = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&asked);
     let mut replies = replies.into_iter();
-    let answer = move |operation: &str, request: &Value| {
+    let respond = move |operation: &str, request: &Value| {
         assert_eq!(operation, "TransactWriteItems");
         let actions = request["TransactItems"].as_array().unwrap();
         let marks = actions.iter().filter_map(marked).map(ToOwned::to_owned).collect();
         kept.lock().unwrap().push(marks);
         replies.next().unwrap_or((200, json!({})))
     };
-    (answer, asked)
+    (respond, asked)
 }
 
 fn status(status: &str) -> Option<Value> {
@@ -85,8 +85,8 @@ async fn of_mixed_reasons_each_is_its_own_events_and_the_rest_is_tried_again() {
         (REFUSED, status("paused")),
         ("TransactionConflict", None),
     ]);
-    let (answer, asked) = listed(vec![first]);
-    let failed = commit(answer, false, &events).await;
+    let (respond, asked) = listed(vec![first]);
+    let failed = commit(respond, false, &events).await;
     let unknown = Failure::Uncommitted("its status is 'paused'".to_owned());
     assert_eq!(failed, [(id(2), Failure::NotHeld), (id(7), unknown)]);
     assert_eq!(*asked.lock().unwrap(), [ids(&[0, 1, 2, 3, 4, 5, 6, 7]), ids(&[1, 3])]);
@@ -95,17 +95,17 @@ async fn of_mixed_reasons_each_is_its_own_events_and_the_rest_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_tried_again_until_it_passes_or_the_deadline_comes_and_never_in_step() {
     let conflict = || cancelled(&[("TransactionConflict", None), ("None", None)]);
-    let (answer, asked) = listed(vec![conflict(); 30]);
-    assert_eq!(commit(answer, false, &[(id(0), one())]).await, []);
+    let (respond, asked) = listed(vec![conflict(); 30]);
+    assert_eq!(commit(respond, false, &[(id(0), one())]).await, []);
     assert_eq!(asked.lock().unwrap().len(), 31);
 
     let (begun, times) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
     let noted = Arc::clone(&times);
-    let answer = move |_: &str, _: &Value| {
+    let respond = move |_: &str, _: &Value| {
         noted.lock().unwrap().push(Instant::now());
         conflict()
     };
-    let failed = commit(answer, false, &[(id(0), one())]).await;
+    let failed = commit(respond, false, &[(id(0), one())]).await;
     assert!(
         matches!(&failed[..], [(_, Failure::Uncommitted(why))] if why.contains("TransactionConflict")),
         "{failed:?}"
@@ -120,8 +120,8 @@ async fn a_conflict_is_tried_again_until_it_passes_or_the_deadline_comes_and_nev
 async fn a_throttle_is_tried_again_for_a_while_and_says_nothing_about_the_event() {
     let throttled = cancelled(&[("None", None), ("ThrottlingError", None)]);
     for reply in [throttled, error(400, "ThrottlingException"), error(400, "ProvisionedThroughputExceededException")] {
-        let (answer, asked) = listed(vec![reply.clone(); 3]);
-        assert_eq!(commit(answer, false, &[(id(0), one())]).await, []);
+        let (respond, asked) = listed(vec![reply.clone(); 3]);
+        assert_eq!(commit(respond, false, &[(id(0), one())]).await, []);
         assert_eq!(asked.lock().unwrap().len(), 4);
 
         let begun = Instant::now();
@@ -134,8 +134,8 @@ async fn a_throttle_is_tried_again_for_a_while_and_says_nothing_about_the_event(
 #[tokio::test(start_paused = true)]
 async fn a_table_that_fails_or_refuses_the_caller_says_nothing_about_the_events() {
     for reply in [error(500, "InternalServerError"), error(400, "AccessDeniedException")] {
-        let (answer, asked) = listed(vec![reply]);
-        let failed = commit(answer, false, &[(id(0), one()), (id(1), one())]).await;
+        let (respond, asked) = listed(vec![reply]);
+        let failed = commit(respond, false, &[(id(0), one()), (id(1), one())]).await;
         assert!(failed.iter().all(|(_, failure)| matches!(failure, Failure::Uncommitted(_))), "{failed:?}");
         assert_eq!((failed.len(), asked.lock().unwrap().len()), (2, 1));
     }
@@ -156,8 +156,8 @@ async fn an_event_whose_effects_are_refused_fails_alone() {
     for refusal in refusals {
         for ordered in [false, true] {
             let events: Vec<_> = (0..3).map(|number| (id(number), one())).collect();
-            let (answer, asked) = listed(vec![refusal.clone(), (200, json!({})), refusal.clone()]);
-            let failed = commit(answer, ordered, &events).await;
+            let (respond, asked) = listed(vec![refusal.clone(), (200, json!({})), refusal.clone()]);
+            let failed = commit(respond, ordered, &events).await;
             let mut marks = vec![ids(&[0, 1, 2]), ids(&[0]), ids(&[1])];
             assert!(matches!(failed[0], (bad, Failure::Refused(_)) if bad == id(1)), "{failed:?}");
             if ordered {
@@ -194,7 +194,7 @@ enum Trouble {
 }
 
 impl Table {
-    fn answer(&mut self, request: &Value) -> Reply {
+    fn respond(&mut self, request: &Value) -> Reply {
         let actions = request["TransactItems"].as_array().unwrap();
         assert!(actions.len() <= MAX_TRANSACTION, "{} actions", actions.len());
         let marks: Vec<String> = actions.iter().filter_map(marked).map(ToOwned::to_owned).collect();
@@ -263,11 +263,11 @@ proptest! {
             }
         }
         let table = Arc::new(Mutex::new(table));
-        let answering = Arc::clone(&table);
+        let shared = Arc::clone(&table);
         let events: Vec<_> = (0..states.len()).map(|at| (id(at), one())).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let answer = move |_: &str, request: &Value| answering.lock().unwrap().answer(request);
-        let failed: BTreeMap<_, _> = runtime.block_on(commit(answer, ordered, &events)).into_iter().collect();
+        let respond = move |_: &str, request: &Value| shared.lock().unwrap().respond(request);
+        let failed: BTreeMap<_, _> = runtime.block_on(commit(respond, ordered, &events)).into_iter().collect();
 
         let table = table.lock().unwrap();
         prop_assert_eq!(table.count, table.processed.len() as i64);

@@ -43,9 +43,9 @@ fn what_aws_leaves_becomes_a_letter_too() {
     assert_eq!(read(MESSAGE, Place::Topic).reason, Reason::Undelivered);
 
     let note = r#"{"requestContext":{"condition":"RetryAttemptsExhausted","approximateInvokeCount":11}}"#;
-    let gave_up = read(note, Place::Stream);
-    assert_eq!((gave_up.reason, gave_up.attempts), (Reason::StreamGaveUp, 11));
-    assert_eq!(gave_up.original, note);
+    let discarded = read(note, Place::Stream);
+    assert_eq!((discarded.reason, discarded.attempts), (Reason::StreamGaveUp, 11));
+    assert_eq!(discarded.original, note);
 
     for (body, place) in [("", Place::Queue), ("nonsense", Place::Topic), ("{}", Place::Stream)] {
         let letter = read(body, place);

@@ -36,7 +36,7 @@ impl LeaseWorld {
 }
 
 #[test]
-fn an_entry_is_fresh_for_its_lease_ageing_towards_its_end_and_stale_after() {
+fn an_entry_is_fresh_for_its_lease_due_for_refresh_towards_its_end_and_stale_after() {
     let world = LeaseWorld::new();
     assert_eq!(world.look_up("a"), Lookup::Unknown);
     world.store("a", Some(1));
@@ -86,7 +86,7 @@ fn an_older_version_never_replaces_a_newer_one_but_not_found_evicts() {
 }
 
 #[test]
-fn an_answer_asked_for_earlier_replaces_nothing_that_was_asked_for_later() {
+fn a_response_asked_for_earlier_replaces_nothing_that_was_asked_for_later() {
     let world = LeaseWorld::new();
     let early = world.now();
     world.time.advance_ms(1);

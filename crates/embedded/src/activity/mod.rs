@@ -49,7 +49,7 @@ pub struct Subject {
 #[derive(Debug, Clone)]
 pub enum Happening {
     /// A request got a response and made no event.
-    Answered(Exchange),
+    Responded(Exchange),
     /// An event is durable, or was already.
     Accepted {
         /// The event.
@@ -236,7 +236,7 @@ impl Happening {
             | Self::Delivered(subject, _)
             | Self::Settled { subject, .. } => Some(subject.event),
             Self::DeadLetter { letter, .. } => letter.event,
-            Self::Answered(_) | Self::FunctionFailed { .. } | Self::Fault(_) | Self::Missed(_) => None,
+            Self::Responded(_) | Self::FunctionFailed { .. } | Self::Fault(_) | Self::Missed(_) => None,
         }
     }
 }

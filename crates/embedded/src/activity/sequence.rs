@@ -37,7 +37,7 @@ impl Sequence {
     pub(super) fn exchange(&mut self, exchange: Exchange, ready: &mut VecDeque<Happening>) {
         let event = exchange.said.id.as_deref().and_then(|id| id.parse().ok()).filter(|_| exchange.status == 202);
         let (Some(event), Some(cell)) = (event, exchange.cell.clone()) else {
-            ready.push_back(Happening::Answered(exchange));
+            ready.push_back(Happening::Responded(exchange));
             return;
         };
         let early = self.waiting.remove(&event);
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    fn answer() -> Exchange {
+    fn response() -> Exchange {
         Exchange {
             call: "POST /v1/events".to_owned(),
             tenant: Some("acme".to_owned()),
@@ -159,13 +159,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_before_its_answer_waits_for_it() {
+    async fn what_comes_before_its_response_waits_for_it() {
         let (mut sequence, mut ready) = (Sequence::default(), VecDeque::new());
         sequence.later(published(), &mut ready);
         sequence.change(change(None, EventStatus::Accepted), &mut ready);
         sequence.change(change(Some(EventStatus::Accepted), EventStatus::Processed), &mut ready);
         assert!(ready.is_empty());
-        sequence.exchange(answer(), &mut ready);
+        sequence.exchange(response(), &mut ready);
         assert_eq!(names(&mut ready), ["accepted by r-1", "published", "processed after 12ms"]);
         sequence.change(change(None, EventStatus::Accepted), &mut ready);
         sequence.later(published(), &mut ready);

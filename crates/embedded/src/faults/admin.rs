@@ -25,10 +25,10 @@ pub struct Problem {
 /// Puts a stack's faults below the path.
 #[must_use]
 pub fn mount(board: FaultBoard) -> Mount {
-    Mount { prefix: "/_cellstack/", answer: Box::new(move |request| answer(&board, &request)) }
+    Mount { prefix: "/_cellstack/", respond: Box::new(move |request| respond(&board, &request)) }
 }
 
-fn answer(board: &FaultBoard, request: &Request<Bytes>) -> Response<Bytes> {
+fn respond(board: &FaultBoard, request: &Request<Bytes>) -> Response<Bytes> {
     let path = request.uri().path();
     if path == PATH {
         return all(board, request);

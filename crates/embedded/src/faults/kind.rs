@@ -20,7 +20,7 @@ pub enum Kind {
     Error,
     /// Calls of the cell's table, topic and queues take longer
     Latency,
-    /// The cell is down: its table answers `503 ServiceUnavailable`, its functions are not invoked
+    /// The cell is down: its table returns `503 ServiceUnavailable`, its functions are not invoked
     Down,
     /// Each invocation of the cell's consumer ends with an error; its messages come again
     ConsumerError,

@@ -54,16 +54,16 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
     for (((method, path), body), status, problem) in cases {
         let request =
             Request::builder().method(method).uri(path).header("x-tenant-id", "acme").body(body.clone()).unwrap();
-        let answer = world.send(request).await;
+        let response = world.send(request).await;
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         assert_eq!(
-            (answer.status, answer.problem().as_str()),
+            (response.status, response.problem().as_str()),
             (status, problem),
             "{method} {path} {shown}: {}",
-            answer.body
+            response.body
         );
-        assert!(answer.json()["detail"].as_str().unwrap().len() > 10, "{}", answer.body);
-        assert_eq!(answer.json()["status"], status);
+        assert!(response.json()["detail"].as_str().unwrap().len() > 10, "{}", response.body);
+        assert_eq!(response.json()["status"], status);
     }
     assert_eq!(world.calls("PutItem"), 3 + 3, "only the stack's own set-up (registry, map) wrote");
     assert_eq!(world.calls("TransactWriteItems"), 3, "fences");
@@ -85,7 +85,7 @@ async fn an_unknown_tenant_gets_404_from_the_cache_and_no_default_cell() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_gets_the_first_answer_and_another_body_a_conflict() {
+async fn a_repeat_gets_the_first_response_and_another_body_a_conflict() {
     let world = StackWorld::new().await;
     let first = world.post_named("acme", Some("order-1"), ORDER).await;
     let again = world.post_named("acme", Some("order-1"), ORDER).await;

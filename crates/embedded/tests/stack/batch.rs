@@ -8,13 +8,13 @@ use cellstack_router::TenantSource;
 use hyper::Request;
 use serde_json::{Value, json};
 
-use crate::world::{Answer, StackWorld, builder};
+use crate::world::{Response, StackWorld, builder};
 
 fn order(id: &str, amount: u32) -> Value {
     json!({ "specversion": "1.0", "id": id, "source": "/shop", "type": "order.placed", "data": { "amount": amount } })
 }
 
-async fn post(world: &StackWorld, tenant: &str, events: &[Value]) -> Answer {
+async fn post(world: &StackWorld, tenant: &str, events: &[Value]) -> Response {
     let request = Request::post("/v1/events")
         .header("x-tenant-id", tenant)
         .header("content-type", "application/cloudevents-batch+json")
@@ -23,8 +23,8 @@ async fn post(world: &StackWorld, tenant: &str, events: &[Value]) -> Answer {
     world.send(request).await
 }
 
-fn statuses(answer: &Answer) -> Vec<u64> {
-    answer.json()["results"].as_array().unwrap().iter().map(|verdict| verdict["status"].as_u64().unwrap()).collect()
+fn statuses(response: &Response) -> Vec<u64> {
+    response.json()["results"].as_array().unwrap().iter().map(|verdict| verdict["status"].as_u64().unwrap()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,13 +39,13 @@ async fn each_event_of_a_batch_has_a_verdict_of_its_own() {
         json!({ "specversion": "1.0", "id": "3", "source": "/shop", "type": "t", "tenantid": "globex" }),
         order("4", 4),
     ];
-    let answer = post(&world, "acme", &events).await;
-    assert_eq!(answer.status, 207, "{}", answer.body);
-    assert_eq!((answer.header("x-cell-id"), answer.header("retry-after")), ("alpha", ""));
+    let response = post(&world, "acme", &events).await;
+    assert_eq!(response.status, 207, "{}", response.body);
+    assert_eq!((response.header("x-cell-id"), response.header("retry-after")), ("alpha", ""));
     // Either of two events of one name may have been the first.
-    let found = statuses(&answer);
+    let found = statuses(&response);
     assert!(found == [202, 400, 202, 409, 400, 403, 202] || found == [409, 400, 202, 202, 400, 403, 202], "{found:?}");
-    let results = answer.json()["results"].clone();
+    let results = response.json()["results"].clone();
     assert_eq!(results[1]["problem"]["type"], "urn:cellstack:problem:invalid-event");
     assert_eq!(results[5]["problem"]["type"], "urn:cellstack:problem:tenant-mismatch");
     let id = results[6]["event"]["id"].as_str().unwrap();
@@ -86,17 +86,17 @@ async fn a_batch_that_is_sent_again_is_no_second_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_over_a_cell_that_hangs_is_answered_in_time_and_says_what_to_send_again() {
+async fn a_batch_over_a_cell_that_hangs_gets_a_response_in_time_and_says_what_to_send_again() {
     let world = StackWorld::new().await;
     world.post("acme", r#"{"type":"t"}"#).await.id();
     let faults = world.stack.aws().faults();
     let hang = faults.inject(Fault::new("DynamoDB", "PutItem", FaultKind::HangAfterCommit));
     let events: Vec<Value> = (1..=100).map(|number| order(&number.to_string(), 1)).collect();
     let before = tokio::time::Instant::now();
-    let answer = post(&world, "acme", &events).await;
+    let response = post(&world, "acme", &events).await;
     assert!(before.elapsed() < Duration::from_secs(9), "{:?}", before.elapsed());
-    assert_eq!((answer.status, answer.header("retry-after")), (207, "1"));
-    assert_eq!(statuses(&answer), [503; 100]);
+    assert_eq!((response.status, response.header("retry-after")), (207, "1"));
+    assert_eq!(statuses(&response), [503; 100]);
     faults.remove(hang);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(statuses(&post(&world, "acme", &events).await), [202; 100]);
@@ -117,9 +117,9 @@ async fn a_batch_may_be_of_several_tenants_where_events_name_them() {
         .header("content-type", "application/cloudevents-batch+json")
         .body(Bytes::from(json!([of("acme"), of("globex"), of("umbrella"), order("1", 1)]).to_string()))
         .unwrap();
-    let answer = world.send(request).await;
-    assert_eq!(statuses(&answer), [202, 202, 404, 400]);
-    assert_eq!((answer.status, answer.header("x-cell-id")), (207, ""));
+    let response = world.send(request).await;
+    assert_eq!(statuses(&response), [202, 202, 404, 400]);
+    assert_eq!((response.status, response.header("x-cell-id")), (207, ""));
     for (cell, tenant) in [("alpha", "acme"), ("beta", "globex")] {
         let events = world.items(cell).await.into_iter().filter(|key| key.starts_with("event#")).count();
         assert_eq!(events, 1, "{tenant}");

@@ -251,7 +251,7 @@ impl Bench {
         item.get("count").and_then(|count: &AttributeValue| count.as_n().ok()?.parse().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn letters(&self) -> Vec<DeadLetter> {
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
         let cell = "alpha".parse().unwrap();
         let lying = self.world.stack.aws().peek_queue(&self.queue("dlq"));
         lying.iter().map(|lying| DeadLetter::read(&lying.body, Place::Queue, &cell, lying.receive_count, "")).collect()

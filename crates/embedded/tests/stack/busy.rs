@@ -62,13 +62,13 @@ async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() 
         // Writers go on while the fence closes, and are refused then.
         while Instant::now() < closes_at + FENCE_TIMEOUT {
             let asked = Instant::now();
-            let answer = environment.post("acme", ORDER).await;
+            let response = environment.post("acme", ORDER).await;
             if Instant::now() < closes_at {
                 all += 1;
-                accepted += u32::from(answer.status == 202);
+                accepted += u32::from(response.status == 202);
                 longest = longest.max(asked.elapsed());
             } else {
-                assert!(matches!(answer.status, 202 | 503), "{}", answer.body);
+                assert!(matches!(response.status, 202 | 503), "{}", response.body);
             }
             tokio::time::sleep_until(asked + PAUSE).await;
         }
@@ -80,13 +80,14 @@ async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() 
         let closed = fence::close(&client, ALPHA, &acme, Epoch(1), closes_at + FENCE_TIMEOUT).await;
         (closed, closes_at.elapsed(), events(&world).await)
     };
-    let (answers, (closed, took, landed)) = tokio::join!(join_all(callers), closing);
+    let (responses, (closed, took, landed)) = tokio::join!(join_all(callers), closing);
     closed.unwrap();
     assert!(took <= FENCE_TIMEOUT, "{took:?}");
 
-    let (all, accepted, longest) = answers.into_iter().fold((0, 0, Duration::ZERO), |(all, accepted, longest), one| {
-        (all + one.0, accepted + one.1, longest.max(one.2))
-    });
+    let (all, accepted, longest) =
+        responses.into_iter().fold((0, 0, Duration::ZERO), |(all, accepted, longest), one| {
+            (all + one.0, accepted + one.1, longest.max(one.2))
+        });
     assert!(all > 5_700, "{all}");
     assert!(f64::from(accepted) >= 0.999 * f64::from(all), "{accepted} of {all}");
     assert!(longest <= Duration::from_secs(2), "{longest:?}");

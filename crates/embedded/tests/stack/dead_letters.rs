@@ -48,15 +48,15 @@ fn typed(event_type: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_processor_refuses_is_failed_and_given_up_at_once() {
+async fn what_the_processor_refuses_is_failed_and_dead_lettered_at_once() {
     let world = StackWorld::new().await;
     let poison = world.post("acme", r#"{"type":"order.placed","data":{"amount":"ten"}}"#).await.id();
     for amount in 1..=20 {
         world.post("acme", format!(r#"{{"type":"order.placed","data":{{"amount":{amount}}}}}"#)).await.id();
     }
-    let letters = world.letters_after_a_while("alpha").await;
-    assert_eq!(letters.len(), 1);
-    let letter = &letters[0];
+    let dead_letters = world.dead_letters_after_a_while("alpha").await;
+    assert_eq!(dead_letters.len(), 1);
+    let letter = &dead_letters[0];
     assert_eq!((letter.reason, letter.place, letter.attempts), (Reason::Refused, Place::Queue, 1));
     assert_eq!(letter.event.unwrap().to_string(), poison);
     assert!(letter.detail.contains("data.amount must be a number"), "{}", letter.detail);
@@ -66,8 +66,8 @@ async fn what_the_processor_refuses_is_failed_and_given_up_at_once() {
     let shown = world.get("acme", &format!("/v1/events/{poison}")).await.json();
     assert_eq!((shown["status"].as_str(), shown["error"].as_str()), (Some("failed"), Some(letter.detail.as_str())));
     assert_eq!(world.total("acme", "order.placed").await, (20, 210.0));
-    assert_eq!(world.letters("alpha").len(), 1, "it is not tried again");
-    assert!(world.letters("beta").is_empty() && world.letters("gamma").is_empty());
+    assert_eq!(world.dead_letters("alpha").len(), 1, "it is not tried again");
+    assert!(world.dead_letters("beta").is_empty() && world.dead_letters("gamma").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,19 +75,22 @@ async fn what_may_pass_comes_again_until_it_does() {
     let world = StackWorld::with(Told::new).await;
     let id = world.post("acme", typed("third-time")).await.id();
     world.processed("acme", &id).await;
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_never_passes_is_given_up_after_its_last_try_with_the_last_reason() {
+async fn what_never_passes_is_dead_lettered_after_its_last_try_with_the_last_reason() {
     for (event_type, expected) in [("never", "as told"), ("panics", "the processor panicked: as told")] {
         let world = StackWorld::with(Told::new).await;
         let id = world.post("acme", typed(event_type)).await.id();
         let fine = world.post("acme", typed("fine")).await.id();
         world.processed("acme", &fine).await;
-        let letters = world.letters_after_a_while("alpha").await;
-        assert_eq!((letters.len(), letters[0].reason, letters[0].attempts), (1, Reason::RetriesExhausted, 3));
-        assert!(letters[0].detail.contains(expected), "{}", letters[0].detail);
+        let dead_letters = world.dead_letters_after_a_while("alpha").await;
+        assert_eq!(
+            (dead_letters.len(), dead_letters[0].reason, dead_letters[0].attempts),
+            (1, Reason::RetriesExhausted, 3)
+        );
+        assert!(dead_letters[0].detail.contains(expected), "{}", dead_letters[0].detail);
         assert_eq!(world.status("acme", &id).await, "accepted", "it can be redriven as it is");
     }
 }
@@ -107,8 +110,8 @@ async fn an_effect_that_is_refused_for_good_fails_its_event_alone() {
     for id in fine {
         world.processed("acme", &id).await;
     }
-    let letters = world.letters_after_a_while("alpha").await;
-    assert_eq!((letters.len(), letters[0].reason), (1, Reason::Refused));
+    let dead_letters = world.dead_letters_after_a_while("alpha").await;
+    assert_eq!((dead_letters.len(), dead_letters[0].reason), (1, Reason::Refused));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.status("acme", &huge).await, "failed");
 }
@@ -126,7 +129,8 @@ async fn what_does_not_belong_here_is_refused_with_its_reason() {
     world.enqueue(QUEUE, &message("alpha")).await;
     world.enqueue(QUEUE, "no event at all").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let mut found: Vec<_> = world.letters("alpha").into_iter().map(|l| (l.reason, l.attempts, l.original)).collect();
+    let mut found: Vec<_> =
+        world.dead_letters("alpha").into_iter().map(|l| (l.reason, l.attempts, l.original)).collect();
     found.sort();
     let mut expected = vec![
         (Reason::ForeignCell, 1, message("beta")),
@@ -138,7 +142,7 @@ async fn what_does_not_belong_here_is_refused_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_dead_letter_queue_is_out_of_reach_nothing_is_given_up() {
+async fn while_the_dead_letter_queue_is_out_of_reach_nothing_is_dropped() {
     let world = StackWorld::new().await;
     let out =
         world.stack.aws().faults().inject(Fault::new("SQS", "SendMessage", FaultKind::ServerError).on("-events-dlq"));
@@ -146,7 +150,7 @@ async fn while_the_dead_letter_queue_is_out_of_reach_nothing_is_given_up() {
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(world.status("acme", &id).await, "accepted");
     world.stack.aws().faults().remove(out);
-    assert_eq!(world.letters_after_a_while("alpha").await[0].reason, Reason::Refused);
+    assert_eq!(world.dead_letters_after_a_while("alpha").await[0].reason, Reason::Refused);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.status("acme", &id).await, "failed");
 }
@@ -178,9 +182,9 @@ async fn a_record_that_cannot_be_read_is_quarantined_whole_and_its_shard_moves_o
     tokio::time::sleep(Duration::from_secs(5)).await;
     let cell = "alpha".parse().unwrap();
     let lying = world.peek(STREAM_DLQ);
-    let letters: Vec<_> = lying.iter().map(|body| DeadLetter::read(body, Place::Stream, &cell, 1, "")).collect();
-    assert_eq!(letters.len(), 2);
-    for (letter, data) in letters.iter().zip(["small", &large]) {
+    let dead_letters: Vec<_> = lying.iter().map(|body| DeadLetter::read(body, Place::Stream, &cell, 1, "")).collect();
+    assert_eq!(dead_letters.len(), 2);
+    for (letter, data) in dead_letters.iter().zip(["small", &large]) {
         assert_eq!((letter.reason, letter.place), (Reason::Undecodable, Place::Stream));
         assert!(letter.detail.contains("type"), "{}", letter.detail);
         let record: serde_json::Value = serde_json::from_str(&letter.original).unwrap();
@@ -190,7 +194,7 @@ async fn a_record_that_cannot_be_read_is_quarantined_whole_and_its_shard_moves_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_hangs_is_cut_off_and_given_up_with_that_reason() {
+async fn an_event_that_hangs_is_cut_off_and_dead_lettered_with_that_reason() {
     // As deployed: a message is not delivered again while a function may still work on it.
     let stack = builder().pipeline(Pipeline { max_tries: 3, ..Pipeline::DEPLOYED }).build_with(Told::new).await;
     let world = StackWorld { stack: stack.unwrap() };
@@ -198,10 +202,13 @@ async fn an_event_that_hangs_is_cut_off_and_given_up_with_that_reason() {
     world.stack.place(&"hooli".parse().unwrap(), &"alpha".parse().unwrap()).await.unwrap();
     let fine = world.post("hooli", typed("fine")).await.id();
     world.processed("hooli", &fine).await;
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
     tokio::time::sleep(4 * Pipeline::DEPLOYED.visibility).await;
-    let letters = world.letters("alpha");
-    assert_eq!((letters.len(), letters[0].reason, letters[0].attempts), (1, Reason::RetriesExhausted, 3));
-    assert_eq!(letters[0].tenant.as_ref().unwrap().as_str(), "acme");
-    assert!(letters[0].detail.contains("no answer within 10s"), "{}", letters[0].detail);
+    let dead_letters = world.dead_letters("alpha");
+    assert_eq!(
+        (dead_letters.len(), dead_letters[0].reason, dead_letters[0].attempts),
+        (1, Reason::RetriesExhausted, 3)
+    );
+    assert_eq!(dead_letters[0].tenant.as_ref().unwrap().as_str(), "acme");
+    assert!(dead_letters[0].detail.contains("no result within 10s"), "{}", dead_letters[0].detail);
 }

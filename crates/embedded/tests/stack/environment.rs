@@ -16,7 +16,7 @@ use cellstack_embedded::names::{registry, tenant_map};
 use cellstack_router::{Router, Settings, TenantSource};
 use hyper::Request;
 
-use crate::world::{Answer, StackWorld, ask, look, order};
+use crate::world::{Response, StackWorld, ask, look, order};
 
 pub(crate) struct Environment {
     url: FunctionUrl,
@@ -40,19 +40,19 @@ impl Environment {
         Self { url: FunctionUrl::new(Arc::new(router), Arc::clone(&clocks)), clocks, wire }
     }
 
-    pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Response {
         ask(&self.url, request).await
     }
 
-    pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Response {
         ask(&self.url, order(tenant, None, body)).await
     }
 
-    pub(crate) async fn post_named(&self, tenant: &str, key: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post_named(&self, tenant: &str, key: &str, body: impl Into<Bytes>) -> Response {
         ask(&self.url, order(tenant, Some(key), body)).await
     }
 
-    pub(crate) async fn get(&self, tenant: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, tenant: &str, path: &str) -> Response {
         ask(&self.url, look(tenant, path)).await
     }
 
@@ -103,7 +103,7 @@ impl Wire {
     }
 
     /// Delays the next response to a call of `operation` by `by`.
-    pub(crate) fn delay_answer(&self, operation: &'static str, by: Duration) {
+    pub(crate) fn delay_response(&self, operation: &'static str, by: Duration) {
         lock(&self.state).late = Some((operation, by));
     }
 
@@ -134,13 +134,13 @@ struct Tapped {
 impl HttpConnector for Tapped {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let late = self.wire.note(&request);
-        let answer = self.connector.call(request);
+        let response = self.connector.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await;
+            let response = response.await;
             if let Some(by) = late {
                 tokio::time::sleep(by).await;
             }
-            answer
+            response
         })
     }
 }

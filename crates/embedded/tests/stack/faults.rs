@@ -16,13 +16,13 @@ fn put(kind: FaultKind) -> Fault {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_answer_is_lost_is_found_again() {
+async fn a_write_whose_response_is_lost_is_found_again() {
     for kind in [FaultKind::HangAfterCommit, FaultKind::ResetAfterCommit] {
         let world = StackWorld::new().await;
         world.stack.aws().faults().inject(put(kind.clone()).times(1));
-        let answer = world.post("acme", ORDER).await;
-        assert_eq!(answer.status, 202, "{kind:?}: {}", answer.body);
-        world.processed("acme", &answer.id()).await;
+        let response = world.post("acme", ORDER).await;
+        assert_eq!(response.status, 202, "{kind:?}: {}", response.body);
+        world.processed("acme", &response.id()).await;
         assert_eq!(world.total("acme", "order.placed").await, (1, 1.0), "{kind:?}");
     }
 }
@@ -41,13 +41,13 @@ async fn throttling_is_retried_and_then_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_hangs_is_answered_for_before_the_function_ends() {
+async fn a_response_comes_before_the_function_ends_though_a_table_hangs() {
     let world = StackWorld::new().await;
     world.post("acme", ORDER).await.id();
     world.stack.aws().faults().inject(put(FaultKind::Hang));
     let asked = Instant::now();
-    let answer = world.post("acme", ORDER).await;
-    assert_eq!(answer.problem(), "unavailable");
+    let response = world.post("acme", ORDER).await;
+    assert_eq!(response.problem(), "unavailable");
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 

@@ -31,10 +31,10 @@ async fn without_the_map_a_warm_router_serves_by_fenced_writes_and_a_cold_one_sa
     let world = StackWorld::new().await;
     stale(&world).await;
     let before = world.calls("TransactWriteItems");
-    let answer = world.post("acme", ORDER).await;
-    assert_eq!((answer.status, answer.header("x-route-source")), (202, "stale"));
+    let response = world.post("acme", ORDER).await;
+    assert_eq!((response.status, response.header("x-route-source")), (202, "stale"));
     assert_eq!(world.calls("TransactWriteItems") - before, 1, "a fenced write");
-    world.processed("acme", &answer.id()).await;
+    world.processed("acme", &response.id()).await;
 
     let cold = world.post("globex", ORDER).await;
     assert_eq!((cold.status, cold.problem().as_str()), (503, "unavailable"));
@@ -48,8 +48,8 @@ async fn a_closed_fence_or_one_of_another_epoch_takes_no_stale_write() {
         stale(&world).await;
         world.set_fence("cellstack-cell-alpha", "acme", attribute, value).await;
         let before = world.items("alpha").await.len();
-        let answer = world.post("acme", ORDER).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{attribute}");
+        let response = world.post("acme", ORDER).await;
+        assert_eq!((response.status, response.problem().as_str()), (503, "unavailable"), "{attribute}");
         assert_eq!(world.items("alpha").await.len(), before);
     }
 }
@@ -58,7 +58,7 @@ async fn a_closed_fence_or_one_of_another_epoch_takes_no_stale_write() {
 async fn moved(world: &StackWorld, environment: &Environment) {
     world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
     environment.post("acme", ORDER).await.id();
-    // Two moments, not one: what was read in this one may not answer a question of the next.
+    // Two moments, not one: what was read in this one may not serve a read of the next.
     tokio::time::sleep(Duration::from_millis(1)).await;
     world.move_tenant("acme", "alpha", "beta", 2).await;
     environment.wire.take();
@@ -69,9 +69,9 @@ async fn a_refusing_fence_makes_one_refresh_and_one_retry_under_the_same_id() {
     let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     moved(&world, &environment).await;
-    let answer = environment.post("acme", ORDER).await;
-    assert_eq!((answer.header("x-cell-id"), answer.header("x-cell-epoch")), ("beta", "2"));
-    let id = answer.id();
+    let response = environment.post("acme", ORDER).await;
+    assert_eq!((response.header("x-cell-id"), response.header("x-cell-epoch")), ("beta", "2"));
+    let id = response.id();
     let sent = environment.wire.take();
     let of = |operation| sent.iter().filter(|sent| sent.operation == operation).collect::<Vec<_>>();
     assert_eq!(of("GetItem").len(), 1, "{sent:?}");
@@ -91,8 +91,11 @@ async fn a_fence_that_goes_on_refusing_ends_in_503_after_one_retry() {
     // The move of a tenant goes on: it is fenced in its new cell, too.
     world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
     world.set_fence("cellstack-cell-beta", "acme", "state", text("closed")).await;
-    let answer = environment.post("acme", ORDER).await;
-    assert_eq!((answer.status, answer.problem().as_str(), answer.header("retry-after")), (503, "unavailable", "1"));
+    let response = environment.post("acme", ORDER).await;
+    assert_eq!(
+        (response.status, response.problem().as_str(), response.header("retry-after")),
+        (503, "unavailable", "1")
+    );
     let operations: Vec<_> = environment.wire.take().into_iter().map(|sent| sent.operation).collect();
     assert_eq!(operations.iter().filter(|operation| *operation == "TransactWriteItems").count(), 2, "{operations:?}");
     assert_eq!(operations.iter().filter(|operation| *operation == "GetItem").count(), 1, "{operations:?}");
@@ -112,14 +115,14 @@ async fn a_router_that_thaws_after_a_move_writes_nothing_into_the_old_cell() {
         let gone =
             map_is_gone.then(|| world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on(MAP)));
         environment.clocks.thaw();
-        let answer = environment.post_named("acme", "order-1", ORDER).await;
+        let response = environment.post_named("acme", "order-1", ORDER).await;
         if let Some(gone) = gone {
-            assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"));
+            assert_eq!((response.status, response.problem().as_str()), (503, "unavailable"));
             world.stack.aws().faults().remove(gone);
             tokio::time::sleep(Duration::from_secs(5)).await;
             environment.post_named("acme", "order-1", ORDER).await.id();
         } else {
-            assert_eq!((answer.status, answer.header("x-cell-id")), (202, "beta"), "{}", answer.body);
+            assert_eq!((response.status, response.header("x-cell-id")), (202, "beta"), "{}", response.body);
         }
         let events = |items: Vec<String>| items.iter().filter(|item| item.starts_with("event#")).count();
         assert_eq!(events(world.items("beta").await), 1);

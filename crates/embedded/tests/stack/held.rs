@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::standby::{ORDER, events, mark, stand_by, unavailable};
-use crate::world::{Answer, StackWorld};
+use crate::world::{Response, StackWorld};
 
 const OTHER: &str = r#"{"type":"order.paid"}"#;
 
@@ -33,9 +33,9 @@ async fn list(environment: &Environment, query: &str) -> (Vec<Value>, Value) {
     panic!("the listing has no end")
 }
 
-fn replayed(answer: &Answer, first: &Answer) {
-    assert_eq!((answer.status, &answer.body), (202, &first.body));
-    assert_eq!(answer.header("idempotency-replayed"), "true");
+fn replayed(response: &Response, first: &Response) {
+    assert_eq!((response.status, &response.body), (202, &first.body));
+    assert_eq!(response.header("idempotency-replayed"), "true");
 }
 
 /// Asserts that each of a tenant's events of the standby is held, and that none has an effect.
@@ -79,9 +79,9 @@ async fn for_ten_minutes_a_standby_holds_what_comes_and_it_stays_found_after() {
     assert_eq!(list(&environment, "&status=held").await.0.len(), 61);
     assert_eq!(list(&environment, "&status=processed").await.0.len(), 0);
     for unknown in [path(&before), "/v1/totals".to_owned()] {
-        let answer = environment.get("acme", &unknown).await;
-        unavailable(&answer);
-        assert_eq!(answer.header("retry-after"), "30");
+        let response = environment.get("acme", &unknown).await;
+        unavailable(&response);
+        assert_eq!(response.header("retry-after"), "30");
     }
 
     mark(&world, "recovering").await;

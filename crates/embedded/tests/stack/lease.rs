@@ -34,9 +34,9 @@ async fn of_many_who_want_a_tenant_looked_up_one_looks() {
     let environment = Environment::of(&world);
     let reads = map(&world, slow(50));
     for (round, source) in [(1, "map"), (2, "map")] {
-        let answers = join_all((0..20).map(|_| environment.post("acme", ORDER))).await;
-        assert!(answers.iter().all(|answer| answer.status == 202), "{answers:?}");
-        assert_eq!(answers[0].header("x-route-source"), source);
+        let responses = join_all((0..20).map(|_| environment.post("acme", ORDER))).await;
+        assert!(responses.iter().all(|response| response.status == 202), "{responses:?}");
+        assert_eq!(responses[0].header("x-route-source"), source);
         assert_eq!(world.stack.aws().faults().hits(reads), round, "first cold, then past the lease");
         tokio::time::sleep(TENANT_LEASE).await;
     }
@@ -72,13 +72,13 @@ async fn a_route_near_the_end_of_its_lease_is_read_again_beside_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_that_was_sent_before_a_question_does_not_answer_it() {
+async fn a_lookup_that_was_sent_before_a_request_does_not_serve_it() {
     let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     environment.post("acme", ORDER).await.id();
     tokio::time::sleep(TENANT_LEASE * 9 / 10).await;
-    environment.wire.delay_answer("GetItem", Duration::from_millis(350));
-    // This starts a lookup, which is answered with epoch 1 and on its way for a while.
+    environment.wire.delay_response("GetItem", Duration::from_millis(350));
+    // This starts a lookup, which returns epoch 1 and on its way for a while.
     environment.get("acme", "/v1/route").await;
     tokio::time::sleep(Duration::from_millis(10)).await;
 
@@ -102,8 +102,8 @@ async fn while_the_map_hangs_a_warm_router_serves_and_few_requests_wait() {
     let mut waited = Vec::new();
     for _ in 0..60 {
         let asked = Instant::now();
-        let answer = environment.post("acme", ORDER).await;
-        assert_eq!((answer.status, answer.header("x-route-source")), (202, "stale"), "{}", answer.body);
+        let response = environment.post("acme", ORDER).await;
+        assert_eq!((response.status, response.header("x-route-source")), (202, "stale"), "{}", response.body);
         waited.extend(Some(asked.elapsed()).filter(|took| *took > Duration::from_millis(50)));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -121,9 +121,12 @@ async fn while_the_map_hangs_a_cold_router_says_so_soon_and_then_at_once() {
     control_plane(&world, FaultKind::Hang);
     for longest in [1_200, 10, 10] {
         let asked = Instant::now();
-        let answer = environment.post("acme", ORDER).await;
-        assert_eq!((answer.status, answer.problem().as_str(), answer.header("retry-after")), (503, "unavailable", "1"));
-        assert_eq!(answer.header("x-cell-id"), "", "no default cell");
+        let response = environment.post("acme", ORDER).await;
+        assert_eq!(
+            (response.status, response.problem().as_str(), response.header("retry-after")),
+            (503, "unavailable", "1")
+        );
+        assert_eq!(response.header("x-cell-id"), "", "no default cell");
         assert!(asked.elapsed() <= Duration::from_millis(longest), "{:?}", asked.elapsed());
     }
     world.stack.aws().faults().clear();
@@ -150,9 +153,9 @@ async fn a_freeze_or_a_jump_of_the_wall_clock_keeps_no_route_fresh() {
                 tokio::time::sleep(TENANT_LEASE).await;
             }
             environment.wire.take();
-            let answer = environment.post("acme", ORDER).await;
-            let case = format!("jump {jump} ms, frozen {freezes}: {}", answer.body);
-            assert_eq!((answer.status, answer.header("x-route-source")), (202, "stale"), "{case}");
+            let response = environment.post("acme", ORDER).await;
+            let case = format!("jump {jump} ms, frozen {freezes}: {}", response.body);
+            assert_eq!((response.status, response.header("x-route-source")), (202, "stale"), "{case}");
             let writes: Vec<_> = environment.wire.take().into_iter().map(|sent| sent.operation).collect();
             assert!(writes.iter().any(|operation| operation == "TransactWriteItems"), "{case}: {writes:?}");
             assert!(writes.iter().all(|operation| operation != "PutItem"), "{case}: {writes:?}");
@@ -169,7 +172,7 @@ async fn an_entry_that_can_not_be_read_is_its_own_tenants_trouble() {
     for _ in 0..3 {
         assert_eq!(environment.post("acme", ORDER).await.status, 500);
     }
-    assert_eq!(environment.post("globex", ORDER).await.status, 202, "the map answers, so it is not left alone");
+    assert_eq!(environment.post("globex", ORDER).await.status, 202, "the map responds, so it is called");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,9 +11,9 @@ const POISON: &str = r#"{"type":"order.paid","data":{"amount":"much"}}"#;
 
 /// Returns the ids of a page, and the cursor of the next.
 async fn page(world: &StackWorld, tenant: &str, query: &str) -> (Vec<String>, Option<String>) {
-    let answer = world.get(tenant, &format!("/v1/events?{query}")).await;
-    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
-    let body = answer.json();
+    let response = world.get(tenant, &format!("/v1/events?{query}")).await;
+    assert_eq!(response.status, 200, "{query}: {}", response.body);
+    let body = response.json();
     let ids = body["events"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned());
     (ids.collect(), body["cursor"].as_str().map(ToOwned::to_owned))
 }
@@ -94,8 +94,8 @@ async fn a_cursor_is_good_for_its_own_listing_only() {
         ("acme", "status=lost".to_owned()),
         ("acme", "page=2".to_owned()),
     ] {
-        let answer = get(tenant, query.clone()).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (400, "invalid-request"), "{tenant} {query}");
+        let response = get(tenant, query.clone()).await;
+        assert_eq!((response.status, response.problem().as_str()), (400, "invalid-request"), "{tenant} {query}");
     }
     assert_eq!(get("umbrella", String::new()).await.problem(), "unknown-tenant");
 }

@@ -9,7 +9,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::placement::{Order, Placed, Placement};
 
 use crate::environment::Environment;
-use crate::world::{Answer, StackWorld};
+use crate::world::{Response, StackWorld};
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const MAP: &str = "cellstack-tenant-map";
@@ -24,7 +24,7 @@ async fn mark(world: &StackWorld, cell: &str, status: &str) {
     tokio::time::sleep(CELL_LEASE).await;
 }
 
-async fn call(environment: &Environment, request: &str) -> Answer {
+async fn call(environment: &Environment, request: &str) -> Response {
     match request {
         "post" => environment.post("acme", ORDER).await,
         path => environment.get("acme", path).await,
@@ -52,10 +52,10 @@ async fn a_tenant_that_is_moved_out_of_a_cell_marked_down_is_served_at_once() {
         let event = format!("/v1/events/{id}");
         let requests = ["post", &event, "/v1/events", "/v1/totals", "/v1/route"];
         for (environment, request) in environments.iter().zip(requests) {
-            let answer = call(environment, request).await;
-            assert!(matches!(answer.status, 200 | 202), "{status} {request}: {}", answer.body);
+            let response = call(environment, request).await;
+            assert!(matches!(response.status, 200 | 202), "{status} {request}: {}", response.body);
             assert_eq!(
-                (answer.header("x-cell-id"), answer.header("x-cell-epoch")),
+                (response.header("x-cell-id"), response.header("x-cell-epoch")),
                 ("beta", "2"),
                 "{status} {request}"
             );
@@ -71,9 +71,9 @@ async fn a_cell_marked_down_is_told_of_without_the_map_too() {
     mark(&world, "alpha", "down").await;
     world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::ServerError).on(MAP));
     for request in ["post", "/v1/events/01930000-0000-7000-8000-000000000001", "/v1/events", "/v1/totals"] {
-        let answer = call(&environment, request).await;
-        assert_eq!((answer.status, answer.header("retry-after")), (503, "30"), "{request}: {}", answer.body);
-        assert_eq!(answer.header("x-route-source"), "stale", "{request}");
+        let response = call(&environment, request).await;
+        assert_eq!((response.status, response.header("retry-after")), (503, "30"), "{request}: {}", response.body);
+        assert_eq!(response.header("x-route-source"), "stale", "{request}");
     }
 }
 
@@ -116,9 +116,9 @@ async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fen
     tokio::time::sleep(TENANT_LEASE).await;
     environment.wire.take();
     for _ in 0..3 {
-        let answer = environment.post("acme", ORDER).await;
-        assert_eq!((answer.status, answer.header("x-cell-id")), (202, "beta"), "{}", answer.body);
-        assert_eq!((answer.header("x-cell-epoch"), answer.header("x-route-source")), ("3", "stale"));
+        let response = environment.post("acme", ORDER).await;
+        assert_eq!((response.status, response.header("x-cell-id")), (202, "beta"), "{}", response.body);
+        assert_eq!((response.header("x-cell-epoch"), response.header("x-route-source")), ("3", "stale"));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let sent = operations(&environment);

@@ -24,7 +24,7 @@ async fn a_refused_event_that_is_marked_before_its_letter_may_have_none() {
     world.stack.aws().faults().remove(out);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.status("acme", &id).await, "failed");
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,16 +53,16 @@ async fn a_conflict_taken_for_a_duplicate_loses_its_event() {
     let id = world.post("acme", ORDER).await.id();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.status("acme", &id).await, "accepted");
-    assert!(world.peek("cellstack-cell-alpha-events").is_empty() && world.letters("alpha").is_empty());
+    assert!(world.peek("cellstack-cell-alpha-events").is_empty() && world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn poison_that_is_retried_for_ever_is_given_up_by_the_queue_alone() {
+async fn poison_that_is_retried_for_ever_is_dead_lettered_by_the_queue_alone() {
     let _planted = plant(Mutation::PoisonRetriedForever);
     let world = StackWorld::new().await;
     world.post("acme", POISON).await.id();
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
     assert_eq!(world.peek("cellstack-cell-alpha-events").len(), 1);
 }
 
@@ -73,7 +73,7 @@ async fn events_behind_one_that_must_come_first_overtake_it_where_that_is_ignore
     let ids = bench.accept("acme", &["never", "good"]).await;
     bench.run(Duration::from_secs(5)).await;
     assert_eq!(bench.status("acme", ids[1]).await, "processed");
-    assert!(bench.letters().is_empty(), "the first one may still pass");
+    assert!(bench.dead_letters().is_empty(), "the first one may still pass");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,5 +112,5 @@ async fn events_that_are_not_published_are_lost_where_that_is_not_reported() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.status("acme", &id).await, "accepted");
     let queues = ["cellstack-cell-alpha-events", "cellstack-cell-alpha-stream-dlq", "cellstack-cell-alpha-topic-dlq"];
-    assert!(queues.iter().all(|queue| world.peek(queue).is_empty()) && world.letters("alpha").is_empty());
+    assert!(queues.iter().all(|queue| world.peek(queue).is_empty()) && world.dead_letters("alpha").is_empty());
 }

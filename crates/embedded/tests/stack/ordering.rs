@@ -68,7 +68,7 @@ async fn a_tenants_events_are_processed_in_order_though_one_must_be_tried_again(
     assert_eq!(journal.of("hooli"), ["a", "b"], "another tenant of the cell does not wait");
     world.processed("acme", ids.last().unwrap()).await;
     assert_eq!(journal.of("acme"), ["a", "late", "b", "c", "d"]);
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,11 +78,11 @@ async fn an_event_that_never_passes_holds_its_tenant_up_for_its_receives_and_no_
     let ids = post(&world, "acme", &["a", "never", "b", "refused", "c"]).await;
     world.processed("acme", ids.last().unwrap()).await;
     assert_eq!(journal.of("acme"), ["a", "b", "c"]);
-    let mut reasons: Vec<_> = world.letters("alpha").iter().map(|letter| letter.reason).collect();
+    let mut reasons: Vec<_> = world.dead_letters("alpha").iter().map(|letter| letter.reason).collect();
     reasons.sort();
     assert_eq!(reasons, [Reason::Refused, Reason::RetriesExhausted]);
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(world.letters("alpha").len(), 2);
+    assert_eq!(world.dead_letters("alpha").len(), 2);
     assert_eq!(world.status("acme", &ids[1]).await, "accepted");
     assert_eq!(world.status("acme", &ids[3]).await, "failed");
 }
@@ -106,7 +106,7 @@ async fn whichever_entries_of_a_batch_fail_each_tenants_order_is_kept_and_nothin
     for tenant in ["acme", "hooli"] {
         assert_eq!(journal.of(tenant), types, "{tenant}");
     }
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
     assert!(world.stack.aws().faults().hits(fails) > 20);
 }
 

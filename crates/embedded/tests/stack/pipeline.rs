@@ -48,12 +48,12 @@ async fn the_stream_holds_what_the_topic_refuses_for_hours_and_drains_after() {
         last = world.post("acme", order(amount)).await.id();
     }
     tokio::time::sleep(Duration::from_secs(3 * 3_600)).await;
-    assert!(world.peek("cellstack-cell-alpha-stream-dlq").is_empty(), "nothing is given up");
+    assert!(world.peek("cellstack-cell-alpha-stream-dlq").is_empty(), "nothing is discarded");
     assert_eq!(world.status("acme", &last).await, "accepted");
     world.stack.aws().faults().remove(outage);
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(world.total("acme", "order.placed").await, (20, 210.0));
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn a_message_that_comes_again_has_no_second_effect() {
     }
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(world.total("acme", "order.placed").await, (10, 55.0));
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn a_transaction_conflict_is_retried_and_is_no_duplicate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_whose_answer_is_lost_has_one_effect() {
+async fn a_commit_whose_response_is_lost_has_one_effect() {
     let world = StackWorld::new().await;
     let lost = FaultKind::HangAfterCommit;
     world.stack.aws().faults().inject(Fault::new("DynamoDB", "TransactWriteItems", lost).times(2));
@@ -92,7 +92,7 @@ async fn a_commit_whose_answer_is_lost_has_one_effect() {
     world.processed("acme", &id).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(world.total("acme", "order.placed").await, (1, 7.0));
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 #[tokio::test(start_paused = true)]

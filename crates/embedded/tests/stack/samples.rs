@@ -110,7 +110,7 @@ async fn consumer_samples() {
         let consumer = Consumer::new(clients, settings, Totals, SystemClock::new());
         let response = consumer.handle(event, Duration::from_secs(30)).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
-        let dead: BTreeSet<Reason> = world.letters("alpha").iter().map(|letter| letter.reason).collect();
+        let dead: BTreeSet<Reason> = world.dead_letters("alpha").iter().map(|letter| letter.reason).collect();
         assert_eq!(dead, expect.dead, "{name}");
         let query = client
             .query()

@@ -74,8 +74,8 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
     let environment = starting_from(&world, &file);
     cut_off(&world);
     for _ in 0..2 {
-        let answer = environment.post("acme", ORDER).await;
-        assert_eq!((answer.status, answer.header("x-route-source")), (202, "stale"), "{}", answer.body);
+        let response = environment.post("acme", ORDER).await;
+        assert_eq!((response.status, response.header("x-route-source")), (202, "stale"), "{}", response.body);
     }
     let writes: Vec<_> = environment.wire.take().into_iter().map(|sent| sent.operation).collect();
     assert_eq!(writes.iter().filter(|operation| *operation == "TransactWriteItems").count(), 2, "{writes:?}");
@@ -88,8 +88,8 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
     // Once the map is back, the map counts.
     world.stack.aws().faults().clear();
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let answer = environment.post("acme", ORDER).await;
-    assert_eq!((answer.status, answer.header("x-route-source")), (202, "map"));
+    let response = environment.post("acme", ORDER).await;
+    assert_eq!((response.status, response.header("x-route-source")), (202, "map"));
     assert_eq!(environment.post("umbrella", ORDER).await.problem(), "unknown-tenant");
 }
 

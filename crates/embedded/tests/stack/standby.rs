@@ -8,7 +8,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use cellstack_router::Standby;
 
 use crate::environment::Environment;
-use crate::world::{Answer, StackWorld};
+use crate::world::{Response, StackWorld};
 
 pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
@@ -39,8 +39,8 @@ pub(crate) async fn mark_now(world: &StackWorld, status: &str) {
     world.set("cellstack-registry", &state, "down_at", AttributeValue::N("1".to_owned())).await;
 }
 
-pub(crate) fn unavailable(answer: &Answer) {
-    assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{}", answer.body);
+pub(crate) fn unavailable(response: &Response) {
+    assert_eq!((response.status, response.problem().as_str()), (503, "unavailable"), "{}", response.body);
 }
 
 pub(crate) async fn events(world: &StackWorld, cell: &str) -> usize {

@@ -21,7 +21,7 @@ async fn ten_slow_events_in_one_batch_are_all_processed() {
         let ids = bench.accept("acme", &["slow"; 10]).await;
         bench.run(3 * VISIBILITY_TIMEOUT).await;
         assert_eq!(bench.unprocessed("acme", &ids).await, [], "{ordering:?}");
-        assert!(bench.letters().is_empty(), "{ordering:?}: {:?}", bench.letters());
+        assert!(bench.dead_letters().is_empty(), "{ordering:?}: {:?}", bench.dead_letters());
         assert_eq!((bench.seen("acme").await, bench.queued()), (10, 0), "{ordering:?}");
     }
 }
@@ -37,9 +37,9 @@ async fn alone(event_type: &str, detail: &str) {
         bench.run((MAX_TRIES + 3) * VISIBILITY_TIMEOUT).await;
         let bad = ids.remove(BAD);
         assert_eq!(bench.unprocessed("acme", &ids).await, [], "{case}");
-        let letters = bench.letters();
-        assert_eq!(letters.len(), 1, "{case}: {letters:?}");
-        let letter = &letters[0];
+        let dead_letters = bench.dead_letters();
+        assert_eq!(dead_letters.len(), 1, "{case}: {dead_letters:?}");
+        let letter = &dead_letters[0];
         assert_eq!((letter.event, letter.reason), (Some(bad), Reason::RetriesExhausted), "{case}");
         assert_eq!(letter.attempts, MAX_TRIES, "{case}");
         assert!(letter.detail.contains(detail), "{case}: {}", letter.detail);
@@ -52,18 +52,18 @@ async fn alone(event_type: &str, detail: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_hangs_is_given_up_alone() {
-    alone("hangs", "no answer within 10s").await;
+async fn one_that_hangs_is_dead_lettered_alone() {
+    alone("hangs", "no result within 10s").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_ends_the_process_is_given_up_alone() {
-    alone("aborts", "ended without an answer").await;
+async fn one_that_ends_the_process_is_dead_lettered_alone() {
+    alone("aborts", "ended without a result").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_blocks_the_thread_until_the_time_out_is_given_up_alone() {
-    alone("blocks", "ended without an answer").await;
+async fn one_that_blocks_the_thread_until_the_time_out_is_dead_lettered_alone() {
+    alone("blocks", "ended without a result").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,8 +78,8 @@ async fn several_bad_ones_in_a_row_hold_their_tenant_up_for_their_tries_and_no_l
         bench.run(MAX_TRIES * bad.len() as u32 * VISIBILITY_TIMEOUT).await;
         let good = [ids[0], ids[7], ids[8]];
         assert_eq!(bench.unprocessed("acme", &good).await, [], "{ordering:?}");
-        let letters = bench.letters();
-        let mut dead: Vec<_> = letters.iter().filter_map(|letter| letter.event).collect();
+        let dead_letters = bench.dead_letters();
+        let mut dead: Vec<_> = dead_letters.iter().filter_map(|letter| letter.event).collect();
         if ordering == Ordering::Tenant {
             assert_eq!(bench.told.journal(), good, "in order");
             assert_eq!(dead, ids[1..7], "in order");
@@ -88,7 +88,7 @@ async fn several_bad_ones_in_a_row_hold_their_tenant_up_for_their_tries_and_no_l
         dead.sort();
         expected.sort();
         assert_eq!(dead, expected, "{ordering:?}: each once");
-        assert!(letters.iter().all(|letter| letter.attempts <= MAX_TRIES), "{ordering:?}: {letters:?}");
+        assert!(dead_letters.iter().all(|letter| letter.attempts <= MAX_TRIES), "{ordering:?}: {dead_letters:?}");
         assert_eq!(bench.queued(), 0, "{ordering:?}");
     }
 }
@@ -103,7 +103,7 @@ async fn a_bad_event_delays_its_neighbours_of_other_tenants_by_one_visibility_ti
             bench.run(VISIBILITY_TIMEOUT + CONSUMER_TIMEOUT).await;
             assert_eq!(bench.unprocessed("globex", &neighbours).await, [], "{event_type}, {ordering:?}");
             bench.wait((MAX_TRIES + 2) * VISIBILITY_TIMEOUT).await;
-            assert_eq!(bench.letters().len(), 1, "{event_type}, {ordering:?}");
+            assert_eq!(bench.dead_letters().len(), 1, "{event_type}, {ordering:?}");
             assert_eq!((bench.seen("acme").await, bench.queued()), (2, 0), "{event_type}, {ordering:?}");
         }
     }
@@ -167,7 +167,7 @@ async fn an_event_that_comes_twice_in_a_batch_or_again_with_the_same_receipt_has
             assert!(response.batch_item_failures.is_empty(), "{ordering:?}: {response:?}");
         }
         assert_eq!(bench.seen("acme").await, 2, "{ordering:?}");
-        assert!(bench.letters().is_empty(), "{ordering:?}");
+        assert!(bench.dead_letters().is_empty(), "{ordering:?}");
     }
 }
 
@@ -186,7 +186,7 @@ async fn while_the_table_is_out_no_try_counts() {
         assert_eq!(bench.unprocessed("acme", &ids).await.len(), 10, "{ordering:?}");
         bench.run(3 * VISIBILITY_TIMEOUT).await;
         assert_eq!(bench.unprocessed("acme", &ids).await, [], "{ordering:?}");
-        assert!(bench.letters().is_empty(), "{ordering:?}: {:?}", bench.letters());
+        assert!(bench.dead_letters().is_empty(), "{ordering:?}: {:?}", bench.dead_letters());
         assert_eq!((bench.seen("acme").await, bench.queued()), (10, 0), "{ordering:?}");
     }
 }
@@ -204,7 +204,7 @@ async fn an_event_that_is_held_or_done_is_acknowledged_and_not_processed() {
             let response = bench.consumer().await.handle(batch, CONSUMER_TIMEOUT).await;
             assert!(response.batch_item_failures.is_empty(), "{status}");
             assert_eq!((bench.seen("acme").await, bench.status("acme", ids[0]).await.as_str()), (0, status));
-            assert!(bench.letters().is_empty(), "{status}");
+            assert!(bench.dead_letters().is_empty(), "{status}");
         }
     }
 }

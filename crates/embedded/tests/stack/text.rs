@@ -64,7 +64,7 @@ async fn odd_text_in_any_attribute_of_either_form_is_processed() {
         published += 1;
     }
     assert_eq!(published, ODD.len());
-    assert!(world.letters("alpha").is_empty());
+    assert!(world.dead_letters("alpha").is_empty());
 }
 
 /// Puts an unreadable record, of text that no queue takes as it is, before an event, which is not held up.

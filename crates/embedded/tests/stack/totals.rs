@@ -15,9 +15,9 @@ const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 
 /// Returns the types of a page, and the cursor of the next.
 async fn page(world: &StackWorld, query: &str) -> (Vec<String>, Option<String>) {
-    let answer = world.get("acme", &format!("/v1/totals?{query}")).await;
-    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
-    let body = answer.json();
+    let response = world.get("acme", &format!("/v1/totals?{query}")).await;
+    assert_eq!(response.status, 200, "{query}: {}", response.body);
+    let body = response.json();
     let types = body["totals"].as_array().unwrap().iter().map(|total| total["type"].as_str().unwrap().to_owned());
     (types.collect(), body["cursor"].as_str().map(ToOwned::to_owned))
 }
@@ -60,8 +60,8 @@ async fn totals_are_bounded_and_come_page_by_page() {
         ("acme", "totals?limit=1001".to_owned()),
         ("acme", "totals?type=t".to_owned()),
     ] {
-        let answer = world.get(tenant, &format!("/v1/{query}")).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (400, "invalid-request"), "{tenant} {query}");
+        let response = world.get(tenant, &format!("/v1/{query}")).await;
+        assert_eq!((response.status, response.problem().as_str()), (400, "invalid-request"), "{tenant} {query}");
     }
 }
 
@@ -86,7 +86,7 @@ async fn accepted_while_bulk_reads_hang() -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bulk_reads_that_hang_are_left_alone_and_writes_go_on() {
+async fn bulk_reads_that_hang_open_their_breaker_and_writes_go_on() {
     assert_eq!(accepted_while_bulk_reads_hang().await, 10);
     let _planted = plant(Mutation::TotalsOpenBreaker);
     assert!(accepted_while_bulk_reads_hang().await < 10, "the test notices");

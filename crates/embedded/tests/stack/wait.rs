@@ -33,14 +33,14 @@ fn path(id: &str, wait: u8) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_comes_when_the_event_is_done() {
+async fn the_response_comes_when_the_event_is_done() {
     let world = StackWorld::with(|| Slow(SECOND / 2)).await;
     for (event, status) in [(ORDER, "processed"), (r#"{"type":"order.refused"}"#, "failed")] {
         let id = world.post("acme", event).await.id();
         let begun = Instant::now();
-        let answer = world.get("acme", &path(&id, 5)).await;
-        assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some(status)));
-        assert_eq!(answer.header("x-cell-id"), "alpha");
+        let response = world.get("acme", &path(&id, 5)).await;
+        assert_eq!((response.status, response.json()["status"].as_str()), (200, Some(status)));
+        assert_eq!(response.header("x-cell-id"), "alpha");
         // A poll is late by no more than the time that has gone by.
         assert!(begun.elapsed() >= SECOND / 2 && begun.elapsed() < 2 * SECOND, "{status} after {:?}", begun.elapsed());
 
@@ -58,8 +58,8 @@ async fn a_tenant_that_waits_a_lot_holds_up_nothing() {
     let posts = join_all((0..40).map(|_| world.post("acme", ORDER))).await;
     let ids: Vec<String> = posts.iter().map(|post| post.id()).collect();
     let begun = Instant::now();
-    let answers = join_all(ids.iter().map(async |id| world.get("acme", &path(id, 5)).await)).await;
-    assert!(answers.iter().all(|answer| answer.json()["status"] == "processed"), "after {:?}", begun.elapsed());
+    let responses = join_all(ids.iter().map(async |id| world.get("acme", &path(id, 5)).await)).await;
+    assert!(responses.iter().all(|response| response.json()["status"] == "processed"), "after {:?}", begun.elapsed());
     assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
 }
 
@@ -70,8 +70,8 @@ async fn when_the_time_is_over_the_event_is_as_it_is() {
     let id = world.post("acme", ORDER).await.id();
     for wait in [0, 1, 5] {
         let begun = Instant::now();
-        let answer = world.get("acme", &path(&id, wait)).await;
-        assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("accepted")));
+        let response = world.get("acme", &path(&id, wait)).await;
+        assert_eq!((response.status, response.json()["status"].as_str()), (200, Some("accepted")));
         let late = begun.elapsed().checked_sub(SECOND * wait.into());
         assert!(late.is_some_and(|late| late < SECOND / 10), "wait={wait} took {:?}", begun.elapsed());
     }
@@ -89,8 +89,8 @@ async fn a_wait_ends_at_once_where_there_is_nothing_to_wait_for() {
         ("acme", format!("/v1/events/{id}?wait=5&wait=6"), 400, "invalid-request"),
     ] {
         let begun = Instant::now();
-        let answer = world.get(tenant, &path).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (status, problem), "{path}");
+        let response = world.get(tenant, &path).await;
+        assert_eq!((response.status, response.problem().as_str()), (status, problem), "{path}");
         assert!(begun.elapsed() < SECOND / 10, "{path}: {:?}", begun.elapsed());
     }
 }
@@ -107,13 +107,13 @@ async fn a_cell_that_fails_during_the_wait_ends_it() {
         world.stack.aws().faults().inject(Fault::any("SNS", FaultKind::ServerError));
         let path = path(&world.post("acme", ORDER).await.id(), 5);
         let begun = Instant::now();
-        let (answer, ()) = tokio::join!(world.get("acme", &path), async {
+        let (response, ()) = tokio::join!(world.get("acme", &path), async {
             tokio::time::sleep(SECOND).await;
             let fault = Fault::new("DynamoDB", "GetItem", kind.clone()).on("cellstack-cell-alpha");
             world.stack.aws().faults().inject(fault);
         });
-        assert_eq!(answer.status, status, "{kind:?}: {}", answer.body);
-        assert!(!answer.header("retry-after").is_empty());
+        assert_eq!(response.status, status, "{kind:?}: {}", response.body);
+        assert!(!response.header("retry-after").is_empty());
         assert!(begun.elapsed() < 4 * SECOND, "{kind:?}: {:?}", begun.elapsed());
     }
 }
@@ -126,7 +126,7 @@ async fn an_event_that_a_standby_holds_is_not_waited_for() {
     mark(&world, "down").await;
     let id = environment.post("acme", ORDER).await.id();
     let begun = Instant::now();
-    let answer = environment.get("acme", &path(&id, 5)).await;
-    assert_eq!((answer.json()["status"].as_str(), answer.header("x-cell-id")), (Some("held"), "beta"));
+    let response = environment.get("acme", &path(&id, 5)).await;
+    assert_eq!((response.json()["status"].as_str(), response.header("x-cell-id")), (Some("held"), "beta"));
     assert!(begun.elapsed() < SECOND / 10, "{:?}", begun.elapsed());
 }

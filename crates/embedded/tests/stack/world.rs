@@ -14,7 +14,7 @@ use cellstack_core::fence::{FENCE_SHARDS, shard_key};
 use cellstack_embedded::function_url::FunctionUrl;
 use cellstack_embedded::names::CellNames;
 use cellstack_embedded::{Ordering, Pipeline, Stack, StackBuilder};
-use hyper::{Request, Response};
+use hyper::Request;
 use serde_json::Value;
 
 /// A stack of three cells with a tenant each: acme in alpha, globex in beta, initech in gamma.
@@ -24,13 +24,13 @@ pub(crate) struct StackWorld {
 
 /// A response.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: hyper::HeaderMap,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
@@ -72,11 +72,10 @@ pub(crate) fn look(tenant: &str, path: &str) -> Request<Bytes> {
     Request::get(path).header("x-tenant-id", tenant).body(Bytes::new()).unwrap()
 }
 
-pub(crate) async fn ask(url: &FunctionUrl, request: Request<Bytes>) -> Answer {
+pub(crate) async fn ask(url: &FunctionUrl, request: Request<Bytes>) -> Response {
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    let response: Response<Bytes> = url.request(request, peer).await;
-    let (parts, body) = response.into_parts();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    let (parts, body) = url.request(request, peer).await.into_parts();
+    Response { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 impl StackWorld {
@@ -88,19 +87,19 @@ impl StackWorld {
         Self { stack: builder().build_with(processor).await.unwrap() }
     }
 
-    pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Response {
         ask(self.stack.url(), request).await
     }
 
-    pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post(&self, tenant: &str, body: impl Into<Bytes>) -> Response {
         self.post_named(tenant, None, body).await
     }
 
-    pub(crate) async fn post_named(&self, tenant: &str, key: Option<&str>, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post_named(&self, tenant: &str, key: Option<&str>, body: impl Into<Bytes>) -> Response {
         self.send(order(tenant, key, body)).await
     }
 
-    pub(crate) async fn get(&self, tenant: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, tenant: &str, path: &str) -> Response {
         self.send(look(tenant, path)).await
     }
 
@@ -145,7 +144,7 @@ impl StackWorld {
     }
 
     /// Returns the letters in the dead-letter queue of a cell's queue, for either ordering.
-    pub(crate) fn letters(&self, cell: &str) -> Vec<DeadLetter> {
+    pub(crate) fn dead_letters(&self, cell: &str) -> Vec<DeadLetter> {
         let cell: CellId = cell.parse().unwrap();
         let names = [Ordering::None, Ordering::Tenant].map(|ordering| CellNames::ordered(&cell, ordering).dlq);
         let lying = names.iter().flat_map(|queue| self.stack.aws().peek_queue(queue));
@@ -153,11 +152,11 @@ impl StackWorld {
     }
 
     /// Waits for letters.
-    pub(crate) async fn letters_after_a_while(&self, cell: &str) -> Vec<DeadLetter> {
+    pub(crate) async fn dead_letters_after_a_while(&self, cell: &str) -> Vec<DeadLetter> {
         for _ in 0..6_000 {
-            let letters = self.letters(cell);
-            if !letters.is_empty() {
-                return letters;
+            let dead_letters = self.dead_letters(cell);
+            if !dead_letters.is_empty() {
+                return dead_letters;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -50,7 +50,7 @@ pub(super) fn is_known(operation: &str) -> bool {
 }
 
 /// Returns whether a response can hold ARNs, in which dynoxide's region has to be replaced.
-pub(super) fn answers_with_arns(operation: &str) -> bool {
+pub(super) fn returns_arns(operation: &str) -> bool {
     matches!(
         operation,
         "CreateTable" | "DeleteTable" | "DescribeTable" | "UpdateTable" | "ListStreams" | "DescribeStream"
@@ -127,6 +127,6 @@ pub(super) fn read<T: DeserializeOwned>(body: &str) -> Result<T> {
     })
 }
 
-fn write(answer: impl Serialize) -> Result<String> {
-    serde_json::to_string(&answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
+fn write(response: impl Serialize) -> Result<String> {
+    serde_json::to_string(&response).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
 }

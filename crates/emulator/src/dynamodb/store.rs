@@ -115,8 +115,9 @@ impl DynamoDb {
             Meeting::Refused(status, body) => Err(Refusal { status, body }),
             Meeting::InPart(request, name, unprocessed) => {
                 let rest = request.to_string();
-                let answer = if is_empty(&request) { "{}".into() } else { self.run_now(&mut state, operation, &rest)? };
-                Ok(with_unprocessed(&answer, name, unprocessed))
+                let response =
+                    if is_empty(&request) { "{}".into() } else { self.run_now(&mut state, operation, &rest)? };
+                Ok(with_unprocessed(&response, name, unprocessed))
             }
         }
     }
@@ -129,8 +130,8 @@ impl DynamoDb {
         name: &'static str,
         unprocessed: Value,
     ) -> std::result::Result<String, Refusal> {
-        let answer = if is_empty(request) { "{}".into() } else { self.call(operation, &request.to_string()).await? };
-        Ok(with_unprocessed(&answer, name, unprocessed))
+        let response = if is_empty(request) { "{}".into() } else { self.call(operation, &request.to_string()).await? };
+        Ok(with_unprocessed(&response, name, unprocessed))
     }
 
     /// Runs one operation at once, without looking at locks.
@@ -147,7 +148,7 @@ impl DynamoDb {
     }
 
     fn run(&self, state: &mut State, operation: &str, body: &str) -> Result<String> {
-        let answer = match operation {
+        let response = match operation {
             "TransactWriteItems" => self.transact(state, body),
             "DescribeStream" => self.describe_stream(state, body),
             "GetShardIterator" => self.get_shard_iterator(state, body),
@@ -165,7 +166,7 @@ impl DynamoDb {
         // Deleting a table, or switching its stream, ends the stream it had.
         let ends_stream =
             operation == "DeleteTable" || (operation == "UpdateTable" && body.contains("\"StreamSpecification\""));
-        if ends_stream && answer.is_ok() {
+        if ends_stream && response.is_ok() {
             #[derive(Deserialize)]
             struct Table {
                 #[serde(rename = "TableName")]
@@ -180,10 +181,10 @@ impl DynamoDb {
                 stream.close();
             }
         }
-        if ops::answers_with_arns(operation) {
-            return Ok(answer?.replace(ENGINE_ARN, &self.arn_prefix));
+        if ops::returns_arns(operation) {
+            return Ok(response?.replace(ENGINE_ARN, &self.arn_prefix));
         }
-        answer
+        response
     }
 
     /// Deletes the items whose TTL has passed, as AWS does in its own time. Returns the number of items deleted.
@@ -209,7 +210,7 @@ impl DynamoDb {
         };
         let (hash, now) = (request.hash(), self.context.clock.ms());
         match state.tokens.look_up(token, hash, now) {
-            Seen::Same(answer) => return Ok(answer.to_string()),
+            Seen::Same(response) => return Ok(response.to_string()),
             Seen::Different => {
                 return Err(DynoxideError::IdempotentParameterMismatchException(
                     "An error occurred (IdempotentParameterMismatchException)".into(),
@@ -217,9 +218,9 @@ impl DynamoDb {
             }
             Seen::Never => {}
         }
-        let answer = ops::run(&state.storage, &state.vectors, "TransactWriteItems", body)?;
-        state.tokens.remember(token, hash, &answer, now);
-        Ok(answer)
+        let response = ops::run(&state.storage, &state.vectors, "TransactWriteItems", body)?;
+        state.tokens.remember(token, hash, &response, now);
+        Ok(response)
     }
 
     fn drain(&self, state: &mut State) -> Result<()> {
@@ -318,17 +319,17 @@ fn is_empty(batch: &Value) -> bool {
 }
 
 /// Adds unprocessed entries to those that the response to part of a batch names already.
-fn with_unprocessed(answer: &str, name: &str, unprocessed: Value) -> String {
-    let mut answer: Value = serde_json::from_str(answer).unwrap_or_default();
-    let Value::Object(more) = unprocessed else { return answer.to_string() };
+fn with_unprocessed(response: &str, name: &str, unprocessed: Value) -> String {
+    let mut response: Value = serde_json::from_str(response).unwrap_or_default();
+    let Value::Object(more) = unprocessed else { return response.to_string() };
     for (table, entries) in more {
-        let known = &mut answer[name][table];
+        let known = &mut response[name][table];
         match (known.as_array_mut(), entries) {
             (Some(known), Value::Array(entries)) => known.extend(entries),
             (_, entries) => *known = entries,
         }
     }
-    answer.to_string()
+    response.to_string()
 }
 
 /// Returns whether a write left an item as it was. AWS makes no stream record of it; the engine does.

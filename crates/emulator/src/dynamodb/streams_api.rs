@@ -25,8 +25,8 @@ impl DynamoDb {
         let request: Request = ops::read(body)?;
         let stream = self.stream_of(state, table_of(&request.stream_arn)?)?;
         let described = ops::ready(dynoxide::actions::describe_stream::execute(&state.storage, ops::read(body)?))?;
-        let mut answer = serde_json::to_value(&described).map_err(internal)?;
-        let description = &mut answer["StreamDescription"];
+        let mut response = serde_json::to_value(&described).map_err(internal)?;
+        let description = &mut response["StreamDescription"];
         let limit = request.limit.unwrap_or(100).clamp(1, 100);
         let rest: Vec<_> =
             stream.shards.iter().filter(|s| request.after.as_ref().is_none_or(|id| s.id() > *id)).collect();
@@ -48,7 +48,7 @@ impl DynamoDb {
             let schema: serde_json::Value = schema;
             description["KeySchema"] = schema;
         }
-        Ok(answer.to_string())
+        Ok(response.to_string())
     }
 
     pub(super) fn get_shard_iterator(&self, state: &mut State, body: &str) -> Result<String> {

@@ -48,7 +48,7 @@ pub(super) enum Seen<'a> {
 
 struct Entry {
     hash: u64,
-    answer: Box<str>,
+    response: Box<str>,
 }
 
 /// The tokens of the last ten minutes.
@@ -65,13 +65,13 @@ impl Tokens {
             && *expires <= now
         {
             if let Some((_, old)) = self.by_age.pop_front() {
-                let answer = self.entries.remove(&old).map_or(0, |entry| entry.answer.len());
-                self.bytes = self.bytes.saturating_sub(size(&old, answer));
+                let response = self.entries.remove(&old).map_or(0, |entry| entry.response.len());
+                self.bytes = self.bytes.saturating_sub(size(&old, response));
             }
         }
         match self.entries.get(token) {
             None => Seen::Never,
-            Some(entry) if entry.hash == hash => Seen::Same(&entry.answer),
+            Some(entry) if entry.hash == hash => Seen::Same(&entry.response),
             Some(_) => Seen::Different,
         }
     }
@@ -81,15 +81,15 @@ impl Tokens {
         self.bytes
     }
 
-    pub(super) fn remember(&mut self, token: &str, hash: u64, answer: &str, now: u64) {
-        self.bytes += size(token, answer.len());
-        let entry = Entry { hash, answer: answer.into() };
+    pub(super) fn remember(&mut self, token: &str, hash: u64, response: &str, now: u64) {
+        self.bytes += size(token, response.len());
+        let entry = Entry { hash, response: response.into() };
         self.entries.insert(token.into(), entry);
         self.by_age.push_back((now + REMEMBERED_MS, token.into()));
     }
 }
 
 /// Returns the approximate bytes of a token, which is stored twice, and its response.
-fn size(token: &str, answer: usize) -> usize {
-    2 * token.len() + answer + 64
+fn size(token: &str, response: usize) -> usize {
+    2 * token.len() + response + 64
 }

@@ -41,7 +41,7 @@ struct InFlight<'a> {
 }
 
 enum Begun<'a> {
-    Answered(Result<String, Refusal>),
+    Done(Result<String, Refusal>),
     InFlight(InFlight<'a>),
 }
 
@@ -49,7 +49,7 @@ impl DynamoDb {
     /// Runs a `TransactWriteItems` that takes some time.
     pub(super) async fn transact_for(&self, body: &str, time: Duration) -> Result<String, Refusal> {
         let in_flight = match self.begin(body) {
-            Begun::Answered(answer) => return answer,
+            Begun::Done(response) => return response,
             Begun::InFlight(in_flight) => in_flight,
         };
         tokio::time::sleep(time).await;
@@ -61,20 +61,20 @@ impl DynamoDb {
         let request: Tokened<'_> = serde_json::from_str(body).unwrap_or_default();
         if let Some(token) = &request.token {
             if state.locks.tokens.contains(token) {
-                return Begun::Answered(Err(Refusal { status: 400, body: in_progress_exception() }));
+                return Begun::Done(Err(Refusal { status: 400, body: in_progress_exception() }));
             }
             if state.is_remembered(token, &request, self.context.clock.ms()) {
                 // The response to a known token needs no look at any item.
-                return Begun::Answered(self.run_now(&mut state, "TransactWriteItems", body));
+                return Begun::Done(self.run_now(&mut state, "TransactWriteItems", body));
             }
         }
         let distinct = |items: &Vec<ItemKey>| items.iter().collect::<HashSet<_>>().len() == items.len();
         let Some(items) = items_of_transaction(&mut state, body).filter(distinct) else {
             // The engine says what is wrong with it.
-            return Begun::Answered(self.run_now(&mut state, "TransactWriteItems", body));
+            return Begun::Done(self.run_now(&mut state, "TransactWriteItems", body));
         };
         if let Err(error) = check(&state, &items) {
-            return Begun::Answered(Err(error.into()));
+            return Begun::Done(Err(error.into()));
         }
         state.locks.items.extend(items.iter().cloned());
         state.locks.tokens.extend(request.token.clone());

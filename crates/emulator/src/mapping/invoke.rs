@@ -13,7 +13,7 @@ use crate::observe::Observation;
 /// The outcome of an invocation.
 #[derive(Debug)]
 pub(super) enum Invoked {
-    Answered(Bytes),
+    Responded(Bytes),
     /// The function failed, or ran and its response was lost.
     FunctionError,
     /// The batch never reached the function: throttled, or a service error.
@@ -53,18 +53,18 @@ pub(super) async fn invoke(
     }
     context.observers.tell(|| Observation::Invoked { function: name.clone(), records });
     let start = tokio::time::Instant::now();
-    let answer = function::invoke(function, payload, timeout).await;
+    let response = function::invoke(function, payload, timeout).await;
     if fault == Some(FaultKind::HangAfterCommit) {
         tokio::time::sleep_until(start + timeout).await;
     }
-    match (fault, answer) {
-        (None, Ok(answer)) => Invoked::Answered(answer),
+    match (fault, response) {
+        (None, Ok(response)) => Invoked::Responded(response),
         (None, Err(error)) => {
             failed(error.to_string());
             Invoked::FunctionError
         }
         (Some(_), _) => {
-            failed("ran, and its answer was lost".into());
+            failed("ran, and its response was lost".into());
             Invoked::FunctionError
         }
     }

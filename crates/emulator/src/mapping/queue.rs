@@ -154,10 +154,10 @@ impl Worker {
         let timeout = self.mapping.function_timeout;
         let visible_at = batch.iter().map(Received::visible_at).min().unwrap_or(0);
         let mut pause = FIRST_PAUSE;
-        let answer = loop {
+        let response = loop {
             let (context, payload) = (&self.context, payload.clone());
             match invoke(context, &self.name, &*self.function, payload, timeout, batch.len()).await {
-                Invoked::Answered(answer) => break answer,
+                Invoked::Responded(response) => break response,
                 // The whole batch becomes visible again when its visibility timeout ends.
                 Invoked::FunctionError => return,
                 Invoked::NotReached => {
@@ -170,7 +170,7 @@ impl Worker {
             }
         };
         let verdict = if self.mapping.report_batch_item_failures {
-            verdict(&answer, |id| batch.iter().position(|r| *r.message.id == *id))
+            verdict(&response, |id| batch.iter().position(|r| *r.message.id == *id))
         } else {
             Verdict::Success
         };

@@ -19,21 +19,21 @@ pub(super) enum Verdict {
 ///
 /// An empty or null list, and an empty or null response, are success. An empty, null, missing or unknown identifier
 /// fails the whole batch, and so does a response that is not such an object.
-pub(super) fn verdict(answer: &[u8], position: impl Fn(&str) -> Option<usize>) -> Verdict {
-    if answer.iter().all(u8::is_ascii_whitespace) {
+pub(super) fn verdict(response: &[u8], position: impl Fn(&str) -> Option<usize>) -> Verdict {
+    if response.iter().all(u8::is_ascii_whitespace) {
         return Verdict::Success;
     }
-    let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
-        return Verdict::WholeBatch("the answer is not JSON");
+    let Ok(response) = serde_json::from_slice::<Value>(response) else {
+        return Verdict::WholeBatch("the response is not JSON");
     };
-    let failures = match &answer {
+    let failures = match &response {
         Value::Null => return Verdict::Success,
         Value::Object(object) => match object.get("batchItemFailures") {
             None | Some(Value::Null) => return Verdict::Success,
             Some(Value::Array(failures)) => failures,
             Some(_) => return Verdict::WholeBatch("batchItemFailures is not a list"),
         },
-        _ => return Verdict::WholeBatch("the answer is not an object"),
+        _ => return Verdict::WholeBatch("the response is not an object"),
     };
     let mut positions = Vec::with_capacity(failures.len());
     for failure in failures {
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn validity_rules() {
         let at = |id: &str| ["a", "b", "c"].iter().position(|known| *known == id);
-        let read = |answer: &str| verdict(answer.as_bytes(), at);
+        let read = |response: &str| verdict(response.as_bytes(), at);
         for success in
             ["", "null", "{}", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#, r#"{"other":1}"#]
         {

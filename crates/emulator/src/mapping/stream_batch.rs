@@ -129,20 +129,20 @@ impl Lane {
             items.len(),
         )
         .await;
-        let answer = match invoked {
+        let response = match invoked {
             Invoked::NotReached => return Outcome::NotReached,
             Invoked::FunctionError => {
                 part.invocations += 1;
                 return Outcome::FunctionError;
             }
-            Invoked::Answered(answer) => answer,
+            Invoked::Responded(response) => response,
         };
         part.invocations += 1;
         if !self.mapping.report_batch_item_failures {
             return Outcome::Done;
         }
         let position = |id: &str| part.items.iter().position(|i| i.record.sequence_number() == id);
-        match verdict(&answer, position) {
+        match verdict(&response, position) {
             Verdict::Success => Outcome::Done,
             Verdict::Failed(positions) => Outcome::From(positions.first().copied().unwrap_or(0)),
             Verdict::WholeBatch(reason) => {

@@ -65,7 +65,7 @@ impl Sns {
         if changes.iter().any(|verb| action.starts_with(verb)) {
             self.keep_topics()?;
         }
-        Ok(xml.answer(action, &self.context.uuid()))
+        Ok(xml.response(action, &self.context.uuid()))
     }
 
     fn create_topic(&self, params: &Params) -> Result<Xml, ApiError> {

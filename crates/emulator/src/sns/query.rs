@@ -87,7 +87,7 @@ impl Xml {
     }
 
     /// Returns the whole response to `action`.
-    pub(super) fn answer(self, action: &str, request_id: &str) -> String {
+    pub(super) fn response(self, action: &str, request_id: &str) -> String {
         let Self(result) = self;
         format!(
             r#"<{action}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><{action}Result>{result}</{action}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"#

@@ -38,12 +38,12 @@ impl Sqs {
                 batch(read(body)?, failing, |url, entry: &ByReceipt| self.change_entry(url, entry))
             }
             _ => {
-                let answer = self.control(operation, body, endpoint)?;
+                let response = self.control(operation, body, endpoint)?;
                 let changes = ["CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue"];
                 if changes.contains(&operation) {
                     self.keep_queues()?;
                 }
-                Ok(answer.to_string())
+                Ok(response.to_string())
             }
         }
     }

@@ -88,11 +88,11 @@ impl Sqs {
         let more = names.len() > max;
         names.truncate(max);
         let urls: Vec<_> = names.iter().map(|n| self.url(endpoint, n)).collect();
-        let mut answer = json!({ "QueueUrls": urls });
+        let mut response = json!({ "QueueUrls": urls });
         if more && request.max_results.is_some() {
-            answer["NextToken"] = json!(names.last());
+            response["NextToken"] = json!(names.last());
         }
-        answer
+        response
     }
 
     fn get_attributes(&self, request: &OfQueue) -> Result<Value, ApiError> {

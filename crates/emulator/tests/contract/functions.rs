@@ -41,9 +41,9 @@ pub(crate) fn word(record: &Value) -> String {
     record["body"].as_str().or(sort_key.as_str()).unwrap_or("?").to_string()
 }
 
-/// Returns a function that responds to each batch as `answer` says.
+/// Returns a function that responds to each batch as `respond` says.
 pub(crate) fn function(
-    answer: impl Fn(&[Value]) -> Result<String, FunctionError> + Send + Sync + 'static,
+    respond: impl Fn(&[Value]) -> Result<String, FunctionError> + Send + Sync + 'static,
 ) -> (Arc<dyn Function>, Invocations) {
     let start = tokio::time::Instant::now();
     let invocations = Invocations { all: Arc::default() };
@@ -51,7 +51,7 @@ pub(crate) fn function(
     let function = function_fn(move |payload: Bytes| {
         let event: Value = serde_json::from_slice(&payload).unwrap();
         let batch = event["Records"].as_array().unwrap().clone();
-        let result = answer(&batch).map(Bytes::from);
+        let result = respond(&batch).map(Bytes::from);
         all.lock().unwrap().push((start.elapsed().as_secs_f64(), batch));
         async { result }
     });

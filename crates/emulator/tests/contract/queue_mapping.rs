@@ -124,7 +124,7 @@ async fn a_report_brings_back_the_failed_alone(stack: Stack) {
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
 async fn an_invalid_report_brings_back_all(stack: Stack) {
-    for (n, answer) in [
+    for (n, response) in [
         r#"{"batchItemFailures":[{"itemIdentifier":"unknown"}]}"#,
         r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
         r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
@@ -138,11 +138,11 @@ async fn an_invalid_report_brings_back_all(stack: Stack) {
         for body in ["a", "b"] {
             stack.send(&queue, body).await;
         }
-        let (function, _) = function(move |_| Ok(answer.into()));
+        let (function, _) = function(move |_| Ok(response.into()));
         let mapping = stack.aws().map_queue(partial(&queue), function).unwrap();
         sleep(1).await;
         mapping.stop().await;
-        assert_eq!(stack.counts(&queue).await, [0, 2, 0], "{answer}");
+        assert_eq!(stack.counts(&queue).await, [0, 2, 0], "{response}");
     }
 }
 

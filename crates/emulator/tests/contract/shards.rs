@@ -55,9 +55,9 @@ async fn a_partition_key_has_one_shard_and_its_order(_: Stack) {
     for (shard, description) in shards(&stack, &table).await.iter().enumerate() {
         let from = json!({ "StreamArn": arn, "ShardId": description["ShardId"], "ShardIteratorType": "TRIM_HORIZON" });
         let iterator = call(&stack, "GetShardIterator", from).await["ShardIterator"].take();
-        let answer = call(&stack, "GetRecords", json!({ "ShardIterator": iterator })).await;
+        let response = call(&stack, "GetRecords", json!({ "ShardIterator": iterator })).await;
         let mut last: BTreeMap<String, String> = BTreeMap::new();
-        for record in answer["Records"].as_array().unwrap() {
+        for record in response["Records"].as_array().unwrap() {
             let keys = &record["dynamodb"]["Keys"];
             let pk = keys["pk"]["S"].as_str().unwrap().to_string();
             assert_eq!(*homes.entry(pk.clone()).or_insert(shard), shard, "{pk} is in two shards");
@@ -67,7 +67,7 @@ async fn a_partition_key_has_one_shard_and_its_order(_: Stack) {
             seen += 1;
         }
         // The following records are of this shard, too.
-        let next = call(&stack, "GetRecords", json!({ "ShardIterator": answer["NextShardIterator"] })).await;
+        let next = call(&stack, "GetRecords", json!({ "ShardIterator": response["NextShardIterator"] })).await;
         assert_eq!(next["Records"], json!([]));
     }
     assert_eq!((homes.len(), seen), (9, 36));

@@ -139,11 +139,11 @@ async fn a_batch_is_published_entry_by_entry(stack: Stack) {
     let (topic, queue) = (stack.topic("t", &[]).await, stack.queue("q", &[]).await);
     stack.subscribe(&topic, &queue, &[("RawMessageDelivery", "true")]).await;
     let publish = stack.sns.publish_batch().topic_arn(&topic);
-    let answer = publish.set_publish_batch_request_entries(Some(entries(&["a", "b", "c"]))).send().await.unwrap();
-    let mut ids: Vec<_> = answer.successful().iter().filter_map(|e| e.id()).collect();
+    let response = publish.set_publish_batch_request_entries(Some(entries(&["a", "b", "c"]))).send().await.unwrap();
+    let mut ids: Vec<_> = response.successful().iter().filter_map(|e| e.id()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["0", "1", "2"]);
-    assert!(answer.failed().is_empty());
+    assert!(response.failed().is_empty());
     sleep(1).await;
     assert_eq!(bodies(&stack.receive(&queue).await), ["a", "b", "c"]);
 }
@@ -180,9 +180,9 @@ async fn an_entry_of_a_batch_fails_inside_a_200(stack: Stack) {
     let (topic, queue) = (stack.topic("t", &[]).await, stack.queue("q", &[]).await);
     stack.subscribe(&topic, &queue, &[("RawMessageDelivery", "true")]).await;
     let publish = stack.sns.publish_batch().topic_arn(&topic);
-    let answer = publish.set_publish_batch_request_entries(Some(entries(&["a", "", "c"]))).send().await.unwrap();
-    assert_eq!(answer.successful().len(), 2);
-    let failed = &answer.failed()[0];
+    let response = publish.set_publish_batch_request_entries(Some(entries(&["a", "", "c"]))).send().await.unwrap();
+    assert_eq!(response.successful().len(), 2);
+    let failed = &response.failed()[0];
     assert_eq!((failed.id(), failed.code(), failed.sender_fault()), ("1", "InvalidParameter", true));
     assert_eq!(bodies(&stack.receive(&queue).await), ["a", "c"]);
 }

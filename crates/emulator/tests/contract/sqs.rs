@@ -28,7 +28,7 @@ contract! {
         an_empty_long_poll_waits_its_full_time: "needs paused time"
         visibility_ends_after_twelve_hours: "needs paused time"
         names_and_attributes_are_checked: "MiniStack 1.5.33 accepts any queue name"
-        deleting_what_is_gone_is_no_error: "MiniStack 1.5.33 answers ReceiptHandleIsInvalid"
+        deleting_what_is_gone_is_no_error: "MiniStack 1.5.33 returns ReceiptHandleIsInvalid"
     }
 }
 

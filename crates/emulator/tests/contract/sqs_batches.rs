@@ -58,10 +58,10 @@ async fn a_batch_is_deleted_entry_by_entry(stack: Stack) {
         .queue_url(&queue.url)
         .entries(entry("good", message.receipt_handle().unwrap()))
         .entries(entry("bad", "nonsense"));
-    let answer = delete.send().await.unwrap();
-    assert_eq!(answer.successful()[0].id(), "good");
-    assert_eq!(answer.failed()[0].id(), "bad");
-    assert!(answer.failed()[0].sender_fault());
+    let response = delete.send().await.unwrap();
+    assert_eq!(response.successful()[0].id(), "good");
+    assert_eq!(response.failed()[0].id(), "bad");
+    assert!(response.failed()[0].sender_fault());
     assert_eq!(stack.counts(&queue).await, [0, 0, 0]);
 }
 
@@ -69,10 +69,10 @@ async fn a_batch_is_deleted_entry_by_entry(stack: Stack) {
 async fn an_entry_fails_alone(stack: Stack) {
     let queue = stack.queue("q", &[]).await;
     let send = stack.sqs.send_message_batch().queue_url(&queue.url);
-    let answer = send.entries(entry("a", "good")).entries(entry("b", "\u{1}")).send().await.unwrap();
-    assert_eq!(answer.successful()[0].id(), "a");
-    assert_eq!(answer.failed()[0].id(), "b");
-    assert_eq!(answer.failed()[0].code(), "InvalidMessageContents");
+    let response = send.entries(entry("a", "good")).entries(entry("b", "\u{1}")).send().await.unwrap();
+    assert_eq!(response.successful()[0].id(), "a");
+    assert_eq!(response.failed()[0].id(), "b");
+    assert_eq!(response.failed()[0].code(), "InvalidMessageContents");
     assert_eq!(bodies(&stack.receive(&queue).await), ["good"]);
 }
 

@@ -18,8 +18,8 @@ contract! {
         a_report_that_was_not_asked_for_is_ignored: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
         bisecting_isolates_the_poison: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
         a_split_is_no_retry: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
-        what_is_given_up_is_told_to_the_destination: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
-        old_records_are_given_up: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
+        what_is_discarded_is_reported_to_the_destination: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
+        old_records_are_discarded: "MiniStack ignores partial batches, bisecting and retry limits, and needs a function in process"
         a_failing_record_blocks_its_shard_for_a_day_unless_limited: "needs paused time"
         throttles_do_not_count_as_retries: "needs injected throttles"
         a_timeout_and_a_panic_are_function_errors: "needs a function that hangs or panics"
@@ -52,7 +52,7 @@ async fn run(
     invocations
 }
 
-async fn given_up(stack: &Stack, dead: &Queue) -> Vec<Value> {
+async fn discarded(stack: &Stack, dead: &Queue) -> Vec<Value> {
     let messages = stack.receive(dead).await;
     messages.iter().map(|m| serde_json::from_str(m.body().unwrap()).unwrap()).collect()
 }
@@ -63,7 +63,7 @@ async fn a_failed_batch_is_tried_again_as_a_whole(stack: Stack) {
     mapping.batch_size = 2;
     let invocations = run(&stack, mapping, failing_on(&["2"])).await;
     assert_eq!(invocations.lines(), ["1 2", "1 2", "1 2", "3"]);
-    assert_eq!(given_up(&stack, &dead).await[0]["DDBStreamBatchInfo"]["batchSize"], 2);
+    assert_eq!(discarded(&stack, &dead).await[0]["DDBStreamBatchInfo"]["batchSize"], 2);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
@@ -86,22 +86,22 @@ async fn the_lowest_failed_record_is_where_it_goes_on(stack: Stack) {
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html#services-ddb-batchfailurereporting-conditions>
 async fn an_invalid_report_fails_the_whole_batch(stack: Stack) {
-    for answer in [
+    for response in [
         r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
         r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
         r#"{"batchItemFailures":[{"wrong":"key"}]}"#,
         r#"{"batchItemFailures":[{"itemIdentifier":"100000000000000000000"}]}"#,
         "nonsense",
     ] {
-        let table = stack.table_named(&format!("table-{}", answer.len())).await;
+        let table = stack.table_named(&format!("table-{}", response.len())).await;
         for sk in ["1", "2"] {
             stack.put(&table, "t", sk, "v").await;
         }
         let mut mapping = StreamMapping::new(&table, "f");
         mapping.max_retries = Some(1);
         mapping.report_batch_item_failures = true;
-        let invocations = run(&stack, mapping, function(move |_| Ok(answer.into()))).await;
-        assert_eq!(invocations.lines(), ["1 2", "1 2"], "{answer}");
+        let invocations = run(&stack, mapping, function(move |_| Ok(response.into()))).await;
+        assert_eq!(invocations.lines(), ["1 2", "1 2"], "{response}");
     }
 }
 
@@ -122,9 +122,9 @@ async fn bisecting_isolates_the_poison(stack: Stack) {
     delivered.sort();
     assert_eq!(delivered, ["1", "2", "3", "4", "5", "7", "8"]);
     assert_eq!(order, delivered, "in order");
-    let given_up = given_up(&stack, &dead).await;
-    assert_eq!(given_up.len(), 1);
-    assert_eq!(given_up[0]["DDBStreamBatchInfo"]["batchSize"], 1);
+    let discarded = discarded(&stack, &dead).await;
+    assert_eq!(discarded.len(), 1);
+    assert_eq!(discarded[0]["DDBStreamBatchInfo"]["batchSize"], 1);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>: "Splitting a batch does not count
@@ -135,17 +135,17 @@ async fn a_split_is_no_retry(stack: Stack) {
     mapping.max_retries = Some(0);
     let invocations = run(&stack, mapping, failing_on(&["4"])).await;
     assert_eq!(invocations.lines(), ["1 2 3 4", "1 2", "3 4", "3", "4"]);
-    assert_eq!(given_up(&stack, &dead).await.len(), 1);
+    assert_eq!(discarded(&stack, &dead).await.len(), 1);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>
-async fn what_is_given_up_is_told_to_the_destination(stack: Stack) {
+async fn what_is_discarded_is_reported_to_the_destination(stack: Stack) {
     let (mapping, dead) = prepare(&stack, &["1", "2"]).await;
     let stream = stack.dynamodb.describe_table().table_name(&mapping.table).send().await.unwrap();
     let stream = stream.table.unwrap().latest_stream_arn.unwrap();
     let invocations = run(&stack, mapping, failing_on(&["1", "2"])).await;
     let number = |n: usize| invocations.batches()[0][n]["dynamodb"]["SequenceNumber"].clone();
-    let told = given_up(&stack, &dead).await.remove(0);
+    let told = discarded(&stack, &dead).await.remove(0);
     assert_eq!(told["version"], "1.0");
     let request = &told["requestContext"];
     assert_eq!(request["condition"], "RetryAttemptsExhausted");
@@ -164,7 +164,7 @@ async fn what_is_given_up_is_told_to_the_destination(stack: Stack) {
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html>
-async fn old_records_are_given_up(stack: Stack) {
+async fn old_records_are_discarded(stack: Stack) {
     let (mut mapping, dead) = prepare(&stack, &["1"]).await;
     mapping.max_retries = None;
     mapping.max_record_age = Some(Duration::from_secs(300));
@@ -175,9 +175,9 @@ async fn old_records_are_given_up(stack: Stack) {
     stack.put(&table, "t", "2", "v").await;
     sleep(250).await;
     assert_eq!(invocations.lines().last().map(String::as_str), Some("2"));
-    let given_up = given_up(&stack, &dead).await;
-    assert_eq!(given_up.len(), 1);
-    assert_eq!(given_up[0]["requestContext"]["condition"], "RecordAgeExceeded");
+    let discarded = discarded(&stack, &dead).await;
+    assert_eq!(discarded.len(), 1);
+    assert_eq!(discarded[0]["requestContext"]["condition"], "RecordAgeExceeded");
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-retries.html>
@@ -193,7 +193,7 @@ async fn a_failing_record_blocks_its_shard_for_a_day_unless_limited(stack: Stack
     assert!(!invocations.lines().contains(&"2".to_string()));
     sleep(2 * 3600).await;
     assert_eq!(invocations.lines().last().map(String::as_str), Some("2"));
-    assert_eq!(given_up(&stack, &dead).await.len(), 1);
+    assert_eq!(discarded(&stack, &dead).await.len(), 1);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html>: the retry limit "doesn't apply to service
@@ -204,7 +204,7 @@ async fn throttles_do_not_count_as_retries(stack: Stack) {
     stack.aws().faults().inject(Fault::new("Lambda", "Invoke", FaultKind::Throttle).times(7));
     let invocations = run(&stack, mapping, crate::functions::succeeding()).await;
     assert_eq!(invocations.lines(), ["1"]);
-    assert!(given_up(&stack, &dead).await.is_empty());
+    assert!(discarded(&stack, &dead).await.is_empty());
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-retries.html>
@@ -224,7 +224,7 @@ async fn a_timeout_and_a_panic_are_function_errors(stack: Stack) {
     let handle = stack.aws().map_stream(mapping, function).unwrap();
     sleep(60).await;
     handle.stop().await;
-    assert_eq!(given_up(&stack, &dead).await.len(), 2);
+    assert_eq!(discarded(&stack, &dead).await.len(), 2);
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-retries.html>; AWS gives no numbers.

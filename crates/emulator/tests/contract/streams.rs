@@ -25,9 +25,9 @@ pub(crate) async fn call(stack: &Stack, operation: &str, body: Value) -> Value {
     let Streams::Embedded(aws) = &stack.streams else { panic!("embedded only") };
     let request = http(operation, &body);
     let response = aws.handle(request).await;
-    let answer = serde_json::from_slice(response.body()).unwrap();
-    assert_eq!(response.status(), 200, "{operation} {body}: {answer}");
-    answer
+    let found = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!(response.status(), 200, "{operation} {body}: {found}");
+    found
 }
 
 fn http(operation: &str, body: &Value) -> http::Request<Bytes> {
@@ -54,14 +54,14 @@ async fn iterator(stack: &Stack, table: &str, kind: &str, number: Option<&str>) 
     if let Some(number) = number {
         request["SequenceNumber"] = json!(number);
     }
-    let answer = call(stack, "GetShardIterator", request).await;
-    answer["ShardIterator"].as_str().unwrap().to_string()
+    let response = call(stack, "GetShardIterator", request).await;
+    response["ShardIterator"].as_str().unwrap().to_string()
 }
 
 async fn records(stack: &Stack, table: &str) -> Vec<Value> {
     let iterator = iterator(stack, table, "TRIM_HORIZON", None).await;
-    let answer = call(stack, "GetRecords", json!({ "ShardIterator": iterator })).await;
-    answer["Records"].as_array().unwrap().clone()
+    let response = call(stack, "GetRecords", json!({ "ShardIterator": iterator })).await;
+    response["Records"].as_array().unwrap().clone()
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html>
@@ -130,9 +130,9 @@ async fn iterators_begin_where_they_say(stack: Stack) {
     let after = iterator(&stack, &table, "AFTER_SEQUENCE_NUMBER", Some(&first)).await;
     stack.put(&table, "t", "3", "v").await;
     for (iterator, expected) in [(latest, 1), (at, 3), (after, 2)] {
-        let answer = call(&stack, "GetRecords", json!({ "ShardIterator": iterator, "Limit": 1 })).await;
-        assert_eq!(answer["Records"].as_array().unwrap().len(), 1);
-        let rest = json!({ "ShardIterator": answer["NextShardIterator"] });
+        let response = call(&stack, "GetRecords", json!({ "ShardIterator": iterator, "Limit": 1 })).await;
+        assert_eq!(response["Records"].as_array().unwrap().len(), 1);
+        let rest = json!({ "ShardIterator": response["NextShardIterator"] });
         let rest = call(&stack, "GetRecords", rest).await;
         assert_eq!(rest["Records"].as_array().unwrap().len(), expected - 1);
     }

@@ -74,9 +74,9 @@ async fn exchange(address: std::net::SocketAddr, bytes: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 fn request(line: &str, headers: &str, body: &str) -> String {
@@ -105,10 +105,10 @@ async fn queue_urls_are_those_of_the_endpoint_that_was_asked() {
             ("ListQueues", "{}", "q"),
             ("ListDeadLetterSourceQueues", &format!(r#"{{"QueueUrl":"{url}"}}"#), "source"),
         ] {
-            let answer = ask(&host, operation, body).await;
-            assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
-            assert!(answer.contains(&format!(r#""http://{host}/000000000000/{queue}""#)), "{operation}: {answer}");
-            assert!(!answer.contains("amazonaws"), "{operation}: {answer}");
+            let response = ask(&host, operation, body).await;
+            assert!(response.starts_with("HTTP/1.1 200"), "{operation}: {response}");
+            assert!(response.contains(&format!(r#""http://{host}/000000000000/{queue}""#)), "{operation}: {response}");
+            assert!(!response.contains("amazonaws"), "{operation}: {response}");
         }
     }
     // In process there is no host: URLs lead to AWS until an endpoint is set.
@@ -139,11 +139,11 @@ async fn a_body_that_never_arrives_is_not_waited_for() {
     let address = serve(&Aws::builder().build()).await;
     let asked = tokio::time::Instant::now();
     let headers = "host: x\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 15\r\n\r\n";
-    let answer = exchange(address, &format!("POST / HTTP/1.1\r\n{headers}{{")).await;
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("connection: close"), "{answer}");
+    let response = exchange(address, &format!("POST / HTTP/1.1\r\n{headers}{{")).await;
+    assert!(response.starts_with("HTTP/1.1 408") && response.contains("connection: close"), "{response}");
     assert_eq!(asked.elapsed().as_secs(), 10);
     // The server does not wait for headers for ever, either.
-    let answer = exchange(address, "POST / HTTP/1.1\r\nhost: x\r\nx-amz-").await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let response = exchange(address, "POST / HTTP/1.1\r\nhost: x\r\nx-amz-").await;
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 408"), "{response}");
     assert_eq!(asked.elapsed().as_secs(), 40);
 }

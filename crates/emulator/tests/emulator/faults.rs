@@ -78,7 +78,7 @@ async fn a_hang_ends_with_the_callers_patience_and_only_one_kind_has_an_effect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_makes_the_retry_of_a_conditional_put_fail() {
+async fn a_lost_response_makes_the_retry_of_a_conditional_put_fail() {
     let (aws, client) = stack().await;
     aws.faults().inject(Fault::new("DynamoDB", "PutItem", FaultKind::ResetAfterCommit).times(1));
     let put = put(&client, "a").condition_expression("attribute_not_exists(id)");
@@ -141,10 +141,10 @@ async fn batches_fail_in_part() {
         entry.build().unwrap()
     });
     let publish = sns.publish_batch().topic_arn(topic);
-    let answer = publish.set_publish_batch_request_entries(Some(entries.into())).send().await.unwrap();
-    let failed: Vec<_> = answer.failed().iter().map(|f| f.id()).collect();
+    let response = publish.set_publish_batch_request_entries(Some(entries.into())).send().await.unwrap();
+    let failed: Vec<_> = response.failed().iter().map(|f| f.id()).collect();
     assert_eq!(failed, ["b", "c"]);
-    assert!(!answer.failed()[0].sender_fault());
+    assert!(!response.failed()[0].sender_fault());
     let bodies: Vec<_> = aws.peek_queue("q").into_iter().map(|m| m.body).collect();
     assert_eq!(bodies, ["a".into()]);
 

@@ -72,11 +72,11 @@ async fn services_that_are_not_emulated_are_refused_in_their_own_protocol() {
     let (_, text) = ask("POST", "/", &[form], "Action=CreatePlatformEndpoint&Version=2010-03-31").await;
     assert!(text.contains("SNS CreatePlatformEndpoint is not emulated."), "{text}");
     let (_, text) = ask("GET", "/", &[], "").await;
-    assert!(text.contains("A service that answers GET / is not emulated."), "{text}");
+    assert!(text.contains("A service that takes GET / is not emulated."), "{text}");
 }
 
 #[tokio::test]
-async fn wrong_requests_are_answered() {
+async fn wrong_requests_get_a_response() {
     let aws = Aws::builder().build();
     let request = |target: Option<&str>, content_type: &str, body: &'static [u8]| {
         let mut request = http::Request::post("/").header("content-type", content_type);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::demo::{Ending, Hop, Journey, Report, Row, Sample, Watcher, run};
+use crate::demo::{Completion, Hop, Journey, Report, Row, Sample, Watcher, run};
 use anyhow::Result;
 use cellstack_core::{CellId, EventId};
 use cellstack_embedded::serve::Served;
@@ -21,7 +21,7 @@ use super::print;
 use super::serve::TENANTS;
 
 /// The pause between two requests on a terminal: slow enough to follow.
-const PACE: Duration = Duration::from_millis(150);
+const INTERVAL: Duration = Duration::from_millis(150);
 
 /// Watch events travel through their cells
 ///
@@ -50,7 +50,7 @@ impl Demo {
         let served = Served::start(builder.build_with(|| application.clone()).await?, 0, 0).await?;
         let report = if std::io::stderr().is_terminal() {
             let mut view = LiveView::new();
-            let report = run(&served, &samples, PACE, &mut view).await;
+            let report = run(&served, &samples, INTERVAL, &mut view).await;
             view.finish();
             report?
         } else {
@@ -62,7 +62,7 @@ impl Demo {
 }
 
 /// One line per event, moving. A line fits a terminal of 80 columns: a sign for each hop, and the last one's name, which
-/// gives way to the ending.
+/// gives way to the completion.
 struct LiveView {
     lines: MultiProgress,
     bars: HashMap<EventId, ProgressBar>,
@@ -84,8 +84,8 @@ impl LiveView {
 }
 
 impl Watcher for LiveView {
-    fn answered(&mut self, row: &Row) {
-        if let Some(event) = row.answer.event {
+    fn responded(&mut self, row: &Row) {
+        if let Some(event) = row.response.event {
             let bar = self.bars.entry(event).or_insert_with(|| {
                 let bar = self.lines.add(ProgressBar::new(Hop::ALL.len() as u64));
                 // The template is a constant; the default style would show the same in another shape.
@@ -97,22 +97,23 @@ impl Watcher for LiveView {
             let way = format!("{} → {}", row.tenant, row.cell.as_deref().unwrap_or("?"));
             bar.set_prefix(format!("{:22} {way:16}", row.name));
         } else {
-            let problem = row.answer.problem.as_deref().unwrap_or("ok");
-            let _ = self.lines.println(format!("{:22} {:16}   {} {problem}", row.name, row.tenant, row.answer.status));
+            let problem = row.response.problem.as_deref().unwrap_or("ok");
+            let _ =
+                self.lines.println(format!("{:22} {:16}   {} {problem}", row.name, row.tenant, row.response.status));
         }
     }
 
     fn moved(&mut self, row: &Row, journey: &Journey) {
-        let Some(bar) = row.answer.event.and_then(|event| self.bars.get(&event)) else {
+        let Some(bar) = row.response.event.and_then(|event| self.bars.get(&event)) else {
             return;
         };
         let hops: String = Hop::ALL
             .iter()
             .map(|hop| if journey.has_reached(*hop) { "\x1b[32m●\x1b[0m" } else { "\x1b[2m○\x1b[0m" })
             .collect();
-        if let (Some(ending), Some(took)) = (journey.ending(), journey.took()) {
-            let color = if ending == Ending::Processed { 32 } else { 31 };
-            bar.finish_with_message(format!("{hops} \x1b[1;{color}m{ending}\x1b[0m {} ms", took.as_millis()));
+        if let (Some(completion), Some(took)) = (journey.completion(), journey.took()) {
+            let color = if completion == Completion::Processed { 32 } else { 31 };
+            bar.finish_with_message(format!("{hops} \x1b[1;{color}m{completion}\x1b[0m {} ms", took.as_millis()));
         } else {
             let last = Hop::ALL.into_iter().rev().find(|hop| journey.has_reached(*hop));
             bar.set_message(format!("{hops} {}", last.map_or_else(String::new, |hop| hop.to_string())));
@@ -134,13 +135,16 @@ impl PlainView {
 }
 
 impl Watcher for PlainView {
-    fn answered(&mut self, row: &Row) {
-        self.line(row, format_args!("answered {} {}", row.answer.status, row.answer.problem.as_deref().unwrap_or("")));
+    fn responded(&mut self, row: &Row) {
+        self.line(
+            row,
+            format_args!("responded {} {}", row.response.status, row.response.problem.as_deref().unwrap_or("")),
+        );
     }
 
     fn moved(&mut self, row: &Row, journey: &Journey) {
-        match journey.ending() {
-            Some(ending) => self.line(row, ending),
+        match journey.completion() {
+            Some(completion) => self.line(row, completion),
             None => {
                 let last = Hop::ALL.into_iter().rev().find(|hop| journey.has_reached(*hop));
                 self.line(row, last.map_or_else(String::new, |hop| hop.to_string()));
@@ -173,18 +177,18 @@ fn table(header: &[&str]) -> Table {
 fn outcomes(report: &Report) -> Table {
     let mut table = table(&["sample", "tenant", "cell", "outcome", "ms"]);
     for row in &report.rows {
-        let journey = row.answer.event.and_then(|event| report.journeys.get(&event));
+        let journey = row.response.event.and_then(|event| report.journeys.get(&event));
         let repeat = row.expect.same_event_as.is_some();
-        let (status, color) = match (journey.and_then(Journey::ending), row.answer.status) {
-            (Some(Ending::Processed), _) if repeat => ("same event again".to_owned(), Color::Green),
-            (Some(Ending::Processed), _) => ("processed".to_owned(), Color::Green),
-            (Some(Ending::DeadLettered), _) => ("dead-lettered".to_owned(), Color::Red),
+        let (status, color) = match (journey.and_then(Journey::completion), row.response.status) {
+            (Some(Completion::Processed), _) if repeat => ("same event again".to_owned(), Color::Green),
+            (Some(Completion::Processed), _) => ("processed".to_owned(), Color::Green),
+            (Some(Completion::DeadLettered), _) => ("dead-lettered".to_owned(), Color::Red),
             (None, status @ ..400) => (status.to_string(), Color::Green),
             (None, status) => {
-                (format!("{status} {}", row.answer.problem.as_deref().unwrap_or_default()), Color::Yellow)
+                (format!("{status} {}", row.response.problem.as_deref().unwrap_or_default()), Color::Yellow)
             }
         };
-        let took = journey.filter(|_| !repeat).and_then(Journey::took).unwrap_or(row.answer.took);
+        let took = journey.filter(|_| !repeat).and_then(Journey::took).unwrap_or(row.response.took);
         table.add_row(vec![
             Cell::new(&row.name),
             Cell::new(&row.tenant),

@@ -15,7 +15,7 @@ use super::print;
 /// Hand the router requests that are right, nearly right and nowhere near
 ///
 /// Plain events and CloudEvents in both forms, with members, attributes, headers, bytes and the invocation event around
-/// them changed. It must answer each of them, without a panic and without a 5xx, every refusal with a problem document;
+/// them changed. It must respond to each, without a panic and without a 5xx, and refuse with a problem document;
 /// it must accept those with nothing wrong, and every event that it accepts must be one that can be published. Exit 1
 /// on a finding, which is shown with its case number and the smallest payload that has it.
 #[derive(Args)]

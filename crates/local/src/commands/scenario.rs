@@ -141,7 +141,7 @@ pub(super) fn marked_down_scenario(cells: usize, tenants: usize) -> Result<ExitC
     let marked = marked_down(cells.max(2), tenants)?;
     print(format_args!(
         "{:<11} {:>8} {:>10} {:>9} {:>18} {:>14}",
-        "one cell", "events", "accepted", "repeats", "answered the same", "others served"
+        "one cell", "events", "accepted", "repeats", "same response", "others served"
     ));
     let mut holds = true;
     for phase in &marked.phases {
@@ -192,13 +192,13 @@ pub(super) fn control_plane_cut_scenario(
     threads: usize,
     mutation: Option<Mutation>,
 ) -> Result<ExitCode> {
-    let (mut all, mut played, mut violated) = (CutOff::default(), 0, None);
+    let (mut all, mut ran, mut violated) = (CutOff::default(), 0, None);
     each_seed(
         seeds,
         threads,
         |seed| control_plane_cut(seed, mutation, false),
         |one| {
-            played += 1;
+            ran += 1;
             add(&mut all, &one);
             if !one.violations.is_empty() {
                 violated = Some(one);
@@ -210,7 +210,7 @@ pub(super) fn control_plane_cut_scenario(
     let share = |part: usize, whole: usize| format!("{:.3} %", share(part, whole) * 100.0);
     let p99 = all.cold.get(all.cold.len() * 99 / 100).copied().unwrap_or_default();
     for (figure, value) in [
-        ("seeds", played.to_string()),
+        ("seeds", ran.to_string()),
         ("requests while the control plane is cut off", all.requests.to_string()),
         ("of warm tenants", all.warm.to_string()),
         ("  served at the first try", share(all.warm_served, all.warm)),
@@ -223,7 +223,7 @@ pub(super) fn control_plane_cut_scenario(
         ("requests that met a tenant between two cells", all.in_transit.to_string()),
         ("requests with a route of an epoch that is over: 503", all.outdated.to_string()),
         ("of cold tenants: 503", all.cold.len().to_string()),
-        ("  p99 of these answers", format!("{:.0} ms", p99.as_secs_f64() * 1e3)),
+        ("  p99 of these responses", format!("{:.0} ms", p99.as_secs_f64() * 1e3)),
         ("requests when it is back, all of them served", all.after.to_string()),
     ] {
         print(format_args!("{figure:<56} {value:>12}"));

@@ -18,11 +18,12 @@ use super::record::Record;
 
 /// Run the stack in virtual time, with faults drawn from seeds, and check the invariants
 ///
-/// The real router, producer, consumer and redrive run over the embedded AWS while services throttle, hang and lose answers,
-/// messages come twice and out of order, processes are killed at their await points, cells go down or are marked down,
-/// tenants move, events hang or abort their process, and operators redrive. When all has come to rest, nothing accepted may
-/// be lost and nothing done twice. A seed decides all of it: the same seed runs the same way again. Exit 1 on a violation,
-/// where 100 seeds or more leave an await point without a kill, or where 200 or more leave a fault that never struck.
+/// The real router, producer, consumer and redrive run over the embedded AWS while services throttle, hang and lose
+/// responses, messages come twice and out of order, processes are killed at their await points, cells go down or are
+/// marked down, tenants move, events hang or abort their process, and operators redrive. When all has come to rest,
+/// nothing accepted may be lost and nothing done twice. A seed decides all of it: the same seed runs the same way
+/// again. Exit 1 on a violation, where 100 seeds or more leave an await point without a kill, or where 200 or more
+/// leave a fault that never struck.
 #[derive(Args)]
 #[command(after_help = "Examples:
   cellstack-local simulate --seeds 1..3 --events 40
@@ -197,7 +198,7 @@ struct Sum {
     processed: usize,
     dead: usize,
     held: usize,
-    gave_up: usize,
+    discarded: usize,
     simulated: Duration,
     violated: Option<u64>,
 }
@@ -214,7 +215,7 @@ impl Sum {
         self.processed += outcome.processed;
         self.dead += outcome.dead;
         self.held += outcome.held;
-        self.gave_up += outcome.gave_up;
+        self.discarded += outcome.discarded;
         self.simulated += outcome.took;
         self.records.push(Record::of(&outcome));
         if !outcome.violations.is_empty() {
@@ -226,7 +227,7 @@ impl Sum {
     fn summary(&self, took: Duration) -> String {
         let seconds = took.as_secs_f64();
         format!(
-            "{} seeds: {} events accepted = {} processed + {} held by standbys + {} dead-lettered; {} were given up by a \
+            "{} seeds: {} events accepted = {} processed + {} held by standbys + {} dead-lettered; {} were discarded by a \
              stream mapping on their way\n\
              {:.0} s for {:.1} simulated hours, {:.0} events/s",
             self.records.len(),
@@ -234,7 +235,7 @@ impl Sum {
             self.processed,
             self.held,
             self.dead,
-            self.gave_up,
+            self.discarded,
             seconds,
             self.simulated.as_secs_f64() / 3_600.0,
             self.accepted as f64 / seconds,

@@ -41,14 +41,14 @@ impl fmt::Display for Hop {
 /// The end of an event's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ending {
+pub enum Completion {
     /// Its effect and its mark are in the table.
     Processed,
     /// Its message is in a dead-letter queue.
     DeadLettered,
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for Completion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Processed => "processed",
@@ -62,7 +62,7 @@ impl fmt::Display for Ending {
 pub struct Journey {
     started: Option<Instant>,
     reached: Vec<(Hop, Instant)>,
-    ended: Option<(Ending, Instant)>,
+    ended: Option<(Completion, Instant)>,
 }
 
 impl Journey {
@@ -80,9 +80,9 @@ impl Journey {
         new
     }
 
-    pub(super) fn end(&mut self, ending: Ending, at: Instant) -> bool {
+    pub(super) fn end(&mut self, completion: Completion, at: Instant) -> bool {
         let new = self.ended.is_none();
-        self.ended.get_or_insert((ending, at));
+        self.ended.get_or_insert((completion, at));
         new
     }
 
@@ -94,8 +94,8 @@ impl Journey {
 
     /// Returns how the event ended, if it has.
     #[must_use]
-    pub fn ending(&self) -> Option<Ending> {
-        self.ended.map(|(ending, _)| ending)
+    pub fn completion(&self) -> Option<Completion> {
+        self.ended.map(|(completion, _)| completion)
     }
 
     /// Returns the time from the request to the end, or to the last hop so far.

@@ -5,7 +5,7 @@ mod report;
 mod run;
 mod sample;
 
-pub use journey::{Ending, Hop, Journey};
-pub use report::{Answer, Report, Row};
+pub use journey::{Completion, Hop, Journey};
+pub use report::{Report, Row, SampleResponse};
 pub use run::{Watcher, run};
 pub use sample::{Expect, Sample};

@@ -15,7 +15,7 @@ use cellstack_embedded::serve::Served;
 
 /// The response to a sample.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct SampleResponse {
     /// The HTTP status.
     pub status: u16,
     /// The id of the event it made, if it made one.
@@ -38,7 +38,7 @@ pub struct Row {
     /// The outcome that it must have.
     pub expect: Expect,
     /// The response.
-    pub answer: Answer,
+    pub response: SampleResponse,
 }
 
 /// The outcome of a demo.
@@ -54,7 +54,7 @@ pub struct Report {
     pub mismatches: Vec<String>,
 }
 
-impl Answer {
+impl SampleResponse {
     pub(super) fn read(response: &Response<Bytes>, took: Duration) -> Self {
         #[derive(Deserialize)]
         struct Body {

@@ -1,4 +1,4 @@
-//! The run of a demo: it sends the samples, follows their events, and judges how each ended.
+//! The run of a demo: it sends the samples, follows their events, and checks how each ended.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 
 use super::report::dead_letters;
-use super::{Answer, Ending, Hop, Journey, Report, Row, Sample};
+use super::{Completion, Hop, Journey, Report, Row, Sample, SampleResponse};
 use cellstack_embedded::client;
 use cellstack_embedded::serve::Served;
 
@@ -27,17 +27,22 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// An observer of the demo while it runs.
 pub trait Watcher {
-    /// Notes that a request was answered.
-    fn answered(&mut self, row: &Row);
+    /// Notes the response to a request.
+    fn responded(&mut self, row: &Row);
     /// Notes that the event of `row` came further.
     fn moved(&mut self, row: &Row, journey: &Journey);
 }
 
-/// Runs the demo. It waits for `pace` between requests, so that a person can follow.
+/// Runs the demo. It waits for `interval` between requests, so that a person can follow.
 ///
 /// # Errors
 /// When the stack can't be reached.
-pub async fn run(served: &Served, samples: &[Sample], pace: Duration, watcher: &mut impl Watcher) -> Result<Report> {
+pub async fn run(
+    served: &Served,
+    samples: &[Sample],
+    interval: Duration,
+    watcher: &mut impl Watcher,
+) -> Result<Report> {
     let mut demo = Demo {
         address: served.url,
         observations: served.stack.aws().observe(),
@@ -49,10 +54,12 @@ pub async fn run(served: &Served, samples: &[Sample], pace: Duration, watcher: &
     };
     for sample in samples {
         demo.send(sample).await?;
-        demo.follow(pace, |_| false).await?;
+        demo.follow(interval, |_| false).await?;
     }
-    demo.follow(PATIENCE, |demo| demo.rows.iter().all(|row| row.expect.ends.is_none() || demo.ending(row).is_some()))
-        .await?;
+    demo.follow(PATIENCE, |demo| {
+        demo.rows.iter().all(|row| row.expect.ends.is_none() || demo.completion(row).is_some())
+    })
+    .await?;
     let mismatches = demo.mismatches();
     let (rows, journeys) = (demo.rows, demo.journeys);
     Ok(Report { rows, journeys, dead_letters: dead_letters(served), mismatches })
@@ -74,19 +81,19 @@ impl<W: Watcher> Demo<'_, W> {
     async fn send(&mut self, sample: &Sample) -> Result<()> {
         let started = Instant::now();
         let response = client::send(self.address, sample.request()?).await.context(sample.name.clone())?;
-        let answered = Instant::now();
+        let responded = Instant::now();
         let row = Row {
             name: sample.name.clone(),
             tenant: sample.tenant().unwrap_or("-").to_owned(),
             cell: header(&response, "x-cell-id"),
             expect: sample.expect.clone(),
-            answer: Answer::read(&response, answered - started),
+            response: SampleResponse::read(&response, responded - started),
         };
-        self.watcher.answered(&row);
-        if let Some(event) = row.answer.event {
+        self.watcher.responded(&row);
+        if let Some(event) = row.response.event {
             let journey = self.journeys.entry(event).or_default();
             journey.start(started);
-            if journey.reach(Hop::Router, answered) {
+            if journey.reach(Hop::Router, responded) {
                 self.watcher.moved(&row, journey);
             }
         }
@@ -130,7 +137,7 @@ impl<W: Watcher> Demo<'_, W> {
             Observation::Enqueued { queue, message_id, body } => {
                 let Some(event) = event_of_message(&body) else { return };
                 if is_dead_letter_queue(&queue) {
-                    self.end(event, Ending::DeadLettered, now);
+                    self.end(event, Completion::DeadLettered, now);
                 } else {
                     self.messages.insert(message_id.to_string(), event);
                     self.reach(event, Hop::Queue, now);
@@ -148,7 +155,7 @@ impl<W: Watcher> Demo<'_, W> {
             }
             Observation::DeadLettered { body, .. } => {
                 if let Some(event) = event_of_message(&body) {
-                    self.end(event, Ending::DeadLettered, now);
+                    self.end(event, Completion::DeadLettered, now);
                 }
             }
             _ => {}
@@ -162,15 +169,15 @@ impl<W: Watcher> Demo<'_, W> {
         }
     }
 
-    fn end(&mut self, event: EventId, ending: Ending, now: Instant) {
-        if self.journeys.entry(event).or_default().end(ending, now) {
+    fn end(&mut self, event: EventId, completion: Completion, now: Instant) {
+        if self.journeys.entry(event).or_default().end(completion, now) {
             self.tell(event);
         }
     }
 
     fn tell(&mut self, event: EventId) {
         if let (Some(row), Some(journey)) =
-            (self.rows.iter().find(|row| row.answer.event == Some(event)), self.journeys.get(&event))
+            (self.rows.iter().find(|row| row.response.event == Some(event)), self.journeys.get(&event))
         {
             self.watcher.moved(row, journey);
         }
@@ -179,7 +186,7 @@ impl<W: Watcher> Demo<'_, W> {
     /// Asks the API for the events whose messages are gone: only it can say that they are processed.
     async fn ask(&mut self) -> Result<()> {
         for (event, gone) in std::mem::take(&mut self.unsure) {
-            let Some(row) = self.rows.iter().find(|row| row.answer.event == Some(event)) else {
+            let Some(row) = self.rows.iter().find(|row| row.response.event == Some(event)) else {
                 self.unsure.push((event, gone));
                 continue;
             };
@@ -190,31 +197,37 @@ impl<W: Watcher> Demo<'_, W> {
                 status: String,
             }
             if serde_json::from_slice::<Event>(response.body()).is_ok_and(|event| event.status == "processed") {
-                self.end(event, Ending::Processed, gone);
+                self.end(event, Completion::Processed, gone);
             }
         }
         Ok(())
     }
 
-    fn ending(&self, row: &Row) -> Option<Ending> {
-        self.journeys.get(&row.answer.event?)?.ending()
+    fn completion(&self, row: &Row) -> Option<Completion> {
+        self.journeys.get(&row.response.event?)?.completion()
     }
 
     fn mismatches(&self) -> Vec<String> {
         let mut found = Vec::new();
         for row in &self.rows {
-            let Row { name, expect, answer, .. } = row;
-            if answer.status != expect.status {
-                found.push(format!("{name}: expected status {}, found {}", expect.status, answer.status));
+            let Row { name, expect, response, .. } = row;
+            if response.status != expect.status {
+                found.push(format!("{name}: expected status {}, found {}", expect.status, response.status));
             }
-            let ending = self.ending(row);
-            if expect.ends.is_some() && ending != expect.ends {
-                let show = |ending: Option<Ending>| ending.map_or("nowhere".to_owned(), |ending| ending.to_string());
-                found.push(format!("{name}: expected its event to end {}, found {}", show(expect.ends), show(ending)));
+            let completion = self.completion(row);
+            if expect.ends.is_some() && completion != expect.ends {
+                let show = |completion: Option<Completion>| {
+                    completion.map_or("nowhere".to_owned(), |completion| completion.to_string())
+                };
+                found.push(format!(
+                    "{name}: expected its event to end {}, found {}",
+                    show(expect.ends),
+                    show(completion)
+                ));
             }
             if let Some(first) = &expect.same_event_as {
-                let first_event = self.rows.iter().find(|row| row.name == *first).map(|row| row.answer.event);
-                if first_event != Some(answer.event) {
+                let first_event = self.rows.iter().find(|row| row.name == *first).map(|row| row.response.event);
+                if first_event != Some(response.event) {
                     found.push(format!("{name}: expected the event of {first}, found another"));
                 }
             }

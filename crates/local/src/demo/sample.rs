@@ -11,7 +11,7 @@ use hyper::Request;
 use hyper::header::{CONTENT_LENGTH, HOST};
 use serde::Deserialize;
 
-use super::Ending;
+use super::Completion;
 
 /// The outcome that a sample must have: its member `x-expect`, which Lambda ignores.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Expect {
     pub status: u16,
     /// The end of the event, if the request makes one.
     #[serde(default)]
-    pub ends: Option<Ending>,
+    pub ends: Option<Completion>,
     /// The sample whose event this request repeats.
     #[serde(default)]
     pub same_event_as: Option<String>,
@@ -30,7 +30,7 @@ pub struct Expect {
 /// An invocation event of the router, and the outcome that it must have.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// The file's name without its ending.
+    /// The file's name without its extension.
     pub name: String,
     /// The invocation event, as Lambda delivers it.
     pub invocation: String,

@@ -39,7 +39,7 @@ impl Cloud {
         std::mem::take(&mut lock(&self.0).complaints)
     }
 
-    fn answer(&self, operation: &str, call: &Value) -> (u16, Value) {
+    fn respond(&self, operation: &str, call: &Value) -> (u16, Value) {
         let mut tables = lock(&self.0);
         match operation {
             "PutItem" => tables.put(&call["Item"]),
@@ -67,10 +67,10 @@ impl Tables {
     fn transact(&mut self, actions: &Value) -> (u16, Value) {
         for action in actions.as_array().into_iter().flatten() {
             if !action["Put"].is_null() {
-                let (status, answer) = self.put(&action["Put"]["Item"]);
+                let (status, response) = self.put(&action["Put"]["Item"]);
                 if status != 200 {
                     let reasons =
-                        json!([{ "Code": "None" }, { "Code": "ConditionalCheckFailed", "Item": answer["Item"] }]);
+                        json!([{ "Code": "None" }, { "Code": "ConditionalCheckFailed", "Item": response["Item"] }]);
                     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
                     return (400, json!({ "__type": kind, "Message": "cancelled", "CancellationReasons": reasons }));
                 }
@@ -171,11 +171,11 @@ impl HttpConnector for Cloud {
         let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
         let operation = target.rsplit('.').next().unwrap_or_default();
         let call: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let (status, answer) = self.answer(operation, &call);
+        let (status, response) = self.respond(operation, &call);
         let response = http::Response::builder()
             .status(status)
             .header("content-type", "application/x-amz-json-1.0")
-            .body(SdkBody::from(answer.to_string()))
+            .body(SdkBody::from(response.to_string()))
             .map_err(|error| ConnectorError::user(error.into()))
             .and_then(|response| HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into())));
         HttpConnectorFuture::ready(response)
@@ -193,8 +193,8 @@ mod tests {
             "body_sha256": { "S": "" }, "data": { "S": "1" }, "ce": { "S": context },
         });
         let cloud = Cloud::default();
-        assert_eq!(cloud.answer("PutItem", &json!({ "Item": item })).0, 200);
-        assert_eq!(cloud.answer("PutItem", &json!({ "Item": item })).0, 400, "it is there already");
+        assert_eq!(cloud.respond("PutItem", &json!({ "Item": item })).0, 200);
+        assert_eq!(cloud.respond("PutItem", &json!({ "Item": item })).0, 400, "it is there already");
         cloud.complaints()
     }
 

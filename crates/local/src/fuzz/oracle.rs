@@ -17,7 +17,7 @@ pub(super) type Outcome = (u16, String);
 /// A response in the form that a function URL expects.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Answer {
+struct FunctionResponse {
     status_code: u16,
     headers: BTreeMap<String, String>,
     body: String,
@@ -26,10 +26,10 @@ struct Answer {
 
 /// Returns the outcome of a response, or what is wrong with it.
 pub(super) fn oracle(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
-    let answer: Answer = serde_json::from_slice(reply).map_err(|error| format!("no answer: {error}"))?;
-    let (status, shown) = (answer.status_code, answer.body.as_str());
-    let header = |name: &str| answer.headers.get(name).map(String::as_str).unwrap_or_default();
-    if !(200..500).contains(&status) || answer.is_base64_encoded {
+    let response: FunctionResponse = serde_json::from_slice(reply).map_err(|error| format!("no response: {error}"))?;
+    let (status, shown) = (response.status_code, response.body.as_str());
+    let header = |name: &str| response.headers.get(name).map(String::as_str).unwrap_or_default();
+    if !(200..500).contains(&status) || response.is_base64_encoded {
         return Err(format!("status {status}: {shown}"));
     }
     if shown.is_empty() && is_head(&case.payload) {
@@ -69,7 +69,7 @@ pub(super) fn oracle(case: &Case, reply: &[u8]) -> Result<Outcome, String> {
     Ok((status, problem))
 }
 
-/// Judges the verdicts on a batch.
+/// Checks the verdicts on a batch.
 fn verdicts(case: &Case, results: &Value) -> Result<(), String> {
     for verdict in results.as_array().ok_or("no list")? {
         let status = verdict["status"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or("no status")?;
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(valid: bool, status: u16, content_type: &str, body: Value) -> Result<Outcome, String> {
+    fn checked(valid: bool, status: u16, content_type: &str, body: Value) -> Result<Outcome, String> {
         let case = Case { form: Form::Plain, payload: Vec::new(), valid };
         let id = body["id"].as_str().unwrap_or_default();
         let headers =
@@ -124,15 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_what_every_answer_must_be_or_a_finding() {
+    fn a_response_is_what_every_response_must_be_or_a_finding() {
         let (plain, problem) = ("application/json", "application/problem+json");
         let document = |status: u16| {
             let kind = "urn:cellstack:problem:invalid-event";
             json!({ "type": kind, "title": "t", "status": status, "detail": "d", "instance": "i" })
         };
         let id = json!({ "id": "01930000-0000-7000-8000-000000000001" });
-        assert_eq!(judged(true, 202, plain, id.clone()), Ok((202, String::new())));
-        assert_eq!(judged(false, 400, problem, document(400)), Ok((400, "invalid-event".to_owned())));
+        assert_eq!(checked(true, 202, plain, id.clone()), Ok((202, String::new())));
+        assert_eq!(checked(false, 400, problem, document(400)), Ok((400, "invalid-event".to_owned())));
         for (valid, status, content_type, body, expected) in [
             (false, 500, problem, document(500), "status 500"),
             (false, 101, plain, json!({}), "status 101"),
@@ -143,12 +143,12 @@ mod tests {
             (false, 202, plain, json!({}), "without an id"),
             (false, 202, plain, json!({ "id": "x" }), "without an id"),
         ] {
-            let found = judged(valid, status, content_type, body).unwrap_err();
+            let found = checked(valid, status, content_type, body).unwrap_err();
             assert!(found.contains(expected), "expected '{expected}' in {found}");
         }
         let case = Case { form: Form::Plain, payload: Vec::new(), valid: false };
-        assert!(oracle(&case, b"{}").unwrap_err().starts_with("no answer"));
-        let batch = |valid, verdict: Value| judged(valid, 207, plain, json!({ "results": [verdict] }));
+        assert!(oracle(&case, b"{}").unwrap_err().starts_with("no response"));
+        let batch = |valid, verdict: Value| checked(valid, 207, plain, json!({ "results": [verdict] }));
         assert!(batch(false, json!({ "status": 202, "event": id })).is_ok());
         assert!(batch(false, json!({ "status": 400, "problem": document(400) })).is_ok());
         for verdict in [

@@ -39,18 +39,18 @@ impl World {
     /// Hands the router a case. Returns `None` where the payload is not an invocation event: the function reports that
     /// to the runtime, and no caller can make such a payload.
     pub(super) fn try_case(&self, runtime: &Runtime, case: &Case) -> Result<Option<Outcome>, String> {
-        let (answer, took) = runtime.block_on(async {
+        let (response, took) = runtime.block_on(async {
             let begun = Instant::now();
             (AssertUnwindSafe(self.invoke(&case.payload)).catch_unwind().await, begun.elapsed())
         });
-        let answer = answer.map_err(|panic| {
+        let response = response.map_err(|panic| {
             let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             format!("panic: {}", said.unwrap_or_default())
         })?;
         if took > Duration::from_secs(WAIT_MAX.into()) {
-            return Err(format!("answered late: after {took:?}"));
+            return Err(format!("responded late: after {took:?}"));
         }
-        let outcome = answer.map(|reply| oracle(case, &reply)).transpose();
+        let outcome = response.map(|reply| oracle(case, &reply)).transpose();
         match self.cloud.complaints().into_iter().next() {
             Some(complaint) => Err(format!("accepted in vain: {complaint}")),
             None => outcome,

@@ -26,7 +26,7 @@ async fn stack() -> Result<Stack> {
 async fn router_samples_end_where_they_must_through_a_served_stack() {
     struct Silent;
     impl Watcher for Silent {
-        fn answered(&mut self, _: &Row) {}
+        fn responded(&mut self, _: &Row) {}
         fn moved(&mut self, _: &Row, _: &Journey) {}
     }
     let served = Served::start(stack().await.unwrap(), 0, 0).await.unwrap();

@@ -1,4 +1,4 @@
-//! The sample events through a served stack, each with the ending that its `x-expect` names.
+//! The sample events through a served stack, each with the completion that its `x-expect` names.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use cellstack_orders::{Orders, Sandbox};
 struct Silent;
 
 impl Watcher for Silent {
-    fn answered(&mut self, _: &Row) {}
+    fn responded(&mut self, _: &Row) {}
     fn moved(&mut self, _: &Row, _: &Journey) {}
 }
 
@@ -29,15 +29,15 @@ async fn sample_events_end_where_they_must_and_letters_say_why() {
     served.stop().await.unwrap();
 
     assert_eq!(report.mismatches, Vec::<String>::new());
-    let mut letters: Vec<_> = report.dead_letters.iter().map(|(_, letter)| letter.detail.as_str()).collect();
-    letters.sort_unstable();
+    let mut dead_letters: Vec<_> = report.dead_letters.iter().map(|(_, letter)| letter.detail.as_str()).collect();
+    dead_letters.sort_unstable();
     let expected = [
         "'units' of item 'stock#ink' is 1; expected 2 at least",
         "'units' of item 'stock#pen' is 0; expected 1 at least",
         "expected prices from 0 to 1000000 with 2 decimal places at most, found 1.255",
     ];
-    assert_eq!(letters, expected);
+    assert_eq!(dead_letters, expected);
     let placed = report.rows.iter().find(|row| row.name == "03-place-order").unwrap();
-    let authorised = orders.gateway().authorised(&"acme".parse().unwrap(), placed.answer.event.unwrap());
+    let authorised = orders.gateway().authorised(&"acme".parse().unwrap(), placed.response.event.unwrap());
     assert_eq!(authorised.len(), 1, "it was asked for twice, since the first response was lost: {authorised:?}");
 }

@@ -19,9 +19,9 @@ use crate::auth::jwt::JwtSettings;
 /// The behaviour of DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Aws {
-    /// No call is answered.
+    /// No call gets a response.
     Silent,
-    /// Each table answers with a failure.
+    /// Each table returns a failure.
     Broken,
     /// There is one tenant, in one cell that accepts everything.
     Works,
@@ -104,11 +104,11 @@ fn text(response: &Response<Body>) -> &str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_answered_before_its_time_is_over_whatever_hangs() {
+async fn a_response_comes_before_the_time_is_over_whatever_hangs() {
     let RouterWorld { router, .. } = RouterWorld::new(Aws::Silent, TenantSource::Header);
     let event = r#"{"rawPath":"/v1/route","requestContext":{"http":{"method":"GET"}},"headers":{"x-tenant-id":"a"}}"#;
     let before = Instant::now();
-    let time = ANSWER_RESERVE + Duration::from_millis(300);
+    let time = RESPONSE_RESERVE + Duration::from_millis(300);
     let Reply(response) = router.invoke(serde_json::from_str(event).unwrap(), "r-1", time).await;
     assert_eq!(before.elapsed(), Duration::from_millis(300), "before the lookup's own time-out");
     assert_eq!((response.status().as_u16(), &response.headers()["x-request-id"]), (503, &"r-1".parse().unwrap()));
@@ -156,7 +156,7 @@ async fn what_is_wrong_with_a_body_is_told_where_it_is_read() {
 }
 
 #[tokio::test]
-async fn an_answer_of_json_is_a_line() {
+async fn a_response_of_json_is_a_line() {
     let world = RouterWorld::new(Aws::Works, TenantSource::Header);
     for (method, path, body, status) in [
         ("GET", "/health", "", 200),

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_written_as_a_function_url_takes_it() {
+    fn a_response_is_written_as_a_function_url_takes_it() {
         let response =
             Response::builder().status(202).header("location", "/v1/events/x").body(Body::from("{}".to_owned()));
         let json = serde_json::to_value(Reply(response.unwrap())).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cellstack_aws::{AwsFailure, FailureKind};
-use cellstack_core::limits::{RETRY_AFTER, RETRY_AFTER_DOWN};
+use cellstack_core::limits::RETRY_AFTER;
 use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -116,7 +116,7 @@ impl Problem {
             ),
             FailureKind::Refused => Self::new(
                 Kind::Internal,
-                format!("The router could not {}. Report this answer's request id to its operators.", failure.what),
+                format!("The router could not {}. Report this response's request id to its operators.", failure.what),
             ),
         }
     }
@@ -126,8 +126,8 @@ impl Problem {
     }
 
     /// Makes an [`unavailable`](Self::unavailable) problem of a state that people set and lift.
-    pub(crate) fn lasting(reason: impl std::fmt::Display) -> Self {
-        Self::retryable(Kind::Unavailable, reason, RETRY_AFTER_DOWN)
+    pub(crate) fn lasting(reason: impl std::fmt::Display, after: Duration) -> Self {
+        Self::retryable(Kind::Unavailable, reason, after)
     }
 
     /// Adds the advice for the caller of a `POST`, whose first try may have arrived.
@@ -177,7 +177,7 @@ impl Problem {
 impl From<CellError> for Problem {
     fn from(error: CellError) -> Self {
         match error {
-            CellError::CircuitOpen => Self::unavailable("The tenant's cell does not answer just now."),
+            CellError::CircuitOpen => Self::unavailable("The tenant's cell does not respond just now."),
             CellError::Failed(failure) => Self::of_aws(&failure),
             CellError::Unreadable { event, reason } => Self::new(
                 Kind::UnreadableEvent,

@@ -179,6 +179,6 @@ fn json(status: StatusCode, body: &impl Serialize) -> Result<Response<Body>, Pro
 }
 
 fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(%error, "answer");
-    Problem::new(Kind::Internal, "The cell's data can't be shown. Report this answer's request id to its operators.")
+    tracing::error!(%error, "response");
+    Problem::new(Kind::Internal, "The cell's data can't be shown. Report this response's request id to its operators.")
 }

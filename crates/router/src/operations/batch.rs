@@ -124,5 +124,5 @@ fn respond(verdicts: &[Verdict]) -> Result<Response<Body>, Problem> {
 
 fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "batch");
-    Problem::new(Kind::Internal, "The verdicts can't be shown. Report this answer's request id to its operators.")
+    Problem::new(Kind::Internal, "The verdicts can't be shown. Report this response's request id to its operators.")
 }

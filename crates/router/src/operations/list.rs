@@ -38,7 +38,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         match (&home, &standby) {
             (Some(home), _) => page = home.list(tenant, filter, before, *limit).await?,
             (None, Other::Serves(_)) => missing.push(&located.route().cell_id),
-            (None, Other::None | Other::Away) => return Err(marked(located.home.status)),
+            (None, Other::None | Other::Away) => return Err(marked(&located.home)),
         }
         match (standby, &located.route().standby_cell_id) {
             (Other::Serves(standby), Some(id)) => {
@@ -65,7 +65,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let scope = Scope::totals(tenant);
         let after = page.cursor.as_ref().map(|cursor| open(cursor, &scope)).transpose()?;
         let located = self.locator.locate(tenant, may_have_moved, context).await?;
-        let home = self.locator.readable_home(&located).ok_or_else(|| marked(located.home.status))?;
+        let home = self.locator.readable_home(&located).ok_or_else(|| marked(&located.home))?;
         let (totals, next) = home.totals(tenant, after, page.limit).await?;
         let next = next.map(|last| Cursor::new(&last, &scope).encode());
         response::totals(tenant, &totals, next)

@@ -127,14 +127,14 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                     return Ok(Attempt::Done(Written::Exists(first)));
                 }
                 let Other::Serves(standby) = self.locator.standby(located.route()).await? else {
-                    return Err(marked(located.home.status));
+                    return Err(marked(&located.home));
                 };
                 context.standby.clone_from(standby_id);
                 self.metrics.count(Metric::StandbyServed);
                 record.status = self.standby.status();
                 Ok(Attempt::Done(standby.write(record, Guard::Fence(FenceState::Standby)).await?))
             }
-            Taker::Nobody => Err(marked(located.home.status)),
+            Taker::Nobody => Err(marked(&located.home)),
         }
     }
 }
@@ -163,7 +163,7 @@ fn moving() -> Problem {
     Problem::unavailable("The tenant is being moved to another cell.")
 }
 
-/// Answers an event whose name is taken: with the first response again, or with a conflict.
+/// Responds to an event whose name is taken: with the first response again, or with a conflict.
 fn repeat(record: &EventRecord, first: &EventRecord) -> Result<Response<Body>, Problem> {
     if record.body_sha256 == first.body_sha256 {
         return response::accepted(first, true);

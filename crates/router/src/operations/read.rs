@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cellstack_core::registry::CellStatus;
+use cellstack_core::limits::RETRY_AFTER_DOWN;
+use cellstack_core::registry::CellRecord;
 use cellstack_core::{Clock, Entropy, EventId, EventRecord, EventStatus, TenantId};
 
 use super::marked;
@@ -20,8 +21,8 @@ pub(super) struct Found<A> {
 
 /// A reason why a cell could not be read for an event.
 enum Unseen {
-    /// The tenant's cell has this status.
-    Marked(CellStatus),
+    /// The tenant's cell is marked, and must not be read.
+    Marked(CellRecord),
     /// The standby must not be read.
     StandbyAway,
     Standby(LookupError),
@@ -38,8 +39,10 @@ impl Unseen {
 impl From<Unseen> for Problem {
     fn from(unseen: Unseen) -> Self {
         match unseen {
-            Unseen::Marked(status) => marked(status),
-            Unseen::StandbyAway => Self::lasting("The cell that may hold the event must not be read just now."),
+            Unseen::Marked(cell) => marked(&cell),
+            Unseen::StandbyAway => {
+                Self::lasting("The cell that may hold the event must not be read just now.", RETRY_AFTER_DOWN)
+            }
             Unseen::Standby(error) => error.into(),
             Unseen::Cell(error) => error.into(),
         }
@@ -81,7 +84,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let tenant = &located.route().tenant_id;
         let at_home = match self.locator.readable_home(located) {
             Some(home) => event_in(home, tenant, id).await,
-            None => Err(Unseen::Marked(located.home.status)),
+            None => Err(Unseen::Marked(located.home.clone())),
         };
         let at_home = match at_home {
             Ok(None) => Ok(()),

@@ -60,18 +60,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_has_the_turn_and_nothing_is_left_behind() {
+    async fn one_has_the_permit_and_nothing_is_left_behind() {
         let singleflight = Singleflight::new();
         let first = singleflight.acquire(&"a").await;
         assert!(singleflight.try_acquire(&"a").is_none());
         assert!(singleflight.try_acquire(&"b").is_some());
         let waiting = singleflight.acquire(&"a");
-        let given_up = singleflight.acquire(&"a");
+        let cancelled = singleflight.acquire(&"a");
         let mut waiting = std::pin::pin!(waiting);
         {
-            let mut given_up = std::pin::pin!(given_up);
+            let mut cancelled = std::pin::pin!(cancelled);
             assert!(futures_poll(&mut waiting).is_pending());
-            assert!(futures_poll(&mut given_up).is_pending());
+            assert!(futures_poll(&mut cancelled).is_pending());
         }
         drop(first);
         let second = waiting.await;

@@ -18,7 +18,7 @@ const TYPES: [&str; 4] = ["order.placed", "order.paid", "item.sold", "a:B_c/d-9.
 
 impl Application for Totals {
     fn draw_poison(&self, random: &mut dyn RngCore) -> Option<Draft> {
-        Some(draw(random, unfit))
+        Some(draw(random, rejected))
     }
 
     fn may_refuse(&self, _event_type: &str) -> bool {
@@ -88,7 +88,7 @@ pub(super) fn amount(random: &mut dyn RngCore) -> String {
 }
 
 /// Draws an amount that it refuses.
-fn unfit(random: &mut dyn RngCore) -> String {
+fn rejected(random: &mut dyn RngCore) -> String {
     let whole: u64 = random.random_range(1..1_000);
     match random.random_range(0..5) {
         0 => json!(format!("{whole} or so")).to_string(),

@@ -23,16 +23,16 @@ pub(super) struct Told<'a> {
     pub(super) before: Option<Tenure>,
     pub(super) after: Option<Tenure>,
     pub(super) writes: Writes,
-    pub(super) answer: Response<Bytes>,
+    pub(super) response: Response<Bytes>,
 }
 
 impl Told<'_> {
     fn status(&self) -> u16 {
-        self.answer.status().as_u16()
+        self.response.status().as_u16()
     }
 
     fn header(&self, name: &str) -> &str {
-        self.answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (source, cell) = (self.header("x-route-source"), self.header("x-cell-id"));
         let (epoch, took) = (self.header("x-cell-epoch"), self.took.as_millis());
-        write!(f, "router {} answers {} {}", self.environment, self.tenant, self.status())?;
+        write!(f, "router {} responds to {} with {}", self.environment, self.tenant, self.status())?;
         write!(f, " after {took} ms from {cell} at {epoch} by {source}, route of age {:?}", self.age)?;
         write!(f, ", {} fenced and {} plain writes", self.writes.fenced, self.writes.plain)
     }
@@ -96,7 +96,7 @@ impl Oracle {
         self.cut_off.fenced += told.writes.fenced;
         if !steady {
             self.cut_off.in_transit += 1;
-            self.demand(told.took <= LATE, told, "an answer has to come in time");
+            self.demand(told.took <= LATE, told, "a response has to come in time");
             return;
         }
         match self.knows(told) {
@@ -105,7 +105,7 @@ impl Oracle {
                 self.cut_off.outdated += 1;
                 self.demand(told.status() == 503 && told.took <= LATE, told, "its route is out of date");
             }
-            Knows::LookedUp => self.demand(told.took <= LATE, told, "an answer has to come in time"),
+            Knows::LookedUp => self.demand(told.took <= LATE, told, "a response has to come in time"),
             Knows::Nothing => {
                 self.cut_off.cold.push(told.took);
                 let refused = told.status() == 503 && told.header("retry-after") == "1";

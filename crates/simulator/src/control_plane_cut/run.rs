@@ -150,7 +150,7 @@ impl World {
         let (at, before) = (self.trace.elapsed(), self.mover.tenure(tenant));
         let age = environment.wire.age(tenant.as_str());
         let sent = Instant::now();
-        let answer = environment.invoke(tenant.as_str(), request.unwrap_or_default()).await;
+        let response = environment.invoke(tenant.as_str(), request.unwrap_or_default()).await;
         let told = Told {
             environment: number,
             tenant: tenant.as_str(),
@@ -160,7 +160,7 @@ impl World {
             before,
             after: self.mover.tenure(tenant),
             writes: environment.wire.take_writes(),
-            answer,
+            response,
         };
         self.trace.note(format_args!("{told}"));
         self.oracle.borrow_mut().check(told);

@@ -10,9 +10,9 @@ impl Evidence<'_> {
         for (cell, sent) in self.seen.sent.iter().filter(|(cell, _)| unexplained(**cell)) {
             let unserved: Vec<_> = self.seen.unserved.iter().filter(|(at, _)| at == cell).collect();
             findings.checked("I6", *sent - unserved.len() as u64);
-            for (_, answer) in unserved {
+            for (_, response) in unserved {
                 findings.check("I6", false, || {
-                    format!("cell {} had no fault, and a request got {answer}", self.cells[*cell])
+                    format!("cell {} had no fault, and a request got {response}", self.cells[*cell])
                 });
             }
         }
@@ -24,9 +24,9 @@ impl Evidence<'_> {
         for message in &self.state.left {
             findings.check("I7", false, || format!("there still is message {message}"));
         }
-        findings.checked("API", self.seen.answers - self.seen.wrong.len() as u64);
-        for answer in &self.seen.wrong {
-            findings.check("API", false, || answer.clone());
+        findings.checked("API", self.seen.responses - self.seen.wrong.len() as u64);
+        for response in &self.seen.wrong {
+            findings.check("API", false, || response.clone());
         }
     }
 }

@@ -41,7 +41,7 @@ impl Evidence<'_> {
         for event in self.seen.acknowledged.iter().filter(|event| event.naming != Naming::None) {
             let id = *names.entry((&event.tenant, &event.name)).or_insert(event.id);
             let one = id == event.id;
-            findings.check("I2", one, || format!("'{}' of {} was answered with two ids", event.name, event.tenant));
+            findings.check("I2", one, || format!("'{}' of {} got two ids", event.name, event.tenant));
         }
         for event in self.state.events.values() {
             let tenant = event.record.tenant_id.as_str();

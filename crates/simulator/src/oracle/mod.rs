@@ -51,7 +51,7 @@ pub const INVARIANTS: [(&str, &str); 12] = [
     ("NEIGHBOURS", "no healthy event is dead-lettered for another event's sake"),
     ("HELD", "what a standby holds stays held and is not published"),
     ("REDRIVE", "after a redrive everything is processed that can be, and its letter is gone"),
-    ("API", "every answer is what the API promises"),
+    ("API", "every response is what the API promises"),
 ];
 
 /// The number of times that each invariant was checked.
@@ -76,7 +76,7 @@ pub(crate) struct Seen {
     pub(crate) sent: BTreeMap<usize, u64>,
     pub(crate) unserved: Vec<(usize, String)>,
     /// Responses, and those that break the API's promises.
-    pub(crate) answers: u64,
+    pub(crate) responses: u64,
     pub(crate) wrong: Vec<String>,
 }
 

@@ -79,7 +79,7 @@ fn standbys_hold_what_comes_while_a_cell_is_marked_down() {
 }
 
 #[test]
-fn a_cell_that_is_well_again_serves_soon_and_is_left_alone_until_then() {
+fn a_cell_that_is_well_again_serves_soon_and_is_not_called_until_then() {
     let recovered = recovery(4, 40, 16).unwrap();
     assert!(recovered.served_after <= Duration::from_secs(6), "{recovered:?}");
     assert!(recovered.calls <= recovered.bound(), "{recovered:?}");

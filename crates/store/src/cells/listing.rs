@@ -8,7 +8,9 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::Item;
 use cellstack_core::dead_letter::Place;
-use cellstack_core::registry::{CELL_PREFIX, CONFIG, CellState, CellStatus, PAIR_PREFIX, RETIRED, STATE, partition};
+use cellstack_core::registry::{
+    CELL_PREFIX, CONFIG, CellHealth, CellState, CellStatus, HEALTH, PAIR_PREFIX, RETIRED, STATE, partition,
+};
 use serde::Deserialize;
 
 /// A cell: what Terraform stamped, and what operators said of it.
@@ -102,6 +104,8 @@ pub struct Listing {
     pub without_config: BTreeMap<CellId, CellState>,
     /// Cells that Terraform has retired.
     pub retired: BTreeSet<CellId>,
+    /// The results of probes.
+    pub health: BTreeMap<CellId, CellHealth>,
     /// The number of tenants by home and standby.
     pub pairs: BTreeMap<(CellId, CellId), u64>,
 }
@@ -189,6 +193,10 @@ fn listing(items: Vec<Item>) -> Result<Listing, AwsFailure> {
             STATE => {
                 let state = serde_dynamo::from_item(item.clone()).map_err(|error| unreadable("record", &error))?;
                 listing.without_config.insert(cell, state);
+            }
+            HEALTH => {
+                let health = serde_dynamo::from_item(item.clone()).map_err(|error| unreadable("record", &error))?;
+                listing.health.insert(cell, health);
             }
             RETIRED => drop(listing.retired.insert(cell)),
             _ => {}

@@ -4,4 +4,4 @@ mod listing;
 mod state;
 
 pub use listing::{Cell, CellConfig, Listing, list, one};
-pub use state::{Counts, Mark, StateError, create_state, mark, set_counts, set_pair};
+pub use state::{Counts, Mark, StateError, create_state, mark, set_counts, set_health, set_pair};

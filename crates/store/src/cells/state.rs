@@ -11,7 +11,7 @@ use cellstack_aws::backoff::Backoff;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::number;
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::registry::{CellState, CellStatus, PARTITION_KEY, STATE, pairs, partition};
+use cellstack_core::registry::{CellHealth, CellState, CellStatus, HEALTH, PARTITION_KEY, STATE, pairs, partition};
 
 /// A state that could not be written. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -213,4 +213,17 @@ pub async fn set_pair(
             Refusal::Other => Err(AwsFailure::of(WHAT, error).into()),
         },
     }
+}
+
+/// Keeps the results of a cell's probes.
+///
+/// # Errors
+/// When the registry can't be written.
+pub async fn set_health(client: &Client, registry: &str, cell: &CellId, health: &CellHealth) -> Result<(), AwsFailure> {
+    const WHAT: &str = "write a cell's health";
+    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(health)
+        .map_err(|error| AwsFailure::unreadable(WHAT, format!("health of cell {cell}: {error}")))?;
+    let put = client.put_item().table_name(registry).set_item(Some(item));
+    let put = put.item(PARTITION_KEY, AttributeValue::S(partition(cell))).item("sk", text(HEALTH));
+    put.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))
 }

@@ -59,7 +59,7 @@ async fn call(
     let provider = config.credentials_provider().ok_or_else(|| lacking("credentials provider"))?;
     let region = config.region().ok_or_else(|| lacking("region"))?;
     let now = config.time_source().map_or_else(SystemTime::now, |clock| clock.now());
-    let answer = async {
+    let response = async {
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| SnapshotError::Config(chain(&error)))?;
         let request = signed(method, url, body, credentials, region.as_ref(), now)?;
@@ -72,7 +72,7 @@ async fn call(
             error => SnapshotError::S3(error),
         })
     };
-    tokio::time::timeout(timeout, answer).await.unwrap_or(Err(SnapshotError::S3(FetchError::Timeout(timeout))))
+    tokio::time::timeout(timeout, response).await.unwrap_or(Err(SnapshotError::S3(FetchError::Timeout(timeout))))
 }
 
 /// Returns the object's URL: at the configured endpoint, else at the Region's. A bucket whose name has dots is part of
@@ -189,7 +189,7 @@ mod tests {
     }
 
     /// Starts a server that stores objects. Returns its endpoint and the requests that it received.
-    async fn server(answer: Option<&'static str>) -> (String, Arc<Mutex<Vec<String>>>) {
+    async fn server(response: Option<&'static str>) -> (String, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::<String>::new()));
@@ -212,8 +212,8 @@ mod tests {
                         break (head.to_owned(), body.to_vec());
                     }
                 };
-                let (status, content) = match (answer, head.starts_with("PUT"), &object) {
-                    (Some(answer), _, _) => (answer, Vec::new()),
+                let (status, content) = match (response, head.starts_with("PUT"), &object) {
+                    (Some(response), _, _) => (response, Vec::new()),
                     (None, true, _) => {
                         object = Some(body.clone());
                         ("200 OK", Vec::new())
@@ -258,14 +258,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_told_and_says_whether_to_try_again() {
-        for (answer, retryable) in [("403 Forbidden", false), ("503 Slow Down", true), ("301 Moved", false)] {
-            let (endpoint, _) = server(Some(answer)).await;
+        for (response, retryable) in [("403 Forbidden", false), ("503 Slow Down", true), ("301 Moved", false)] {
+            let (endpoint, _) = server(Some(response)).await;
             let config = config(Some(&endpoint), "eu-west-1");
             let error = get(&config, "maps", "map", Duration::from_secs(5)).await.unwrap_err();
             let text = chain(&error);
-            let expected = format!("S3 did not give or take it: the server answered {}", &answer[..3]);
+            let expected = format!("S3 did not give or take it: the server responded with {}", &response[..3]);
             assert_eq!(text, expected);
-            assert_eq!(error.is_retryable(), retryable, "{answer}");
+            assert_eq!(error.is_retryable(), retryable, "{response}");
         }
         let nothing = SdkConfig::builder().build();
         let error = get(&nothing, "maps", "map", Duration::from_secs(5)).await.unwrap_err();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_that_hangs_is_given_up_in_time() {
+    async fn a_bucket_that_hangs_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = config(Some(&format!("http://{}", listener.local_addr().unwrap())), "eu-west-1");
         let error = get(&config, "maps", "map", Duration::from_millis(200)).await.unwrap_err();

@@ -80,7 +80,7 @@ run "the_url_takes_calls_of_this_distribution_only" {
   }
 }
 
-run "requests_pass_whole_and_answers_are_not_kept" {
+run "requests_pass_whole_and_responses_are_not_kept" {
   command = plan
 
   assert {
@@ -89,7 +89,7 @@ run "requests_pass_whole_and_answers_are_not_kept" {
       aws_cloudfront_distribution.router.default_cache_behavior[0].origin_request_policy_id == "b689b0a8-53d0-40ab-baf2-68738e2966ac" &&
       aws_cloudfront_distribution.router.default_cache_behavior[0].viewer_protocol_policy == "https-only"
     )
-    error_message = "A tenant's answer in a cache would be anybody's, and with another host the function URL refuses."
+    error_message = "A tenant's response in a cache would be anybody's, and with another host the function URL refuses."
   }
 }
 

@@ -451,7 +451,7 @@ run "refuses_an_origin_with_a_path" {
   expect_failures = [var.cors]
 }
 
-run "refuses_methods_the_router_does_not_answer" {
+run "refuses_methods_the_router_does_not_serve" {
   command = plan
   variables {
     cors = { allow_origins = ["*"], allow_methods = ["DELETE"] }

@@ -87,7 +87,7 @@ impl Ls {
 }
 
 /// Returns a message for each cell that only one of Terraform and cellctl knows.
-pub(super) fn strays(listing: &Listing) -> Vec<String> {
+pub(crate) fn strays(listing: &Listing) -> Vec<String> {
     let new = listing.cells.iter().filter(|cell| cell.state.is_none());
     let new =
         new.map(|Cell { id, .. }| format!("{id} is stamped and takes no tenants yet: cellctl cells bootstrap {id}"));

@@ -1,7 +1,17 @@
 //! `cellctl cells`
 
+mod bootstrap;
+mod down;
+mod drain;
 mod ls;
+mod probe;
+mod recount;
+mod retire;
 mod show;
+mod sync;
+mod up;
+
+pub(crate) use ls::strays;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -24,6 +34,14 @@ pub(crate) struct Cells {
 enum Verb {
     Ls(ls::Ls),
     Show(show::Show),
+    Bootstrap(bootstrap::Bootstrap),
+    Probe(probe::ProbeCells),
+    Down(down::Down),
+    Up(up::Up),
+    Drain(drain::Drain),
+    Retire(retire::Retire),
+    Sync(sync::Sync),
+    Recount(recount::Recount),
 }
 
 impl Cells {
@@ -36,6 +54,14 @@ impl Cells {
         match self.verb {
             Verb::Ls(ls) => ls.run(deployment, output, console).await,
             Verb::Show(show) => show.run(deployment, output, console).await,
+            Verb::Bootstrap(bootstrap) => bootstrap.run(deployment, output, console).await,
+            Verb::Probe(probe) => probe.run(deployment, output, console).await,
+            Verb::Down(down) => down.run(deployment, output, console).await,
+            Verb::Drain(drain) => drain.run(deployment, output, console).await,
+            Verb::Up(up) => up.run(deployment, output, console).await,
+            Verb::Retire(retire) => retire.run(deployment, output, console).await,
+            Verb::Sync(sync) => sync.run(deployment, output, console).await,
+            Verb::Recount(recount) => recount.run(deployment, output, console).await,
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::cells::named;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::dlq::{DeadLetterQueue, Filter, Reader, Size, queues};
+use crate::dlq::{DeadLetterQueue, Filter, Reader, queues};
+use crate::queue::Size;
 
 /// Count dead letters by cell, place and reason
 ///
@@ -43,7 +44,8 @@ struct Contents {
     cell: CellId,
     place: Place,
     queue: String,
-    letters: BTreeMap<Reason, Group>,
+    #[serde(rename = "letters")]
+    dead_letters: BTreeMap<Reason, Group>,
     seen: usize,
     approximate: Size,
     /// The reason why there may be more letters than were seen.
@@ -94,14 +96,14 @@ impl Ls {
 
 async fn look(queue: &DeadLetterQueue, limit: usize) -> Result<Contents, AwsFailure> {
     let mut reader = Reader::open(queue, limit).await?;
-    let mut letters: BTreeMap<Reason, Group> = BTreeMap::new();
+    let mut dead_letters: BTreeMap<Reason, Group> = BTreeMap::new();
     let ended = loop {
         let found = match reader.next().await {
             Ok(Some(found)) => found,
             Ok(None) => break Ok(()),
             Err(failure) => break Err(failure),
         };
-        let group = letters.entry(found.letter.reason).or_default();
+        let group = dead_letters.entry(found.letter.reason).or_default();
         group.count += 1;
         // RFC 3339 in UTC sorts as time does.
         if group.oldest.is_empty() || found.letter.at < group.oldest {
@@ -112,7 +114,7 @@ async fn look(queue: &DeadLetterQueue, limit: usize) -> Result<Contents, AwsFail
         cell: queue.cell.clone(),
         place: queue.place,
         queue: queue.name().to_owned(),
-        letters,
+        dead_letters,
         seen: reader.seen(),
         approximate: reader.before(),
         unseen: reader.unseen(),
@@ -130,10 +132,10 @@ fn rows(all: &[Contents]) -> comfy_table::Table {
             hidden => format!("about {}, {hidden} of them in other hands", about.total()),
         };
         let place = contents.place.as_str();
-        if contents.letters.is_empty() {
+        if contents.dead_letters.is_empty() {
             table.add_row([contents.cell.as_str(), place, "-", "0", "-", &about]);
         }
-        for (at, (reason, group)) in contents.letters.iter().enumerate() {
+        for (at, (reason, group)) in contents.dead_letters.iter().enumerate() {
             let about = if at == 0 { about.as_str() } else { "" };
             let row = [contents.cell.as_str(), place, reason.as_str(), &group.count.to_string(), &group.oldest, about];
             table.add_row(row);

@@ -30,7 +30,7 @@ pub(crate) struct Dlq {
 enum Verb {
     Ls(ls::Ls),
     Show(show::Show),
-    Redrive(redrive::RedriveLetters),
+    Redrive(redrive::RedriveDeadLetters),
     Purge(purge::Purge),
 }
 

@@ -12,7 +12,7 @@ use super::{Scope, sizes};
 use crate::audit::{self, Counts};
 use crate::cli::Completion;
 use crate::commands::progress::Progress;
-use crate::console::{Console, Output, letters, table};
+use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Found, Reader};
 use crate::operator::Operator;
@@ -175,7 +175,7 @@ impl Purge {
         let would = if self.dry_run { "would be " } else { "" };
         console.say(format_args!(
             "{} {would}deleted, {} passed over by the filter",
-            letters(purged.count),
+            dead_letters(purged.count),
             purged.passed_over
         ));
         let stopped = deployment.stop().is_cancelled();

@@ -7,7 +7,7 @@ use super::{Scope, sizes};
 use crate::audit;
 use crate::cli::Completion;
 use crate::commands::progress::Progress;
-use crate::console::{Console, Output, letters, table};
+use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::redrive::{Limits, Rate, Redrive, Report};
 use crate::operator::Operator;
@@ -28,7 +28,7 @@ use crate::operator::Operator;
 #[command(after_help = "Examples:
   cellctl dlq redrive --because refused --reason 'fixed in 1.4.2' --dry-run
   cellctl dlq redrive --place topic --rate 50/s --reason 'the queue is back'")]
-pub(super) struct RedriveLetters {
+pub(super) struct RedriveDeadLetters {
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(super) struct RedriveLetters {
     dry_run: bool,
 }
 
-impl RedriveLetters {
+impl RedriveDeadLetters {
     pub(super) async fn run(
         self,
         deployment: &Deployment,
@@ -84,7 +84,7 @@ impl RedriveLetters {
         let would = if self.dry_run { "would be " } else { "" };
         console.say(format_args!(
             "{sent} {would}sent, {} {would}deleted with nothing left to do, {left} skipped, {} passed over by the filter",
-            letters(deleted),
+            dead_letters(deleted),
             report.passed_over
         ));
         let mut all_done = left == 0;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cells::named;
 use crate::cli::Completion;
-use crate::console::{Console, Output, letters, table};
+use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, Found, Reader, queues};
 
@@ -57,7 +57,7 @@ impl Show {
                 match reader.next().await {
                     Ok(Some(found)) if !self.filter.matches(&found) => {}
                     Ok(Some(_)) if shown.len() == self.limit => {
-                        more.push(format!("there are more than the {} shown: raise --limit", letters(self.limit)));
+                        more.push(format!("there are more than the {} shown: raise --limit", dead_letters(self.limit)));
                         break Ok(());
                     }
                     Ok(Some(found)) => shown.push(Shown { queue: queue.name(), found }),

@@ -1,6 +1,7 @@
 //! `cellctl tenants`
 
 mod ls;
+mod overlap;
 mod pin;
 mod place;
 mod set_standby;
@@ -30,6 +31,7 @@ enum Verb {
     Pin(pin::Pin),
     Unpin(pin::Unpin),
     Unplace(unplace::Unplace),
+    Overlap(overlap::OverlapCommand),
 }
 
 impl Tenants {
@@ -46,6 +48,7 @@ impl Tenants {
             Verb::SetStandby(set) => set.run(deployment, output, console).await,
             Verb::Pin(pin) => pin.run(deployment, output, console).await,
             Verb::Unpin(unpin) => unpin.run(deployment, output, console).await,
+            Verb::Overlap(overlap) => overlap.run(deployment, output, console).await,
             Verb::Unplace(unplace) => unplace.run(deployment, output, console).await,
         }
     }

@@ -75,17 +75,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn turns_are_spaced_and_time_not_used_is_not_saved_up() {
+    async fn permits_are_spaced_and_time_not_used_is_not_saved_up() {
         let start = Instant::now();
         let mut rate_limit = RateLimit::new("4".parse().unwrap());
-        let mut turns = Vec::new();
-        for turn in 0..6 {
-            if turn == 3 {
+        let mut permits = Vec::new();
+        for permit in 0..6 {
+            if permit == 3 {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             rate_limit.acquire().await;
-            turns.push(start.elapsed().as_millis());
+            permits.push(start.elapsed().as_millis());
         }
-        assert_eq!(turns, [0, 250, 500, 2_500, 2_750, 3_000]);
+        assert_eq!(permits, [0, 250, 500, 2_500, 2_750, 3_000]);
     }
 }

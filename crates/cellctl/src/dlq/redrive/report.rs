@@ -73,7 +73,8 @@ impl Row {
 pub(crate) struct Report {
     pub(crate) dry_run: bool,
     /// Letters, and the events that notes of stream mappings stand for.
-    pub(crate) letters: Vec<Row>,
+    #[serde(rename = "letters")]
+    pub(crate) dead_letters: Vec<Row>,
     /// Letters that did not match the filter.
     pub(crate) passed_over: usize,
     /// The reasons why there may be letters that were not seen.
@@ -84,7 +85,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn count(&self, outcome: &str) -> usize {
-        self.letters.iter().filter(|row| row.outcome == outcome).count()
+        self.dead_letters.iter().filter(|row| row.outcome == outcome).count()
     }
 
     /// Returns the counts for the audit trail.
@@ -95,7 +96,7 @@ impl Report {
     /// Returns the lines with equal ones merged, and the number of each.
     pub(crate) fn summary(&self) -> BTreeMap<(CellId, Place, Reason, &str, &str), usize> {
         let mut lines = BTreeMap::new();
-        for row in &self.letters {
+        for row in &self.dead_letters {
             let line = (row.cell.clone(), row.place, row.reason, row.outcome, row.what.as_str());
             *lines.entry(line).or_default() += 1;
         }

@@ -91,7 +91,7 @@ impl<'a> Redrive<'a> {
 
     async fn queue(&mut self, queue: &DeadLetterQueue, filter: &Filter, progress: &Progress) -> Result<(), AwsFailure> {
         let mut reader = Reader::open(queue, MAX_IN_HAND).await?;
-        let ended = self.letters(&mut reader, filter, progress).await;
+        let ended = self.redrive_each(&mut reader, filter, progress).await;
         if let Some(unseen) = reader.unseen() {
             self.report.unseen.push(format!("{}: {unseen}", queue.name()));
         }
@@ -99,7 +99,7 @@ impl<'a> Redrive<'a> {
         ended
     }
 
-    async fn letters(
+    async fn redrive_each(
         &mut self,
         reader: &mut Reader<'_>,
         filter: &Filter,
@@ -130,7 +130,7 @@ impl<'a> Redrive<'a> {
                     Outcome::Skipped(SkipReason::Failed(failure.to_string()))
                 }
             };
-            self.report.letters.push(Row::of(&found, subject.as_ref(), &outcome));
+            self.report.dead_letters.push(Row::of(&found, subject.as_ref(), &outcome));
             if failures == MAX_FAILURES {
                 self.report.troubles.push(format!("{failures} letters of cell {} in a row failed", found.cell));
                 break;

@@ -29,7 +29,7 @@ pub(super) enum Held {
 
 /// Reads an event's item, strongly consistent.
 pub(super) async fn look(deployment: &Deployment, table: &str, subject: &Subject) -> Result<Held, AwsFailure> {
-    let answer = deployment
+    let response = deployment
         .dynamodb
         .get_item()
         .table_name(table)
@@ -38,7 +38,7 @@ pub(super) async fn look(deployment: &Deployment, table: &str, subject: &Subject
         .send()
         .await
         .map_err(|error| AwsFailure::of("read an event", error))?;
-    Ok(match answer.item {
+    Ok(match response.item {
         None => Held::Nothing,
         Some(item) => {
             let redrives = item.get(REDRIVES).and_then(|count| count.as_n().ok()).and_then(|count| count.parse().ok());

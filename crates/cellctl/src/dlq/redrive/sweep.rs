@@ -58,7 +58,7 @@ impl Redrive<'_> {
                     _ => left += 1,
                 }
                 progress.letter();
-                self.report.letters.push(Row::of(note, Some(&event.subject), &outcome));
+                self.report.dead_letters.push(Row::of(note, Some(&event.subject), &outcome));
             }
             let outcome = match left {
                 0 => Outcome::Swept(sent),
@@ -68,7 +68,7 @@ impl Redrive<'_> {
             if left == 0 && !self.limits.dry_run {
                 reader.delete(note).await?;
             }
-            self.report.letters.push(Row::of(note, None, &outcome));
+            self.report.dead_letters.push(Row::of(note, None, &outcome));
         }
         Ok(())
     }

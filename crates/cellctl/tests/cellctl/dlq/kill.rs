@@ -12,7 +12,7 @@ use super::world::DlqWorld;
 
 /// Makes three letters: of an event that failed, of one that is still accepted, and of one that was processed
 /// meanwhile.
-async fn letters(world: &DlqWorld) -> Vec<String> {
+async fn dead_letters(world: &DlqWorld) -> Vec<String> {
     let failed = world.poison("acme", 1).await;
     world.until("failed", async || world.status("alpha", "acme", &failed).await == "failed").await;
 
@@ -56,7 +56,7 @@ async fn a_run_killed_at_any_await_point_and_run_again_has_one_effect_and_loses_
     let mut kill_at = 1;
     loop {
         let world = DlqWorld::new().await;
-        let ids = letters(&world).await;
+        let ids = dead_letters(&world).await;
         let was_killed = killed(&world, kill_at).await;
         if was_killed {
             // The letters that the killed run had in hand come back after two minutes.

@@ -25,8 +25,8 @@ async fn ls_counts_by_cell_place_and_reason_and_leaves_every_letter_where_it_was
         let all = json.as_array().unwrap().clone();
         assert_eq!(all.len(), 6);
         let queue = all.into_iter().find(|queue| queue["cell"] == cell && queue["place"] == place).unwrap();
-        let letters = queue["letters"].as_object().unwrap().clone();
-        let counts = letters.iter().map(|(reason, group)| format!("{reason} {}", group["count"]));
+        let dead_letters = queue["letters"].as_object().unwrap().clone();
+        let counts = dead_letters.iter().map(|(reason, group)| format!("{reason} {}", group["count"]));
         (counts.collect::<Vec<_>>().join(", "), queue["approximate"]["visible"].as_u64().unwrap())
     };
     assert_eq!(count("alpha", "queue"), ("not-held 23".to_owned(), 23));

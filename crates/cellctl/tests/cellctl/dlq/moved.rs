@@ -55,7 +55,7 @@ async fn an_event_that_a_move_left_behind_is_told_of_and_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_just_moves_is_left_alone() {
+async fn a_tenant_that_just_moves_is_skipped() {
     let world = DlqWorld::new().await;
     let id = world.poison("acme", 5).await;
     world.mend();

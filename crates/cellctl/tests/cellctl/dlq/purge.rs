@@ -19,9 +19,9 @@ async fn purge_deletes_what_the_filter_names_and_prints_it_whole() {
     }
     let line = "dlq purge --because not-held --reason nobody-wants-them --operator test --yes --output json";
     let ran = world.cellctl(line).await.ended(Completion::Done);
-    let letters: Vec<Value> = ran.data.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(letters.len(), 12);
-    let mut originals: Vec<&str> = letters.iter().map(|letter| letter["original"].as_str().unwrap()).collect();
+    let dead_letters: Vec<Value> = ran.data.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(dead_letters.len(), 12);
+    let mut originals: Vec<&str> = dead_letters.iter().map(|letter| letter["original"].as_str().unwrap()).collect();
     originals.sort_unstable();
     originals.dedup();
     assert_eq!(originals.len(), 12);

@@ -160,7 +160,7 @@ async fn a_run_sends_no_more_than_it_may_and_the_next_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_keeps_failing_is_left_alone_after_so_many_redrives() {
+async fn an_event_that_keeps_failing_is_skipped_after_so_many_redrives() {
     let world = DlqWorld::new().await;
     world.poison("acme", 1).await;
     for redrives in 0..2 {

@@ -12,7 +12,7 @@ use super::world::DlqWorld;
 const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
 #[tokio::test(start_paused = true)]
-async fn the_events_of_a_batch_that_the_stream_gave_up_are_found_in_the_table() {
+async fn the_events_of_a_batch_that_the_stream_discarded_are_found_in_the_table() {
     let world = DlqWorld::new().await;
     // An older event that is open for another reason is outside the note's window.
     let older = world.undelivered(1_000).await;

@@ -86,9 +86,9 @@ impl DlqWorld {
         let request =
             Request::post("/v1/events").header("content-type", "application/json").header("x-tenant-id", tenant);
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let answer = self.stack.url().request(request.body(Bytes::from(body)).unwrap(), peer).await;
-        assert_eq!(answer.status(), 202, "{answer:?}");
-        let json: Value = serde_json::from_slice(answer.body()).unwrap();
+        let response = self.stack.url().request(request.body(Bytes::from(body)).unwrap(), peer).await;
+        assert_eq!(response.status(), 202, "{response:?}");
+        let json: Value = serde_json::from_slice(response.body()).unwrap();
         json["id"].as_str().unwrap().to_owned()
     }
 
@@ -144,9 +144,9 @@ impl DlqWorld {
     }
 
     pub(crate) async fn item(&self, id: &str, tenant: &str, key: &str) -> Option<cellstack_core::cell_table::Item> {
-        let answer = self.stack.dynamodb().get_item().table_name(CellNames::of(&cell(id)).table);
-        let answer = answer.key("tenant_id", text(tenant)).key("sk", text(key)).consistent_read(true);
-        answer.send().await.unwrap().item
+        let response = self.stack.dynamodb().get_item().table_name(CellNames::of(&cell(id)).table);
+        let response = response.key("tenant_id", text(tenant)).key("sk", text(key)).consistent_read(true);
+        response.send().await.unwrap().item
     }
 
     /// Returns the status of an event.

@@ -51,26 +51,25 @@ impl Endpoint {
         let path = format!("{PATH}{below}");
         let request = Request::builder().method(&method).uri(&path).body(Bytes::from(body))?;
         let address = self.address().await?;
-        let answer = tokio::time::timeout(PATIENCE, client::send(address, request)).await;
-        let response = answer
-            .map_err(|_| anyhow!("{url} did not answer within {} s", PATIENCE.as_secs()))?
-            .with_context(|| {
+        let sent = tokio::time::timeout(PATIENCE, client::send(address, request)).await;
+        let response =
+            sent.map_err(|_| anyhow!("{url} did not respond within {} s", PATIENCE.as_secs()))?.with_context(|| {
                 format!("no stack is served at {url}; start one with cellstack-local serve, or name it with --endpoint")
             })?;
         if !response.headers().contains_key(HEADER) {
             bail!(
-                "{url} is not the AWS endpoint of a stack that cellstack-local serves (it answered {} {path} with {}); \
+                "{url} is not the AWS endpoint of a stack that cellstack-local serves (it responded to {} {path} with {}); \
                  start one, or name it with --endpoint",
                 method,
                 response.status()
             );
         }
         if !response.status().is_success() {
-            let problem: Problem = serde_json::from_slice(response.body()).context("an answer that can't be read")?;
+            let problem: Problem = serde_json::from_slice(response.body()).context("a response that can't be read")?;
             bail!("{}", problem.message);
         }
         serde_json::from_slice(response.body())
-            .context("the served stack answered in a form of another version; use the cellstack-local that serves it")
+            .context("the served stack responded in a form of another version; use the cellstack-local that serves it")
     }
 
     /// Returns a loopback address: faults are for stacks on this machine only.

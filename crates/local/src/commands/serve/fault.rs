@@ -1,4 +1,4 @@
-//! Faults that a served stack begins with: for the suites that hold its answers against the API's document.
+//! Faults that a served stack begins with: for the suites that hold its responses against the API's document.
 
 use cellstack_emulator::{Fault, FaultKind};
 

@@ -65,7 +65,7 @@ impl Lines {
     /// Returns a line without its time; `None` for a happening that only `--verbose` shows.
     fn line(&self, happening: &Happening) -> Option<(Head, String)> {
         Some(match happening {
-            Happening::Answered(exchange) => return self.answered(exchange),
+            Happening::Responded(exchange) => return self.responded(exchange),
             Happening::Accepted { subject, event_type, status, request, repeated } => {
                 let word = match (repeated, status) {
                     (true, _) => "repeated",
@@ -123,7 +123,7 @@ impl Lines {
         })
     }
 
-    fn answered(&self, exchange: &Exchange) -> Option<(Head, String)> {
+    fn responded(&self, exchange: &Exchange) -> Option<(Head, String)> {
         let is_problem = exchange.status >= 400;
         if !is_problem && !self.verbose {
             return None;
@@ -141,7 +141,7 @@ impl Lines {
             Some((("problem", Tone::Bad), rest))
         } else {
             rest.push_str(&format!("  {:.1} ms", exchange.took.as_secs_f64() * 1e3));
-            Some((("answered", Tone::Plain), rest))
+            Some((("responded", Tone::Plain), rest))
         }
     }
 }

@@ -43,7 +43,7 @@ const MAX_TENANTS: i64 = 10_000;
 /// names another place. The stack is in memory.
 ///
 /// --data DIR keeps the stack on disk: tables, unread stream records, topics, and queues with their messages. A restart
-/// continues with it, even after kill -9: nothing that was answered with success is lost, and events under way are processed
+/// continues with it, even after kill -9: nothing that was acknowledged is lost, and events under way are processed
 /// once. Deduplication ids, request tokens of transactions, message move tasks and faults are not kept. Writes are not forced to
 /// the disk one by one, so a power failure may lose the last moments before it.
 ///
@@ -58,6 +58,7 @@ const MAX_TENANTS: i64 = 10_000;
 #[command(after_help = "Examples:
   cellstack-local serve
   cellstack-local serve --data stack
+  cellstack-local serve --new-cells delta
   cellstack-local serve --port 9100 --endpoint-port 4600 --cells one,two --tenants 20
   cellstack-local serve --port 0 --endpoint-port 0 --tenant-source body
   RUST_LOG=cellstack_router=debug cellstack-local serve --port 0 --endpoint-port 0 -v")]
@@ -71,6 +72,10 @@ pub(crate) struct Serve {
     /// The cells, separated by commas; 64 at most. Those in --data, or alpha,beta,gamma, unless given
     #[arg(long, value_delimiter = ',')]
     cells: Option<Vec<CellId>>,
+    /// Cells that are stamped and take no tenants yet, as terraform apply leaves them: `cellctl cells bootstrap` takes them into
+    /// service
+    #[arg(long, value_delimiter = ',', value_name = "NEW_CELLS")]
+    new_cells: Vec<CellId>,
     /// Keeps the stack in this directory, and continues with the one in it; in memory unless given
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -117,7 +122,8 @@ impl Serve {
         }
         let lines = Lines::new(self.verbose);
         if !self.quiet {
-            let placements = placements(&cells)?;
+            let old: Vec<CellId> = cells.iter().filter(|cell| !self.new_cells.contains(cell)).cloned().collect();
+            let placements = placements(&old)?;
             lines.say(greeting::text(&served, max_data, &placements, self.tenants, self.tenant_source, A::EXAMPLE));
         }
         let activity = if self.quiet { None } else { Some(Activity::of(&served.stack)?) };
@@ -138,16 +144,18 @@ impl Serve {
 
     /// Returns the cells, and the directory that keeps them.
     fn cells(&self) -> Result<(Vec<CellId>, Option<DataDir>)> {
-        let wanted = self.cells.as_deref();
+        let default = CELLS.into_iter().map(str::parse).collect::<Result<Vec<CellId>, _>>()?;
+        let of_old = self.cells.as_deref().or((!self.new_cells.is_empty()).then_some(default.as_slice()));
+        let wanted = of_old.map(|cells| [cells, &self.new_cells].concat());
+        let wanted = wanted.as_deref();
         if let Some(cells) = wanted {
             if cells.len() > MAX_CELLS {
-                bail!("--cells names {} cells; expected {MAX_CELLS} at most", cells.len());
+                bail!("--cells and --new-cells name {} cells; expected {MAX_CELLS} at most", cells.len());
             }
             if let Some((_, cell)) = cells.iter().enumerate().find(|(at, cell)| cells[..*at].contains(cell)) {
-                bail!("--cells names {cell} twice");
+                bail!("--cells and --new-cells name {cell} twice");
             }
         }
-        let default = CELLS.into_iter().map(str::parse).collect::<Result<Vec<CellId>, _>>()?;
         let data = self.data.as_deref().map(|path| DataDir::open(path, wanted, &default)).transpose()?;
         let cells = data.as_ref().map_or_else(|| wanted.unwrap_or(&default).to_vec(), |data| data.cells().to_vec());
         Ok((cells, data))
@@ -157,14 +165,16 @@ impl Serve {
         let mut builder =
             Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
         builder = builder.tenant_source(self.tenant_source.setting()?);
+        let is_new = |cell: &&CellId| self.new_cells.contains(cell);
         for cell in cells {
-            builder = builder.cell(cell.clone());
+            builder = if is_new(&cell) { builder.stamped(cell.clone()) } else { builder.cell(cell.clone()) };
         }
+        let cells: Vec<CellId> = cells.iter().filter(|cell| !is_new(cell)).cloned().collect();
         let numbered = (1..=self.tenants).map(|number| format!("tenant-{number}").parse::<TenantId>());
         for (at, tenant) in numbered.enumerate() {
             builder = builder.tenant(tenant?, cells[at % cells.len()].clone());
         }
-        for (tenant, cell) in placements(cells)? {
+        for (tenant, cell) in placements(&cells)? {
             builder = builder.tenant(tenant, cell);
         }
         if let Some(data) = data {

@@ -8,8 +8,8 @@ fn event(kind: &str, amount: &str) -> String {
 }
 
 fn id(body: &str) -> String {
-    let answer: serde_json::Value = serde_json::from_str(body).unwrap();
-    answer["id"].as_str().unwrap().to_owned()
+    let response: serde_json::Value = serde_json::from_str(body).unwrap();
+    response["id"].as_str().unwrap().to_owned()
 }
 
 fn memory(served: &Served) -> u64 {

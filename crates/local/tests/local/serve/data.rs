@@ -44,8 +44,8 @@ impl Drop for Scratch {
 fn post(served: &Served, tenant: &str, event: &str) -> String {
     let (status, body) = served.post(tenant, event);
     assert_eq!(status, 202, "{body}");
-    let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
-    answer["id"].as_str().unwrap().to_owned()
+    let response: serde_json::Value = serde_json::from_str(&body).unwrap();
+    response["id"].as_str().unwrap().to_owned()
 }
 
 fn status(served: &Served, tenant: &str, id: &str) -> String {
@@ -63,16 +63,16 @@ fn processed(served: &Served, tenant: &str) -> u64 {
 
 fn sqs(served: &Served, operation: &str, body: &str) -> serde_json::Value {
     let headers = format!("x-amz-target: AmazonSQS.{operation}\r\ncontent-length: {}\r\n", body.len());
-    let (status, answer) = request(served.endpoint, "POST /", &headers, body);
-    assert_eq!(status, 200, "{answer}");
-    serde_json::from_str(&answer).unwrap()
+    let (status, response) = request(served.endpoint, "POST /", &headers, body);
+    assert_eq!(status, 200, "{response}");
+    serde_json::from_str(&response).unwrap()
 }
 
 fn messages(served: &Served, queue: &str) -> Vec<String> {
     let url = format!("http://{}/000000000000/{queue}", served.endpoint);
     let body = format!(r#"{{"QueueUrl":"{url}","MaxNumberOfMessages":10,"VisibilityTimeout":0}}"#);
-    let answer = sqs(served, "ReceiveMessage", &body);
-    let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+    let response = sqs(served, "ReceiveMessage", &body);
+    let messages = response["Messages"].as_array().cloned().unwrap_or_default();
     messages.iter().map(|message| message["Body"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -102,8 +102,8 @@ fn ends_and_goes_on(signal: &str) {
     }
     assert_eq!((status(&served, "acme", &done), status(&served, "acme", &dead)), ("processed".into(), "failed".into()));
     assert_eq!((processed(&served, "acme"), processed(&served, "globex")), (31, 30));
-    let letters = messages(&served, "cellstack-cell-alpha-events-dlq");
-    assert!(letters.len() == 1 && letters[0].contains(&dead), "{letters:?}");
+    let dead_letters = messages(&served, "cellstack-cell-alpha-events-dlq");
+    assert!(dead_letters.len() == 1 && dead_letters[0].contains(&dead), "{dead_letters:?}");
     assert_eq!(messages(&served, "mine"), ["hello"]);
     let queue = format!(
         r#"{{"QueueUrl":"http://{}/000000000000/mine","AttributeNames":["VisibilityTimeout"]}}"#,

@@ -115,17 +115,17 @@ pub(crate) fn soon<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 
 /// Sends one request, and returns the status and the body.
 pub(crate) fn request(address: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, String) {
-    let answer =
+    let response =
         raw(address, &format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n{body}"));
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    let status = response.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, response.split_once("\r\n\r\n").unwrap().1.to_owned())
 }
 
 /// Sends bytes, and returns all that comes back.
 pub(crate) fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }

@@ -43,7 +43,7 @@ async fn write(guard: Guard, replies: impl IntoIterator<Item = Reply>) -> (Resul
     let written = cell(&script).write(&record(), guard).await.map_err(Problem::from).map(|written| match written {
         Written::New => "new",
         Written::Exists(first) => {
-            assert_eq!((first.accepted_at, first.epoch), (5, Epoch(2)), "the first is what is answered");
+            assert_eq!((first.accepted_at, first.epoch), (5, Epoch(2)), "the first is what is returned");
             "exists"
         }
         Written::FenceRefused => "refused",
@@ -176,7 +176,7 @@ async fn what_no_retry_mends_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cell_that_hangs_is_given_up_in_time() {
+async fn a_cell_that_hangs_times_out() {
     for guard in [FENCED, Guard::Lease] {
         let (written, _) = write(guard, [Reply::Hang]).await;
         assert_eq!(kind(written), Kind::Unavailable);

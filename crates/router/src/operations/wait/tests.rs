@@ -83,7 +83,7 @@ fn is_consistent(sent: &Sent) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_done_is_answered_at_once() {
+async fn an_event_that_is_done_is_returned_at_once() {
     let scene = Scene::new().await;
     for status in ["processed", "failed", "held", "carried"] {
         let Outcome { status: http, body, took, reads } = scene.wait(5, [event(status, 10), route()]).await;
@@ -105,7 +105,7 @@ async fn an_event_that_is_done_during_the_wait_is_read_whole_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_time_is_over_the_present_state_is_the_answer_and_few_units_were_read() {
+async fn when_the_time_is_over_the_present_state_is_the_response_and_few_units_were_read() {
     for wait in 0..=5_u8 {
         let scene = Scene::new().await;
         let Outcome { status, body, took, reads } = scene.wait(wait, [accepted()]).await;
@@ -129,7 +129,7 @@ async fn a_large_event_is_looked_at_less_often() {
 
 /// The event had failed and was sent again, which the replica does not know yet.
 #[tokio::test(start_paused = true)]
-async fn what_a_replica_that_is_behind_says_is_not_the_answer() {
+async fn what_a_replica_that_is_behind_says_is_not_the_response() {
     let scene = Scene::new().await;
     let replies = [accepted(), event("failed", 10), accepted(), Reply::Ok(json!({})), accepted()];
     let Outcome { body, took, reads, .. } = scene.wait(1, replies).await;

@@ -65,12 +65,12 @@ async fn of_those_who_refresh_at_once_one_reads() {
     for said in futures_util::future::join_all(all).await {
         assert_eq!(said, route("beta", 2, RouteSource::Map));
     }
-    // The read in flight when the others ask may have been answered before they asked.
+    // The read in flight when the others ask may have returned before they asked.
     assert!(script.take().len() <= 2, "a refresh");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_others_wait_for_is_its_own_flight() {
+async fn a_tenant_that_others_wait_for_has_its_own_read() {
     let script = Script::new([Reply::Hang, nothing()]);
     let resolver = resolver(&script);
     let (acme, globex) = (acme(), "globex".parse().unwrap());

@@ -274,7 +274,7 @@ impl Clock for SetClock {
 
 /// The response of the issuer's server.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Answer {
+pub(super) enum WebResponse {
     #[default]
     Reset,
     Hang,
@@ -286,15 +286,15 @@ pub(super) enum Answer {
 
 /// The issuer's server, without a network.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Web(Arc<Mutex<(Answer, Vec<String>)>>);
+pub(super) struct Web(Arc<Mutex<(WebResponse, Vec<String>)>>);
 
 impl Web {
-    pub(super) fn answers(&self, response: Answer) {
+    pub(super) fn responds(&self, response: WebResponse) {
         self.0.lock().unwrap().0 = response;
     }
 
     pub(super) fn serves(&self, keys: &[Value]) {
-        self.answers(Answer::Body(set(keys).to_string()));
+        self.responds(WebResponse::Body(set(keys).to_string()));
     }
 
     /// Returns the number of requests that the server has received.
@@ -325,11 +325,11 @@ impl HttpConnector for Web {
                 Ok(HttpResponse::new(status.into(), SdkBody::from(body)))
             };
             match response {
-                Answer::Reset => Err(ConnectorError::io("reset".into())),
-                Answer::Hang => std::future::pending().await,
-                Answer::Status(status) => respond(status, "no".to_owned()),
-                Answer::Body(body) => respond(200, body),
-                Answer::Slow(time, body) => {
+                WebResponse::Reset => Err(ConnectorError::io("reset".into())),
+                WebResponse::Hang => std::future::pending().await,
+                WebResponse::Status(status) => respond(status, "no".to_owned()),
+                WebResponse::Body(body) => respond(200, body),
+                WebResponse::Slow(time, body) => {
                     tokio::time::sleep(time).await;
                     respond(200, body)
                 }

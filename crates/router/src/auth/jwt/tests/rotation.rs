@@ -5,7 +5,7 @@ use std::time::Duration;
 use cellstack_core::limits::{JWT_KEYS_AGE, JWT_KEYS_COLD_COOLDOWN, JWT_KEYS_COOLDOWN, JWT_KEYS_MAX, JWT_KEYS_TIMEOUT};
 use serde_json::json;
 
-use super::issuer::{Answer, NOW, Signer, TokenWorld, set, settings};
+use super::issuer::{NOW, Signer, TokenWorld, WebResponse, set, settings};
 use crate::auth::jwt::refusal::Refusal;
 use crate::http::problem::{Kind, Problem};
 
@@ -80,17 +80,17 @@ async fn an_issuer_that_fails_takes_no_key_away() {
     world.tenant(&token).await.unwrap();
     let too_large = format!(r#"{{"keys":[],"x":"{}"}}"#, "x".repeat(JWT_KEYS_MAX));
     let failures = [
-        Answer::Reset,
-        Answer::Hang,
-        Answer::Status(500),
-        Answer::Status(302),
-        Answer::Body("<html>".to_owned()),
-        Answer::Body(set(&[]).to_string()),
-        Answer::Body(set(&[Signer::new("RS256").jwk("k1")]).to_string()),
-        Answer::Body(too_large),
+        WebResponse::Reset,
+        WebResponse::Hang,
+        WebResponse::Status(500),
+        WebResponse::Status(302),
+        WebResponse::Body("<html>".to_owned()),
+        WebResponse::Body(set(&[]).to_string()),
+        WebResponse::Body(set(&[Signer::new("RS256").jwk("k1")]).to_string()),
+        WebResponse::Body(too_large),
     ];
     for (before, failure) in failures.into_iter().enumerate() {
-        world.web.answers(failure.clone());
+        world.web.responds(failure.clone());
         world.clock.advance(JWT_KEYS_AGE);
         assert_eq!(world.tenant(&token).await.as_deref(), Ok("acme"), "{failure:?}");
         assert_eq!(world.web.reads(), before + 2, "{failure:?}");
@@ -109,7 +109,7 @@ async fn an_issuer_that_fails_takes_no_key_away() {
 async fn without_any_keys_a_request_is_told_so_fast_and_the_next_try_is_not_far() {
     let (world, signer) = world();
     let token = lasting(&signer, "k1");
-    world.web.answers(Answer::Hang);
+    world.web.responds(WebResponse::Hang);
     let started = tokio::time::Instant::now();
     let problem = world.tenant(&token).await.unwrap_err();
     assert_eq!((problem.kind, started.elapsed()), (Kind::Unavailable, JWT_KEYS_TIMEOUT));
@@ -131,7 +131,7 @@ async fn one_read_at_a_time_and_nobody_waits_who_need_not() {
     let (world, signer) = world();
     let token = lasting(&signer, "k1");
     let slow = Duration::from_millis(500);
-    world.web.answers(Answer::Slow(slow, set(&[signer.jwk("k1")]).to_string()));
+    world.web.responds(WebResponse::Slow(slow, set(&[signer.jwk("k1")]).to_string()));
 
     // Cold: all wait for one read.
     let started = tokio::time::Instant::now();
@@ -141,7 +141,7 @@ async fn one_read_at_a_time_and_nobody_waits_who_need_not() {
 
     // Cold, and the read fails: all fail when it does.
     let cold = self::world().0;
-    cold.web.answers(Answer::Hang);
+    cold.web.responds(WebResponse::Hang);
     let started = tokio::time::Instant::now();
     let time_goes_by = async {
         tokio::time::sleep(JWT_KEYS_TIMEOUT / 2).await;
@@ -170,7 +170,7 @@ async fn one_read_at_a_time_and_nobody_waits_who_need_not() {
 async fn a_read_that_is_dropped_on_its_way_blocks_nobody() {
     let (world, signer) = world();
     let token = lasting(&signer, "k1");
-    world.web.answers(Answer::Hang);
+    world.web.responds(WebResponse::Hang);
     let dropped = tokio::time::timeout(Duration::from_millis(10), world.tenant(&token)).await;
     assert!(dropped.is_err());
     assert_eq!(world.tenant(&token).await.unwrap_err().kind, Kind::Unavailable);

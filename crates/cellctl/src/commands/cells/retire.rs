@@ -1,0 +1,130 @@
+//! `cellctl cells retire`
+
+use anyhow::{Result, bail};
+use cellstack_core::CellId;
+use cellstack_core::registry::CellStatus;
+use cellstack_store::cells::{Cell, Listing};
+use cellstack_store::events::undone;
+use clap::Args;
+use serde::Serialize;
+
+use crate::cells;
+use crate::cli::Completion;
+use crate::console::{Console, Output, table};
+use crate::deployment::Deployment;
+use crate::dlq::{Filter, queues};
+use crate::marking::{said, set, stated};
+use crate::operator::Operator;
+use crate::queue::size;
+
+/// Retire an empty cell, so that Terraform may take it away
+///
+/// Refused while tenants are in the cell or have it as their standby, messages are in its queue, letters in its dead-letter
+/// queues, or events in its table that are not done. Lists all of these at once, each with what to do about it. Exit code 1
+/// then.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl cells retire gamma --reason 'no longer needed' --dry-run
+  cellctl cells retire gamma --reason 'no longer needed'")]
+pub(super) struct Retire {
+    /// The cell
+    #[arg(value_name = "CELL")]
+    cell: CellId,
+    #[command(flatten)]
+    by: Operator,
+    /// Look, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Events that are counted until a refusal.
+const ENOUGH: u64 = 1_000;
+
+/// Something that is still in a cell.
+#[derive(Debug, Serialize)]
+struct Obstacle {
+    what: &'static str,
+    count: String,
+    next: String,
+}
+
+impl Retire {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let by = self.by.sign(console)?;
+        let listing = cells::list(deployment).await?;
+        let (cell, state) = stated(&listing, &self.cell)?;
+        let before = state.status;
+        if before == CellStatus::Retired {
+            console.say(format_args!("cell {} is retired already, {}", self.cell, said(state)));
+            return Ok(Completion::Done);
+        }
+        let obstacles = obstacles(deployment, &listing, cell, state.tenants).await?;
+        if !obstacles.is_empty() {
+            match output {
+                Output::Json => console.json(&obstacles)?,
+                Output::Table => {
+                    let mut table = table(&["still there", "count", "next"]);
+                    for Obstacle { what, count, next } in &obstacles {
+                        table.add_row([*what, count, next]);
+                    }
+                    console.print(table)?;
+                }
+            }
+            let names: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.what).collect();
+            bail!(
+                "cell {} is not empty; expected no tenants, messages, letters and unprocessed events, found {}",
+                self.cell,
+                names.join(", ")
+            );
+        }
+        if output == Output::Json {
+            console.json(&obstacles)?;
+        }
+        if self.dry_run {
+            console.say(format_args!("cell {} is empty and would be retired", self.cell));
+        } else {
+            set(deployment, &by, "cells retire", (&self.cell, before), CellStatus::Retired, None).await?;
+            console.say(format_args!(
+                "cell {0} is retired. Next: deletion_protection = false and retire = [\"{0}\"] in Terraform",
+                self.cell
+            ));
+        }
+        Ok(Completion::Done)
+    }
+}
+
+async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, tenants: u64) -> Result<Vec<Obstacle>> {
+    let id = &cell.id;
+    let mut found = Vec::new();
+    let mut add = |what, count: u64, next: String| {
+        if count > 0 {
+            found.push(Obstacle { what, count: count.to_string(), next });
+        }
+    };
+    add("tenants", tenants, format!("cellctl cells drain {id}; cellctl tenants ls --cell {id}"));
+    let stands_by = listing.pairs.iter().filter(|((_, standby), _)| standby == id).map(|(_, count)| count).sum();
+    add(
+        "tenants that it stands by for",
+        stands_by,
+        format!("cellctl cells show {id}; cellctl tenants set-standby TENANT CELL"),
+    );
+    let messages = size(&deployment.sqs, &cell.config.queue_url).await?.total();
+    add("messages", messages, "wait until the consumer has them".to_owned());
+    let mut dead_letters = 0;
+    for queue in queues(deployment, std::slice::from_ref(cell), &Filter::default()) {
+        dead_letters += queue.size().await?.total();
+    }
+    add("dead letters", dead_letters, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
+    let undone = undone(&deployment.dynamodb, &cell.config.table, None, ENOUGH).await?;
+    if undone.count > 0 {
+        let next =
+            format!("wait until they are processed, or carried home: cellctl cells up; cellctl dlq ls --cell {id}");
+        found.push(Obstacle { what: "events that are not done", count: undone.to_string(), next });
+    }
+    Ok(found)
+}

@@ -1,0 +1,152 @@
+//! `cellctl cells sync`
+
+use anyhow::Result;
+use cellstack_core::registry::{CellState, CellStatus};
+use cellstack_core::{CellId, Clock as _};
+use cellstack_store::cells::{Cell, Mark, create_state, mark};
+use clap::Args;
+use serde::Serialize;
+
+use crate::audit::{self, Facts};
+use crate::cells;
+use crate::cli::Completion;
+use crate::console::{Console, Output, table};
+use crate::deployment::Deployment;
+use crate::operator::{Routine, Signature};
+use crate::recount::Counted;
+
+/// Bring the cells that Terraform stamped and those that cellctl knows into agreement
+///
+/// A stamped cell that has tenants and no state gets one: it is active, with its counts. A cell that Terraform has taken
+/// away, and that has no tenants, is marked retired. All else is reported by name, with what to do; exit code 3 then.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl cells sync --dry-run
+  cellctl cells sync")]
+pub(super) struct Sync {
+    #[command(flatten)]
+    by: Routine,
+    /// Say what would change and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A cell on which the two do not agree.
+#[derive(Debug, Serialize)]
+struct Disagreement {
+    cell: CellId,
+    found: &'static str,
+    tenants: u64,
+    #[serde(flatten)]
+    step: Step,
+}
+
+/// The step that brings a cell into agreement.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case", tag = "step", content = "next")]
+enum Step {
+    /// Give it a state.
+    Adopt,
+    /// Mark it retired.
+    Retire,
+    /// A person has to do this.
+    Leave(String),
+}
+
+impl Step {
+    fn text(&self) -> String {
+        match self {
+            Self::Adopt => "gets a state: active".to_owned(),
+            Self::Retire => "is marked retired".to_owned(),
+            Self::Leave(next) => next.clone(),
+        }
+    }
+}
+
+impl Sync {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let listing = cells::list(deployment).await?;
+        let counted = Counted::read(deployment).await?;
+        let new = listing.cells.iter().filter(|cell| cell.state.is_none()).map(|cell| stamped(cell, &counted));
+        let gone = listing.without_config.iter().filter(|(_, state)| state.status != CellStatus::Retired);
+        let gone = gone.map(|(id, _)| taken_away(id, counted.of(id).tenants));
+        let found: Vec<Disagreement> = new.chain(gone).collect();
+        match output {
+            Output::Json => console.json(&found)?,
+            Output::Table => {
+                let mut table = table(&["cell", "found", "tenants", "step"]);
+                for Disagreement { cell, found, tenants, step } in &found {
+                    table.add_row([cell.as_str(), found, &tenants.to_string(), &step.text()]);
+                }
+                console.print(table)?;
+            }
+        }
+        let (left, steps): (Vec<_>, Vec<_>) = found.iter().partition(|found| matches!(found.step, Step::Leave(_)));
+        if !self.dry_run && !steps.is_empty() {
+            let by = self.by.sign(console)?;
+            let names: Vec<&str> = steps.iter().map(|step| step.cell.as_str()).collect();
+            let record = audit::begin(deployment, &by, "cells sync", names.join(","), Facts::default()).await?;
+            for Disagreement { cell, step, .. } in &steps {
+                self.apply(deployment, &by, cell, step, &counted, listing.without_config.get(cell)).await?;
+            }
+            record.end(Facts::default(), Facts::default().count("cells", steps.len() as u64), &[]).await?;
+        }
+        let would = if self.dry_run { "would be " } else { "" };
+        console.say(format_args!("{} cells {would}brought into agreement, {} left", steps.len(), left.len()));
+        Ok(Completion::of(left.is_empty()))
+    }
+
+    async fn apply(
+        &self,
+        deployment: &Deployment,
+        by: &Signature,
+        cell: &CellId,
+        step: &Step,
+        counted: &Counted,
+        state: Option<&CellState>,
+    ) -> Result<()> {
+        let (client, registry, now_ms) = (&deployment.dynamodb, deployment.registry(), deployment.clock.wall_ms());
+        match (step, state) {
+            (Step::Adopt, _) => {
+                let counts = counted.of(cell);
+                let state = CellState {
+                    tenants: counts.tenants,
+                    placed: counts.placed,
+                    reason: Some(by.reason.clone()),
+                    updated_by: Some(by.operator.clone()),
+                    updated_at: Some(now_ms),
+                    ..CellState::default()
+                };
+                create_state(client, &registry, cell, &state).await?;
+            }
+            (Step::Retire, Some(state)) => {
+                let (expected, status) = (state.status, CellStatus::Retired);
+                let (reason, operator) = (by.reason.as_str(), by.operator.as_str());
+                let order = Mark { expected, status, retry_after: None, reason, operator, now_ms };
+                mark(client, &registry, cell, &order).await?;
+            }
+            (Step::Retire, None) | (Step::Leave(_), _) => {}
+        }
+        Ok(())
+    }
+}
+
+fn stamped(cell: &Cell, counted: &Counted) -> Disagreement {
+    let tenants = counted.of(&cell.id).tenants;
+    let step = if tenants > 0 { Step::Adopt } else { Step::Leave(format!("cellctl cells bootstrap {}", cell.id)) };
+    Disagreement { cell: cell.id.clone(), found: "stamped, without a state", tenants, step }
+}
+
+fn taken_away(id: &CellId, tenants: u64) -> Disagreement {
+    let step = if tenants == 0 {
+        Step::Retire
+    } else {
+        Step::Leave(format!("its tenants get 503: put its line back in Terraform, or cellctl tenants ls --cell {id}"))
+    };
+    Disagreement { cell: id.clone(), found: "a state, without a configuration", tenants, step }
+}

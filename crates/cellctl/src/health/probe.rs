@@ -1,0 +1,109 @@
+//! One probe of one cell.
+
+use std::time::Duration;
+
+use cellstack_core::registry::CellHealth;
+use cellstack_core::{CellId, Clock as _, Entropy as _, EventId, EventStatus};
+use cellstack_store::cells::{Cell, set_health};
+use cellstack_store::probe;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::deployment::Deployment;
+
+/// The result of a probe.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Probe {
+    pub(crate) cell: CellId,
+    pub(crate) event: EventId,
+    /// The stage that the event reached.
+    pub(crate) stage: Stage,
+    /// The time from its write until it was processed, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// The stages of a probe's event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// It was processed.
+    Processed,
+    /// It could not be written: the cell's table is out of reach.
+    NotWritten,
+    /// It was written, and not processed in time.
+    NotProcessed,
+    /// The consumer dead-lettered it.
+    DeadLettered,
+}
+
+impl Stage {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processed => "processed",
+            Self::NotWritten => "not written",
+            Self::NotProcessed => "not processed",
+            Self::DeadLettered => "dead-lettered",
+        }
+    }
+}
+
+/// Pauses between two reads: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
+
+/// Sends an event through a cell, and waits until it is processed, for `timeout` at most.
+pub(crate) async fn probe(deployment: &Deployment, cell: &Cell, timeout: Duration) -> Probe {
+    let now_ms = deployment.clock.wall_ms();
+    let event = EventId::from_parts(now_ms, deployment.entropy.random());
+    let (client, table) = (&deployment.dynamodb, &cell.config.table);
+    let failed =
+        |stage: Stage, error: String| Probe { cell: cell.id.clone(), event, stage, ms: None, error: Some(error) };
+    let (begun, mut pause) = (Instant::now(), PAUSES.0);
+    match tokio::time::timeout(timeout, probe::write(client, table, event, now_ms)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => return failed(Stage::NotWritten, failure.to_string()),
+        Err(_) => return failed(Stage::NotWritten, format!("no response within {} s", timeout.as_secs())),
+    }
+    let mut last = "it is still accepted".to_owned();
+    while begun.elapsed() < timeout && !deployment.stop().is_cancelled() {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
+        let left = timeout.saturating_sub(begun.elapsed()).max(PAUSES.0);
+        match tokio::time::timeout(left, probe::read(client, table, event)).await {
+            Ok(Ok((EventStatus::Processed, _))) => {
+                let ms = u64::try_from(begun.elapsed().as_millis()).ok();
+                return Probe { cell: cell.id.clone(), event, stage: Stage::Processed, ms, error: None };
+            }
+            Ok(Ok((EventStatus::Failed, error))) => return failed(Stage::DeadLettered, error.unwrap_or_default()),
+            Ok(Ok(_)) => {}
+            Ok(Err(failure)) => last = failure.to_string(),
+            Err(_) => last = "its table does not respond".to_owned(),
+        }
+    }
+    failed(Stage::NotProcessed, format!("after {} s: {last}", begun.elapsed().as_secs()))
+}
+
+impl Probe {
+    pub(crate) fn passed(&self) -> bool {
+        self.stage == Stage::Processed
+    }
+
+    /// Returns the cell's health after this probe.
+    pub(crate) fn after(&self, before: &CellHealth, at: u64) -> CellHealth {
+        let (failures, successes) = if self.passed() {
+            (0, before.successes.saturating_add(1))
+        } else {
+            (before.failures.saturating_add(1), 0)
+        };
+        CellHealth { failures, successes, at, ms: self.ms, error: self.error.clone() }
+    }
+
+    /// Keeps the result in the registry. A registry that can't be written does not make the probe fail.
+    pub(crate) async fn keep(&self, deployment: &Deployment, before: &CellHealth) -> Result<CellHealth, String> {
+        let health = self.after(before, deployment.clock.wall_ms());
+        let kept = set_health(&deployment.dynamodb, &deployment.registry(), &self.cell, &health).await;
+        kept.map(|()| health).map_err(|failure| format!("{}: {failure}", self.cell))
+    }
+}

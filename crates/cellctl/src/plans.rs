@@ -1,0 +1,155 @@
+//! Plans: made from what the tables say, shown, kept in a file, and held against the tables again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use cellstack_core::event::rfc3339;
+use cellstack_core::{CellId, Clock as _, RouteState};
+use cellstack_placement::plan::{Plan, Tenant, VERSION};
+use cellstack_store::tenant_map::TenantEntry;
+use serde::{Deserialize, Serialize};
+
+use crate::console::{Console, Output, table};
+use crate::deployment::Deployment;
+use crate::fleet::World;
+
+/// A plan with its origin, as a file keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Saved {
+    /// The registry that it was made from.
+    registry: String,
+    pub(crate) made_at: String,
+    pub(crate) made_by: String,
+    pub(crate) plan: Plan,
+}
+
+/// The world that a plan is made from.
+pub(crate) struct Surveyed {
+    pub(crate) world: World,
+    pub(crate) tenants: Vec<Tenant>,
+}
+
+impl Surveyed {
+    /// Reads the whole map, and then the cells.
+    ///
+    /// # Errors
+    /// Fails if an entry can't be read: a plan must not overlook a tenant.
+    pub(crate) async fn read(deployment: &Deployment) -> Result<Self> {
+        let (mut tenants, mut unreadable) = (Vec::new(), Vec::new());
+        deployment
+            .tenant_map()
+            .scan(|entry| match entry {
+                Ok(entry) if entry.is_placed() => tenants.push(tenant(entry)),
+                Ok(_) => {}
+                Err(reason) => unreadable.push(reason),
+            })
+            .await?;
+        if let Some(reason) = unreadable.first() {
+            bail!("{} entries of the tenant map can't be read, such as {reason}; mend them first", unreadable.len());
+        }
+        tenants.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(Self { world: World::read(deployment).await?, tenants })
+    }
+}
+
+fn tenant(entry: TenantEntry) -> Tenant {
+    let TenantEntry { route, weight, pinned, .. } = entry;
+    Tenant {
+        id: route.tenant_id,
+        weight,
+        home: route.cell_id,
+        standby: route.standby_cell_id,
+        pinned,
+        epoch: route.epoch,
+        settled: route.state == RouteState::Active,
+    }
+}
+
+impl Saved {
+    /// Makes the form of a plan that a file keeps.
+    pub(crate) fn new(deployment: &Deployment, operator: &str, plan: Plan) -> Self {
+        let made_at = rfc3339(deployment.clock.wall_ms());
+        Self { registry: deployment.registry(), made_at, made_by: operator.to_owned(), plan }
+    }
+
+    /// Writes the file. One that is there is not replaced: it may be a plan that somebody is looking at.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        use std::io::Write as _;
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).with_context(|| {
+            format!("could not write the plan to {}; expected a path where nothing is yet", path.display())
+        })?;
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        file.write_all(text.as_bytes()).with_context(|| format!("could not write {}", path.display()))
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(path: &Path, deployment: &Deployment) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+        let saved: Self = serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{} is not a plan of version {VERSION}, as cellctl cells drain and rebalance write it",
+                path.display()
+            )
+        })?;
+        if saved.registry != deployment.registry() {
+            let (found, expected) = (&saved.registry, deployment.registry());
+            bail!("the plan is for the registry {found}, expected {expected}; name its stack with --prefix");
+        }
+        Ok(saved)
+    }
+}
+
+/// Prints a plan: the moves in sum, and each cell before and after.
+pub(crate) fn print(plan: &Plan, output: Output, console: &mut Console) -> Result<()> {
+    if output == Output::Json {
+        return console.json(plan);
+    }
+    let mut ways: BTreeMap<(&CellId, &CellId), (u64, u64)> = BTreeMap::new();
+    for planned in &plan.moves {
+        let (tenants, weight) = ways.entry((&planned.from, &planned.to)).or_default();
+        *tenants += 1;
+        *weight += planned.weight;
+    }
+    let mut moves = table(&["from", "to", "tenants", "weight"]);
+    for ((from, to), (tenants, weight)) in ways {
+        moves.add_row([from.as_str(), to.as_str(), &tenants.to_string(), &weight.to_string()]);
+    }
+    console.print(moves)?;
+    let mut loads = table(&["cell", "tenants", "load before", "load after", ""]);
+    for load in &plan.cells {
+        let tenants = format!("{} -> {}", load.tenants_before, load.tenants_after);
+        let bars = format!("{} -> {}", bar(load.before, load.capacity), bar(load.after, load.capacity));
+        let [before, after] = [load.before, load.after].map(|now| format!("{now} of {}", load.capacity));
+        loads.add_row([load.cell.as_str(), &tenants, &before, &after, &bars]);
+    }
+    console.print(loads)?;
+    let standbys = plan.standbys.len();
+    let (moves, left) = (plan.moves.len(), plan.left.len());
+    console
+        .say(format_args!("{moves} tenants move, {standbys} get another standby, {left} stay though they should move"));
+    if plan.cut > 0 {
+        console.say(format_args!("{} moves more are cut off by --max-share: plan again when these are done", plan.cut));
+    }
+    for left in plan.left.iter().take(LEFT_SHOWN) {
+        console.say(format_args!("stays: {}: {}", left.tenant, left.reason));
+    }
+    if left > LEFT_SHOWN {
+        console.say(format_args!("and {} more; --output json has all", left - LEFT_SHOWN));
+    }
+    Ok(())
+}
+
+/// Tenants that are shown with the reason why they stay.
+const LEFT_SHOWN: usize = 20;
+
+/// Width of a bar, in characters.
+const BAR: u64 = 10;
+
+fn bar(load: u64, capacity: u64) -> String {
+    let filled = (load * BAR).checked_div(capacity).unwrap_or_default().min(BAR);
+    let filled = if load > 0 { filled.max(1) } else { 0 };
+    (0..BAR).map(|at| if at < filled { '█' } else { '·' }).collect()
+}

@@ -1,0 +1,49 @@
+//! The counts of cells and pairs, as the tenant map makes them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use cellstack_core::CellId;
+use cellstack_store::cells::Counts;
+use cellstack_store::tenant_map::TenantEntry;
+
+use crate::deployment::Deployment;
+
+/// The counts that the map makes.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) cells: BTreeMap<CellId, Counts>,
+    pub(crate) pairs: BTreeMap<(CellId, CellId), u64>,
+    /// Entries that could not be read, each with the reason.
+    pub(crate) unreadable: Vec<String>,
+}
+
+impl Counted {
+    /// Counts all entries of the map.
+    pub(crate) async fn read(deployment: &Deployment) -> Result<Self> {
+        let mut counted = Self::default();
+        deployment.tenant_map().scan(|entry| counted.add(entry)).await?;
+        Ok(counted)
+    }
+
+    fn add(&mut self, entry: Result<TenantEntry, String>) {
+        match entry {
+            Err(reason) => self.unreadable.push(reason),
+            Ok(entry) if entry.is_placed() => {
+                let TenantEntry { route, weight, .. } = entry;
+                let counts = self.cells.entry(route.cell_id.clone()).or_default();
+                counts.tenants += 1;
+                counts.placed += weight;
+                if let Some(standby) = route.standby_cell_id {
+                    *self.pairs.entry((route.cell_id, standby)).or_default() += 1;
+                }
+            }
+            Ok(_) => {}
+        }
+    }
+
+    /// Returns the counts of a cell.
+    pub(crate) fn of(&self, cell: &CellId) -> Counts {
+        self.cells.get(cell).copied().unwrap_or_default()
+    }
+}

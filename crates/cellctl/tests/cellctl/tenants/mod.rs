@@ -1,0 +1,7 @@
+//! `cellctl tenants` over the embedded stack.
+
+mod bulk;
+mod kill;
+mod life;
+mod rush;
+mod world;

@@ -1,0 +1,213 @@
+//! A plan that brings cells into balance with few moves.
+//!
+//! Each active cell has a target: its part of all weights, in proportion to capacity and share. A cell is in balance within a
+//! tolerance of its target. Cells above it give to those that are furthest below theirs; then cells below it take from those
+//! that are furthest above. A cell gives its heaviest tenant that is not too heavy, or, where one tenant is enough, the
+//! lightest that is: so the moves are few.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use cellstack_core::TenantId;
+
+use super::{Kind, Stays, Move, Plan, Tenant};
+use crate::{Choice, Fleet};
+
+/// Cells that are looked at for the other end of a move: in a large fleet many are as good.
+const CANDIDATES: usize = 16;
+
+/// The bounds of a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// The part of its target by which a cell may be off and count as balanced.
+    pub tolerance: f64,
+    /// The part of all tenants that a plan moves at most.
+    pub max_share: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { tolerance: 0.05, max_share: 0.1 }
+    }
+}
+
+/// Plans the moves that bring the active cells into balance.
+#[must_use]
+pub fn rebalance(fleet: &Fleet, tenants: &[Tenant], limits: &Limits) -> Plan {
+    let mut cells = Balance::of(fleet, tenants, limits);
+    let mut pairs = cells.shed();
+    pairs.extend(cells.fill());
+    let bound = (tenants.len() as f64 * limits.max_share).floor() as usize;
+    let cut = pairs.len().saturating_sub(bound);
+    pairs.truncate(bound);
+    let mut after = fleet.clone();
+    let moves = pairs.into_iter().map(|(tenant, to)| planned(&mut after, &tenants[tenant], fleet.at(to).id.clone()));
+    let moves = moves.collect();
+    let left = cells.left(tenants);
+    Plan { moves, left, cut: cut as u64, ..Plan::of(Kind::Rebalance, fleet, &after) }
+}
+
+fn planned(after: &mut Fleet, tenant: &Tenant, to: cellstack_core::CellId) -> Move {
+    after.remove(&tenant.home, tenant.standby.as_ref(), tenant.weight);
+    let keeps =
+        |standby: &&cellstack_core::CellId| **standby != to && after.cell(standby).is_some_and(crate::Cell::stands_by);
+    // A tenant without a standby wants none.
+    let standby = match &tenant.standby {
+        None => None,
+        Some(standby) if keeps(&standby) && after.sharing_pair(&to, standby) == 0 => Some(standby.clone()),
+        Some(_) => after.choose_standby(&to),
+    };
+    let choice = Choice { home: to, standby, sharing: 0 };
+    after.add(&choice, tenant.weight);
+    Move {
+        tenant: tenant.id.clone(),
+        epoch: tenant.epoch,
+        weight: tenant.weight,
+        from: tenant.home.clone(),
+        to: choice.home,
+        standby_before: tenant.standby.clone(),
+        standby_after: choice.standby,
+    }
+}
+
+/// The cells on their way into balance.
+struct Balance {
+    cells: Vec<Side>,
+}
+
+/// A cell's load, and the bounds within which it is balanced.
+struct Side {
+    /// Its index in the fleet.
+    at: usize,
+    load: u64,
+    low: u64,
+    high: u64,
+    target: u64,
+    /// Its tenants that may move, by weight.
+    movable: BTreeMap<u64, Vec<usize>>,
+}
+
+impl Balance {
+    fn of(fleet: &Fleet, tenants: &[Tenant], limits: &Limits) -> Self {
+        let is_open = |at: &usize| fleet.at(*at).is_active() && fleet.at(*at).share > 0;
+        let open: Vec<usize> = (0..fleet.cells().len()).filter(is_open).collect();
+        let total: u128 = open.iter().map(|at| u128::from(fleet.at(*at).placed)).sum();
+        let scale: u128 = open.iter().map(|at| fleet.at(*at).scale()).sum::<u128>().max(1);
+        let side = |at: usize| {
+            let cell = fleet.at(at);
+            let target = (total as f64) * (cell.scale() as f64) / (scale as f64);
+            let high = ((target * (1.0 + limits.tolerance)).ceil() as u64).min(cell.capacity);
+            let low = (target * (1.0 - limits.tolerance)).floor() as u64;
+            let (load, target) = (cell.placed, target.round() as u64);
+            Side { at, load, low: low.min(high), high, target, movable: BTreeMap::new() }
+        };
+        let mut cells: Vec<Side> = open.into_iter().map(side).collect();
+        let mut positions = vec![None; fleet.cells().len()];
+        for (position, side) in cells.iter().enumerate() {
+            positions[side.at] = Some(position);
+        }
+        for (index, tenant) in tenants.iter().enumerate().filter(|(_, tenant)| tenant.settled && !tenant.pinned) {
+            let position = fleet.index(&tenant.home).and_then(|at| positions[at]);
+            if let Some(position) = position {
+                cells[position].movable.entry(tenant.weight).or_default().push(index);
+            }
+        }
+        // The last of a weight is taken first: by id, in any order of the input.
+        for side in &mut cells {
+            for list in side.movable.values_mut() {
+                list.sort_by(|one, other| tenants[*other].id.cmp(&tenants[*one].id));
+            }
+        }
+        Self { cells }
+    }
+
+    /// Takes tenants out of the cells that are above their bounds.
+    fn shed(&mut self) -> Vec<(usize, usize)> {
+        let mut moves = Vec::new();
+        for from in 0..self.cells.len() {
+            while self.cells[from].load > self.cells[from].high {
+                let pairs = self.candidates(from, |surplus| surplus).into_iter().map(|to| (from, to));
+                let Some(made) = self.make(pairs) else { break };
+                moves.push(made);
+            }
+        }
+        moves
+    }
+
+    /// Brings tenants into the cells that are below their bounds.
+    fn fill(&mut self) -> Vec<(usize, usize)> {
+        let mut moves = Vec::new();
+        for to in 0..self.cells.len() {
+            while self.cells[to].load < self.cells[to].low {
+                let pairs = self.candidates(to, Reverse).into_iter().map(|from| (from, to));
+                let Some(made) = self.make(pairs) else { break };
+                moves.push(made);
+            }
+        }
+        moves
+    }
+    /// Returns the cells furthest from their targets, on the side that `order` puts first.
+    fn candidates<K: Ord>(&self, but: usize, order: impl Fn(i128) -> K) -> Vec<usize> {
+        let mut others: Vec<usize> = (0..self.cells.len()).filter(|at| *at != but).collect();
+        others.sort_by_key(|at| order(self.cells[*at].surplus()));
+        others.truncate(CANDIDATES);
+        others
+    }
+
+    /// Makes the move between one of these pairs that mends the most, with the lightest tenant that does.
+    fn make(&mut self, pairs: impl Iterator<Item = (usize, usize)>) -> Option<(usize, usize)> {
+        let moves = pairs.filter_map(|(from, to)| Some((self.best(from, to)?, from, to)));
+        let ((_, weight), from, to) = moves.max_by_key(|((mended, weight), _, _)| (*mended, Reverse(*weight)))?;
+        let list = self.cells[from].movable.get_mut(&weight)?;
+        let tenant = list.pop()?;
+        if list.is_empty() {
+            self.cells[from].movable.remove(&weight);
+        }
+        self.cells[from].load -= weight;
+        self.cells[to].load += weight;
+        Some((tenant, self.cells[to].at))
+    }
+
+    /// Returns how much the best move between two cells mends, with its weight, if a tenant is light enough for both to stay
+    /// within their bounds.
+    fn best(&self, from: usize, to: usize) -> Option<(u64, u64)> {
+        let (from, to) = (&self.cells[from], &self.cells[to]);
+        let most = from.load.checked_sub(from.low)?.min(to.high.checked_sub(to.load)?);
+        let (excess, deficit) = (from.load.saturating_sub(from.high), to.low.saturating_sub(to.load));
+        if most == 0 {
+            return None;
+        }
+        let heaviest = *from.movable.range(1..=most).next_back()?.0;
+        // A weight above both mends no more.
+        let enough = excess.max(deficit).max(1);
+        let weight = if enough <= most {
+            from.movable.range(enough..=most).next().map_or(heaviest, |it| *it.0)
+        } else {
+            heaviest
+        };
+        Some((weight.min(excess) + weight.min(deficit), weight))
+    }
+
+    /// Returns the pinned tenants and those under way of cells that are still above their bounds.
+    fn left(&self, tenants: &[Tenant]) -> Vec<Stays> {
+        if self.cells.iter().all(|side| side.load <= side.high) {
+            return Vec::new();
+        }
+        let reason = |tenant: &Tenant| match (tenant.pinned, tenant.settled) {
+            (true, _) => Some(format!("it is pinned: cellctl tenants unpin {}", tenant.id)),
+            (_, false) => Some("it is being moved".to_owned()),
+            _ => None,
+        };
+        let left = |tenant: &Tenant| Some(Stays { tenant: tenant.id.clone(), reason: reason(tenant)? });
+        let mut left: Vec<Stays> = tenants.iter().filter_map(left).collect();
+        left.sort_by(|one, other| TenantId::cmp(&one.tenant, &other.tenant));
+        left
+    }
+}
+
+impl Side {
+    /// Returns how far the cell is above its target; negative below.
+    fn surplus(&self) -> i128 {
+        i128::from(self.load) - i128::from(self.target)
+    }
+}
