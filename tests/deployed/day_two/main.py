@@ -67,7 +67,8 @@ def held() -> str | None:
     """Sends an event. Returns its path once the cell's mark is known to the router."""
     status, event = request("initech", "POST", "v1/events", '{"type":"day-two","data":{"amount":1}}')
     expect(status == 202, f"initech: {status} {event}")
-    return f"v1/events/{event['id']}" if event["status"] == "held" else time.sleep(1)
+    path = f"v1/events/{event['id']}"
+    return path if request("initech", "GET", path)[1].get("status") == "held" else time.sleep(1)
 
 
 def drain() -> None:
