@@ -45,7 +45,6 @@ impl Stack {
     pub const fn builder() -> StackBuilder {
         StackBuilder {
             cells: Vec::new(),
-            stamped: Vec::new(),
             tenants: Vec::new(),
             tenant_source: TenantSource::Header,
             pipeline: Pipeline::DEPLOYED,
@@ -191,14 +190,12 @@ impl Stack {
         Site { id: cell.clone(), table: CellNames::of(cell).table, capacity: CAPACITY }
     }
 
-    async fn create(&self, pipeline: Pipeline, stamped: &[CellId]) -> Result<()> {
+    async fn create(&self, pipeline: Pipeline) -> Result<()> {
         self.create_table(&tenant_map(), TENANT_ID, None, false).await?;
         self.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
         for cell in &self.cells {
             self.create_cell(cell, pipeline).await.with_context(|| format!("cell {cell}"))?;
-            if !stamped.contains(cell) {
-                self.activate(cell).await?;
-            }
+            self.activate(cell).await?;
         }
         Ok(())
     }

@@ -59,7 +59,6 @@ impl Pipeline {
 #[derive(Debug, Clone)]
 pub struct StackBuilder {
     pub(super) cells: Vec<CellId>,
-    pub(super) stamped: Vec<CellId>,
     pub(super) tenants: Vec<(TenantId, CellId)>,
     pub(super) tenant_source: TenantSource,
     pub(super) pipeline: Pipeline,
@@ -74,14 +73,6 @@ impl StackBuilder {
     #[must_use]
     pub fn cell(mut self, cell: CellId) -> Self {
         self.cells.push(cell);
-        self
-    }
-
-    /// Adds a cell that is stamped and takes no tenants yet, as `terraform apply` leaves it.
-    #[must_use]
-    pub fn stamped(mut self, cell: CellId) -> Self {
-        self.cells.push(cell.clone());
-        self.stamped.push(cell);
         self
     }
 
@@ -166,7 +157,7 @@ impl StackBuilder {
 
         let is_there = stack.data.as_ref().is_some_and(|data| data.has_stack());
         if !is_there {
-            stack.create(self.pipeline, &self.stamped).await?;
+            stack.create(self.pipeline).await?;
         }
         for (tenant, cell) in &self.tenants {
             match stack.try_place(tenant, cell).await? {
