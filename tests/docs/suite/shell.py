@@ -21,15 +21,10 @@ class Failed(Exception):
     """A block that did not do what is shown."""
 
 
-def program(command: str) -> str:
-    """A command without its arguments to make."""
-    return re.sub(r" ARGS=('[^']*'|\S+)$", "", command)
-
-
 def background(text: str) -> str | None:
     """The command of a block that runs until Ctrl-C, without its comment."""
     command = re.sub(r"\s+#.*", "", text).strip()
-    return command if program(command) in BACKGROUND else None
+    return command if command in BACKGROUND else None
 
 
 class Terminal:
@@ -79,11 +74,8 @@ class Shell:
         self.blocks = 0
 
     def start(self, command: str, ready: re.Pattern[str] | None = None) -> Terminal:
-        # A program that is started again takes the ports of the one before, which the page says to end.
-        for before in [terminal for terminal in self.terminals if program(terminal.command) == program(command)]:
-            before.end()
         log = self.scratch / f"{len(self.terminals)}-{command.replace(' ', '-').replace('/', '-')[:40]}.log"
-        terminal = Terminal(command, ready or BACKGROUND[program(command)], log, self.cwd, self.env)
+        terminal = Terminal(command, ready or BACKGROUND[command], log, self.cwd, self.env)
         self.terminals.append(terminal)
         return terminal
 
