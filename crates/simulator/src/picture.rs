@@ -14,7 +14,7 @@ const TOP: f64 = 128.0;
 const PANEL_HEIGHT: f64 = 300.0;
 
 /// Colours that the colour-blind can distinguish, readable on both grounds; dark mode where the reader has it on. Dashes
-/// distinguish the curves that run close to each other.
+/// distinguish the curves without colours.
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328;font-size:13px}\
 .ground{fill:#fff}.title{font-size:18px;font-weight:600}.panel{font-size:14px;font-weight:600}.soft{fill:#59636e}\
