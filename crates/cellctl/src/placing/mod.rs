@@ -3,7 +3,7 @@
 mod bulk;
 mod entries;
 mod one;
-mod rehearsal;
+mod dry_run;
 mod source;
 
 use cellstack_core::{CellId, TenantId};
@@ -12,7 +12,7 @@ use cellstack_store::tenant_map::TenantEntry;
 use serde::Serialize;
 
 pub(crate) use bulk::{Run, place_all};
-pub(crate) use rehearsal::rehearse;
+pub(crate) use dry_run::rehearse;
 pub(crate) use source::{Format, read};
 
 /// A tenant that is to be placed.

@@ -24,8 +24,8 @@ use crate::queue::size;
 /// then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  cellctl cells retire gamma --reason 'no longer needed' --dry-run
-  cellctl cells retire gamma --reason 'no longer needed'")]
+  cellctl cells retire delta --reason 'no longer needed' --dry-run
+  cellctl cells retire delta --reason 'no longer needed'")]
 pub(super) struct Retire {
     /// The cell
     #[arg(value_name = "CELL")]

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
 use cellstack_embedded::activity::Activity;
 use cellstack_embedded::bound::{MAX_DATA, MIN_DATA};
+use cellstack_embedded::cells::MAX_CELLS;
 use cellstack_embedded::data::DataDir;
 use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
@@ -31,8 +32,6 @@ pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 /// Cells unless others are named.
 const CELLS: [&str; 3] = ["alpha", "beta", "gamma"];
-/// Most cells: each has four mappings of its own.
-const MAX_CELLS: usize = 64;
 /// Most tenants, at some ten kilobytes each.
 const MAX_TENANTS: i64 = 10_000;
 
@@ -58,7 +57,6 @@ const MAX_TENANTS: i64 = 10_000;
 #[command(after_help = "Examples:
   cellstack-local serve
   cellstack-local serve --data stack
-  cellstack-local serve --new-cells delta
   cellstack-local serve --port 9100 --endpoint-port 4600 --cells one,two --tenants 20
   cellstack-local serve --port 0 --endpoint-port 0 --tenant-source body
   RUST_LOG=cellstack_router=debug cellstack-local serve --port 0 --endpoint-port 0 -v")]
@@ -72,10 +70,6 @@ pub(crate) struct Serve {
     /// The cells, separated by commas; 64 at most. Those in --data, or alpha,beta,gamma, unless given
     #[arg(long, value_delimiter = ',')]
     cells: Option<Vec<CellId>>,
-    /// Cells that are stamped and take no tenants yet, as terraform apply leaves them: `cellctl cells bootstrap` takes them into
-    /// service
-    #[arg(long, value_delimiter = ',', value_name = "NEW_CELLS")]
-    new_cells: Vec<CellId>,
     /// Keeps the stack in this directory, and continues with the one in it; in memory unless given
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -122,8 +116,7 @@ impl Serve {
         }
         let lines = Lines::new(self.verbose);
         if !self.quiet {
-            let old: Vec<CellId> = cells.iter().filter(|cell| !self.new_cells.contains(cell)).cloned().collect();
-            let placements = placements(&old)?;
+            let placements = placements(&cells)?;
             lines.say(greeting::text(&served, max_data, &placements, self.tenants, self.tenant_source, A::EXAMPLE));
         }
         let activity = if self.quiet { None } else { Some(Activity::of(&served.stack)?) };
@@ -144,20 +137,18 @@ impl Serve {
 
     /// Returns the cells, and the directory that keeps them.
     fn cells(&self) -> Result<(Vec<CellId>, Option<DataDir>)> {
-        let default = CELLS.into_iter().map(str::parse).collect::<Result<Vec<CellId>, _>>()?;
-        let of_old = self.cells.as_deref().or((!self.new_cells.is_empty()).then_some(default.as_slice()));
-        let wanted = of_old.map(|cells| [cells, &self.new_cells].concat());
-        let wanted = wanted.as_deref();
+        let wanted = self.cells.as_deref();
         if let Some(cells) = wanted {
             if cells.len() > MAX_CELLS {
-                bail!("--cells and --new-cells name {} cells; expected {MAX_CELLS} at most", cells.len());
+                bail!("--cells names {} cells; expected {MAX_CELLS} at most", cells.len());
             }
             if let Some((_, cell)) = cells.iter().enumerate().find(|(at, cell)| cells[..*at].contains(cell)) {
-                bail!("--cells and --new-cells name {cell} twice");
+                bail!("--cells names {cell} twice");
             }
         }
+        let default = CELLS.into_iter().map(str::parse).collect::<Result<Vec<CellId>, _>>()?;
         let data = self.data.as_deref().map(|path| DataDir::open(path, wanted, &default)).transpose()?;
-        let cells = data.as_ref().map_or_else(|| wanted.unwrap_or(&default).to_vec(), |data| data.cells().to_vec());
+        let cells = data.as_ref().map_or_else(|| wanted.unwrap_or(&default).to_vec(), DataDir::cells);
         Ok((cells, data))
     }
 
@@ -165,22 +156,20 @@ impl Serve {
         let mut builder =
             Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
         builder = builder.tenant_source(self.tenant_source.setting()?);
-        let is_new = |cell: &&CellId| self.new_cells.contains(cell);
         for cell in cells {
-            builder = if is_new(&cell) { builder.stamped(cell.clone()) } else { builder.cell(cell.clone()) };
+            builder = builder.cell(cell.clone());
         }
-        let cells: Vec<CellId> = cells.iter().filter(|cell| !is_new(cell)).cloned().collect();
         let numbered = (1..=self.tenants).map(|number| format!("tenant-{number}").parse::<TenantId>());
         for (at, tenant) in numbered.enumerate() {
             builder = builder.tenant(tenant?, cells[at % cells.len()].clone());
         }
-        for (tenant, cell) in placements(&cells)? {
+        for (tenant, cell) in placements(cells)? {
             builder = builder.tenant(tenant, cell);
         }
         if let Some(data) = data {
             builder = builder.data(data);
         }
-        builder.build_with(|| application.clone()).await
+        builder.build_growing(move || application.clone()).await
     }
 }
 
