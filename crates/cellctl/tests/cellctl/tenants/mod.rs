@@ -3,5 +3,6 @@
 mod bulk;
 mod kill;
 mod life;
+mod refused;
 mod rush;
 mod world;
