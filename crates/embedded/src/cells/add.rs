@@ -32,9 +32,6 @@ impl Cells {
         let Some(consumer) = &self.0.base.consumer else {
             return conflict("the cells of this stack are fixed; add cells to one of cellstack-local serve".to_owned());
         };
-        if order.capacity == 0 {
-            return conflict("a capacity of 0 takes no tenants; expected 1 at least".to_owned());
-        }
         if self.roster().contains(cell) {
             return conflict(format!("there is a cell {cell} already; cellstack-local cell ls lists the cells"));
         }

@@ -23,8 +23,8 @@ pub(super) struct Add {
     /// The new cell's id
     #[arg(value_name = "CELL")]
     cell: CellId,
-    /// The weights of tenants that it takes, in sum
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY, value_parser = clap::value_parser!(u64).range(1..))]
+    /// The weights of tenants that it takes, in sum; 0 takes none
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY)]
     capacity: u64,
     /// Its share of new tenants, in proportion to that of the other cells; 0 takes none
     #[arg(long, value_name = "N", default_value_t = DEFAULT_WEIGHT)]

@@ -117,8 +117,8 @@ impl Lines {
             }
             Happening::FunctionFailed { function, error } => (("function", Tone::Bad), format!("{function}: {error}")),
             Happening::Fault(change) => return Some(fault(change)),
-            Happening::Cell(Cell::Added(cell)) => (("cell", Tone::Plain), format!("{cell:<6}  added")),
-            Happening::Cell(Cell::Removed(cell)) => (("cell", Tone::Plain), format!("{cell:<6}  removed")),
+            Happening::Cell(Cell::Added(cell)) => (("cell", Tone::Plain), format!("{:<6}  added", cell.as_str())),
+            Happening::Cell(Cell::Removed(cell)) => (("cell", Tone::Plain), format!("{:<6}  removed", cell.as_str())),
             Happening::Missed(count) => (
                 ("missed", Tone::Plain),
                 format!("{count} happenings came faster than they could be shown; -q shows none"),

@@ -43,7 +43,7 @@ const MAX_TENANTS: i64 = 10_000;
 ///
 /// --data DIR keeps the stack on disk: tables, unread stream records, topics, and queues with their messages. A restart
 /// continues with it, even after kill -9: nothing that was acknowledged is lost, and events under way are processed
-/// once. Deduplication ids, request tokens of transactions, message move tasks and faults are not kept. Writes are not forced to
+/// once. Cells that `cell add` added are kept, too. Deduplication ids, request tokens of transactions, message move tasks and faults are not kept. Writes are not forced to
 /// the disk one by one, so a power failure may lose the last moments before it.
 ///
 /// --max-data bounds the stack. Near the bound, the events that were processed longest ago expire, as with a TTL. When data
