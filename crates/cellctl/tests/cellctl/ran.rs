@@ -28,6 +28,12 @@ impl Ran {
         serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {}", self.data))
     }
 
+    /// Returns the rows of the table that was printed, the header first, without the lines around them.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let cells = |line: &str| line.trim_matches('│').split('┆').map(str::trim).collect::<Vec<_>>().join(" | ");
+        self.data.lines().filter(|line| line.starts_with('│')).map(cells).collect()
+    }
+
     #[track_caller]
     pub(crate) fn ended(self, completion: Completion) -> Self {
         assert_eq!(self.completion, Ok(completion), "{}{}", self.data, self.talk);
