@@ -167,7 +167,7 @@ pub(crate) struct Run {
     before: Value,
     after: Value,
     done: Value,
-    troubles: Vec<String>,
+    pub(crate) troubles: Vec<String>,
 }
 
 /// The end of a run.
@@ -212,10 +212,11 @@ struct Stored {
     troubles: Vec<String>,
 }
 
-/// Reads the runs that are wanted, the latest first.
+/// Reads the runs that are wanted and began at `since` or later, in milliseconds since the Unix epoch, the latest first.
 pub(crate) async fn runs(
     deployment: &Deployment,
     limit: usize,
+    since: u64,
     wanted: impl Fn(&Run) -> bool,
 ) -> Result<Vec<Run>, AwsFailure> {
     const WHAT: &str = "read the audit trail";
@@ -223,43 +224,54 @@ pub(crate) async fn runs(
         .dynamodb
         .query()
         .table_name(deployment.registry())
-        .key_condition_expression("pk = :audit")
+        .key_condition_expression("pk = :audit AND sk >= :since")
+        .expression_attribute_values(":since", text(&rfc3339(since)))
+        .consistent_read(true)
         .expression_attribute_values(":audit", text(PARTITION))
         .scan_index_forward(false)
         .into_paginator()
         .items()
         .send();
-    let (mut runs, mut ends) = (Vec::new(), HashMap::new());
+    let (mut runs, mut ends): (Vec<Run>, HashMap<String, Stored>) = Default::default();
     while let Some(entry) = entries.next().await {
         let entry = entry.map_err(|error| AwsFailure::of(WHAT, error))?;
         let entry: Stored =
             serde_dynamo::from_item(entry).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
-        // The end of a run comes before its beginning: the latest is first.
+        if runs.len() >= limit && runs.last().is_some_and(|last| entry.at < last.at) {
+            break;
+        }
+        // The end of a run comes before its beginning: the latest is first. Entries of one millisecond come in any order.
         if entry.phase == ENDED {
-            ends.insert(entry.run.clone(), entry);
+            match runs.iter_mut().rev().find(|run| run.run == entry.run) {
+                Some(run) => run.end(entry),
+                None => drop(ends.insert(entry.run.clone(), entry)),
+            }
             continue;
         }
         let end = ends.remove(&entry.run);
-        let run = entry.into_run(end);
+        let mut run = entry.into_run();
+        if let Some(end) = end {
+            run.end(end);
+        }
         if wanted(&run) {
             runs.push(run);
-            if runs.len() == limit {
-                break;
-            }
         }
     }
+    runs.truncate(limit);
     Ok(runs)
 }
 
+impl Run {
+    fn end(&mut self, end: Stored) {
+        self.outcome = if end.troubles.is_empty() { RunOutcome::Done } else { RunOutcome::Failed };
+        (self.after, self.done, self.troubles) = (end.after, end.done, end.troubles);
+    }
+}
+
 impl Stored {
-    fn into_run(self, end: Option<Self>) -> Run {
-        let outcome = match &end {
-            None => RunOutcome::Unfinished,
-            Some(end) if end.troubles.is_empty() => RunOutcome::Done,
-            Some(_) => RunOutcome::Failed,
-        };
-        let (after, done, troubles) = end.map(|end| (end.after, end.done, end.troubles)).unwrap_or_default();
+    fn into_run(self) -> Run {
         let Self { run, at, who, what, scope, why, before, .. } = self;
-        Run { run, at, who, what, scope, why, outcome, before, after, done, troubles }
+        let (after, done, troubles) = Default::default();
+        Run { run, at, who, what, scope, why, outcome: RunOutcome::Unfinished, before, after, done, troubles }
     }
 }

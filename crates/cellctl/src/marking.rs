@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_placement::Refusal;
-use cellstack_store::cells::{Cell, Listing, Mark, mark};
+use cellstack_store::cells::{Cell, Listing, Mark, StateError, mark};
 
 use crate::audit::{self, Facts};
 use crate::deployment::Deployment;
@@ -20,6 +20,11 @@ pub(crate) fn stated<'a>(listing: &'a Listing, id: &CellId) -> Result<(&'a Cell,
     Ok((cell, state))
 }
 
+/// Returns the facts that a record keeps of a status.
+pub(crate) fn facts(status: CellStatus) -> Facts {
+    Facts::default().text("status", status.as_str())
+}
+
 /// Sets the status of a cell from the one that was seen to another, and records both.
 pub(crate) async fn set(
     deployment: &Deployment,
@@ -29,15 +34,25 @@ pub(crate) async fn set(
     status: CellStatus,
     retry_after: Option<u32>,
 ) -> Result<()> {
-    let facts = |status: CellStatus| Facts::default().text("status", status.as_str());
     let record = audit::begin(deployment, by, what, cell.to_string(), facts(expected)).await?;
-    let (reason, operator, now_ms) = (by.reason.as_str(), by.operator.as_str(), deployment.clock.wall_ms());
-    let order = Mark { expected, status, retry_after, reason, operator, now_ms };
-    let marked = mark(&deployment.dynamodb, &deployment.registry(), cell, &order).await;
+    let marked = change(deployment, by, (cell, expected), status, retry_after).await;
     let after = if marked.is_ok() { facts(status) } else { Facts::default() };
     let troubles: Vec<String> = marked.as_ref().err().map(ToString::to_string).into_iter().collect();
     record.end(after, Facts::default(), &troubles).await?;
     marked.with_context(|| format!("cell {cell} was not marked {}", status.as_str()))
+}
+
+/// Sets the status of a cell for a run that is on record already.
+pub(crate) async fn change(
+    deployment: &Deployment,
+    by: &Signature,
+    (cell, expected): (&CellId, CellStatus),
+    status: CellStatus,
+    retry_after: Option<u32>,
+) -> Result<(), StateError> {
+    let (reason, operator, now_ms) = (by.reason.as_str(), by.operator.as_str(), deployment.clock.wall_ms());
+    let order = Mark { expected, status, retry_after, reason, operator, now_ms };
+    mark(&deployment.dynamodb, &deployment.registry(), cell, &order).await
 }
 
 /// Returns the words for the person who set a state, the time and the reason.

@@ -5,7 +5,8 @@
 //! there just before the cell went down) is marked only.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem, Update};
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
 use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
@@ -15,7 +16,7 @@ use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::{EventStatus, TenantId};
 
 /// Events that were carried home.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Carried {
     /// Events that the home did not have.
     pub new: u64,
@@ -45,20 +46,7 @@ const WHAT: &str = "carry an event home";
 /// # Errors
 /// When a table can't be read or written. What was carried until then is at home.
 pub async fn carry(client: &Client, standby: &str, home: &str, tenant: &TenantId) -> Result<Carried, AwsFailure> {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let mut held = client
-        .query()
-        .table_name(standby)
-        .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
-        .filter_expression("#status = :held")
-        .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":tenant", text(tenant.as_str()))
-        .expression_attribute_values(":event", text(EventKey::PREFIX))
-        .expression_attribute_values(":held", text(EventStatus::Held.as_str()))
-        .consistent_read(true)
-        .into_paginator()
-        .items()
-        .send();
+    let mut held = query(client, standby, tenant).into_paginator().items().send();
     let mut carried = Carried::default();
     while let Some(event) = held.next().await {
         let event = event.map_err(|error| AwsFailure::of(WHAT, error))?;
@@ -69,6 +57,35 @@ pub async fn carry(client: &Client, standby: &str, home: &str, tenant: &TenantId
         }
     }
     Ok(carried)
+}
+
+/// Counts the events that a standby holds for a tenant.
+///
+/// # Errors
+/// When the table can't be read.
+pub async fn held(client: &Client, standby: &str, tenant: &TenantId) -> Result<u64, AwsFailure> {
+    let mut pages = query(client, standby, tenant).select(Select::Count).into_paginator().send();
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| AwsFailure::of("count the events that a standby holds", error))?;
+        count += u64::try_from(page.count).unwrap_or_default();
+    }
+    Ok(count)
+}
+
+/// Begins a query for the events that a standby holds for a tenant, in the order of their ids.
+fn query(client: &Client, standby: &str, tenant: &TenantId) -> QueryFluentBuilder {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    client
+        .query()
+        .table_name(standby)
+        .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
+        .filter_expression("#status = :held")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":tenant", text(tenant.as_str()))
+        .expression_attribute_values(":event", text(EventKey::PREFIX))
+        .expression_attribute_values(":held", text(EventStatus::Held.as_str()))
+        .consistent_read(true)
 }
 
 enum Way {

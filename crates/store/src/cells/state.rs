@@ -57,6 +57,17 @@ pub struct Mark<'a> {
     pub now_ms: u64,
 }
 
+impl Mark<'_> {
+    /// Returns whether a state is the one that this mark makes.
+    fn is_in(&self, state: &CellState) -> bool {
+        state.status == self.status
+            && state.updated_at == Some(self.now_ms)
+            && state.updated_by.as_deref() == Some(self.operator)
+            && state.reason.as_deref() == Some(self.reason)
+            && state.retry_after == self.retry_after
+    }
+}
+
 const WHAT: &str = "write the cell's state";
 
 fn text(value: &str) -> AttributeValue {
@@ -67,7 +78,7 @@ fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
     HashMap::from([(PARTITION_KEY.to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), text(sk))])
 }
 
-/// Sets a cell's status. `down_at` becomes the present time with the status `down`, and stays otherwise.
+/// Sets a cell's status. `down_at` becomes the present time when the cell goes down, and stays otherwise.
 ///
 /// # Errors
 /// [`StateError::Changed`] when the status is not the one that the operator saw.
@@ -86,7 +97,7 @@ pub async fn mark(client: &Client, registry: &str, cell: &CellId, mark: &Mark<'_
         .expression_attribute_values(":now", number(mark.now_ms))
         .expression_attribute_values(":one", number(1))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    if mark.status == CellStatus::Down {
+    if mark.status == CellStatus::Down && mark.expected != CellStatus::Down {
         set.push_str(", down_at = :now");
     }
     match mark.retry_after {
@@ -101,6 +112,8 @@ pub async fn mark(client: &Client, registry: &str, cell: &CellId, mark: &Mark<'_
     loop {
         let Err(error) = update.clone().send().await else { return Ok(()) };
         match refusal(&error) {
+            // An earlier try of the SDK wrote it, and its response was lost.
+            Refusal::Refused(Some(found)) if mark.is_in(&found) => return Ok(()),
             Refusal::Refused(Some(found)) => {
                 let (cell, expected) = (cell.clone(), mark.expected);
                 return Err(StateError::Changed { cell, expected, found: Box::new(found) });

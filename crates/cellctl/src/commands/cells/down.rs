@@ -1,12 +1,11 @@
 //! `cellctl cells down`
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use cellstack_core::CellId;
 use cellstack_core::limits::{CELL_LEASE, RETRY_AFTER_DOWN};
-use cellstack_core::registry::CellStatus;
+use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_store::cells::Listing;
 use clap::Args;
 use serde::Serialize;
@@ -15,6 +14,7 @@ use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
+use crate::duration;
 use crate::marking::{said, set, stated};
 use crate::operator::Operator;
 
@@ -27,19 +27,29 @@ use crate::operator::Operator;
 #[command(after_help = "Examples:
   cellctl cells down alpha --reason 'table throttled' --dry-run
   cellctl cells down alpha --reason 'table throttled'
-  cellctl cells down alpha --reason 'zone lost' --retry-after 300")]
+  cellctl cells down alpha --reason 'zone lost' --retry-after 5m")]
 pub(super) struct Down {
     /// The cell
     #[arg(value_name = "CELL")]
     cell: CellId,
     #[command(flatten)]
     by: Operator,
-    /// Seconds after which callers whose tenants have no standby may try again
-    #[arg(long, value_name = "SECONDS", default_value_t = RETRY_AFTER_DOWN.as_secs() as u32, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    retry_after: u32,
+    /// Time after which callers whose tenants have no standby may try again, from 1s to 24h [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    retry_after: Option<u32>,
     /// Say what would change and change nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Reads the time that a `Retry-After` header takes: whole seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let time = duration::parse(text)?;
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    if time.subsec_millis() > 0 || !(1..=86_400).contains(&seconds) {
+        return Err("expected whole seconds, from 1s to 24h".to_owned());
+    }
+    Ok(seconds)
 }
 
 /// The effect of a mark on a cell's tenants.
@@ -60,14 +70,38 @@ struct Effect<'a> {
 }
 
 impl<'a> Effect<'a> {
-    fn of(listing: &'a Listing, cell: &'a CellId, tenants: u64) -> Self {
+    fn of(listing: &'a Listing, cell: &'a CellId, state: &CellState, retry_after: u32) -> Self {
         let serves = |standby: &CellId| listing.cell(standby).is_some_and(|cell| cell.status().serves());
         let (held_by, standby_down): (BTreeMap<_, _>, BTreeMap<_, _>) =
             listing.standbys(cell).partition(|(standby, _)| serves(standby));
         let with = held_by.values().chain(standby_down.values()).sum();
-        let without_standby = tenants.saturating_sub(with);
-        let (before, after, changed, retry_after) = ("", CellStatus::Down.as_str(), false, 0);
-        Self { cell, before, after, changed, tenants, held_by, standby_down, without_standby, retry_after }
+        Self {
+            cell,
+            before: state.status.as_str(),
+            after: CellStatus::Down.as_str(),
+            changed: false,
+            tenants: state.tenants,
+            held_by,
+            standby_down,
+            without_standby: state.tenants.saturating_sub(with),
+            retry_after,
+        }
+    }
+
+    fn say(&self, state: &CellState, console: &mut Console) {
+        let Self { cell, before, tenants, retry_after, .. } = self;
+        let refused = self.refused();
+        if state.status == CellStatus::Down {
+            console.say(format_args!(
+                "cell {cell} is down already, {}; {refused} of its {tenants} tenants get 503",
+                said(state)
+            ));
+        } else {
+            console.say(format_args!(
+                "cell {cell} is {before} with {tenants} tenants; down, {refused} of them get 503 with retry-after: \
+                 {retry_after}"
+            ));
+        }
     }
 
     fn refused(&self) -> u64 {
@@ -100,30 +134,27 @@ impl Down {
         let listing = cells::list(deployment).await?;
         let (cell, state) = stated(&listing, &self.cell)?;
         let before = state.status;
-        let mut effect = Effect { retry_after: self.retry_after, ..Effect::of(&listing, &cell.id, state.tenants) };
-        effect.before = before.as_str();
-        if before == CellStatus::Down {
-            console.say(format_args!("cell {} is down already, {}", self.cell, said(state)));
-        } else if before == CellStatus::Retired {
+        if before == CellStatus::Retired {
             bail!("cell {} is retired; expected a cell that serves: `cellctl cells ls`", self.cell);
-        } else {
-            let seconds = Duration::from_secs(self.retry_after.into()).as_secs();
-            console.say(format_args!(
-                "cell {} is {} with {} tenants; down, {} of them get 503 with retry-after: {seconds}",
-                self.cell,
-                before.as_str(),
-                state.tenants,
-                effect.refused()
-            ));
-            if !self.dry_run {
-                let seen = (&self.cell, before);
-                set(deployment, &by, "cells down", seen, CellStatus::Down, Some(self.retry_after)).await?;
-                effect.changed = true;
-            }
         }
-        match output {
-            Output::Json => console.json(&effect)?,
-            Output::Table => effect.print(console)?,
+        let is_down = before == CellStatus::Down;
+        let present = state.retry_after.filter(|_| is_down);
+        let default = u32::try_from(RETRY_AFTER_DOWN.as_secs()).unwrap_or(u32::MAX);
+        let retry_after = self.retry_after.or(present).unwrap_or(default);
+        let mut effect = Effect::of(&listing, &cell.id, state, retry_after);
+        effect.say(state, console);
+        if output == Output::Table {
+            effect.print(console)?;
+        }
+        let as_wanted = is_down && self.retry_after.is_none_or(|wanted| present == Some(wanted));
+        if as_wanted {
+            console.say("nothing to change");
+        } else if !self.dry_run {
+            set(deployment, &by, "cells down", (&self.cell, before), CellStatus::Down, Some(retry_after)).await?;
+            effect.changed = true;
+        }
+        if output == Output::Json {
+            console.json(&effect)?;
         }
         if effect.changed {
             console.say(format_args!(

@@ -24,8 +24,12 @@ use crate::recount::Counted;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells recount --dry-run
+  cellctl cells recount alpha beta
   cellctl cells recount")]
 pub(super) struct Recount {
+    /// The cells; all unless given
+    #[arg(value_name = "CELL")]
+    cells: Vec<CellId>,
     #[command(flatten)]
     by: Routine,
     /// Say what would change and change nothing
@@ -47,6 +51,15 @@ struct Difference {
     map: Counts,
     #[serde(skip)]
     rev: u64,
+}
+
+impl Difference {
+    fn trouble(&self) -> String {
+        format!(
+            "cell {}: tenants are being placed just now; count again when it is quiet: cellctl cells recount {}",
+            self.cell, self.cell
+        )
+    }
 }
 
 fn differences(listing: &Listing, counted: &Counted) -> Vec<Difference> {
@@ -77,7 +90,8 @@ impl Recount {
         output: Output,
         console: &mut Console,
     ) -> Result<Completion> {
-        let (mut found, unreadable) = look(deployment).await?;
+        cells::named(deployment, &self.cells).await?;
+        let (mut found, unreadable) = self.look(deployment).await?;
         print(&found, output, console)?;
         for reason in &unreadable {
             console.say(format_args!("left out: {reason}"));
@@ -90,32 +104,39 @@ impl Recount {
         } else {
             let by = self.by.sign(console)?;
             let before = Facts::default().count("differences", all as u64);
-            let record = audit::begin(deployment, &by, "cells recount", "all cells".to_owned(), before).await?;
+            let record = audit::begin(deployment, &by, "cells recount", self.scope(), before).await?;
             for round in 0..ROUNDS {
                 if round > 0 {
-                    found = look(deployment).await?.0;
+                    found = self.look(deployment).await?.0;
                 }
                 found = repair(deployment, found).await?;
                 if found.is_empty() {
                     break;
                 }
             }
-            record.end(Facts::default().count("differences", found.len() as u64), Facts::default(), &[]).await?;
+            let troubles: Vec<String> = found.iter().map(Difference::trouble).collect();
+            record.end(Facts::default().count("differences", found.len() as u64), Facts::default(), &troubles).await?;
             console.say(format_args!("{} counts repaired", all.saturating_sub(found.len())));
-            for Difference { cell, .. } in &found {
-                console
-                    .say(format_args!("cell {cell}: tenants are being placed just now; count again when it is quiet"));
+            for trouble in troubles {
+                console.say(trouble);
             }
         }
         Ok(Completion::of(unreadable.is_empty() && (found.is_empty() || self.dry_run)))
     }
-}
 
-/// Reads the counts first: a placement that comes after them, and is in the map, makes the repair fail.
-async fn look(deployment: &Deployment) -> Result<(Vec<Difference>, Vec<String>)> {
-    let listing = cells::list(deployment).await?;
-    let counted = Counted::read(deployment).await?;
-    Ok((differences(&listing, &counted), counted.unreadable))
+    fn scope(&self) -> String {
+        let names: Vec<&str> = self.cells.iter().map(CellId::as_str).collect();
+        if names.is_empty() { "all cells".to_owned() } else { names.join(",") }
+    }
+
+    /// Reads the counts first: a placement that comes after them, and is in the map, makes the repair fail.
+    async fn look(&self, deployment: &Deployment) -> Result<(Vec<Difference>, Vec<String>)> {
+        let listing = cells::list(deployment).await?;
+        let counted = Counted::read(deployment).await?;
+        let mut found = differences(&listing, &counted);
+        found.retain(|difference| self.cells.is_empty() || self.cells.contains(&difference.cell));
+        Ok((found, counted.unreadable))
+    }
 }
 
 /// Repairs counts. Returns those that have changed meanwhile.

@@ -14,14 +14,15 @@ use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
 use crate::marking::{said, set, stated};
-use crate::operator::Operator;
+use crate::operator::{Operator, Signature};
 use crate::queue::size;
+use crate::recount::Counted;
 
 /// Retire an empty cell, so that Terraform may take it away
 ///
 /// Refused while tenants are in the cell or have it as their standby, messages are in its queue, letters in its dead-letter
 /// queues, or events in its table that are not done. Lists all of these at once, each with what to do about it. Exit code 1
-/// then.
+/// then. A cell that is active is draining first, so that no tenant comes meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells retire delta --reason 'no longer needed' --dry-run
@@ -63,6 +64,11 @@ impl Retire {
             console.say(format_args!("cell {} is retired already, {}", self.cell, said(state)));
             return Ok(Completion::Done);
         }
+        if !matches!(before, CellStatus::Active | CellStatus::Draining | CellStatus::Down) {
+            let (id, found) = (&self.cell, before.as_str());
+            let next = if before == CellStatus::Full { "drain" } else { "up" };
+            bail!("cell {id} is {found}; expected active, draining or down: `cellctl cells {next} {id}`");
+        }
         let obstacles = obstacles(deployment, &listing, cell, state.tenants).await?;
         if !obstacles.is_empty() {
             match output {
@@ -88,7 +94,8 @@ impl Retire {
         if self.dry_run {
             console.say(format_args!("cell {} is empty and would be retired", self.cell));
         } else {
-            set(deployment, &by, "cells retire", (&self.cell, before), CellStatus::Retired, None).await?;
+            let empty = self.close(deployment, &by, before).await?;
+            set(deployment, &by, "cells retire", (&self.cell, empty), CellStatus::Retired, None).await?;
             console.say(format_args!(
                 "cell {0} is retired. Next: deletion_protection = false and retire = [\"{0}\"] in Terraform",
                 self.cell
@@ -98,8 +105,38 @@ impl Retire {
     }
 }
 
-async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, tenants: u64) -> Result<Vec<Obstacle>> {
+impl Retire {
+    /// Closes an active cell, and looks again: a tenant may have been placed until then. Returns the status that it has now.
+    async fn close(&self, deployment: &Deployment, by: &Signature, before: CellStatus) -> Result<CellStatus> {
+        if before != CellStatus::Active {
+            return Ok(before);
+        }
+        set(deployment, by, "cells retire", (&self.cell, before), CellStatus::Draining, None).await?;
+        let listing = cells::list(deployment).await?;
+        let (_, state) = stated(&listing, &self.cell)?;
+        let stood_by = stands_by_for(&listing, &self.cell);
+        if state.tenants + stood_by > 0 {
+            bail!(
+                "cell {0} was empty, and got {1} tenants and stands by for {stood_by} meanwhile; it is draining now: \
+                 `cellctl cells drain {0}`",
+                self.cell,
+                state.tenants
+            );
+        }
+        Ok(CellStatus::Draining)
+    }
+}
+
+fn stands_by_for(listing: &Listing, cell: &CellId) -> u64 {
+    listing.pairs.iter().filter(|((_, standby), _)| standby == cell).map(|(_, count)| count).sum()
+}
+
+async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, counted: u64) -> Result<Vec<Obstacle>> {
     let id = &cell.id;
+    // The map decides: a count may be wrong.
+    let map = Counted::read(deployment).await?;
+    let (tenants, unreadable) = (map.of(id).tenants, map.unreadable.len() as u64);
+    let stood_by = map.pairs.iter().filter(|((_, standby), _)| standby == id).map(|(_, count)| count).sum();
     let mut found = Vec::new();
     let mut add = |what, count: u64, next: String| {
         if count > 0 {
@@ -107,12 +144,14 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, tena
         }
     };
     add("tenants", tenants, format!("cellctl cells drain {id}; cellctl tenants ls --cell {id}"));
-    let stands_by = listing.pairs.iter().filter(|((_, standby), _)| standby == id).map(|(_, count)| count).sum();
     add(
         "tenants that it stands by for",
-        stands_by,
+        stood_by,
         format!("cellctl cells show {id}; cellctl tenants set-standby TENANT CELL"),
     );
+    let miscounted = counted.abs_diff(tenants) + stands_by_for(listing, id).abs_diff(stood_by);
+    add("tenants that are counted wrongly", miscounted, "cellctl cells recount".to_owned());
+    add("entries of the map that can't be read", unreadable, "cellctl cells recount names them".to_owned());
     let messages = size(&deployment.sqs, &cell.config.queue_url).await?.total();
     add("messages", messages, "wait until the consumer has them".to_owned());
     let mut dead_letters = 0;

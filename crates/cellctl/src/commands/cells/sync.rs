@@ -3,7 +3,7 @@
 use anyhow::Result;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
-use cellstack_store::cells::{Cell, Mark, create_state, mark};
+use cellstack_store::cells::{Cell, StateError, create_state};
 use clap::Args;
 use serde::Serialize;
 
@@ -12,13 +12,15 @@ use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
+use crate::marking::change;
 use crate::operator::{Routine, Signature};
 use crate::recount::Counted;
 
 /// Bring the cells that Terraform stamped and those that cellctl knows into agreement
 ///
-/// A stamped cell that has tenants and no state gets one: it is active, with its counts. A cell that Terraform has taken
-/// away, and that has no tenants, is marked retired. All else is reported by name, with what to do; exit code 3 then.
+/// A stamped cell that has tenants and no state gets one: it is active, with its counts. A cell without a configuration is
+/// marked retired if Terraform says so, or if no tenants are in it. All else is reported by name, with what to do, as are
+/// tenants of a retired cell; exit code 3 then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells sync --dry-run
@@ -73,8 +75,12 @@ impl Sync {
         let listing = cells::list(deployment).await?;
         let counted = Counted::read(deployment).await?;
         let new = listing.cells.iter().filter(|cell| cell.state.is_none()).map(|cell| stamped(cell, &counted));
-        let gone = listing.without_config.iter().filter(|(_, state)| state.status != CellStatus::Retired);
-        let gone = gone.map(|(id, _)| taken_away(id, counted.of(id).tenants));
+        let gone = listing.without_config.iter().flat_map(|(id, state)| {
+            let retired = state.status == CellStatus::Retired;
+            let empty = counted.unreadable.is_empty() && counted.of(id).tenants == 0;
+            let retire = !retired && (empty || listing.retired.contains(id));
+            taken_away(id, counted.of(id).tenants, retire, retired)
+        });
         let found: Vec<Disagreement> = new.chain(gone).collect();
         match output {
             Output::Json => console.json(&found)?,
@@ -87,52 +93,50 @@ impl Sync {
             }
         }
         let (left, steps): (Vec<_>, Vec<_>) = found.iter().partition(|found| matches!(found.step, Step::Leave(_)));
+        let mut troubles = Vec::new();
         if !self.dry_run && !steps.is_empty() {
             let by = self.by.sign(console)?;
             let names: Vec<&str> = steps.iter().map(|step| step.cell.as_str()).collect();
             let record = audit::begin(deployment, &by, "cells sync", names.join(","), Facts::default()).await?;
             for Disagreement { cell, step, .. } in &steps {
-                self.apply(deployment, &by, cell, step, &counted, listing.without_config.get(cell)).await?;
+                let applied = apply(deployment, &by, cell, step, &counted, listing.without_config.get(cell)).await;
+                troubles.extend(applied.err().map(|error| error.to_string()));
             }
-            record.end(Facts::default(), Facts::default().count("cells", steps.len() as u64), &[]).await?;
+            let done = Facts::default().count("cells", (steps.len() - troubles.len()) as u64);
+            record.end(Facts::default(), done, &troubles).await?;
         }
-        let would = if self.dry_run { "would be " } else { "" };
-        console.say(format_args!("{} cells {would}brought into agreement, {} left", steps.len(), left.len()));
-        Ok(Completion::of(left.is_empty()))
+        for trouble in troubles.iter().chain(&counted.unreadable) {
+            console.say(trouble);
+        }
+        let (would, done) = (if self.dry_run { "would be " } else { "" }, steps.len() - troubles.len());
+        console.say(format_args!("{done} cells {would}brought into agreement, {} left", left.len() + troubles.len()));
+        Ok(Completion::of(left.is_empty() && troubles.is_empty() && counted.unreadable.is_empty()))
     }
+}
 
-    async fn apply(
-        &self,
-        deployment: &Deployment,
-        by: &Signature,
-        cell: &CellId,
-        step: &Step,
-        counted: &Counted,
-        state: Option<&CellState>,
-    ) -> Result<()> {
-        let (client, registry, now_ms) = (&deployment.dynamodb, deployment.registry(), deployment.clock.wall_ms());
-        match (step, state) {
-            (Step::Adopt, _) => {
-                let counts = counted.of(cell);
-                let state = CellState {
-                    tenants: counts.tenants,
-                    placed: counts.placed,
-                    reason: Some(by.reason.clone()),
-                    updated_by: Some(by.operator.clone()),
-                    updated_at: Some(now_ms),
-                    ..CellState::default()
-                };
-                create_state(client, &registry, cell, &state).await?;
-            }
-            (Step::Retire, Some(state)) => {
-                let (expected, status) = (state.status, CellStatus::Retired);
-                let (reason, operator) = (by.reason.as_str(), by.operator.as_str());
-                let order = Mark { expected, status, retry_after: None, reason, operator, now_ms };
-                mark(client, &registry, cell, &order).await?;
-            }
-            (Step::Retire, None) | (Step::Leave(_), _) => {}
+async fn apply(
+    deployment: &Deployment,
+    by: &Signature,
+    cell: &CellId,
+    step: &Step,
+    counted: &Counted,
+    state: Option<&CellState>,
+) -> Result<(), StateError> {
+    match (step, state) {
+        (Step::Adopt, _) => {
+            let counts = counted.of(cell);
+            let state = CellState {
+                tenants: counts.tenants,
+                placed: counts.placed,
+                reason: Some(by.reason.clone()),
+                updated_by: Some(by.operator.clone()),
+                updated_at: Some(deployment.clock.wall_ms()),
+                ..CellState::default()
+            };
+            create_state(&deployment.dynamodb, &deployment.registry(), cell, &state).await
         }
-        Ok(())
+        (Step::Retire, Some(state)) => change(deployment, by, (cell, state.status), CellStatus::Retired, None).await,
+        (Step::Retire, None) | (Step::Leave(_), _) => Ok(()),
     }
 }
 
@@ -142,11 +146,20 @@ fn stamped(cell: &Cell, counted: &Counted) -> Disagreement {
     Disagreement { cell: cell.id.clone(), found: "stamped, without a state", tenants, step }
 }
 
-fn taken_away(id: &CellId, tenants: u64) -> Disagreement {
-    let step = if tenants == 0 {
-        Step::Retire
-    } else {
-        Step::Leave(format!("its tenants get 503: put its line back in Terraform, or cellctl tenants ls --cell {id}"))
-    };
-    Disagreement { cell: id.clone(), found: "a state, without a configuration", tenants, step }
+/// Returns what is wrong with a cell that has a state and no configuration.
+fn taken_away(id: &CellId, tenants: u64, retire: bool, retired: bool) -> Vec<Disagreement> {
+    let of = |step| Disagreement { cell: id.clone(), found: "a state, without a configuration", tenants, step };
+    let mut found = Vec::new();
+    if retire {
+        found.push(of(Step::Retire));
+    }
+    if tenants == 0 && !retire && !retired {
+        found.push(of(Step::Leave("mend the entries of the map that can't be read".to_owned())));
+    }
+    if tenants > 0 {
+        found.push(of(Step::Leave(format!(
+            "its tenants get 503: put its line back in Terraform, or cellctl tenants ls --cell {id}"
+        ))));
+    }
+    found
 }

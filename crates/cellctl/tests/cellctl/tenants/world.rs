@@ -151,7 +151,7 @@ impl TenantsWorld {
     async fn fences(&self) -> BTreeSet<(String, String, String, u64)> {
         let mut shards = BTreeMap::new();
         for cell in self.stack.cells() {
-            let scan = self.stack.dynamodb().scan().table_name(CellNames::of(cell).table);
+            let scan = self.stack.dynamodb().scan().table_name(CellNames::of(&cell).table);
             let scan = scan.filter_expression("begins_with(sk, :fence)").consistent_read(true);
             let mut items =
                 scan.expression_attribute_values(":fence", text(FENCE_PREFIX)).into_paginator().items().send();

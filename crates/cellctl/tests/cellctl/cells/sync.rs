@@ -1,0 +1,90 @@
+//! `cells sync`.
+
+use cellstack_cellctl::Completion;
+use serde_json::json;
+
+use super::world::{CellsWorld, number, text};
+
+/// Makes a world on which Terraform and cellctl do not agree: alpha and gamma have no state, beta has no configuration, and
+/// neither have two cells without tenants, one of which Terraform retired.
+async fn torn() -> CellsWorld {
+    let world = CellsWorld::new().await;
+    for id in ["alpha", "gamma"] {
+        world.remove(&format!("cell#{id}"), "state").await;
+    }
+    world.remove("cell#beta", "config").await;
+    for id in ["old", "older"] {
+        world.set(&format!("cell#{id}"), "state", "status", text("draining")).await;
+    }
+    world.set("cell#older", "retired", "cell_id", text("older")).await;
+    world
+}
+
+const NO_CONFIG: &str = "a state, without a configuration";
+
+#[tokio::test(start_paused = true)]
+async fn sync_adopts_retires_and_names_what_a_person_has_to_do() {
+    let world = torn().await;
+    let rows = [
+        "cell | found | tenants | step".to_owned(),
+        "alpha | stamped, without a state | 3 | gets a state: active".to_owned(),
+        "gamma | stamped, without a state | 0 | cellctl cells bootstrap gamma".to_owned(),
+        format!(
+            "beta | {NO_CONFIG} | 1 | its tenants get 503: put its line back in Terraform, or cellctl tenants ls --cell beta"
+        ),
+        format!("old | {NO_CONFIG} | 0 | is marked retired"),
+        format!("older | {NO_CONFIG} | 0 | is marked retired"),
+    ];
+    let dry = world.cellctl("cells sync --dry-run").await.ended(Completion::LeftSome);
+    assert_eq!((dry.rows(), dry.talk.as_str()), (rows.to_vec(), "3 cells would be brought into agreement, 2 left\n"));
+    assert!(world.listing().await.cell(&"alpha".parse().unwrap()).unwrap().state.is_none());
+
+    let done = world.cellctl("cells sync --operator ann").await.ended(Completion::LeftSome);
+    assert_eq!((done.rows(), done.talk.as_str()), (rows.to_vec(), "3 cells brought into agreement, 2 left\n"));
+    let alpha = world.state("alpha").await;
+    assert_eq!((alpha.status.as_str(), alpha.tenants, alpha.placed), ("active", 3, 3));
+    assert_eq!((alpha.updated_by.as_deref(), alpha.reason.as_deref()), (Some("ann"), Some("routine")));
+    let listing = world.listing().await;
+    for id in ["old", "older"] {
+        assert_eq!(listing.without_config[&id.parse().unwrap()].status.as_str(), "retired");
+    }
+    let again = world.cellctl("cells sync --output json").await.ended(Completion::LeftSome);
+    let expected = json!([
+        {"cell": "gamma", "found": "stamped, without a state", "tenants": 0, "step": "leave",
+         "next": "cellctl cells bootstrap gamma"},
+        {"cell": "beta", "found": NO_CONFIG, "tenants": 1, "step": "leave",
+         "next": "its tenants get 503: put its line back in Terraform, or cellctl tenants ls --cell beta"},
+    ]);
+    assert_eq!(again.json(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sync_has_nothing_to_do_where_both_agree() {
+    let world = CellsWorld::new().await;
+    let ran = world.cellctl("cells sync --output json").await.ended(Completion::Done);
+    assert_eq!((ran.json(), ran.talk.as_str()), (json!([]), "0 cells brought into agreement, 0 left\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_terraform_retired_is_marked_so_and_its_tenants_are_named_each_time() {
+    let world = CellsWorld::new().await;
+    world.remove("cell#beta", "config").await;
+    world.set("cell#beta", "retired", "cell_id", text("beta")).await;
+    for steps in [["retire", "leave"].as_slice(), ["leave"].as_slice()] {
+        let ran = world.cellctl("cells sync --output json --operator ann").await.ended(Completion::LeftSome);
+        let json = ran.json();
+        let found: Vec<_> = json.as_array().unwrap().iter().map(|one| one["step"].as_str().unwrap()).collect();
+        assert_eq!((found.as_slice(), &json[0]["tenants"]), (steps, &json!(1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_is_not_retired_for_want_of_tenants_that_cannot_be_read() {
+    let world = CellsWorld::new().await;
+    world.set("cell#old", "state", "tenants", number(0)).await;
+    world.set("cell#old", "state", "status", text("draining")).await;
+    world.put("cellstack-tenant-map", &[("tenant_id", text("broken"))]).await;
+    let ran = world.cellctl("cells sync --operator ann").await.ended(Completion::LeftSome);
+    assert!(ran.data.contains("mend the entries of the map") && ran.talk.contains("entry of broken"), "{}", ran.data);
+    assert_eq!(world.listing().await.without_config[&"old".parse().unwrap()].status.as_str(), "draining");
+}

@@ -1,0 +1,165 @@
+//! `cells up`, and the way home of the events that standbys hold.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cellstack_cellctl::Completion;
+use cellstack_core::registry::CellStatus;
+use futures::future::join;
+use serde_json::json;
+
+use super::world::CellsWorld;
+use crate::ran::Ran;
+
+/// Makes a world with one processed event of acme's. Then alpha is down; beta holds four events of acme's, one of them the
+/// repeat of that first one, and gamma one of initech's.
+pub(crate) async fn held() -> CellsWorld {
+    let world = CellsWorld::new().await;
+    world.taken("acme", Some("first"), 100, "alpha").await;
+    world.until("the first event", async || world.total("alpha", "acme").await == (1, 100)).await;
+    world.down("alpha").await;
+    world.taken("acme", Some("first"), 100, "beta").await;
+    for amount in [1, 2, 3] {
+        world.taken("acme", None, amount, "beta").await;
+    }
+    world.taken("initech", Some("other"), 50, "gamma").await;
+    assert_eq!(world.events("beta").await, HashMap::from([("held".to_owned(), 4)]));
+    world
+}
+
+/// Checks that each event had one effect, at home, and that the standbys hold nothing.
+pub(crate) async fn all_is_home(world: &CellsWorld, when: &str) {
+    let totals = async || (world.total("alpha", "acme").await, world.total("alpha", "initech").await);
+    world.until(when, async || totals().await == ((4, 106), (1, 50))).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(totals().await, ((4, 106), (1, 50)), "{when}");
+    for (cell, carried) in [("beta", 4), ("gamma", 1)] {
+        assert_eq!(world.events(cell).await, HashMap::from([("carried".to_owned(), carried)]), "{when}: {cell}");
+        for tenant in ["acme", "initech"] {
+            assert_eq!(world.total(cell, tenant).await, (0, 0), "{when}: {cell}");
+        }
+    }
+    assert_eq!(world.events("alpha").await, HashMap::from([("processed".to_owned(), 5)]), "{when}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_events_come_home_once_and_the_one_that_is_there_is_dropped() {
+    let world = held().await;
+    let rows = ["standby | tenants | events held", "beta | 1 | 4", "gamma | 1 | 1"].map(str::to_owned).to_vec();
+    let is = "cell alpha is down, by ann at 2026-01-01T00:00:00.000Z: test\n";
+    let dry = world.ann("up alpha --dry-run").await.ended(Completion::Done);
+    let plan = "cell alpha would be recovering until 5 held events are home, then active\n";
+    assert_eq!((dry.rows(), dry.talk), (rows.clone(), format!("{is}{plan}")));
+    assert_eq!((world.status("alpha").await, world.events("beta").await["held"]), ("down", 4));
+
+    let done = world.ann("up alpha").await.ended(Completion::Done);
+    let talk = [
+        "cell alpha is recovering: it is read, and standbys hold new events",
+        "4 events came home, 1 were there already",
+        "cell alpha was recovering and is active: it takes new tenants",
+        "cell alpha is up: 4 events came home, 1 were there already\n",
+    ];
+    assert_eq!((done.rows(), done.talk), (rows, format!("{is}{}", talk.join("\n"))));
+    all_is_home(&world, "after up").await;
+    let state = world.state("alpha").await;
+    assert_eq!((state.status, state.retry_after), (CellStatus::Active, None));
+    world.taken("acme", None, 7, "alpha").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_reports_to_programs() {
+    let world = held().await;
+    let ran = world.ann("up alpha --output json").await.ended(Completion::Done);
+    let expected = json!({
+        "cell": "alpha", "before": "down", "after": "active", "tenants_with_standby": 2, "held": 5, "carried": 4, "known": 1,
+    });
+    assert_eq!(ran.json(), expected);
+    let again = world.ann("up alpha --output json").await.ended(Completion::Done);
+    let expected = json!({
+        "cell": "alpha", "before": "active", "after": "active", "tenants_with_standby": 2, "held": 0, "carried": 0, "known": 0,
+    });
+    assert_eq!(again.json(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_come_all_the_while_are_carried_too_and_do_not_keep_it_from_ending() {
+    let world = held().await;
+    world.slow_down();
+    let (ended, posted) = (Cell::new(false), Cell::new(0));
+    let caller = async {
+        while !ended.get() {
+            let response = world.post("acme", None, 1).await;
+            assert_eq!(response.status(), 202);
+            posted.set(posted.get() + 1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let up = async {
+        let up = tokio::time::timeout(Duration::from_secs(600), world.ann("up alpha")).await.unwrap();
+        ended.set(true);
+        up.ended(Completion::Done)
+    };
+    let ((), up) = join(caller, up).await;
+    assert!(posted.get() > 1_000 && up.talk.contains("cell alpha is up"), "{} {}", posted.get(), up.talk);
+    world.stack.aws().faults().clear();
+    let expected = (4 + posted.get(), 106 + posted.get());
+    world.until("all events", async || world.total("alpha", "acme").await == expected).await;
+    assert!(!world.events("beta").await.contains_key("held"), "{:?}", world.events("beta").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_who_stops_it_finds_the_cell_recovering_and_goes_on() {
+    let world = held().await;
+    let deployment = world.deployment();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        deployment.stop().cancel();
+    };
+    let (ran, ()) = join(Ran::of("cells up alpha --operator ann --reason test", &deployment), stop).await;
+    let ran = ran.ended(Completion::LeftSome);
+    assert!(
+        ran.talk.ends_with("stopped; cell alpha is recovering: cellctl cells up alpha goes on from there\n"),
+        "{}",
+        ran.talk
+    );
+    assert_eq!(world.status("alpha").await, "recovering");
+    world.taken("acme", Some("first"), 100, "alpha").await; // A repeat: the cell is read again.
+    let on = world.ann("up alpha").await.ended(Completion::Done);
+    assert!(on.talk.starts_with("cell alpha is recovering, by ann"), "{}", on.talk);
+    all_is_home(&world, "after the second").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_in_the_last_wait_it_carries_the_rest_when_it_is_run_again() {
+    let world = held().await;
+    let deployment = world.deployment();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(22)).await;
+        world.taken("acme", None, 9, "beta").await; // By a router that does not know yet.
+        deployment.stop().cancel();
+    };
+    let (ran, ()) = join(Ran::of("cells up alpha --operator ann --reason test", &deployment), stop).await;
+    assert!(ran.ended(Completion::LeftSome).talk.contains("stopped; cell alpha is active"));
+    assert_eq!((world.status("alpha").await, world.events("beta").await["held"]), ("active", 1));
+    let on = world.ann("up alpha").await.ended(Completion::Done);
+    assert!(on.talk.ends_with("cell alpha is up: 1 events came home, 0 were there already\n"), "{}", on.talk);
+    world.until("the last event", async || world.total("alpha", "acme").await == (5, 115)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_serves_takes_tenants_again_and_one_that_is_active_stays_as_it_is() {
+    let world = CellsWorld::new().await;
+    let ran = world.ann("up beta").await.ended(Completion::Done);
+    assert_eq!(ran.talk, "cell beta is active, by nobody on record\nnothing to change\n");
+    for status in ["full", "draining"] {
+        world.set("cell#beta", "state", "status", super::world::text(status)).await;
+        let dry = world.ann("up beta --dry-run").await.ended(Completion::Done);
+        assert!(dry.talk.contains("cell beta would be active and take new tenants"), "{}", dry.talk);
+        assert_eq!(world.status("beta").await, status);
+        let ran = world.ann("up beta").await.ended(Completion::Done);
+        let expected = format!("cell beta was {status} and is active: it takes new tenants\n");
+        assert!(ran.talk.ends_with(&expected), "{}", ran.talk);
+        assert_eq!(world.status("beta").await, "active");
+    }
+}
