@@ -5,6 +5,7 @@
 //! order in which an event went its way.
 
 mod exchange;
+mod happening;
 mod sequence;
 mod table;
 
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_core::dead_letter::{DeadLetter, Place};
-use cellstack_core::{CellId, EventId, EventStatus, Message};
+use cellstack_core::{CellId, Message};
 use cellstack_emulator::{Aws, MappingHandle, Observation, StartingPosition};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Interval;
 
 pub use exchange::Exchange;
+pub use happening::{Happening, Subject};
 use sequence::Sequence;
 use table::Change;
 
@@ -34,74 +36,6 @@ const CHANGES: usize = 16_384;
 const MESSAGES: usize = 20_000;
 /// Interval between two checks for happenings that wait in vain.
 const TICK: Duration = Duration::from_millis(50);
-
-/// An event with its tenant and its cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// The tenant.
-    pub tenant: String,
-    /// The cell.
-    pub cell: String,
-    /// The event.
-    pub event: EventId,
-}
-
-/// A happening in a stack.
-#[derive(Debug, Clone)]
-pub enum Happening {
-    /// A request got a response and made no event.
-    Responded(Exchange),
-    /// An event is durable, or was already.
-    Accepted {
-        /// The event.
-        subject: Subject,
-        /// The event's type.
-        event_type: String,
-        /// `accepted`, or `held` by a standby.
-        status: EventStatus,
-        /// The request that brought it; `None` if it did not come through this function URL.
-        request: Option<String>,
-        /// True if the event was there before: a request was repeated.
-        repeated: bool,
-    },
-    /// The topic took the event.
-    Published(Subject),
-    /// The consumer received the event, for the n-th time.
-    Delivered(Subject, u32),
-    /// The event's status changed.
-    Settled {
-        /// The event.
-        subject: Subject,
-        /// The event's type.
-        event_type: String,
-        /// The new status.
-        status: EventStatus,
-        /// The time since acceptance.
-        took: Option<Duration>,
-        /// The error, if it failed.
-        error: Option<String>,
-    },
-    /// A letter came into a dead-letter queue.
-    DeadLetter {
-        /// The queue.
-        queue: String,
-        /// The letter.
-        letter: Box<DeadLetter>,
-    },
-    /// An invocation of a cell's function failed.
-    FunctionFailed {
-        /// The function.
-        function: String,
-        /// The error.
-        error: String,
-    },
-    /// A fault on demand changed.
-    Fault(faults::Change),
-    /// A cell was added or removed.
-    Cell(cells::Change),
-    /// The number of happenings that came faster than they were taken.
-    Missed(u64),
-}
 
 /// The activity of a stack. Dropping it ends its mappings.
 pub struct Activity {
@@ -256,18 +190,4 @@ impl Activity {
 fn subject_of(body: &str) -> Option<Subject> {
     let message = Message::decode(body).ok()?;
     Some(Subject { tenant: message.tenant.to_string(), cell: message.cell.to_string(), event: message.id })
-}
-
-impl Happening {
-    /// Returns the event that it is about.
-    fn event(&self) -> Option<EventId> {
-        match self {
-            Self::Accepted { subject, .. }
-            | Self::Published(subject)
-            | Self::Delivered(subject, _)
-            | Self::Settled { subject, .. } => Some(subject.event),
-            Self::DeadLetter { letter, .. } => letter.event,
-            Self::Responded(_) | Self::FunctionFailed { .. } | Self::Fault(_) | Self::Cell(_) | Self::Missed(_) => None,
-        }
-    }
 }
