@@ -1,9 +1,9 @@
 //! The placement of tenants, one by one and in bulk.
 
 mod bulk;
+mod dry_run;
 mod entries;
 mod one;
-mod dry_run;
 mod source;
 
 use cellstack_core::{CellId, TenantId};

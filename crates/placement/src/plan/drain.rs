@@ -2,7 +2,7 @@
 
 use cellstack_core::CellId;
 
-use super::{Kind, Stays, Move, Plan, StandbyChange, Tenant};
+use super::{Kind, Move, Plan, StandbyChange, Stays, Tenant};
 use crate::{Fleet, Refusal, Request, StandbyRequest};
 
 /// Plans the moves that empty a cell: each of its tenants goes where a new tenant would go, the heaviest first, and tenants

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use cellstack_core::TenantId;
 
-use super::{Kind, Stays, Move, Plan, Tenant};
+use super::{Kind, Move, Plan, Stays, Tenant};
 use crate::{Choice, Fleet};
 
 /// Cells that are looked at for the other end of a move: in a large fleet many are as good.
