@@ -16,7 +16,7 @@ POISON = """
 curl --fail -d '{"type":"invoice.paid","data":{"amount":"ninety-nine"}}' -H 'x-tenant-id: globex' 127.0.0.1:9000/v1/events
 for _ in {1..50}; do cellctl dlq ls --cell beta | grep -q refused && break; sleep 0.1; done
 """
-# What else must be there before an example, by the beginning of the example.
+# Preparations of an example, by its beginning.
 SETTINGS = {
     "cellctl dlq": POISON,
     "cellctl cells bootstrap delta": "cellstack-local cell ls | grep -q delta || cellstack-local cell add delta",
