@@ -154,11 +154,11 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, coun
     add("entries of the map that can't be read", unreadable, "cellctl cells recount names them".to_owned());
     let messages = size(&deployment.sqs, &cell.config.queue_url).await?.total();
     add("messages", messages, "wait until the consumer has them".to_owned());
-    let mut letters = 0;
+    let mut dead = 0;
     for queue in queues(deployment, std::slice::from_ref(cell), &Filter::default()) {
-        letters += queue.size().await?.total();
+        dead += queue.size().await?.total();
     }
-    add("dead letters", letters, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
+    add("dead letters", dead, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
     let undone = undone(&deployment.dynamodb, &cell.config.table, None, ENOUGH).await?;
     if undone.count > 0 {
         let next =

@@ -61,7 +61,8 @@ async fn produced() -> Vec<String> {
 
     let world = CellsWorld::new().await;
     world.slow_down();
-    let (one, two) = join(world.ann("down alpha"), world.ann("down alpha")).await;
+    let bob = "cells down alpha --operator bob --reason late";
+    let (one, two) = join(world.ann("down alpha"), world.cellctl(bob)).await;
     all.extend(one.completion.err().into_iter().chain(two.completion.err()));
 
     let world = CellsWorld::new().await;
