@@ -20,9 +20,8 @@ use crate::operator::Operator;
 
 /// Mark a cell down: its tenants' standbys hold their new events, and nothing is sent to it
 ///
-/// Says first how many tenants each standby is going to hold events for, and how many have none, so that they get 503. The event
-/// that still lands in the cell after the mark is found again when the cell is up.
-/// Routers know within 10 s.
+/// Says first how many tenants each standby is going to hold events for, and how many have none, so that they get 503. Events
+/// that still land in the cell after the mark are found again when it is up. Routers know within 10 s.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells down alpha --reason 'table throttled' --dry-run
