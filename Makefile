@@ -146,7 +146,7 @@ deploy-local: ## Apply the Terraform root to an AWS emulator on 127.0.0.1 and pl
 	$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
 	terraform/local/up
 	terraform/local/run cargo run --locked --quiet -p cellstack-cellctl -- cells bootstrap --all
-	printf 'tenant,cell\nacme,alpha\nglobex,beta\ninitech,gamma\n' | \
+	printf 'tenant,cell,standby\nacme,alpha,none\nglobex,beta,none\ninitech,gamma,none\n' | \
 		terraform/local/run cargo run --locked --quiet -p cellstack-cellctl -- tenants place --from -
 
 .PHONY: destroy-local

@@ -1,4 +1,4 @@
-//! The values that Rust and Terraform must agree on: the pipeline's settings and the functions' timeouts.
+//! The values that Rust and Terraform must agree on: the settings of pipelines and cells, and the functions' timeouts.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
@@ -51,4 +51,12 @@ fn the_functions_timeouts() {
     ] {
         assert_eq!(default(&variables, function, "timeout"), timeout.as_secs(), "{function}");
     }
+}
+
+#[test]
+fn the_cells_of_a_local_stack() {
+    let variables = terraform("variables.tf");
+    let cells = |name| default(&variables, "variable \"cells\"", name);
+    assert_eq!(cells("capacity"), cellstack_embedded::cells::DEFAULT_CAPACITY);
+    assert_eq!(cells("weight"), cellstack_embedded::cells::DEFAULT_WEIGHT);
 }

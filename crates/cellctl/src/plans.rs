@@ -35,7 +35,7 @@ impl Surveyed {
     /// Reads the whole map, and then the cells.
     ///
     /// # Errors
-    /// Fails if an entry can't be read: a plan that overlooks a tenant is none.
+    /// Fails if an entry can't be read: a plan must not overlook a tenant.
     pub(crate) async fn read(deployment: &Deployment) -> Result<Self> {
         let (mut tenants, mut unreadable) = (Vec::new(), Vec::new());
         deployment

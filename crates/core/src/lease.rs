@@ -49,6 +49,12 @@ impl LeaseTime {
         now.0.saturating_sub(self.0)
     }
 
+    /// Returns the moment this much earlier.
+    #[must_use]
+    pub const fn minus(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(time))
+    }
+
     /// Returns the moment this much later.
     #[must_use]
     pub const fn plus(self, time: Duration) -> Self {

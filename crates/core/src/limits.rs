@@ -39,6 +39,10 @@ pub const MAX_ORIGINAL: u64 = 8 * 1024 * 1024;
 pub const TENANT_LEASE: Duration = Duration::from_secs(300);
 /// Age below which a cached cell record (its table and its status) is fresh.
 pub const CELL_LEASE: Duration = Duration::from_secs(10);
+/// Age up to which the router believes the record of a cell that just failed. A failure is a reason to look whether the
+/// cell is marked down by now. The bound keeps a dead cell's record from being read more than once per second by an
+/// environment, under any load.
+pub const FAILED_CELL_LEASE: Duration = Duration::from_secs(1);
 /// Time for which "no such tenant" is remembered: long enough to blunt a flood, short enough for a tenant just placed.
 pub const NOT_FOUND_LEASE: Duration = Duration::from_secs(2);
 /// Tenants per router environment that are remembered as not placed. They are kept apart from [`TENANT_CACHE`], so that

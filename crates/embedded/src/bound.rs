@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use cellstack_core::{CellId, EventStatus};
+use cellstack_core::EventStatus;
 use cellstack_emulator::Aws;
 
+use crate::cells::Cells;
 use crate::names::CellNames;
 
 /// Default bound, in bytes: about a million small events.
@@ -21,7 +22,7 @@ const TICK: Duration = Duration::from_millis(100);
 const BATCH: usize = 200;
 
 /// Keeps a stack below a bound while it is polled.
-pub(crate) async fn keep(aws: Aws, cells: Vec<CellId>, max: u64) {
+pub(crate) async fn keep(aws: Aws, cells: Cells, max: u64) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut was_full = false;
@@ -45,7 +46,7 @@ pub(crate) async fn keep(aws: Aws, cells: Vec<CellId>, max: u64) {
 }
 
 /// Expires events once nine tenths of the bound are in use, down to eight. Returns the bytes in use then.
-async fn make_room(aws: &Aws, cells: &[CellId], max: u64) -> Result<u64, String> {
+async fn make_room(aws: &Aws, cells: &Cells, max: u64) -> Result<u64, String> {
     let mut held = aws.held_bytes()?;
     if held < max / 10 * 9 {
         return Ok(held);
@@ -57,9 +58,14 @@ async fn make_room(aws: &Aws, cells: &[CellId], max: u64) -> Result<u64, String>
             return Ok(held);
         }
         let mut expired = 0;
-        for cell in cells {
-            let table = CellNames::of(cell).table;
-            expired += aws.expire_oldest(&table, "status", EventStatus::Processed.as_str(), BATCH)?;
+        for cell in cells.roster().cells() {
+            let table = CellNames::of(&cell).table;
+            match aws.expire_oldest(&table, "status", EventStatus::Processed.as_str(), BATCH) {
+                Ok(count) => expired += count,
+                // It was removed meanwhile, with its table.
+                Err(_) if !cells.roster().contains(&cell) => {}
+                Err(error) => return Err(error),
+            }
         }
         // The records of what expired.
         aws.trim_streams();

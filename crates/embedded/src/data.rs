@@ -3,9 +3,11 @@
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::CellId;
+use cellstack_core::sync::lock;
 use serde::{Deserialize, Serialize};
 
 /// Version of the directory's format. Another one can't be read.
@@ -20,7 +22,12 @@ const FILES: [&str; 2] = ["tables.sqlite", "queues.sqlite"];
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Manifest {
     format: u32,
+    /// The cells that the stack was created with.
     cells: Vec<CellId>,
+    /// The cells that were added since. Tenants of `serve --tenants` are placed in none of them: they may not be in
+    /// service yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    added: Vec<CellId>,
     /// False while the stack is being created: no request was accepted yet.
     complete: bool,
 }
@@ -29,7 +36,7 @@ struct Manifest {
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    manifest: Manifest,
+    manifest: Mutex<Manifest>,
     _lock: File,
 }
 
@@ -66,18 +73,49 @@ impl DataDir {
             }
             None => {
                 remove_unfinished(path).with_context(unwritable)?;
-                let manifest = Manifest { format: FORMAT, cells: cells.unwrap_or(default).to_vec(), complete: false };
+                let manifest = Manifest {
+                    format: FORMAT,
+                    cells: cells.unwrap_or(default).to_vec(),
+                    added: Vec::new(),
+                    complete: false,
+                };
                 write_manifest(path, &manifest).with_context(unwritable)?;
                 manifest
             }
         };
-        Ok(Self { path: path.to_owned(), manifest, _lock: lock })
+        Ok(Self { path: path.to_owned(), manifest: Mutex::new(manifest), _lock: lock })
     }
 
-    /// Returns the cells of its stack.
+    /// Returns the cells that its stack was created with, as far as they are still there.
     #[must_use]
-    pub fn cells(&self) -> &[CellId] {
-        &self.manifest.cells
+    pub fn cells(&self) -> Vec<CellId> {
+        lock(&self.manifest).cells.clone()
+    }
+
+    /// Returns the cells that were added to its stack while it was served.
+    pub(crate) fn added(&self) -> Vec<CellId> {
+        lock(&self.manifest).added.clone()
+    }
+
+    /// Adds a cell, unless it is there.
+    pub(crate) fn add(&self, cell: &CellId) -> Result<()> {
+        self.change(|manifest| {
+            if !manifest.cells.contains(cell) && !manifest.added.contains(cell) {
+                manifest.added.push(cell.clone());
+            }
+        })
+    }
+
+    /// Removes a cell.
+    pub(crate) fn remove(&self, cell: &CellId) -> Result<()> {
+        self.change(|manifest| {
+            manifest.cells.retain(|known| known != cell);
+            manifest.added.retain(|known| known != cell);
+            // A stack without any cell of its own could place no tenant.
+            if manifest.cells.is_empty() {
+                manifest.cells = std::mem::take(&mut manifest.added);
+            }
+        })
     }
 
     /// Returns its path.
@@ -87,14 +125,24 @@ impl DataDir {
     }
 
     /// Returns whether it holds a stack.
-    pub(crate) const fn has_stack(&self) -> bool {
-        self.manifest.complete
+    pub(crate) fn has_stack(&self) -> bool {
+        lock(&self.manifest).complete
     }
 
     /// Marks its stack as complete.
     pub(crate) fn complete(&self) -> Result<()> {
-        let manifest = Manifest { complete: true, ..self.manifest.clone() };
-        write_manifest(&self.path, &manifest).with_context(|| format!("--data: can't write to {}", self.path.display()))
+        self.change(|manifest| manifest.complete = true)
+    }
+
+    /// Changes the manifest once it is on the disk.
+    fn change(&self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
+        let mut manifest = lock(&self.manifest);
+        let mut changed = manifest.clone();
+        change(&mut changed);
+        write_manifest(&self.path, &changed)
+            .with_context(|| format!("--data: can't write to {}", self.path.display()))?;
+        *manifest = changed;
+        Ok(())
     }
 }
 

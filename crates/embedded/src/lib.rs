@@ -2,10 +2,12 @@
 //! but Cargo. `cellstack-local` serves a [`Stack`]; the simulator, the fuzzer and the tests run on one.
 
 pub mod activity;
+pub mod admin;
 pub mod bound;
-mod cell;
+pub mod cells;
 pub mod client;
 mod clock;
+mod cloud;
 pub mod data;
 mod disorder;
 pub mod faults;

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::Stack;
 use crate::function_url::DRAIN;
-use crate::{bound, faults};
+use crate::{admin, bound};
 
 /// Between two writes of how far mappings have come.
 const SAVE: Duration = Duration::from_secs(1);
@@ -51,10 +51,11 @@ impl Served {
         let (url_at, endpoint_at) = (url.local_addr()?, endpoint.local_addr()?);
         stack.set_endpoint(&format!("http://{endpoint_at}")).await?;
         let servers = vec![tokio::spawn(stack.url().clone().serve(url, stopped(&stop))), {
-            let (aws, stopped, mount) = (stack.aws().clone(), stopped(&stop), faults::mount(stack.faults().clone()));
+            let (aws, stopped) = (stack.aws().clone(), stopped(&stop));
+            let mount = admin::mount(stack.faults().clone(), stack.cell_control().clone());
             tokio::spawn(async move { aws.serve_with(endpoint, mount, stopped).await })
         }];
-        let bound = tokio::spawn(bound::keep(stack.aws().clone(), stack.cells().to_vec(), max_data));
+        let bound = tokio::spawn(bound::keep(stack.aws().clone(), stack.cell_control().clone(), max_data));
         let saving = stack.data().map(|_| tokio::spawn(save_positions(stack.aws().clone())));
         Ok(Self { stack, url: url_at, endpoint: endpoint_at, stop, servers, bound, saving })
     }

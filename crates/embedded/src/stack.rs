@@ -9,34 +9,32 @@ use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::cell_table::TENANT_ID;
-use cellstack_core::registry::{PARTITION_KEY, partition};
+use cellstack_core::registry::{CONFIG, PARTITION_KEY, partition};
 use cellstack_core::{CellId, Clock, TenantId};
-use cellstack_emulator::{Aws, MappingHandle};
+use cellstack_emulator::Aws;
 use cellstack_router::TenantSource;
 use cellstack_store::placement::{Order, Placed, Placement, Site};
 use cellstack_store::tenant_map::{DEFAULT_WEIGHT, TenantEntry};
 
+use crate::cells::Cells;
+use crate::cloud::Cloud;
 use crate::data::DataDir;
 use crate::faults::FaultBoard;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
 use crate::names::{CAPACITY, CellNames, registry, tenant_map};
-use crate::process;
 use crate::{Disorder, VirtualClock};
 
 pub use self::builder::{Pipeline, StackBuilder};
 
 /// A control plane, a router and cells over the embedded AWS. Dropping it stops its mappings.
 pub struct Stack {
-    pub(crate) aws: Aws,
-    pub(crate) config: SdkConfig,
+    cloud: Cloud,
     url: FunctionUrl,
-    pub(crate) clock: Arc<VirtualClock>,
-    cells: Vec<CellId>,
+    clock: Arc<VirtualClock>,
+    cells: Cells,
     faults: FaultBoard,
-    pub(crate) mappings: Vec<MappingHandle>,
     data: Option<Arc<DataDir>>,
-    pub(crate) hooks: Hooks,
 }
 
 impl Stack {
@@ -58,13 +56,13 @@ impl Stack {
     /// Returns the embedded AWS: its faults, its call counts, its endpoint.
     #[must_use]
     pub const fn aws(&self) -> &Aws {
-        &self.aws
+        &self.cloud.aws
     }
 
     /// Returns the configuration of its clients.
     #[must_use]
     pub const fn config(&self) -> &SdkConfig {
-        &self.config
+        &self.cloud.config
     }
 
     /// Returns its clocks and its randomness.
@@ -73,15 +71,15 @@ impl Stack {
         &self.clock
     }
 
-    /// Returns its mappings: those of streams and of queues, cell by cell.
+    /// Returns the number of stream records that its mappings have not finished.
     #[must_use]
-    pub fn mappings(&self) -> &[MappingHandle] {
-        &self.mappings
+    pub fn lag(&self) -> u64 {
+        self.cells.roster().lag()
     }
 
     /// Cuts off its mappings, with all that they have under way.
     pub fn drop_mappings(&mut self) {
-        self.mappings.clear();
+        drop(self.cells.roster().take_mappings());
     }
 
     /// Returns the function URL.
@@ -96,28 +94,34 @@ impl Stack {
         &self.faults
     }
 
-    /// Returns the cells.
+    /// Returns the cells that it has now.
     #[must_use]
-    pub fn cells(&self) -> &[CellId] {
+    pub fn cells(&self) -> Vec<CellId> {
+        self.cells.roster().cells()
+    }
+
+    /// Returns the control of its cells, which come and go.
+    #[must_use]
+    pub const fn cell_control(&self) -> &Cells {
         &self.cells
     }
 
     /// Returns a client for its tables.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        process::dynamodb(&self.config)
+        self.cloud.dynamodb()
     }
 
     /// Returns a client for its topics.
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
-        process::sns(&self.config)
+        self.cloud.sns()
     }
 
     /// Returns a client for its queues.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        process::sqs(&self.config)
+        self.cloud.sqs()
     }
 
     /// Returns the URL of one of its queues.
@@ -125,8 +129,7 @@ impl Stack {
     /// # Errors
     /// When there is no such queue.
     pub async fn queue_url(&self, name: &str) -> Result<String> {
-        let response = self.sqs().get_queue_url().queue_name(name).send().await?;
-        response.queue_url.context("a queue without URL")
+        self.cloud.queue_url(name).await
     }
 
     /// Sets the address of the stack's AWS endpoint: the queue URLs in the registry, and those asked for in process,
@@ -135,10 +138,10 @@ impl Stack {
     /// # Errors
     /// When the registry can't be written.
     pub async fn set_endpoint(&self, url: &str) -> Result<()> {
-        self.aws.set_endpoint(url);
+        self.aws().set_endpoint(url);
         let (client, table) = (self.dynamodb(), registry());
-        for cell in &self.cells {
-            let key = [(PARTITION_KEY, partition(cell)), ("sk", "config".to_owned())];
+        for cell in self.cells() {
+            let key = [(PARTITION_KEY, partition(&cell)), ("sk", CONFIG.to_owned())];
             let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
             let config = client.get_item().table_name(&table).set_key(Some(HashMap::from(key))).send().await?;
             let Some(mut config) = config.item else { continue };
@@ -190,12 +193,11 @@ impl Stack {
         Site { id: cell.clone(), table: CellNames::of(cell).table, capacity: CAPACITY }
     }
 
-    async fn create(&self, pipeline: Pipeline) -> Result<()> {
-        self.create_table(&tenant_map(), TENANT_ID, None, false).await?;
-        self.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
-        for cell in &self.cells {
-            self.create_cell(cell, pipeline).await.with_context(|| format!("cell {cell}"))?;
-            self.activate(cell).await?;
+    async fn create(&self) -> Result<()> {
+        self.cloud.create_table(&tenant_map(), TENANT_ID, None, false).await?;
+        self.cloud.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
+        for cell in self.cells() {
+            self.cells.create(&cell).await.with_context(|| format!("cell {cell}"))?;
         }
         Ok(())
     }
@@ -208,9 +210,16 @@ impl Stack {
 
     /// Ends the mappings, after what they have under way.
     pub async fn stop(self) {
-        for mapping in self.mappings {
+        for mapping in self.cells.roster().take_mappings() {
             mapping.stop().await;
         }
+    }
+}
+
+impl Drop for Stack {
+    /// Cuts off the mappings, which others who share the cells would keep going.
+    fn drop(&mut self) {
+        drop(self.cells.roster().take_mappings());
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::header::{CONNECTION, HOST, HeaderValue, ORIGIN};
 use http::uri::Authority;
 use http::{Method, Request, Response};
@@ -39,7 +40,7 @@ pub struct Mount {
     /// The prefix of the paths that it serves.
     pub prefix: &'static str,
     /// The function that responds.
-    pub respond: Box<dyn Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync>,
+    pub respond: Box<dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Mount {
@@ -110,7 +111,7 @@ async fn respond(endpoints: Endpoints, request: Request<Incoming>) -> Result<Res
     };
     if let Some(mount) = endpoints.mount.filter(|mount| parts.uri.path().starts_with(mount.prefix)) {
         let response = match is_of_this_machine(endpoints.peer, &parts) {
-            true => (mount.respond)(Request::from_parts(parts, body)),
+            true => (mount.respond)(Request::from_parts(parts, body)).await,
             false => build(403, "application/json", json!({ "message": "For this machine alone." }).to_string() + "\n"),
         };
         return Ok(response.map(Full::new));

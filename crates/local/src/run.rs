@@ -23,6 +23,7 @@ enum Command {
     Simulate(commands::simulate::Simulate),
     Fuzz(commands::fuzz::FuzzCommand),
     Fault(commands::fault::FaultCommand),
+    Cell(commands::cell::CellCommand),
 }
 
 /// Runs the command line of `cellstack-local` with an application: `serve`, `demo` and `simulate` process events with it.
@@ -53,7 +54,7 @@ fn start_log(command: &Command) {
     let level = match command {
         Command::Simulate(_) | Command::Fuzz(_) => "off",
         Command::Serve(serve) => serve.log_level(),
-        Command::Demo(_) | Command::Fault(_) => "error",
+        Command::Demo(_) | Command::Fault(_) | Command::Cell(_) => "error",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -65,6 +66,7 @@ impl Command {
             Self::Serve(serve) => serve.run(application).await,
             Self::Demo(demo) => demo.run(application).await,
             Self::Fault(fault) => fault.run().await,
+            Self::Cell(cell) => cell.run().await,
             // They have threads and runtimes of their own.
             Self::Simulate(simulate) => tokio::task::block_in_place(|| simulate.run(&application)),
             Self::Fuzz(fuzz) => tokio::task::block_in_place(|| fuzz.run()),

@@ -1,17 +1,23 @@
 //! A tenant whose requests kill the cell that they reach, and the number of other tenants that it hurts.
+//!
+//! Without standbys that is the tenant's own cell, as long as the tenant sends. With standbys, automation marks the dead
+//! cell down, so that its tenants' events go to their standbys, and those of the killer as well: its standby dies next.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_emulator::FaultId;
+use futures::future::join;
 
+use crate::automation::Automation;
 use crate::load::{CONCURRENCY, Load, Loaded, Script, Sent};
 
 /// The tenant that kills.
 pub(crate) const SWAN: usize = 0;
 /// Time of its first such request.
-pub(crate) const FIRST: Duration = Duration::from_secs(20);
+pub(crate) const FIRST: Duration = Duration::from_secs(24);
 /// Time at which an operator stops it.
 pub(crate) const STOPPED: Duration = Duration::from_secs(80);
 /// Duration of the scenario.
@@ -20,6 +26,8 @@ pub(crate) const LASTS: Duration = Duration::from_secs(120);
 const COMES_BACK: Duration = Duration::from_secs(10);
 /// Pause between two requests of a tenant.
 const EVERY: Duration = Duration::from_secs(6);
+/// Time in which automation has to be done with a dead cell.
+pub(crate) const SETTLED: Duration = Duration::from_secs(10);
 /// Width of a point in the curves.
 pub(crate) const STEP: Duration = Duration::from_secs(2);
 
@@ -34,11 +42,22 @@ pub struct Hurt {
     pub tenants: f64,
 }
 
+/// The help that a dead cell's tenants get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backup {
+    /// None: their events are refused until the cell is back.
+    None,
+    /// Standbys that hold their events once automation has marked the cell down.
+    Standbys,
+}
+
 /// The outcome in one stack.
 #[derive(Debug, Clone)]
 pub struct Wake {
     /// The number of cells.
     pub cells: usize,
+    /// The help that the tenants of a dead cell got.
+    pub backup: Backup,
     /// The number of tenants.
     pub tenants: usize,
     /// The hurt over time.
@@ -49,56 +68,129 @@ pub struct Wake {
     pub failed: usize,
     /// Tenants that had a request fail.
     pub tenants_hurt: usize,
+    /// Of these, tenants that had one fail which they sent 10 s after the first deadly request or later.
+    pub hurt_later: usize,
+    /// The cells that were killed.
+    pub killed: usize,
+    /// Tenants whose cells were all killed: their own, and their standby where they have one.
+    pub all_cells_killed: usize,
 }
 
 impl Wake {
     /// Returns the highest share of failed requests and the highest share of hurt tenants.
     #[must_use]
     pub fn peak(&self) -> (f64, f64) {
-        let highest = |of: fn(&Hurt) -> f64| self.hurt.iter().map(of).fold(0.0, f64::max);
-        (highest(|hurt| hurt.requests), highest(|hurt| hurt.tenants))
+        (self.highest(|hurt| hurt.requests), self.highest(|hurt| hurt.tenants))
+    }
+
+    fn highest(&self, of: fn(&Hurt) -> f64) -> f64 {
+        self.hurt.iter().map(of).fold(0.0, f64::max)
+    }
+
+    /// Returns the highest of the shares once automation has had its time, and each tenant has sent again.
+    pub(crate) fn highest_later(&self, of: fn(&Hurt) -> f64) -> f64 {
+        self.hurt.iter().filter(|hurt| hurt.at > FIRST + SETTLED + EVERY + STEP).map(of).fold(0.0, f64::max)
     }
 }
 
-/// The faults of the swan's cell, and the time at which they end.
-#[derive(Default)]
-struct Swan(RefCell<Option<(Vec<FaultId>, Duration)>>);
+/// A dead cell: its faults, and the time at which they end.
+type Death = (Vec<FaultId>, Duration);
 
-impl Script for Swan {
-    async fn run(&self, loaded: &Loaded) {
+/// The killer's trace, and the automation against it.
+struct Swan {
+    dead: RefCell<BTreeMap<usize, Death>>,
+    killed: RefCell<BTreeSet<usize>>,
+    automation: Option<Automation>,
+    /// The tenants whose cells were all killed.
+    all_cells_killed: Cell<usize>,
+}
+
+impl Swan {
+    fn new(load: &Load) -> Self {
+        Self {
+            dead: RefCell::default(),
+            killed: RefCell::default(),
+            automation: load.standbys.then(|| Automation::of(load.cells)),
+            all_cells_killed: Cell::new(0),
+        }
+    }
+
+    /// Kills a cell, or keeps it dead.
+    fn kill(&self, loaded: &Loaded, cell: usize) {
+        let now = loaded.elapsed();
+        self.killed.borrow_mut().insert(cell);
+        let mut dead = self.dead.borrow_mut();
+        dead.entry(cell).or_insert_with(|| (loaded.take_down(cell), now)).1 = now + COMES_BACK;
+    }
+
+    fn kills(loaded: &Loaded, tenant: usize) -> bool {
+        tenant == SWAN && (FIRST..STOPPED).contains(&loaded.elapsed())
+    }
+
+    /// Lets dead cells come back when it is time.
+    async fn bring_back(&self, loaded: &Loaded) {
         let tick = Duration::from_millis(100);
         while loaded.elapsed() < LASTS {
             tokio::time::sleep(tick).await;
             let now = loaded.elapsed();
-            let over = self.0.borrow_mut().take_if(|(_, until)| *until <= now);
-            if let Some((faults, _)) = over {
+            let over: BTreeMap<_, _> = self.dead.borrow_mut().extract_if(.., |_, (_, until)| *until <= now).collect();
+            for (faults, _) in over.into_values() {
                 loaded.remove(faults);
             }
         }
     }
 
+    /// Counts the tenants whose cells were all killed.
+    fn count(&self, loaded: &Loaded) -> usize {
+        let killed = self.killed.borrow();
+        let is_lost = |tenant: &usize| {
+            let cells = [Some(loaded.load.cell_of(*tenant)), loaded.standby_of(*tenant)];
+            cells.iter().flatten().all(|cell| killed.contains(cell))
+        };
+        (0..loaded.load.tenants).filter(is_lost).count()
+    }
+}
+
+impl Script for &Swan {
+    async fn run(&self, loaded: &Loaded) {
+        let automation = async {
+            if let Some(automation) = &self.automation {
+                automation.run(loaded, LASTS).await;
+            }
+        };
+        join(self.bring_back(loaded), automation).await;
+        self.all_cells_killed.set(self.count(loaded));
+    }
+
     fn sending(&self, loaded: &Loaded, tenant: usize) {
-        let now = loaded.elapsed();
-        if tenant != SWAN || now < FIRST || now >= STOPPED {
-            return;
-        }
-        let mut dead = self.0.borrow_mut();
         let cell = loaded.load.cell_of(tenant);
-        dead.get_or_insert_with(|| (loaded.take_down(cell), now)).1 = now + COMES_BACK;
+        // A cell that is marked down is not sent to.
+        let is_marked = self.automation.as_ref().is_some_and(|automation| automation.is_marked(cell));
+        if Swan::kills(loaded, tenant) && !is_marked {
+            self.kill(loaded, cell);
+        }
+    }
+
+    fn accepted(&self, loaded: &Loaded, tenant: usize, cell: usize) {
+        if Swan::kills(loaded, tenant) {
+            self.kill(loaded, cell);
+        }
     }
 }
 
 /// Runs the scenario in a stack of `cells` cells, with a load that does not depend on their number.
 ///
 /// # Errors
-/// When the stack can't be built.
-pub fn black_swan(cells: usize, tenants: usize) -> Result<Wake> {
-    let load = Load { cells, tenants, every: EVERY, concurrency: CONCURRENCY, lasts: LASTS, seed: 1 };
-    let sent = load.run(Swan::default())?;
-    Ok(wake(load, &sent))
+/// When the stack can't be built, for example one of a single cell with standbys.
+pub fn black_swan(cells: usize, tenants: usize, backup: Backup) -> Result<Wake> {
+    let standbys = backup == Backup::Standbys;
+    let load = Load { cells, tenants, standbys, every: EVERY, concurrency: CONCURRENCY, lasts: LASTS, seed: 1 };
+    let swan = Swan::new(&load);
+    let sent = load.run(&swan)?;
+    Ok(wake(load, backup, &swan, &sent))
 }
 
-fn wake(load: Load, sent: &[Sent]) -> Wake {
+fn wake(load: Load, backup: Backup, swan: &Swan, sent: &[Sent]) -> Wake {
     let mut last = vec![true; load.tenants];
     let mut ever = vec![false; load.tenants];
     let mut hurt = Vec::new();
@@ -118,12 +210,17 @@ fn wake(load: Load, sent: &[Sent]) -> Wake {
         });
         (rest, at) = (later, at + STEP);
     }
+    let later = sent.iter().filter(|sent| sent.at >= FIRST + SETTLED && !sent.served);
     Wake {
         cells: load.cells,
+        backup,
         tenants: load.tenants,
         hurt,
         requests: sent.len(),
         failed: sent.iter().filter(|sent| !sent.served).count(),
         tenants_hurt: ever.iter().filter(|ever| **ever).count(),
+        hurt_later: later.map(|sent| sent.tenant).collect::<BTreeSet<_>>().len(),
+        killed: swan.killed.borrow().len(),
+        all_cells_killed: swan.all_cells_killed.get(),
     }
 }

@@ -79,7 +79,8 @@ impl FinalState {
         for item in scan(stack, &tenant_map()).await? {
             state.routes.insert(text(&item, TENANT_ID), text(&item, "cell_id"));
         }
-        let cells: Vec<_> = stack.cells().iter().map(|id| (id, CellNames::ordered(id, ordering))).collect();
+        let ids = stack.cells();
+        let cells: Vec<_> = ids.iter().map(|id| (id, CellNames::ordered(id, ordering))).collect();
         for (cell, (_, names)) in cells.iter().enumerate() {
             for item in scan(stack, &names.table).await? {
                 state.item(cell, item)?;

@@ -7,6 +7,7 @@
 
 mod amount;
 mod application;
+mod automation;
 mod black_swan;
 mod busy_tenant;
 mod callers;
@@ -35,6 +36,7 @@ mod router_pool;
 mod runner;
 mod schedule;
 mod setup;
+mod standbys;
 mod strikes;
 mod surroundings;
 mod text;
@@ -44,7 +46,7 @@ mod workload;
 mod world;
 
 pub use application::{Application, Draft, Partition};
-pub use black_swan::{Hurt, Wake, black_swan};
+pub use black_swan::{Backup, Hurt, Wake, black_swan};
 pub use busy_tenant::{Busy, busy_tenant, fence_bursts};
 pub use control_plane_cut::{CutOff, control_plane_cut};
 pub use excerpt::excerpt;

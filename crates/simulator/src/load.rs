@@ -6,17 +6,24 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, Config};
+use bytes::Bytes;
+use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, TenantId};
 use cellstack_emulator::{Fault, FaultId, FaultKind};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use hyper::Request;
+use hyper::{Request, Response};
 use tokio::time::Instant;
 
 use crate::environment::Make;
 use crate::kill::Kills;
+use crate::marker::mark;
 use crate::network::Way;
 use crate::router_pool::{Manner, RouterPool};
+use crate::standbys;
 use crate::trace::Trace;
 use crate::world::BEGINNING;
 use cellstack_embedded::Stack;
@@ -35,6 +42,8 @@ pub(crate) struct Load {
     pub(crate) cells: usize,
     /// Tenants, dealt to the cells in turn.
     pub(crate) tenants: usize,
+    /// True if each tenant has a standby.
+    pub(crate) standbys: bool,
     /// Pause between two requests of a tenant.
     pub(crate) every: Duration,
     /// Requests that the routers serve at once. More are refused.
@@ -62,6 +71,10 @@ pub(crate) struct Sent {
 pub(crate) struct Loaded {
     pub(crate) load: Load,
     stack: Stack,
+    /// The standby of each tenant; empty without standbys.
+    standbys: Vec<usize>,
+    /// A client that tries once.
+    prober: Client,
     pub(crate) routers: RouterPool,
     start: Instant,
     in_flight: Cell<usize>,
@@ -95,11 +108,18 @@ impl Load {
             builder = builder.tenant(name(tenant).parse::<TenantId>()?, cells[self.cell_of(tenant)].clone());
         }
         let mut stack = builder.build().await?;
+        let standbys =
+            if self.standbys { standbys::choose(&cells, self.tenants, |at| self.cell_of(at))? } else { Vec::new() };
+        for (tenant, standby) in standbys.iter().enumerate() {
+            stack.appoint_standby(&name(tenant).parse()?, &cells[*standby]).await?;
+        }
         // The fate of an accepted event changes nothing for its sender.
         stack.drop_mappings();
         let routers =
             RouterPool::new(Manner::Steady, &stack, Make::of(self.seed, None), Kills::default(), Trace::new(false));
-        Ok(Loaded { load: self, stack, routers, start: Instant::now(), in_flight: Cell::new(0) })
+        let once = Config::from(stack.config()).to_builder().retry_config(RetryConfig::disabled()).build();
+        let prober = Client::from_conf(once);
+        Ok(Loaded { load: self, stack, standbys, prober, routers, start: Instant::now(), in_flight: Cell::new(0) })
     }
 
     /// Returns the cell of a tenant.
@@ -119,6 +139,9 @@ pub(crate) trait Script {
 
     /// Acts before a tenant sends a request.
     fn sending(&self, _loaded: &Loaded, _tenant: usize) {}
+
+    /// Acts after a cell has accepted a tenant's event.
+    fn accepted(&self, _loaded: &Loaded, _tenant: usize, _cell: usize) {}
 }
 
 impl Loaded {
@@ -162,10 +185,43 @@ impl Loaded {
                 .body(r#"{"type":"order.placed","data":{"amount":1}}"#.into());
             // Boxed, since one exists for each request of the run.
             let response = Box::pin(self.routers.request(&name(tenant), request.unwrap_or_default())).await;
-            served = response.is_ok_and(|response| response.status() == 202);
+            let response = response.ok().filter(|response| response.status() == 202);
+            served = response.is_some();
+            if let Some(cell) = response.and_then(|response| self.cell_named(&response)) {
+                script.accepted(self, tenant, cell);
+            }
             self.in_flight.set(self.in_flight.get() - 1);
         }
         Sent { at, tenant, served, took: sent.elapsed() }
+    }
+
+    /// Returns the cell that a response names.
+    fn cell_named(&self, response: &Response<Bytes>) -> Option<usize> {
+        let name = response.headers().get("x-cell-id")?.to_str().ok()?;
+        self.stack.cells().iter().position(|cell| cell.as_str() == name)
+    }
+
+    /// Returns the standby of a tenant, if it has one.
+    pub(crate) fn standby_of(&self, tenant: usize) -> Option<usize> {
+        self.standbys.get(tenant).copied()
+    }
+
+    /// Marks a cell in the registry.
+    pub(crate) async fn mark(&self, cell: usize, status: CellStatus) {
+        mark(&self.stack, cell, status).await;
+    }
+
+    /// Returns whether a cell's table responds in time, at the first try.
+    pub(crate) async fn probe(&self, cell: usize, time: Duration) -> bool {
+        let key = || AttributeValue::S("probe".to_owned());
+        let read = self
+            .prober
+            .get_item()
+            .table_name(CellNames::of(&self.stack.cells()[cell]).table)
+            .key("tenant_id", key())
+            .key("sk", key())
+            .send();
+        tokio::time::timeout(time, read).await.is_ok_and(|read| read.is_ok())
     }
 
     /// Makes a cell's table fail, until the faults are removed.

@@ -270,7 +270,8 @@ impl World {
         let (mut listed, mut cursor) = (0, String::new());
         loop {
             let Some(page) = self.get(tenant, &format!("/v1/events?limit=100{cursor}")).await else { return listed };
-            let home = self.stack.cells()[tenant % self.stack.cells().len()].as_str();
+            let cells = self.stack.cells();
+            let home = cells[tenant % cells.len()].as_str();
             let is_held =
                 |event: &&Value| event["status"] == "held" && event["cell"].as_str().is_some_and(|cell| cell != home);
             listed += page["events"].as_array().into_iter().flatten().filter(is_held).count();

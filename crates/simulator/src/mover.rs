@@ -79,7 +79,7 @@ impl Mover {
     pub(crate) fn new(stack: &Stack, places: BTreeMap<TenantId, Place>, trace: Trace, hasty: bool) -> Self {
         let placed = |place| Tenure { places: vec![place], served: true, moving: false };
         let tenures = places.into_iter().map(|(tenant, place)| (tenant, placed(place))).collect();
-        let (client, cells) = (stack.dynamodb(), stack.cells().to_vec());
+        let (client, cells) = (stack.dynamodb(), stack.cells());
         Self { client, cells, trace, hasty, tenures: RefCell::new(tenures) }
     }
 

@@ -50,7 +50,8 @@ impl Script for DownThenSlow {
 /// # Errors
 /// When the stack can't be built.
 pub fn one_cell_down(cells: usize, tenants: usize, concurrency: usize) -> Result<Vec<Noticed>> {
-    let load = Load { cells, tenants, every: Duration::from_secs(2), concurrency, lasts: 4 * PHASE, seed: 1 };
+    let load =
+        Load { cells, tenants, standbys: false, every: Duration::from_secs(2), concurrency, lasts: 4 * PHASE, seed: 1 };
     let sent = load.run(DownThenSlow)?;
     let phases = [("before", 0), ("down", 1), ("recovering", 2), ("slow", 3)];
     Ok(phases.map(|(name, number)| notice(load, &sent, name, number)).into())

@@ -68,7 +68,8 @@ impl Script for &FailsForAMinute {
 /// # Errors
 /// When the stack can't be built.
 pub fn recovery(cells: usize, tenants: usize, concurrency: usize) -> Result<Recovered> {
-    let load = Load { cells, tenants, every: Duration::from_secs(2), concurrency, lasts: ALL, seed: 1 };
+    let load =
+        Load { cells, tenants, standbys: false, every: Duration::from_secs(2), concurrency, lasts: ALL, seed: 1 };
     let script = FailsForAMinute::default();
     let sent = load.run(&script)?;
     let well = FAILS + LASTS;

@@ -119,10 +119,9 @@ impl World {
     }
 
     fn busy(&self) -> Option<String> {
-        for mapping in self.stack.mappings() {
-            if mapping.lag() > 0 {
-                return Some(format!("a stream mapping is {} records behind", mapping.lag()));
-            }
+        let lag = self.stack.lag();
+        if lag > 0 {
+            return Some(format!("the stream mappings are {lag} records behind"));
         }
         self.stack.cells().iter().find_map(|cell| {
             let queue = CellNames::ordered(cell, self.ordering).events;

@@ -5,13 +5,14 @@
 It runs last, since one of the three cells is gone afterwards.
 """
 
+import json
 import pathlib
 import re
 import shutil
 import subprocess
 import time
 
-from stack import OUTPUTS, REPOSITORY, SCRATCH, Terraform, client, eventually, expect, log_lines, registered, request, serves
+from stack import OUTPUTS, REPOSITORY, SCRATCH, Terraform, cellctl, client, eventually, expect, log_lines, registered, request, serves
 
 RETIRED = "gamma"
 KEPT = {"alpha": "acme", "beta": "globex"}
@@ -43,15 +44,55 @@ def a_dropped_line_is_refused() -> None:
     expect(table_stands() and registered(RETIRED, "config") is not None, "a refused plan touched the cell")
 
 
+def tenants_of(column: str) -> list[str]:
+    """Returns the tenants that have the cell as their home or as their standby."""
+    listed = [json.loads(line) for line in cellctl("tenants", "ls", "--output", "json").splitlines()]
+    return [tenant["tenant"] for tenant in listed if tenant.get(column) == RETIRED]
+
+
+def a_cell_goes_down_and_comes_back() -> None:
+    """The standby holds what comes meanwhile, and it is processed at home."""
+    cellctl("tenants", "set-standby", "initech", "beta")
+    cellctl("tenants", "place", "umbrella", "--reason", "day two")
+    serves("umbrella")
+    cellctl("cells", "probe")
+    cellctl("cells", "down", RETIRED, "--reason", "a rehearsal")
+    path = eventually("an event is held", held)
+    cellctl("cells", "up", RETIRED, "--reason", "the rehearsal is over")
+    eventually("the held event is processed", lambda: request("initech", "GET", path)[1].get("status") == "processed")
+    serves("initech")
+
+
+def held() -> str | None:
+    """Sends an event. Returns its path once the cell's mark is known to the router."""
+    status, event = request("initech", "POST", "v1/events", '{"type":"day-two","data":{"amount":1}}')
+    expect(status == 202, f"initech: {status} {event}")
+    path = f"v1/events/{event['id']}"
+    return path if request("initech", "GET", path)[1].get("status") == "held" else time.sleep(1)
+
+
 def drain() -> None:
-    """Takes the tenants of the cell out of the map, and purges its queues, in which the suites left letters."""
-    dynamodb, sqs = client("dynamodb"), client("sqs")
-    tenants = dynamodb.scan(TableName=OUTPUTS["tenant_map_table"])["Items"]
-    for tenant in tenants:
-        if tenant["cell_id"]["S"] == RETIRED:
-            dynamodb.delete_item(TableName=OUTPUTS["tenant_map_table"], Key={"tenant_id": tenant["tenant_id"]})
+    """Plans where the cell's tenants go, takes them out, and purges its queues, in which the suites left letters."""
+    plan = SCRATCH / "drain.json"
+    plan.unlink(missing_ok=True)
+    cellctl("cells", "drain", RETIRED, "--reason", "day two", "--plan", str(plan))
+    moves = {move["tenant"] for move in json.loads(plan.read_text())["plan"]["moves"]}
+    expect(moves == set(tenants_of("cell")) and "initech" in moves, f"the plan moves {moves}")
+    cellctl("plan", "show", str(plan))
+    cellctl("cells", "retire", RETIRED, "--reason", "too early", exits=1)
+    for tenant in moves:
+        cellctl("tenants", "unplace", tenant, "--reason", "day two", "--force")
+    for tenant in tenants_of("standby"):
+        cellctl("tenants", "set-standby", tenant, "--none")
+    cellctl("plan", "show", str(plan), exits=1)
     for queue in ("queue_url", "dlq_url", "topic_dlq_url", "stream_dlq_url"):
-        sqs.purge_queue(QueueUrl=OUTPUTS["cells"][RETIRED][queue])
+        client("sqs").purge_queue(QueueUrl=OUTPUTS["cells"][RETIRED][queue])
+    # The suites left events that no consumer can process any more, now that their letters are gone.
+    dynamodb, table = client("dynamodb"), OUTPUTS["cells"][RETIRED]["table"]
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        if item.get("status", {}).get("S") in ("accepted", "held"):
+            dynamodb.delete_item(TableName=table, Key={key: item[key] for key in ("tenant_id", "sk")})
+    cellctl("cells", "retire", RETIRED, "--reason", "day two")
 
 
 def a_cell_retires() -> None:
@@ -126,6 +167,7 @@ def errors_and_metrics_arrive_at_the_highest_level() -> None:
 
 
 STEPS = (
+    a_cell_goes_down_and_comes_back,
     a_dropped_line_is_refused,
     a_cell_retires,
     zips_of_another_architecture_are_refused,

@@ -107,6 +107,15 @@ def serves(tenant: str) -> None:
     eventually(f"{tenant}'s event is processed", lambda: request(tenant, "GET", path)[1].get("status") == "processed")
 
 
+def cellctl(*arguments: str, exits: int = 0) -> str:
+    """Runs cellctl. Returns its data, as JSON where it is asked for it."""
+    command = ["cargo", "run", "--locked", "--quiet", "-p", "cellstack-cellctl", "--", *arguments]
+    environment = os.environ | {"CELLSTACK_OPERATOR": "day-two"}
+    result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    expect(result.returncode == exits, f"cellctl {' '.join(arguments)} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
 def registered(cell: str, kind: str) -> dict | None:
     """Returns an item of the cell in the registry: its `config` or its mark `retired`."""
     key = {"pk": {"S": f"cell#{cell}"}, "sk": {"S": kind}}

@@ -16,6 +16,15 @@ POISON = """
 curl --fail -d '{"type":"invoice.paid","data":{"amount":"ninety-nine"}}' -H 'x-tenant-id: globex' 127.0.0.1:9000/v1/events
 for _ in {1..50}; do cellctl dlq ls --cell beta | grep -q refused && break; sleep 0.1; done
 """
+# What else must be there before an example, by the beginning of the example.
+SETTINGS = {
+    "cellctl dlq": POISON,
+    "cellctl cells bootstrap delta": "cellstack-local cell ls | grep -q delta || cellstack-local cell add delta",
+    "cellctl cells drain alpha --reason 'too old' --plan": "rm -f drain-alpha.json",
+    "cellctl plan show drain-alpha.json": "rm -f drain-alpha.json; cellctl cells drain alpha --reason example --plan drain-alpha.json",
+    "cellctl rebalance --max-share": "rm -f rebalance.json",
+    "cellctl tenants place --from": "printf 'tenant,standby\\nwayne,none\\n' >tenants.csv",
+}
 READY = re.compile(r"^ready: ", re.M)
 
 Found = tuple[str, str, str | None]
@@ -47,7 +56,7 @@ def check(repo: Path, env: dict[str, str], scratch: Path, declared: Callable[[st
         shell.run(LOCAL)
         for place, example in todo:
             if not serves(example):
-                setting = POISON if "cellctl dlq" in example else ""
+                setting = "".join(setting + "\n" for begin, setting in SETTINGS.items() if example.startswith(begin))
                 yield place, example, attempt(lambda: shell.run(setting + example))
     finally:
         shell.end()

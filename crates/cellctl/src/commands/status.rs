@@ -52,7 +52,7 @@ struct Screen {
     tenants: u64,
     placed: u64,
     capacity: u64,
-    /// What needs a look.
+    /// The things that need a look.
     notes: Vec<String>,
 }
 
@@ -67,7 +67,8 @@ struct Row {
     /// Messages in the queue; `None` if it can't be read.
     messages: Option<Size>,
     /// Letters in the three dead-letter queues; `None` if one can't be read.
-    letters: Option<u64>,
+    #[serde(rename = "letters")]
+    dead_letters: Option<u64>,
     probe: Option<CellHealth>,
     reason: Option<String>,
 }
@@ -134,9 +135,9 @@ impl Screen {
 impl Row {
     async fn read(deployment: &Deployment, listing: &Listing, cell: &Cell) -> Self {
         let state = cell.state.as_ref();
-        let mut letters = Some(0);
+        let mut dead_letters = Some(0);
         for queue in queues(deployment, std::slice::from_ref(cell), &Filter::default()) {
-            letters = match (letters, queue.size().await) {
+            dead_letters = match (dead_letters, queue.size().await) {
                 (Some(sum), Ok(size)) => Some(sum + size.total()),
                 _ => None,
             };
@@ -148,13 +149,13 @@ impl Row {
             placed: state.map_or(0, |state| state.placed),
             capacity: cell.config.capacity,
             messages: size(&deployment.sqs, &cell.config.queue_url).await.ok(),
-            letters,
+            dead_letters,
             probe: listing.health.get(&cell.id).cloned(),
             reason: state.and_then(|state| state.reason.clone()),
         }
     }
 
-    /// Returns what needs a look.
+    /// Returns the things that need a look.
     fn notes(&self) -> Vec<String> {
         let cell = &self.cell;
         let mut notes = Vec::new();
@@ -164,9 +165,9 @@ impl Row {
         if self.placed * 100 >= self.capacity * NEARLY_FULL && self.capacity > 0 && self.status == "active" {
             notes.push(format!("{cell} is nearly full: raise its capacity in Terraform, or add a cell"));
         }
-        match self.letters {
+        match self.dead_letters {
             Some(0) => {}
-            Some(letters) => notes.push(format!("{cell} has {letters} letters: cellctl dlq ls --cell {cell}")),
+            Some(count) => notes.push(format!("{cell} has {count} letters: cellctl dlq ls --cell {cell}")),
             None => notes.push(format!("{cell}: its queues can't be read")),
         }
         if let Some(CellHealth { failures: failures @ 1.., error, .. }) = &self.probe {
@@ -199,7 +200,7 @@ impl Row {
             self.tenants.to_string(),
             format!("{} of {} ({share} %)", self.placed, self.capacity),
             messages,
-            self.letters.map_or_else(|| "?".to_owned(), |letters| letters.to_string()),
+            self.dead_letters.map_or_else(|| "?".to_owned(), |count| count.to_string()),
             probe,
             self.reason.clone().unwrap_or_default(),
         ]

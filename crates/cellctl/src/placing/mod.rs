@@ -1,6 +1,8 @@
 //! The placement of tenants, one by one and in bulk.
 
 mod bulk;
+mod dry_run;
+mod entries;
 mod one;
 mod source;
 
@@ -9,8 +11,8 @@ use cellstack_placement::{Choice, StandbyRequest};
 use cellstack_store::tenant_map::TenantEntry;
 use serde::Serialize;
 
-pub(crate) use bulk::place_all;
-pub(crate) use one::choose;
+pub(crate) use bulk::{Run, place_all};
+pub(crate) use dry_run::rehearse;
 pub(crate) use source::{Format, read};
 
 /// A tenant that is to be placed.
@@ -49,8 +51,14 @@ impl Outcome {
         matches!(self, Self::Placed { .. } | Self::Already { .. })
     }
 
+    /// Returns the outcome for a tenant that has this entry in the map.
     pub(crate) fn of_entry(wanted: &Wanted, entry: TenantEntry) -> Self {
-        let (tenant, cell, standby) = (wanted.tenant.clone(), entry.route.cell_id, entry.route.standby_cell_id);
+        Self::kept(wanted, entry.route.cell_id, entry.route.standby_cell_id)
+    }
+
+    /// Returns the outcome for a tenant that has these cells already.
+    pub(crate) fn kept(wanted: &Wanted, cell: CellId, standby: Option<CellId>) -> Self {
+        let tenant = wanted.tenant.clone();
         if wanted.cell.as_ref().is_some_and(|wish| *wish != cell) {
             return Self::Elsewhere { tenant, cell, standby };
         }

@@ -1,6 +1,7 @@
 //! Tenants to be placed, from a file: CSV with a header, or JSON lines.
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
+use cellstack_core::text::excerpt;
 use cellstack_placement::StandbyRequest;
 use cellstack_store::tenant_map::DEFAULT_WEIGHT;
 use serde::Deserialize;
@@ -39,11 +40,15 @@ impl Line {
             Some(none) if none == NONE => StandbyRequest::None,
             Some(cell) => StandbyRequest::Cell(cell.parse()?),
         };
+        let weight = self.weight.unwrap_or(DEFAULT_WEIGHT);
+        if weight == 0 {
+            bail!("weight must be 1 or more; found 0");
+        }
         Ok(Wanted {
             tenant: self.tenant.parse()?,
             cell: given(self.cell).map(|cell| cell.parse()).transpose()?,
             standby,
-            weight: self.weight.unwrap_or(DEFAULT_WEIGHT),
+            weight,
             pinned: self.pinned.unwrap_or_default(),
         })
     }
@@ -86,15 +91,34 @@ fn csv(text: &str) -> Result<Lines> {
     let line = |record: csv::Result<csv::StringRecord>| match record {
         Ok(record) => {
             let number = record.position().map_or(0, csv::Position::line);
-            let line = record.deserialize(Some(&header)).map_err(|error| match error.kind() {
-                csv::ErrorKind::Deserialize { err, .. } => anyhow!("{err}"),
-                _ => error.into(),
-            });
-            (number, line)
+            (number, record.deserialize(Some(&header)).map_err(|error| explained(error, &header, &record)))
         }
-        Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.into())),
+        Err(error) => {
+            let number = error.position().map_or(0, csv::Position::line);
+            (number, Err(explained(error, &header, &csv::StringRecord::new())))
+        }
     };
     Ok(reader.records().map(line).collect())
+}
+
+/// Returns the expected and the found form of a line's field, by the name of its column.
+fn explained(error: csv::Error, header: &csv::StringRecord, record: &csv::StringRecord) -> anyhow::Error {
+    use csv::{DeserializeErrorKind as Kind, ErrorKind};
+    let err = match error.kind() {
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            return anyhow!("expected {expected_len} fields, as in the header; found {len}");
+        }
+        ErrorKind::Deserialize { err, .. } => err,
+        _ => return error.into(),
+    };
+    let column = err.field().and_then(|at| usize::try_from(at).ok());
+    let expected = match err.kind() {
+        Kind::ParseInt(_) => "a whole number",
+        Kind::ParseBool(_) => "true or false",
+        other => return anyhow!("{other}"),
+    };
+    let of = |record: &csv::StringRecord| column.and_then(|at| record.get(at)).unwrap_or_default().to_owned();
+    anyhow!("{} must be {expected}; found '{}'", of(header), excerpt(&of(record)))
 }
 
 #[cfg(test)]
@@ -118,11 +142,20 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_with_what_was_expected() {
-        let (wanted, bad) = read("tenant,weight\nacme,1\nglo bex,1\ninitech,many\numbrella\n", None).unwrap();
+        let lines = "tenant,weight,pinned\nacme,1,true\nglo bex,1,\ninitech,many,\numbrella,\nhooli,1,maybe\n";
+        let (wanted, bad) = read(lines, None).unwrap();
         assert_eq!(wanted.len(), 1);
-        assert!(bad[0].starts_with("line 3: tenant id must be"), "{bad:?}");
-        assert!(bad[1].starts_with("line 4:") && bad[1].contains("weight"), "{bad:?}");
-        assert!(bad[2].starts_with("line 5:"), "{bad:?}");
+        assert!(bad[0].starts_with("line 3: a tenant id must be") && bad[0].ends_with("found 'glo bex'"), "{bad:?}");
+        assert_eq!(
+            bad[1..],
+            [
+                "line 4: weight must be a whole number; found 'many'",
+                "line 5: expected 3 fields, as in the header; found 2",
+                "line 6: pinned must be true or false; found 'maybe'",
+            ]
+        );
+        let (_, bad) = read("tenant,weight\nacme,0\n", None).unwrap();
+        assert_eq!(bad, ["line 2: weight must be 1 or more; found 0"]);
         let (_, bad) = read("{\"tenant\":\"acme\",\"cel\":\"alpha\"}", None).unwrap();
         assert!(bad[0].contains("unknown field `cel`"), "{bad:?}");
         let error = read("name\nacme\n", None).unwrap_err().to_string();

@@ -8,3 +8,4 @@ mod environment;
 mod help;
 mod ran;
 mod snapshot;
+mod tenants;

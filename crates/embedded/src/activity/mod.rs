@@ -5,6 +5,7 @@
 //! order in which an event went its way.
 
 mod exchange;
+mod happening;
 mod sequence;
 mod table;
 
@@ -13,17 +14,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_core::dead_letter::{DeadLetter, Place};
-use cellstack_core::{CellId, EventId, EventStatus, Message};
-use cellstack_emulator::{MappingHandle, Observation};
+use cellstack_core::{CellId, Message};
+use cellstack_emulator::{Aws, MappingHandle, Observation, StartingPosition};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Interval;
 
 pub use exchange::Exchange;
+pub use happening::{Happening, Subject};
 use sequence::Sequence;
 use table::Change;
 
 use crate::Stack;
+use crate::cells;
 use crate::faults;
 use crate::names::CellNames;
 
@@ -34,84 +37,21 @@ const MESSAGES: usize = 20_000;
 /// Interval between two checks for happenings that wait in vain.
 const TICK: Duration = Duration::from_millis(50);
 
-/// An event with its tenant and its cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// The tenant.
-    pub tenant: String,
-    /// The cell.
-    pub cell: String,
-    /// The event.
-    pub event: EventId,
-}
-
-/// A happening in a stack.
-#[derive(Debug, Clone)]
-pub enum Happening {
-    /// A request got a response and made no event.
-    Responded(Exchange),
-    /// An event is durable, or was already.
-    Accepted {
-        /// The event.
-        subject: Subject,
-        /// The event's type.
-        event_type: String,
-        /// `accepted`, or `held` by a standby.
-        status: EventStatus,
-        /// The request that brought it; `None` if it did not come through this function URL.
-        request: Option<String>,
-        /// True if the event was there before: a request was repeated.
-        repeated: bool,
-    },
-    /// The topic took the event.
-    Published(Subject),
-    /// The consumer received the event, for the n-th time.
-    Delivered(Subject, u32),
-    /// The event's status changed.
-    Settled {
-        /// The event.
-        subject: Subject,
-        /// The event's type.
-        event_type: String,
-        /// The new status.
-        status: EventStatus,
-        /// The time since acceptance.
-        took: Option<Duration>,
-        /// The error, if it failed.
-        error: Option<String>,
-    },
-    /// A letter came into a dead-letter queue.
-    DeadLetter {
-        /// The queue.
-        queue: String,
-        /// The letter.
-        letter: Box<DeadLetter>,
-    },
-    /// An invocation of a cell's function failed.
-    FunctionFailed {
-        /// The function.
-        function: String,
-        /// The error.
-        error: String,
-    },
-    /// A fault on demand changed.
-    Fault(faults::Change),
-    /// The number of happenings that came faster than they were taken.
-    Missed(u64),
-}
-
 /// The activity of a stack. Dropping it ends its mappings.
 pub struct Activity {
     exchanges: broadcast::Receiver<Exchange>,
     observations: broadcast::Receiver<Observation>,
     changes: mpsc::Receiver<Change>,
     faults: broadcast::Receiver<faults::Change>,
+    cells: broadcast::Receiver<cells::Change>,
     tick: Interval,
     sequence: Sequence,
     messages: HashMap<String, Subject>,
     queues: HashMap<String, (CellId, Place)>,
     ready: VecDeque<Happening>,
-    _mappings: Vec<MappingHandle>,
+    aws: Aws,
+    sender: mpsc::Sender<Change>,
+    mappings: HashMap<CellId, MappingHandle>,
 }
 
 impl Activity {
@@ -121,27 +61,51 @@ impl Activity {
     /// When a cell's stream can't be mapped.
     pub fn of(stack: &Stack) -> Result<Self> {
         let (sender, changes) = mpsc::channel(CHANGES);
-        let mut mappings = Vec::new();
-        let mut queues = HashMap::new();
-        for cell in stack.cells() {
-            mappings.push(table::watch(stack.aws(), cell, sender.clone())?);
-            let names = CellNames::of(cell);
-            let places =
-                [(names.dlq, Place::Queue), (names.topic_dlq, Place::Topic), (names.stream_dlq, Place::Stream)];
-            queues.extend(places.map(|(queue, place)| (queue, (cell.clone(), place))));
-        }
-        Ok(Self {
+        let mut activity = Self {
             exchanges: stack.url().exchanges(),
             observations: stack.aws().observe(),
             changes,
             faults: stack.faults().changes(),
+            cells: stack.cell_control().changes(),
             tick: tokio::time::interval(TICK),
             sequence: Sequence::default(),
             messages: HashMap::new(),
-            queues,
+            queues: HashMap::new(),
             ready: VecDeque::new(),
-            _mappings: mappings,
-        })
+            aws: stack.aws().clone(),
+            sender,
+            mappings: HashMap::new(),
+        };
+        for cell in stack.cells() {
+            activity.watch(cell, StartingPosition::Latest)?;
+        }
+        Ok(activity)
+    }
+
+    fn watch(&mut self, cell: CellId, from: StartingPosition) -> Result<()> {
+        let mapping = table::watch(&self.aws, &cell, from, self.sender.clone())?;
+        let names = CellNames::of(&cell);
+        let places = [(names.dlq, Place::Queue), (names.topic_dlq, Place::Topic), (names.stream_dlq, Place::Stream)];
+        self.queues.extend(places.map(|(queue, place)| (queue, (cell.clone(), place))));
+        self.mappings.insert(cell, mapping);
+        Ok(())
+    }
+
+    fn cell(&mut self, change: cells::Change) {
+        match &change {
+            cells::Change::Added(cell) if self.mappings.contains_key(cell) => {}
+            cells::Change::Added(cell) => {
+                // From its beginning: events may have come before the watcher.
+                if let Err(error) = self.watch(cell.clone(), StartingPosition::TrimHorizon) {
+                    tracing::error!(%cell, %error, "the events of a new cell can't be shown");
+                }
+            }
+            cells::Change::Removed(cell) => {
+                self.mappings.remove(cell);
+                self.queues.retain(|_, (of, _)| of != cell);
+            }
+        }
+        self.ready.push_back(Happening::Cell(change));
     }
 
     /// Returns the next happening; `None` when the stack is gone.
@@ -150,11 +114,12 @@ impl Activity {
             if let Some(happening) = self.ready.pop_front() {
                 return Some(happening);
             }
-            let Self { exchanges, observations, changes, faults, tick, sequence, ready, .. } = self;
+            let Self { exchanges, observations, changes, faults, cells, tick, sequence, ready, .. } = self;
             tokio::select! {
                 biased;
                 // A fault is reported before its effects.
                 Ok(change) = faults.recv() => ready.push_back(Happening::Fault(change)),
+                Ok(change) = cells.recv() => self.cell(change),
                 exchange = exchanges.recv() => match exchange {
                     Ok(exchange) => sequence.exchange(exchange, ready),
                     Err(RecvError::Lagged(missed)) => ready.push_back(Happening::Missed(missed)),
@@ -225,18 +190,4 @@ impl Activity {
 fn subject_of(body: &str) -> Option<Subject> {
     let message = Message::decode(body).ok()?;
     Some(Subject { tenant: message.tenant.to_string(), cell: message.cell.to_string(), event: message.id })
-}
-
-impl Happening {
-    /// Returns the event that it is about.
-    fn event(&self) -> Option<EventId> {
-        match self {
-            Self::Accepted { subject, .. }
-            | Self::Published(subject)
-            | Self::Delivered(subject, _)
-            | Self::Settled { subject, .. } => Some(subject.event),
-            Self::DeadLetter { letter, .. } => letter.event,
-            Self::Responded(_) | Self::FunctionFailed { .. } | Self::Fault(_) | Self::Missed(_) => None,
-        }
-    }
 }

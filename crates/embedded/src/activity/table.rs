@@ -31,10 +31,15 @@ pub(super) struct Change {
 }
 
 /// Sends each change of a cell's events. Changes are lost where the receiver is behind: a watcher holds up nothing.
-pub(super) fn watch(aws: &Aws, cell: &CellId, changes: mpsc::Sender<Change>) -> Result<MappingHandle> {
+pub(super) fn watch(
+    aws: &Aws,
+    cell: &CellId,
+    from: StartingPosition,
+    changes: mpsc::Sender<Change>,
+) -> Result<MappingHandle> {
     let mut mapping = StreamMapping::new(&CellNames::of(cell).table, &format!("watcher-of-{cell}"));
     mapping.filters = vec![FILTER.to_owned()];
-    mapping.starting_position = StartingPosition::Latest;
+    mapping.starting_position = from;
     mapping.max_retries = Some(0);
     let cell = cell.clone();
     let function = move |payload: Bytes| {

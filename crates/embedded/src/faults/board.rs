@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::Kind;
+use crate::cells::{Roster, listed};
 
 /// The most faults at once: each call of a service is checked against all of them.
 const MAX_FAULTS: usize = 100;
@@ -89,7 +90,7 @@ pub struct FaultBoard(Arc<Inner>);
 
 struct Inner {
     aws: Aws,
-    cells: Vec<CellId>,
+    roster: Roster,
     posted: Mutex<Board>,
     changes: broadcast::Sender<Change>,
 }
@@ -107,9 +108,9 @@ struct Entry {
 }
 
 impl FaultBoard {
-    pub(crate) fn new(aws: Aws, cells: Vec<CellId>) -> Self {
+    pub(crate) fn new(aws: Aws, roster: Roster) -> Self {
         let changes = broadcast::channel(CHANGES).0;
-        Self(Arc::new(Inner { aws, cells, posted: Mutex::default(), changes }))
+        Self(Arc::new(Inner { aws, roster, posted: Mutex::default(), changes }))
     }
 
     /// Adds a fault. Needs a Tokio runtime, in which it ends.
@@ -141,7 +142,7 @@ impl FaultBoard {
             let (board, id) = (self.clone(), posted.id);
             tokio::spawn(async move {
                 tokio::time::sleep_until(ends).await;
-                board.take(|entry| entry == id, Changed::Ended);
+                board.take(|entry, _| entry == id, Changed::Ended);
             });
         }
         Ok(posted)
@@ -156,13 +157,18 @@ impl FaultBoard {
     /// Clears one fault. Returns `None` if it is not in effect.
     #[must_use]
     pub fn clear(&self, id: u64) -> Option<Posted> {
-        self.take(|entry| entry == id, Changed::Cleared).pop()
+        self.take(|entry, _| entry == id, Changed::Cleared).pop()
     }
 
     /// Clears all faults.
     #[must_use]
     pub fn clear_all(&self) -> Vec<Posted> {
-        self.take(|_| true, Changed::Cleared)
+        self.take(|_, _| true, Changed::Cleared)
+    }
+
+    /// Clears the faults of a cell.
+    pub(crate) fn clear_cell(&self, cell: &CellId) {
+        self.take(|_, order| order.cell == *cell, Changed::Cleared);
     }
 
     /// Returns the changes of faults from now on.
@@ -171,10 +177,9 @@ impl FaultBoard {
     }
 
     fn check(&self, order: &Order) -> Result<(), String> {
-        let (cells, cell) = (&self.0.cells, &order.cell);
-        if !cells.contains(cell) {
-            let known: Vec<_> = cells.iter().map(CellId::as_str).collect();
-            return Err(format!("there is no cell {cell}; expected one of {}", known.join(", ")));
+        let (roster, cell) = (&self.0.roster, &order.cell);
+        if !roster.contains(cell) {
+            return Err(format!("there is no cell {cell}; expected one of {}", listed(&roster.cells())));
         }
         if order.probability.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
             return Err("the probability must be over 0.0, and 1.0 at most".to_owned());
@@ -192,10 +197,11 @@ impl FaultBoard {
         Ok(())
     }
 
-    fn take(&self, is_meant: impl Fn(u64) -> bool, changed: Changed) -> Vec<Posted> {
+    fn take(&self, is_meant: impl Fn(u64, &Order) -> bool, changed: Changed) -> Vec<Posted> {
         let taken: Vec<_> = {
             let mut board = self.board();
-            let meant: Vec<_> = board.posted.keys().copied().filter(|id| is_meant(*id)).collect();
+            let meant = board.posted.iter().filter(|(id, entry)| is_meant(**id, &entry.order));
+            let meant: Vec<_> = meant.map(|(id, _)| *id).collect();
             meant.into_iter().filter_map(|id| Some((id, board.posted.remove(&id)?))).collect()
         };
         let posted: Vec<_> = taken.iter().map(|(id, entry)| self.view(*id, entry)).collect();
@@ -234,7 +240,7 @@ mod tests {
     use super::*;
 
     fn board() -> FaultBoard {
-        FaultBoard::new(Aws::builder().build(), vec!["alpha".parse().unwrap()])
+        FaultBoard::new(Aws::builder().build(), Roster::new(["alpha".parse().unwrap()]))
     }
 
     fn order(kind: Kind) -> Order {

@@ -2,10 +2,8 @@
 //!
 //! They are the embedded AWS's faults, as in the simulator, named by the effect that a cell's owner would see on AWS.
 
-mod admin;
 mod board;
 mod kind;
 
-pub use admin::{HEADER, PATH, Problem, mount};
 pub use board::{Change, Changed, Cleared, FaultBoard, Order, Posted};
 pub use kind::Kind;

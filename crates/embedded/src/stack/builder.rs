@@ -14,6 +14,8 @@ use cellstack_router::{Router, Settings, TenantSource};
 use cellstack_store::placement::Placed;
 
 use crate::Disorder;
+use crate::cells::{Cells, Foundation, MakeConsumer, Roster};
+use crate::cloud::Cloud;
 use crate::data::DataDir;
 use crate::faults::FaultBoard;
 use crate::function_url::FunctionUrl;
@@ -134,14 +136,65 @@ impl StackBuilder {
         self.build_with(|| Totals).await
     }
 
-    /// Builds the stack around another processor, one per cell.
+    /// Builds the stack around another processor, one per cell. Its cells are fixed.
     ///
     /// # Errors
     /// When the embedded AWS refuses a resource.
     pub async fn build_with<P: Processor>(self, processor: impl Fn() -> P) -> Result<Stack> {
-        let hooks = self.hooks;
+        self.build_around(&processor, None).await
+    }
+
+    /// Builds a stack like [`build_with`](Self::build_with), to which cells can be added.
+    ///
+    /// # Errors
+    /// When the embedded AWS refuses a resource.
+    pub async fn build_growing<P: Processor>(
+        self,
+        processor: impl Fn() -> P + Clone + Send + Sync + 'static,
+    ) -> Result<Stack> {
+        let of_added = processor.clone();
+        let consumer: MakeConsumer = Box::new(move |parts| parts.around(of_added()));
+        self.build_around(&processor, Some(consumer)).await
+    }
+
+    async fn build_around<P: Processor>(
+        self,
+        processor: &impl Fn() -> P,
+        consumer: Option<MakeConsumer>,
+    ) -> Result<Stack> {
+        let is_there = self.data.as_ref().is_some_and(|data| data.has_stack());
+        let (tenants, data) = (self.tenants.clone(), self.data.clone());
+        let stack = self.open(consumer)?;
+        if !is_there {
+            stack.create().await?;
+        }
+        for (tenant, cell) in &tenants {
+            match stack.try_place(tenant, cell).await? {
+                // A tenant of a stack that was there stays where it has been moved to.
+                Placed::Already(entry) if entry.route.cell_id != *cell && !is_there => {
+                    return Err(elsewhere(tenant, &entry, cell));
+                }
+                _ => {}
+            }
+        }
+        if let Some(data) = data.filter(|_| !is_there) {
+            data.complete()?;
+        }
+        // Before its functions, which may add some.
+        stack.aws().resume_deliveries().map_err(anyhow::Error::msg)?;
+        for cell in stack.cells() {
+            let processor = processor();
+            let ran = stack.cells.run(&cell, |parts| parts.around(processor)).await;
+            ran.with_context(|| format!("cell {cell}"))?;
+        }
+        Ok(stack)
+    }
+
+    /// Returns the stack without resources and functions, other than those that its directory has.
+    fn open(self, consumer: Option<MakeConsumer>) -> Result<Stack> {
+        let Self { hooks, pipeline, data, .. } = self;
         let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
-        let aws = match &self.data {
+        let aws = match &data {
             Some(data) => hooks.aws(aws).directory(data.path()),
             None => hooks.aws(aws),
         };
@@ -151,31 +204,20 @@ impl StackBuilder {
         let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
         let router = Router::new(&config, settings, Arc::clone(&clock));
         let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock)).bounded_by(aws.clone());
-        let faults = FaultBoard::new(aws.clone(), self.cells.clone());
-        let mut stack =
-            Stack { aws, config, url, clock, cells: self.cells, faults, mappings: Vec::new(), data: self.data, hooks };
-
-        let is_there = stack.data.as_ref().is_some_and(|data| data.has_stack());
-        if !is_there {
-            stack.create(self.pipeline).await?;
-        }
-        for (tenant, cell) in &self.tenants {
-            match stack.try_place(tenant, cell).await? {
-                // A tenant of a stack that was there stays where it has been moved to.
-                Placed::Already(entry) if entry.route.cell_id != *cell && !is_there => {
-                    return Err(elsewhere(tenant, &entry, cell));
-                }
-                _ => {}
-            }
-        }
-        if let Some(data) = stack.data.as_ref().filter(|_| !is_there) {
-            data.complete()?;
-        }
-        // Before its functions, which may add some.
-        stack.aws.resume_deliveries().map_err(anyhow::Error::msg)?;
-        for cell in stack.cells.clone() {
-            stack.run_cell(&cell, self.pipeline, processor()).await.with_context(|| format!("cell {cell}"))?;
-        }
-        Ok(stack)
+        let added = data.as_ref().map(|data| data.added()).unwrap_or_default();
+        let roster = Roster::new(self.cells.into_iter().chain(added));
+        let faults = FaultBoard::new(aws.clone(), roster.clone());
+        let cloud = Cloud { aws, config };
+        let cells = Cells::new(Foundation {
+            cloud: cloud.clone(),
+            clock: Arc::clone(&clock),
+            hooks,
+            pipeline,
+            data: data.clone(),
+            roster,
+            faults: faults.clone(),
+            consumer,
+        });
+        Ok(Stack { cloud, url, clock, cells, faults, data })
     }
 }

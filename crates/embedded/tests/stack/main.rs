@@ -9,6 +9,7 @@ mod busy;
 mod dead_letters;
 mod deadline;
 mod environment;
+mod failed_cell;
 mod faults;
 mod fence;
 mod held;

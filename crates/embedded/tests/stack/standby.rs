@@ -20,7 +20,7 @@ pub(crate) async fn stand_by() -> (StackWorld, Environment) {
     (world, environment)
 }
 
-async fn appointed() -> StackWorld {
+pub(crate) async fn appointed() -> StackWorld {
     let world = StackWorld::new().await;
     world.stack.appoint_standby(&"acme".parse().unwrap(), &"beta".parse().unwrap()).await.unwrap();
     world
@@ -28,10 +28,15 @@ async fn appointed() -> StackWorld {
 
 /// Marks alpha, and waits until every router knows.
 pub(crate) async fn mark(world: &StackWorld, status: &str) {
+    mark_now(world, status).await;
+    tokio::time::sleep(CELL_LEASE).await;
+}
+
+/// Marks alpha.
+pub(crate) async fn mark_now(world: &StackWorld, status: &str) {
     let state = [("pk", "cell#alpha"), ("sk", "state")];
     world.set("cellstack-registry", &state, "status", AttributeValue::S(status.to_owned())).await;
     world.set("cellstack-registry", &state, "down_at", AttributeValue::N("1".to_owned())).await;
-    tokio::time::sleep(CELL_LEASE).await;
 }
 
 pub(crate) fn unavailable(response: &Response) {

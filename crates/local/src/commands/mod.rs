@@ -1,7 +1,9 @@
 //! The commands of `cellstack-local`.
 
+pub(crate) mod cell;
 pub(crate) mod demo;
 mod duration;
+mod endpoint;
 pub(crate) mod fault;
 pub(crate) mod fuzz;
 mod record;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use cellstack_simulator::{
-    CONCURRENCY, CutOff, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw, each_seed, fence_bursts,
-    marked_down, one_cell_down, recovery,
+    Backup, CONCURRENCY, CutOff, Hurt, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw, each_seed,
+    fence_bursts, marked_down, one_cell_down, recovery,
 };
 
 use super::print;
@@ -25,45 +25,63 @@ const SERVES_IN: Duration = Duration::from_secs(6);
 const VIOLATIONS: usize = 5;
 
 pub(super) fn black_swan_scenario(cells: usize, tenants: usize, svg: Option<&Path>) -> Result<ExitCode> {
-    // The two stacks know nothing of each other.
-    let (many, one) = std::thread::scope(|scope| {
-        let one = scope.spawn(|| black_swan(1, tenants));
-        (black_swan(cells, tenants), one.join())
+    let stacks = [(cells.max(2), Backup::Standbys), (cells, Backup::None), (1, Backup::None)];
+    // The stacks know nothing of each other.
+    let wakes: Result<Vec<Wake>> = std::thread::scope(|scope| {
+        let threads = stacks.map(|(cells, backup)| scope.spawn(move || black_swan(cells, tenants, backup)));
+        let joined = threads.into_iter().map(|thread| {
+            thread.join().map_err(|_| anyhow::anyhow!("the thread of a stack panicked; its message is above"))?
+        });
+        joined.collect()
     });
-    let (many, one) = (many?, one.map_err(|_| anyhow::anyhow!("the stack of one cell panicked"))??);
-    print(format_args!("{:>6}  {:>21}  {:>21}", "", format!("{cells} cells"), "one big cell"));
-    let header = ["time", "requests", "tenants", "requests", "tenants"];
-    print(format_args!("{:>6}  {:>10} {:>10}  {:>10} {:>10}", header[0], header[1], header[2], header[3], header[4]));
-    for (many, one) in many.hurt.iter().zip(&one.hurt).filter(|(many, _)| many.at.as_secs() % LINE == 0) {
-        print(format_args!(
-            "{:>4} s  {:>8.1} % {:>8.1} %  {:>8.1} % {:>8.1} %",
-            many.at.as_secs(),
-            many.requests * 100.0,
-            many.tenants * 100.0,
-            one.requests * 100.0,
-            one.tenants * 100.0
-        ));
-    }
-    for wake in [&many, &one] {
+    let wakes = wakes?;
+    show_curves(&wakes);
+    for wake in &wakes {
         print(summary(wake));
     }
-    if let Some(path) = svg {
-        std::fs::write(path, draw(&many, &one)).with_context(|| format!("write {}", path.display()))?;
+    if let (Some(path), [standbys, many, one]) = (svg, wakes.as_slice()) {
+        std::fs::write(path, draw(one, many, standbys)).with_context(|| format!("write {}", path.display()))?;
     }
-    Ok(ExitCode::SUCCESS)
+    let holds = wakes.iter().all(|wake| wake.hurt_later <= wake.all_cells_killed);
+    Ok(exit(holds))
+}
+
+fn show_curves(wakes: &[Wake]) {
+    let columns = |cells: &mut dyn Iterator<Item = String>| cells.collect::<Vec<_>>().join("  ");
+    print(format_args!("{:>6}  {}", "", columns(&mut wakes.iter().map(|wake| format!("{:>21}", title(wake))))));
+    let names = format!("{:>10} {:>10}", "requests", "tenants");
+    print(format_args!("{:>6}  {}", "time", columns(&mut wakes.iter().map(|_| names.clone()))));
+    let Some(first) = wakes.first() else { return };
+    for (step, hurt) in first.hurt.iter().enumerate().filter(|(_, hurt)| hurt.at.as_secs() % LINE == 0) {
+        let shares = |hurt: &Hurt| format!("{:>8.1} % {:>8.1} %", hurt.requests * 100.0, hurt.tenants * 100.0);
+        let mut cells = wakes.iter().filter_map(|wake| wake.hurt.get(step)).map(shares);
+        print(format_args!("{:>4} s  {}", hurt.at.as_secs(), columns(&mut cells)));
+    }
+}
+
+fn title(wake: &Wake) -> String {
+    match (wake.cells, wake.backup) {
+        (1, _) => "one big cell".to_owned(),
+        (cells, Backup::None) => format!("{cells} cells"),
+        (cells, Backup::Standbys) => format!("{cells} with standbys"),
+    }
 }
 
 fn summary(wake: &Wake) -> String {
     let of = |part: usize, whole: usize| part as f64 * 100.0 / whole.max(1) as f64;
     format!(
-        "{} cell(s): {} of {} requests failed ({:.1} %), {} of {} tenants hurt ({:.1} %)",
-        wake.cells,
+        "{}: {} of {} requests failed ({:.1} %), {} of {} tenants hurt ({:.1} %); after 10 s {} ({:.1} %), and of {} every \
+         cell was killed",
+        title(wake),
         wake.failed,
         wake.requests,
         of(wake.failed, wake.requests),
         wake.tenants_hurt,
         wake.tenants,
-        of(wake.tenants_hurt, wake.tenants)
+        of(wake.tenants_hurt, wake.tenants),
+        wake.hurt_later,
+        of(wake.hurt_later, wake.tenants),
+        wake.all_cells_killed
     )
 }
 

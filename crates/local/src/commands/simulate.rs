@@ -69,7 +69,7 @@ pub(crate) struct Simulate {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// A tenant whose requests kill the cell they reach, compared with one big cell under the same load
+    /// A tenant whose requests kill the cell they reach: one big cell, many, many with standbys, all under the same load
     BlackSwan,
     /// One cell down, then slow, for 60 simulated seconds: what the others' callers notice
     OneCellDown,

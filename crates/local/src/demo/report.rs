@@ -77,12 +77,12 @@ impl SampleResponse {
 pub(super) fn dead_letters(served: &Served) -> Vec<(String, DeadLetter)> {
     let mut found = Vec::new();
     for cell in served.stack.cells() {
-        let names = CellNames::of(cell);
+        let names = CellNames::of(&cell);
         for (queue, place) in
             [(names.dlq, Place::Queue), (names.topic_dlq, Place::Topic), (names.stream_dlq, Place::Stream)]
         {
             for message in served.stack.aws().peek_queue(&queue) {
-                let letter = DeadLetter::read(&message.body, place, cell, message.receive_count, "");
+                let letter = DeadLetter::read(&message.body, place, &cell, message.receive_count, "");
                 found.push((queue.clone(), letter));
             }
         }

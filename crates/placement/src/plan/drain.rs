@@ -2,7 +2,7 @@
 
 use cellstack_core::CellId;
 
-use super::{Kind, Left, Move, Plan, StandbyChange, Tenant};
+use super::{Kind, Move, Plan, StandbyChange, Stays, Tenant};
 use crate::{Fleet, Refusal, Request, StandbyRequest};
 
 /// Plans the moves that empty a cell: each of its tenants goes where a new tenant would go, the heaviest first, and tenants
@@ -22,12 +22,12 @@ pub fn drain(fleet: &Fleet, tenants: &[Tenant], cell: &CellId) -> Result<Plan, R
     for tenant in leaving {
         match destination(&mut after, tenant) {
             Ok(planned) => moves.push(planned),
-            Err(reason) => left.push(Left { tenant: tenant.id.clone(), reason }),
+            Err(reason) => left.push(Stays { tenant: tenant.id.clone(), reason }),
         }
     }
     for tenant in tenants.iter().filter(|tenant| tenant.home != *cell && tenant.standby.as_ref() == Some(cell)) {
         if !tenant.settled {
-            left.push(Left { tenant: tenant.id.clone(), reason: "it is being moved".to_owned() });
+            left.push(Stays { tenant: tenant.id.clone(), reason: "it is being moved".to_owned() });
             continue;
         }
         after.remove(&tenant.home, tenant.standby.as_ref(), tenant.weight);

@@ -66,7 +66,7 @@ pub struct Plan {
     /// The tenants that stay, and get another standby.
     pub standbys: Vec<StandbyChange>,
     /// The tenants that would have to move and do not, with the reason.
-    pub left: Vec<Left>,
+    pub left: Vec<Stays>,
     /// The moves that the bound on a plan cut off. Another plan, made after this one has run, has them.
     pub cut: u64,
 }
@@ -133,7 +133,7 @@ pub struct StandbyChange {
 /// A tenant that a plan leaves where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Left {
+pub struct Stays {
     /// The tenant.
     pub tenant: TenantId,
     /// The reason.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use cellstack_core::TenantId;
 
-use super::{Kind, Left, Move, Plan, Tenant};
+use super::{Kind, Move, Plan, Stays, Tenant};
 use crate::{Choice, Fleet};
 
 /// Cells that are looked at for the other end of a move: in a large fleet many are as good.
@@ -112,7 +112,7 @@ impl Balance {
                 cells[position].movable.entry(tenant.weight).or_default().push(index);
             }
         }
-        // The last of a weight is taken first: by id, whatever the order of the input is.
+        // The last of a weight is taken first: by id, in any order of the input.
         for side in &mut cells {
             for list in side.movable.values_mut() {
                 list.sort_by(|one, other| tenants[*other].id.cmp(&tenants[*one].id));
@@ -178,7 +178,7 @@ impl Balance {
             return None;
         }
         let heaviest = *from.movable.range(1..=most).next_back()?.0;
-        // What is above both mends no more.
+        // A weight above both mends no more.
         let enough = excess.max(deficit).max(1);
         let weight = if enough <= most {
             from.movable.range(enough..=most).next().map_or(heaviest, |it| *it.0)
@@ -189,7 +189,7 @@ impl Balance {
     }
 
     /// Returns the pinned tenants and those under way of cells that are still above their bounds.
-    fn left(&self, tenants: &[Tenant]) -> Vec<Left> {
+    fn left(&self, tenants: &[Tenant]) -> Vec<Stays> {
         if self.cells.iter().all(|side| side.load <= side.high) {
             return Vec::new();
         }
@@ -198,8 +198,8 @@ impl Balance {
             (_, false) => Some("it is being moved".to_owned()),
             _ => None,
         };
-        let left = |tenant: &Tenant| Some(Left { tenant: tenant.id.clone(), reason: reason(tenant)? });
-        let mut left: Vec<Left> = tenants.iter().filter_map(left).collect();
+        let left = |tenant: &Tenant| Some(Stays { tenant: tenant.id.clone(), reason: reason(tenant)? });
+        let mut left: Vec<Stays> = tenants.iter().filter_map(left).collect();
         left.sort_by(|one, other| TenantId::cmp(&one.tenant, &other.tenant));
         left
     }

@@ -1,5 +1,6 @@
 //! `POST /v1/events`.
 
+use cellstack_aws::FailureKind;
 use cellstack_core::fence::FenceState;
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{Clock, Entropy, EventRecord, EventStatus, NewEvent, RouteState, TenantId};
@@ -12,12 +13,20 @@ use crate::handler::Router;
 use crate::http::problem::{Kind, Problem};
 use crate::http::response;
 use crate::metrics::Metric;
-use crate::routing::failover::Taker;
+use crate::routing::failover::{Standby, Taker};
 use crate::routing::{Located, Other, Resolved, RouteSource};
 
+/// The outcome of one try to write an event.
+enum Attempt {
+    Done(Written),
+    /// The tenant's own cell failed. The event may have landed there.
+    HomeFailed(CellError),
+}
+
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// Writes the event into the cell that takes its tenant's events. After a fence's refusal the route is read again
-    /// and the write tried once more, under the same event id, so that a write that did land is found and not doubled.
+    /// Writes the event into the cell that takes its tenant's events. After a fence's refusal, and after a failure of a
+    /// cell that turns out to be marked down, the route is read again and the write tried once more, under the same
+    /// event id, so that a write that did land is found and not doubled.
     pub(crate) async fn post_event(
         &self,
         tenant: TenantId,
@@ -32,24 +41,49 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             if located.route().state == RouteState::Fenced {
                 return Err(moving());
             }
-            match self.write(&located, &mut record, named, context).await? {
-                Written::New => return response::accepted(&record, false),
-                Written::Exists(first) => return repeat(&record, &first),
-                Written::FenceRefused => self.metrics.count(Metric::FenceRefused),
-            }
-            // A standby's fence is closed when the tenant's cell is back, which routers learn later.
-            let by_standby = context.standby.take().is_some();
-            if is_second || (!by_standby && located.resolved.source == RouteSource::Map) {
-                return Err(moving());
-            }
-            located = if by_standby {
-                self.locator.refresh_home(&located).await;
-                self.locator.refresh_if_possible(located, context).await?
-            } else {
-                self.locator.refresh(&record.tenant_id, context).await?
+            located = match self.write(&located, &mut record, named, context).await? {
+                Attempt::Done(Written::New) => return response::accepted(&record, false),
+                Attempt::Done(Written::Exists(first)) => return repeat(&record, &first),
+                Attempt::Done(Written::FenceRefused) => self.locate_after_refusal(located, is_second, context).await?,
+                Attempt::HomeFailed(error) if is_second || !self.may_be_held(&error) => return Err(error.into()),
+                Attempt::HomeFailed(error) => match self.locator.locate_after_failure(&located, context).await? {
+                    Some(located) => located,
+                    None => return Err(error.into()),
+                },
             };
             record.epoch = located.route().epoch;
             is_second = true;
+        }
+    }
+
+    /// Reads the route again after a fence refused the event, unless that can't help.
+    async fn locate_after_refusal(
+        &self,
+        located: Located,
+        is_second: bool,
+        context: &mut RequestContext,
+    ) -> Result<Located, Problem> {
+        self.metrics.count(Metric::FenceRefused);
+        // A standby's fence is closed when the tenant's cell is back, which routers learn later.
+        let by_standby = context.standby.take().is_some();
+        if is_second || (!by_standby && located.resolved.source == RouteSource::Map) {
+            return Err(moving());
+        }
+        if by_standby {
+            self.locator.refresh_home(&located).await;
+            return Ok(self.locator.refresh_if_possible(located, context).await?);
+        }
+        Ok(self.locator.refresh(&located.route().tenant_id, context).await?)
+    }
+
+    /// Returns whether a standby may take an event whose write into the tenant's own cell failed. That write may have
+    /// landed all the same: an event that is held is dropped on its way home then, one that is processed would have two
+    /// effects.
+    fn may_be_held(&self, error: &CellError) -> bool {
+        match error {
+            CellError::CircuitOpen => true,
+            CellError::Failed(failure) => failure.kind == FailureKind::Unavailable && self.standby == Standby::Hold,
+            CellError::Unreadable { .. } => false,
         }
     }
 
@@ -60,7 +94,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         record: &mut EventRecord,
         named: bool,
         context: &mut RequestContext,
-    ) -> Result<Written, Problem> {
+    ) -> Result<Attempt, Problem> {
         context.standby = None;
         let standby_id = &located.route().standby_cell_id;
         match self.locator.taker(located).await? {
@@ -74,13 +108,14 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 {
                     // If the event had arrived here before that, its first try is here.
                     if let Some(first) = first_try(&self.locator.home(located), record).await? {
-                        return Ok(Written::Exists(first));
+                        return Ok(Attempt::Done(Written::Exists(first)));
                     }
                     context.standby.clone_from(standby_id);
-                    return Ok(Written::Exists(first));
+                    return Ok(Attempt::Done(Written::Exists(first)));
                 }
                 record.status = EventStatus::Accepted;
-                Ok(self.locator.home(located).write(record, guard(&located.resolved)).await?)
+                let written = self.locator.home(located).write(record, guard(&located.resolved)).await;
+                Ok(written.map_or_else(Attempt::HomeFailed, Attempt::Done))
             }
             Taker::Standby => {
                 // An event that was sent before the cell was marked down is stored in that cell. While the cell can't
@@ -89,7 +124,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                     && located.home.status == CellStatus::Recovering
                     && let Some(first) = first_try(&self.locator.home(located), record).await?
                 {
-                    return Ok(Written::Exists(first));
+                    return Ok(Attempt::Done(Written::Exists(first)));
                 }
                 let Other::Serves(standby) = self.locator.standby(located.route()).await? else {
                     return Err(marked(&located.home));
@@ -97,7 +132,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 context.standby.clone_from(standby_id);
                 self.metrics.count(Metric::StandbyServed);
                 record.status = self.standby.status();
-                Ok(standby.write(record, Guard::Fence(FenceState::Standby)).await?)
+                Ok(Attempt::Done(standby.write(record, Guard::Fence(FenceState::Standby)).await?))
             }
             Taker::Nobody => Err(marked(&located.home)),
         }

@@ -130,6 +130,24 @@ impl<A: Clock + Clone> Locator<A> {
         Ok(failover::taker(located.home.status, standby))
     }
 
+    /// Finds the tenant's cell again after a write into it failed. Returns nothing if the tenant has no standby, or the
+    /// cell is not marked.
+    pub(crate) async fn locate_after_failure(
+        &self,
+        located: &Located,
+        context: &mut RequestContext,
+    ) -> Result<Option<Located>, LookupError> {
+        let TenantRoute { tenant_id, cell_id, standby_cell_id, .. } = located.route();
+        if standby_cell_id.is_none() {
+            return Ok(None);
+        }
+        self.resolver.refresh_failed_cell(cell_id).await;
+        if self.resolver.cell(cell_id).await?.status.serves() {
+            return Ok(None);
+        }
+        self.locate(tenant_id, |_| false, context).await.map(Some)
+    }
+
     /// Reads the cell's record from the registry, if that can be read.
     pub(crate) async fn refresh_home(&self, located: &Located) {
         self.resolver.refresh_cell(&located.route().cell_id).await;

@@ -14,7 +14,8 @@
 
 use std::sync::Arc;
 
-use cellstack_core::lease::{Known, Lookup};
+use cellstack_core::lease::{Known, LeaseTime, Lookup};
+use cellstack_core::limits::FAILED_CELL_LEASE;
 use cellstack_core::registry::CellRecord;
 use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 
@@ -157,7 +158,16 @@ impl<A: Clock + Clone> Resolver<A> {
     /// Reads a cell's record from the registry, if that can be read, so that [`cell`](Self::cell) returns the current
     /// one from now on.
     pub(crate) async fn refresh_cell(&self, cell: &CellId) {
-        if let Err(unread) = self.cells.read(cell, Some(self.cells.now())).await {
+        self.read_cell(cell, self.cells.now()).await;
+    }
+
+    /// Does the same for a cell that just failed, unless its record was read a moment ago ([`FAILED_CELL_LEASE`]).
+    pub(crate) async fn refresh_failed_cell(&self, cell: &CellId) {
+        self.read_cell(cell, self.cells.now().minus(FAILED_CELL_LEASE)).await;
+    }
+
+    async fn read_cell(&self, cell: &CellId, since: LeaseTime) {
+        if let Err(unread) = self.cells.read(cell, Some(since)).await {
             tracing::warn!(%cell, %unread, "using the known record of the cell");
         }
     }

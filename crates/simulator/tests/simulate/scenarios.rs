@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellstack_simulator::{black_swan, busy_tenant, draw, marked_down, one_cell_down, recovery};
+use cellstack_simulator::{Backup, black_swan, busy_tenant, draw, marked_down, one_cell_down, recovery};
 
 #[test]
 fn callers_of_other_cells_notice_nothing_of_a_cell_that_is_down_and_then_slow() {
@@ -21,16 +21,36 @@ fn callers_of_other_cells_notice_nothing_of_a_cell_that_is_down_and_then_slow() 
 
 #[test]
 fn a_black_swan_hurts_its_own_cell_only() {
-    let (many, one) = (black_swan(8, 40).unwrap(), black_swan(1, 40).unwrap());
+    let (many, one) = (black_swan(8, 40, Backup::None).unwrap(), black_swan(1, 40, Backup::None).unwrap());
     assert_eq!(many.tenants_hurt, 5, "the tenants of its cell");
     assert_eq!(one.tenants_hurt, 40, "everybody");
     assert_eq!(many.requests, one.requests);
     let last = many.hurt.last().unwrap();
     assert_eq!((last.requests, last.tenants), (0.0, 0.0), "all is well once it is stopped");
+}
 
-    let svg = draw(&many, &one);
-    for part in ["<title", "time, s", "8 cells", "one big cell", "requests that failed, %", "prefers-color-scheme:dark"]
-    {
+#[test]
+fn with_standbys_a_black_swan_hurts_only_those_whose_both_cells_it_kills() {
+    let [many, backed] = [Backup::None, Backup::Standbys].map(|backup| black_swan(8, 56, backup).unwrap());
+    assert_eq!((many.killed, many.all_cells_killed, many.hurt_later), (1, 7, 7), "an eighth");
+    assert_eq!(backed.killed, 2, "its cell, then its standby, and not a third: {backed:?}");
+    assert_eq!(backed.all_cells_killed, 2, "a 28th, as there are 28 pairs of cells");
+    assert!((1..=2).contains(&backed.hurt_later), "{backed:?}");
+    assert!(backed.tenants_hurt < 2 * 7, "some are hurt until the mark: {backed:?}");
+    assert_eq!(backed.requests, many.requests);
+    let last = backed.hurt.last().unwrap();
+    assert_eq!((last.requests, last.tenants), (0.0, 0.0), "all is well once it is stopped");
+
+    let svg = draw(&black_swan(1, 8, Backup::None).unwrap(), &many, &backed);
+    for part in [
+        "<title",
+        "time, s",
+        "8 cells",
+        "8 cells with standbys",
+        "one big cell",
+        "requests that failed, %",
+        "prefers-color-scheme:dark",
+    ] {
         assert!(svg.contains(part), "{part}");
     }
 }

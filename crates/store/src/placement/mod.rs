@@ -10,6 +10,7 @@ mod actions;
 mod change;
 mod epoch;
 mod error;
+mod group;
 mod place;
 
 use aws_sdk_dynamodb::Client;
@@ -20,6 +21,8 @@ use crate::cells::Cell;
 use crate::tenant_map::TenantEntry;
 
 pub use error::PlacementError;
+pub use group::Group;
+pub use place::allow;
 
 /// The tables in which tenants are placed, and the operator who does it.
 #[derive(Debug, Clone)]

@@ -1,17 +1,17 @@
 //! The first cell of a tenant.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
 use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
-use cellstack_core::fence::{FENCE_SHARDS, FenceState};
+use cellstack_core::fence::FenceState;
 use cellstack_core::ids::PROBE_TENANT;
 use cellstack_core::limits::{FENCE_TIMEOUT, PLACE_TIMEOUT, REPLACE_WAIT};
 use cellstack_core::registry::CellStatus;
-use cellstack_core::{CellId, Epoch, RouteState, TenantRoute};
+use cellstack_core::{CellId, Epoch, RouteState, TenantId, TenantRoute};
 use cellstack_placement::Refusal;
 use tokio::time::Instant;
 
@@ -21,10 +21,7 @@ use crate::cells::{self, Cell};
 use crate::fence::{self, FenceError};
 use crate::tenant_map::TenantEntry;
 
-const WHAT: &str = "place a tenant";
-
-/// Actions of one transaction, at most (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
-const MAX_ACTIONS: usize = 100;
+pub(super) const WHAT: &str = "place a tenant";
 
 impl Placement<'_> {
     /// Places a tenant in a cell. Safe to run again, and under races: one cell wins, and each caller learns which.
@@ -35,9 +32,7 @@ impl Placement<'_> {
     /// When the tenant may not be placed there, or a table can't be written. Nothing was changed then.
     pub async fn place(&self, order: &Order<'_>, now_ms: u64) -> Result<Placed, PlacementError> {
         let home = &order.home;
-        if order.tenant.as_str() == PROBE_TENANT {
-            return Err(PlacementError::Reserved { tenant: order.tenant.clone() });
-        }
+        allow(order.tenant, None, now_ms)?;
         if order.standby.as_ref().is_some_and(|standby| standby.id == home.id) {
             return Err(Refusal::StandbyIsHome { cell: home.id.clone() }.into());
         }
@@ -68,59 +63,6 @@ impl Placement<'_> {
                 return Err(PlacementError::Contended { tenant: order.tenant.clone() });
             }
         }
-    }
-
-    /// Places several tenants in one home, all of them or none, by one transaction. Returns the number of orders that it
-    /// took, from the first on: as many as fit.
-    ///
-    /// # Errors
-    /// When one of them may not be placed: which one and why, [`Placement::place`] finds out. Nothing was changed then.
-    pub async fn place_group(&self, orders: &[Order<'_>], now_ms: u64) -> Result<usize, PlacementError> {
-        let Some(first) = orders.first() else { return Ok(0) };
-        let (taken, actions) = self.group(orders, now_ms)?;
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        loop {
-            let sent = self.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
-            let Err(error) = sent else { return Ok(taken) };
-            let transient = cancellation(&error).is_some_and(|reasons| reasons.iter().all(is_transient));
-            if transient && backoff.pause().await {
-                continue;
-            }
-            return Err(match cancellation(&error) {
-                Some(_) => PlacementError::Contended { tenant: first.tenant.clone() },
-                None => AwsFailure::of(WHAT, error).into(),
-            });
-        }
-    }
-
-    /// Returns the actions for as many orders of one home as fit into a transaction.
-    fn group(&self, orders: &[Order<'_>], now_ms: u64) -> Result<(usize, Vec<TransactWriteItem>), BuildError> {
-        let (mut actions, mut standbys, mut weight, mut taken) = (Vec::new(), BTreeMap::new(), 0, 0);
-        for order in orders {
-            let here = std::iter::once(&order.home).chain(&order.standby).all(is_here);
-            let needs = 1 + usize::from(FENCE_SHARDS) * (1 + usize::from(order.standby.is_some()));
-            // The counts of the home, and two actions per standby.
-            let shared = 2 + 2 * (standbys.len() + 1);
-            if order.home != orders[0].home || !here || actions.len() + needs + shared > MAX_ACTIONS {
-                break;
-            }
-            actions.push(self.put_entry(order, Epoch::FIRST, now_ms)?);
-            actions.extend(fence::opening(&order.home.table, order.tenant, Epoch::FIRST, FenceState::Open)?);
-            if let Some(standby) = &order.standby {
-                *standbys.entry(&standby.id).or_insert(0) += 1;
-                actions.extend(fence::opening(&standby.table, order.tenant, Epoch::FIRST, FenceState::Standby)?);
-            }
-            weight += order.weight;
-            taken += 1;
-        }
-        if taken > 0 {
-            let home = &orders[0].home;
-            actions.extend([self.check_capacity(home)?, self.count_in(home, taken as u64, weight)?]);
-            for (standby, count) in standbys {
-                actions.extend([self.check_standby(standby)?, self.count_pair(&home.id, standby, count)?]);
-            }
-        }
-        Ok((taken, actions))
     }
 
     fn placing(&self, order: &Order<'_>, epoch: Epoch, now_ms: u64) -> Result<Vec<TransactWriteItem>, BuildError> {
@@ -172,12 +114,7 @@ impl Placement<'_> {
             if entry.route.state != RouteState::Removed {
                 return Ok(Examined::Already(entry));
             }
-            let wait = u64::try_from(REPLACE_WAIT.as_millis()).unwrap_or(u64::MAX);
-            let left = entry.updated_at.saturating_add(wait).saturating_sub(now_ms);
-            if left > 0 {
-                let left = std::time::Duration::from_millis(left);
-                return Err(PlacementError::RemovedLately { tenant: order.tenant.clone(), left });
-            }
+            allow(order.tenant, Some(&entry), now_ms)?;
             from = Epoch(entry.route.epoch.0.saturating_add(1));
         }
         let capacity = self.examine_home(order).await?;
@@ -217,6 +154,23 @@ impl Placement<'_> {
     async fn cell(&self, id: &CellId) -> Result<Cell, PlacementError> {
         let cell = cells::one(self.client, self.registry, id).await?;
         cell.ok_or_else(|| Refusal::UnknownCell { cell: id.clone() }.into())
+    }
+}
+
+/// Checks that a tenant without a cell may be given one. `entry` is what the map has of it.
+///
+/// # Errors
+/// When its id is the probes' own, or it was removed a short time ago.
+pub fn allow(tenant: &TenantId, entry: Option<&TenantEntry>, now_ms: u64) -> Result<(), PlacementError> {
+    let tenant = tenant.clone();
+    if tenant.as_str() == PROBE_TENANT {
+        return Err(PlacementError::Reserved { tenant });
+    }
+    let Some(entry) = entry.filter(|entry| !entry.is_placed()) else { return Ok(()) };
+    let wait = u64::try_from(REPLACE_WAIT.as_millis()).unwrap_or(u64::MAX);
+    match entry.updated_at.saturating_add(wait).saturating_sub(now_ms) {
+        0 => Ok(()),
+        left => Err(PlacementError::RemovedLately { tenant, left: Duration::from_millis(left) }),
     }
 }
 

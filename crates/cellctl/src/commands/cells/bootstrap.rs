@@ -166,14 +166,14 @@ async fn parts(deployment: &Deployment, cell: &Cell) -> (bool, String) {
     if !has_stream {
         return (false, format!("table {} has no stream; expected one: terraform apply", cell.config.table));
     }
-    let letters = queues(deployment, std::slice::from_ref(cell), &Filter::default());
+    let dlqs = queues(deployment, std::slice::from_ref(cell), &Filter::default());
     if let Err(failure) = size(&deployment.sqs, &cell.config.queue_url).await {
         return (false, failure.to_string());
     }
-    for queue in &letters {
+    for queue in &dlqs {
         if let Err(failure) = queue.size().await {
             return (false, format!("{}: {failure}", queue.name()));
         }
     }
-    (true, format!("table with a stream, queue, {} dead-letter queues", letters.len()))
+    (true, format!("table with a stream, queue, {} dead-letter queues", dlqs.len()))
 }

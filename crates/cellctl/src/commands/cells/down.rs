@@ -20,8 +20,9 @@ use crate::operator::Operator;
 
 /// Mark a cell down: its tenants' standbys hold their new events, and nothing is sent to it
 ///
-/// Says first how many tenants each standby is going to hold events for, and how many have none, so that they get 503. Events
-/// that still land in the cell after the mark are found again when it is up. Routers know within 10 s.
+/// Says first how many tenants each standby is going to hold events for, and how many have none and get 503. Events that
+/// land in the cell after the mark are found again when it is up.
+/// Routers know within 10 s.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells down alpha --reason 'table throttled' --dry-run
@@ -33,7 +34,7 @@ pub(super) struct Down {
     cell: CellId,
     #[command(flatten)]
     by: Operator,
-    /// Time after which callers without a standby may try again, from 1s to 24h [default: 30s]
+    /// Time after which callers whose tenants have no standby may try again, from 1s to 24h [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     retry_after: Option<u32>,
     /// Say what would change and change nothing

@@ -25,8 +25,8 @@ use crate::recount::Counted;
 /// then. A cell that is active is draining first, so that no tenant comes meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  cellctl cells retire gamma --reason 'no longer needed' --dry-run
-  cellctl cells retire gamma --reason 'no longer needed'")]
+  cellctl cells retire delta --reason 'no longer needed' --dry-run
+  cellctl cells retire delta --reason 'no longer needed'")]
 pub(super) struct Retire {
     /// The cell
     #[arg(value_name = "CELL")]
@@ -154,11 +154,11 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, coun
     add("entries of the map that can't be read", unreadable, "cellctl cells recount names them".to_owned());
     let messages = size(&deployment.sqs, &cell.config.queue_url).await?.total();
     add("messages", messages, "wait until the consumer has them".to_owned());
-    let mut dead = 0;
+    let mut dead_letters = 0;
     for queue in queues(deployment, std::slice::from_ref(cell), &Filter::default()) {
-        dead += queue.size().await?.total();
+        dead_letters += queue.size().await?.total();
     }
-    add("dead letters", dead, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
+    add("dead letters", dead_letters, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
     let undone = undone(&deployment.dynamodb, &cell.config.table, None, ENOUGH).await?;
     if undone.count > 0 {
         let next =

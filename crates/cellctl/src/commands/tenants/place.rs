@@ -14,9 +14,8 @@ use crate::cli::Completion;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::operator::Routine;
-use crate::placing::{self, Format, Outcome, Wanted};
+use crate::placing::{self, Format, Outcome, Run, Wanted};
 
 /// Place tenants, each in the cell that has most room, with the standby that the fewest tenants share with it
 ///
@@ -76,13 +75,17 @@ impl Place {
         for line in &bad {
             console.say(format_args!("left out: {line}"));
         }
-        let outcomes = if self.dry_run {
-            self.rehearse(deployment, &wanted).await?
+        let Run { outcomes, failure } = if self.dry_run {
+            Run { outcomes: placing::rehearse(deployment, &wanted).await?, failure: None }
         } else {
             self.place(deployment, &wanted, console).await?
         };
         print(&outcomes, output, console)?;
-        self.conclude(&outcomes, wanted.len(), console);
+        let stopped = if failure.is_some() { "failed" } else { "stopped" };
+        self.conclude(&outcomes, wanted.len(), stopped, console);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         let all_done = outcomes.len() == wanted.len() && outcomes.iter().all(Outcome::is_done);
         Ok(Completion::of(bad.is_empty() && all_done))
     }
@@ -107,38 +110,21 @@ impl Place {
         Ok((self.tenants.iter().map(wanted).collect(), Vec::new()))
     }
 
-    /// Returns where the tenants would go.
-    async fn rehearse(&self, deployment: &Deployment, wanted: &[Wanted]) -> Result<Vec<Outcome>> {
-        let mut world = World::read(deployment).await?;
-        let map = deployment.tenant_map();
-        let mut outcomes = Vec::new();
-        for wish in wanted {
-            let entry = map.entry(&wish.tenant).await?.filter(cellstack_store::tenant_map::TenantEntry::is_placed);
-            outcomes.push(match entry {
-                Some(entry) => Outcome::of_entry(wish, entry),
-                None => match placing::choose(&mut world, wish) {
-                    Ok(choice) => Outcome::placed(wish, choice),
-                    Err(refusal) => Outcome::refused(&wish.tenant, refusal),
-                },
-            });
-        }
-        Ok(outcomes)
-    }
-
-    async fn place(&self, deployment: &Deployment, wanted: &[Wanted], console: &mut Console) -> Result<Vec<Outcome>> {
+    async fn place(&self, deployment: &Deployment, wanted: &[Wanted], console: &mut Console) -> Result<Run> {
         let by = self.by.sign(console)?;
         let progress = Progress::of("tenants", wanted.len() as u64, console);
         let entry = audit::begin(deployment, &by, "tenants place", self.scope(), Facts::default()).await?;
-        let placed = placing::place_all(deployment, &by.operator, wanted, |count| progress.add(count)).await;
+        let mut run = placing::place_all(deployment, &by.operator, wanted, |count| progress.add(count)).await;
         progress.finish();
-        let troubles: Vec<String> = placed.as_ref().err().map(|error| format!("{error:#}")).into_iter().collect();
-        let outcomes = placed.as_deref().unwrap_or_default();
-        let count = |which: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| which(outcome)).count() as u64;
+        let troubles: Vec<String> = run.failure.iter().map(|error| format!("{error:#}")).collect();
+        let count = |which: fn(&Outcome) -> bool| run.outcomes.iter().filter(|outcome| which(outcome)).count() as u64;
         let done = Facts::default()
             .count("placed", count(|outcome| matches!(outcome, Outcome::Placed { .. })))
+            .count("kept", count(|outcome| matches!(outcome, Outcome::Already { .. } | Outcome::Elsewhere { .. })))
             .count("refused", count(|outcome| matches!(outcome, Outcome::Refused { .. })));
-        entry.end(Facts::default(), done, &troubles).await?;
-        placed
+        let recorded = entry.end(Facts::default(), done, &troubles).await;
+        run.failure = run.failure.or(recorded.err().map(Into::into));
+        Ok(run)
     }
 
     /// Returns the form for the audit trail.
@@ -151,7 +137,7 @@ impl Place {
         format!("{}{cell}", tenants.join(" "))
     }
 
-    fn conclude(&self, outcomes: &[Outcome], wanted: usize, console: &mut Console) {
+    fn conclude(&self, outcomes: &[Outcome], wanted: usize, stopped: &str, console: &mut Console) {
         let count = |which: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| which(outcome)).count();
         let placed = count(|outcome| matches!(outcome, Outcome::Placed { .. }));
         let already = count(|outcome| matches!(outcome, Outcome::Already { .. } | Outcome::Elsewhere { .. }));
@@ -159,7 +145,7 @@ impl Place {
         let would = if self.dry_run { "would be " } else { "" };
         let mut said = format!("{placed} {would}placed, {already} had a cell, {refused} refused");
         if outcomes.len() < wanted {
-            said.push_str(&format!(", {} not tried: stopped", wanted - outcomes.len()));
+            said.push_str(&format!(", {} not tried: {stopped}", wanted - outcomes.len()));
         }
         let shared = count(|outcome| matches!(outcome, Outcome::Placed { sharing: 1.., .. }));
         if shared > 0 {

@@ -61,8 +61,8 @@ async fn produced() -> Vec<String> {
 
     let world = CellsWorld::new().await;
     world.slow_down();
-    let bob = "cells down alpha --operator bob --reason late";
-    let (one, two) = join(world.ann("down alpha"), world.cellctl(bob)).await;
+    let (one, two) =
+        join(world.ann("down alpha"), world.cellctl("cells down alpha --operator bob --reason test")).await;
     all.extend(one.completion.err().into_iter().chain(two.completion.err()));
 
     let world = CellsWorld::new().await;

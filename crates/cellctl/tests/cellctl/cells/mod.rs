@@ -1,9 +1,11 @@
 //! `cellctl cells` and `cellctl audit` over the embedded stack.
 
 mod audit;
+mod bootstrap;
 mod down;
 mod errors;
 mod kill;
+mod plans;
 mod recount;
 mod retire;
 mod sync;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
-use cellstack_core::event::rfc3339;
+use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::registry::CellStatus;
 use futures::future::join;
 use serde_json::json;
@@ -48,11 +48,14 @@ pub(crate) async fn all_is_home(world: &CellsWorld, when: &str) {
 async fn held_events_come_home_once_and_the_one_that_is_there_is_dropped() {
     let world = held().await;
     let rows = ["standby | tenants | events held", "beta | 1 | 4", "gamma | 1 | 1"].map(str::to_owned).to_vec();
-    let marked = rfc3339(world.state("alpha").await.updated_at.unwrap());
-    let is = format!("cell alpha is down, by ann at {marked}: test\n");
     let dry = world.ann("up alpha --dry-run").await.ended(Completion::Done);
     let plan = "cell alpha would be recovering until 5 held events are home, then active\n";
-    assert_eq!((dry.rows(), dry.talk), (rows.clone(), format!("{is}{plan}")));
+    assert_eq!(dry.rows(), rows);
+    assert!(
+        dry.talk.starts_with("cell alpha is down, by ann at 2026-01-01T00:00:00") && dry.talk.ends_with(plan),
+        "{}",
+        dry.talk
+    );
     assert_eq!((world.status("alpha").await, world.events("beta").await["held"]), ("down", 4));
 
     let done = world.ann("up alpha").await.ended(Completion::Done);
@@ -62,7 +65,8 @@ async fn held_events_come_home_once_and_the_one_that_is_there_is_dropped() {
         "cell alpha was recovering and is active: it takes new tenants",
         "cell alpha is up: 4 events came home, 1 were there already\n",
     ];
-    assert_eq!((done.rows(), done.talk), (rows, format!("{is}{}", talk.join("\n"))));
+    assert_eq!(done.rows(), rows);
+    assert!(done.talk.ends_with(&talk.join("\n")), "{}", done.talk);
     all_is_home(&world, "after up").await;
     let state = world.state("alpha").await;
     assert_eq!((state.status, state.retry_after), (CellStatus::Active, None));
@@ -126,7 +130,7 @@ async fn an_operator_who_stops_it_finds_the_cell_recovering_and_goes_on() {
         ran.talk
     );
     assert_eq!(world.status("alpha").await, "recovering");
-    tokio::time::sleep(Duration::from_secs(21)).await;
+    tokio::time::sleep(CELL_LEASE).await;
     world.taken("acme", Some("first"), 100, "alpha").await; // A repeat: the cell is read again.
     let on = world.ann("up alpha").await.ended(Completion::Done);
     assert!(on.talk.starts_with("cell alpha is recovering, by ann"), "{}", on.talk);
@@ -138,18 +142,19 @@ async fn stopped_in_the_last_wait_it_carries_the_rest_when_it_is_run_again() {
     let world = held().await;
     let deployment = world.deployment();
     let stop = async {
-        tokio::time::sleep(Duration::from_secs(19)).await;
+        // A repeat: the router reads the cell's record, and does not know of the next mark until the lease is over.
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        world.taken("acme", Some("first"), 100, "alpha").await;
+        tokio::time::sleep(Duration::from_secs(7)).await;
         world.taken("acme", None, 9, "beta").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        world.taken("acme", None, 8, "beta").await; // By a router that does not know yet.
         deployment.stop().cancel();
     };
     let (ran, ()) = join(Ran::of("cells up alpha --operator ann --reason test", &deployment), stop).await;
     assert!(ran.ended(Completion::LeftSome).talk.contains("stopped; cell alpha is active"));
-    assert_eq!((world.status("alpha").await, world.events("beta").await["held"]), ("active", 2));
+    assert_eq!((world.status("alpha").await, world.events("beta").await["held"]), ("active", 1));
     let on = world.ann("up alpha").await.ended(Completion::Done);
-    assert!(on.talk.ends_with("cell alpha is up: 2 events came home, 0 were there already\n"), "{}", on.talk);
-    world.until("the last event", async || world.total("alpha", "acme").await == (6, 123)).await;
+    assert!(on.talk.ends_with("cell alpha is up: 1 events came home, 0 were there already\n"), "{}", on.talk);
+    world.until("the last event", async || world.total("alpha", "acme").await == (5, 115)).await;
 }
 
 #[tokio::test(start_paused = true)]

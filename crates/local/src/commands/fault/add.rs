@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_core::CellId;
+use cellstack_embedded::admin::FAULTS;
 use cellstack_embedded::faults::{Kind, Order, Posted};
 use clap::Args;
 use http::Method;
 
-use super::endpoint::Endpoint;
 use super::{describe, duration};
+use crate::commands::endpoint::Endpoint;
 use crate::commands::print;
 
 /// Add a fault to a cell, until it is cleared or its time is over
@@ -52,7 +53,7 @@ impl Add {
             latency_ms: self.latency.map(ms),
             for_ms: self.lasts.map(ms),
         };
-        let fault: Posted = self.endpoint.ask(Method::POST, "", serde_json::to_vec(&order)?).await?;
+        let fault: Posted = self.endpoint.ask(Method::POST, FAULTS, serde_json::to_vec(&order)?).await?;
         let ends = match fault.order.for_ms {
             Some(ms) => format!("for {}", duration::show(ms)),
             None => format!("until cellstack-local fault clear {}", fault.id),

@@ -1,12 +1,13 @@
 //! `cellstack-local fault clear`
 
 use anyhow::Result;
+use cellstack_embedded::admin::FAULTS;
 use cellstack_embedded::faults::Cleared;
 use clap::Args;
 use http::Method;
 
 use super::describe;
-use super::endpoint::Endpoint;
+use crate::commands::endpoint::Endpoint;
 use crate::commands::print;
 
 /// Clear a fault of a served stack, or all of them
@@ -26,8 +27,8 @@ pub(super) struct Clear {
 
 impl Clear {
     pub(super) async fn run(self) -> Result<()> {
-        let below = self.id.map(|id| format!("/{id}")).unwrap_or_default();
-        let Cleared { cleared } = self.endpoint.ask(Method::DELETE, &below, Vec::new()).await?;
+        let path = self.id.map_or_else(|| FAULTS.to_owned(), |id| format!("{FAULTS}/{id}"));
+        let Cleared { cleared } = self.endpoint.ask(Method::DELETE, &path, Vec::new()).await?;
         if cleared.is_empty() {
             print("no faults");
         }

@@ -1,12 +1,13 @@
 //! `cellstack-local fault ls`
 
 use anyhow::Result;
+use cellstack_embedded::admin::FAULTS;
 use cellstack_embedded::faults::Posted;
 use clap::Args;
 use http::Method;
 
 use super::describe;
-use super::endpoint::Endpoint;
+use crate::commands::endpoint::Endpoint;
 use crate::commands::print;
 
 /// List the faults of a served stack
@@ -24,7 +25,7 @@ pub(super) struct Ls {
 
 impl Ls {
     pub(super) async fn run(self) -> Result<()> {
-        let faults: Vec<Posted> = self.endpoint.ask(Method::GET, "", Vec::new()).await?;
+        let faults: Vec<Posted> = self.endpoint.ask(Method::GET, FAULTS, Vec::new()).await?;
         if faults.is_empty() {
             print("no faults");
             return Ok(());

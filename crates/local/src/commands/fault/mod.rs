@@ -2,7 +2,6 @@
 
 mod add;
 mod clear;
-mod endpoint;
 mod ls;
 
 use std::process::ExitCode;

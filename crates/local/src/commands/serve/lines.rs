@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{Clock as _, EventStatus, SystemClock};
 use cellstack_embedded::activity::{Activity, Exchange, Happening, Subject};
+use cellstack_embedded::cells::Change as Cell;
 use cellstack_embedded::faults::{Change, Changed};
 
 use crate::commands::duration;
@@ -116,6 +117,8 @@ impl Lines {
             }
             Happening::FunctionFailed { function, error } => (("function", Tone::Bad), format!("{function}: {error}")),
             Happening::Fault(change) => return Some(fault(change)),
+            Happening::Cell(Cell::Added(cell)) => (("cell", Tone::Plain), format!("{:<6}  added", cell.as_str())),
+            Happening::Cell(Cell::Removed(cell)) => (("cell", Tone::Plain), format!("{:<6}  removed", cell.as_str())),
             Happening::Missed(count) => (
                 ("missed", Tone::Plain),
                 format!("{count} happenings came faster than they could be shown; -q shows none"),

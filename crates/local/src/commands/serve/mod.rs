@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use cellstack_core::{CellId, TenantId};
 use cellstack_embedded::activity::Activity;
 use cellstack_embedded::bound::{MAX_DATA, MIN_DATA};
+use cellstack_embedded::cells::MAX_CELLS;
 use cellstack_embedded::data::DataDir;
 use cellstack_embedded::names::REGION;
 use cellstack_embedded::serve::Served;
@@ -31,8 +32,6 @@ pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 /// Cells unless others are named.
 const CELLS: [&str; 3] = ["alpha", "beta", "gamma"];
-/// Most cells: each has four mappings of its own.
-const MAX_CELLS: usize = 64;
 /// Most tenants, at some ten kilobytes each.
 const MAX_TENANTS: i64 = 10_000;
 
@@ -44,7 +43,7 @@ const MAX_TENANTS: i64 = 10_000;
 ///
 /// --data DIR keeps the stack on disk: tables, unread stream records, topics, and queues with their messages. A restart
 /// continues with it, even after kill -9: nothing that was acknowledged is lost, and events under way are processed
-/// once. Deduplication ids, request tokens of transactions, message move tasks and faults are not kept. Writes are not forced to
+/// once. Cells that `cell add` added are kept, too. Deduplication ids, request tokens of transactions, message move tasks and faults are not kept. Writes are not forced to
 /// the disk one by one, so a power failure may lose the last moments before it.
 ///
 /// --max-data bounds the stack. Near the bound, the events that were processed longest ago expire, as with a TTL. When data
@@ -149,7 +148,7 @@ impl Serve {
         }
         let default = CELLS.into_iter().map(str::parse).collect::<Result<Vec<CellId>, _>>()?;
         let data = self.data.as_deref().map(|path| DataDir::open(path, wanted, &default)).transpose()?;
-        let cells = data.as_ref().map_or_else(|| wanted.unwrap_or(&default).to_vec(), |data| data.cells().to_vec());
+        let cells = data.as_ref().map_or_else(|| wanted.unwrap_or(&default).to_vec(), DataDir::cells);
         Ok((cells, data))
     }
 
@@ -170,7 +169,7 @@ impl Serve {
         if let Some(data) = data {
             builder = builder.data(data);
         }
-        builder.build_with(|| application.clone()).await
+        builder.build_growing(move || application.clone()).await
     }
 }
 

@@ -9,10 +9,10 @@ const EVENT: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
 const POISON: &str = r#"{"type":"invoice.paid","data":{"amount":"ninety-nine"}}"#;
 
 /// A directory of a test's own, gone with it.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("cellstack-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
@@ -22,7 +22,7 @@ impl Scratch {
         self.0.to_str().unwrap()
     }
 
-    fn serve(&self) -> Served {
+    pub(super) fn serve(&self) -> Served {
         Served::start(&["--cells", "alpha,beta", "--data", self.path()])
     }
 
@@ -41,14 +41,14 @@ impl Drop for Scratch {
     }
 }
 
-fn post(served: &Served, tenant: &str, event: &str) -> String {
+pub(super) fn post(served: &Served, tenant: &str, event: &str) -> String {
     let (status, body) = served.post(tenant, event);
     assert_eq!(status, 202, "{body}");
     let response: serde_json::Value = serde_json::from_str(&body).unwrap();
     response["id"].as_str().unwrap().to_owned()
 }
 
-fn status(served: &Served, tenant: &str, id: &str) -> String {
+pub(super) fn status(served: &Served, tenant: &str, id: &str) -> String {
     let (_, body) = served.get(tenant, &format!("/v1/events/{id}"));
     let event: serde_json::Value = serde_json::from_str(&body).unwrap();
     event["status"].as_str().unwrap_or_default().to_owned()

@@ -56,8 +56,17 @@ impl Served {
 
     /// Runs `cellstack-local fault` against it, and returns its output.
     pub(crate) fn fault(&self, arguments: &[&str]) -> Result<String, String> {
+        self.command("fault", arguments)
+    }
+
+    /// Runs `cellstack-local cell` against it, and returns its output.
+    pub(crate) fn cell(&self, arguments: &[&str]) -> Result<String, String> {
+        self.command("cell", arguments)
+    }
+
+    fn command(&self, noun: &str, arguments: &[&str]) -> Result<String, String> {
         let endpoint = format!("http://{}", self.endpoint);
-        let output = run(&[&["fault"], arguments, &["--endpoint", &endpoint]].concat());
+        let output = run(&[&[noun], arguments, &["--endpoint", &endpoint]].concat());
         let text = |bytes| String::from_utf8(bytes).unwrap();
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
+use cellstack_embedded::admin::{HEADER, Problem};
 use cellstack_embedded::client;
-use cellstack_embedded::faults::{HEADER, PATH, Problem};
 use clap::Args;
 use http::{Method, Request, Uri};
 use serde::de::DeserializeOwned;
 
-/// The time a served stack may take to respond: it is on this machine, and these requests take no time.
+/// The time a served stack may take to respond: it is on this machine, and these requests take little time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
@@ -45,11 +45,10 @@ impl FromStr for Url {
 }
 
 impl Endpoint {
-    /// Sends a request to the faults' path, or to one below it, and reads the response.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, method: Method, below: &str, body: Vec<u8>) -> Result<T> {
+    /// Sends a request to an administrative path, and reads the response.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T> {
         let url = &self.endpoint.text;
-        let path = format!("{PATH}{below}");
-        let request = Request::builder().method(&method).uri(&path).body(Bytes::from(body))?;
+        let request = Request::builder().method(&method).uri(path).body(Bytes::from(body))?;
         let address = self.address().await?;
         let sent = tokio::time::timeout(PATIENCE, client::send(address, request)).await;
         let response =
@@ -72,13 +71,13 @@ impl Endpoint {
             .context("the served stack responded in a form of another version; use the cellstack-local that serves it")
     }
 
-    /// Returns a loopback address: faults are for stacks on this machine only.
+    /// Returns a loopback address: only stacks on this machine have the path.
     async fn address(&self) -> Result<SocketAddr> {
         let Url { text, host, port } = &self.endpoint;
         let found = tokio::net::lookup_host((host.as_str(), *port)).await;
         let found: Vec<_> = found.with_context(|| format!("{host} has no address"))?.collect();
         let local = found.iter().find(|address| address.ip().is_loopback()).copied();
-        local.with_context(|| format!("{text} is not on this machine; faults are for stacks on 127.0.0.1"))
+        local.with_context(|| format!("{text} is not on this machine; expected a stack on 127.0.0.1"))
     }
 }
 

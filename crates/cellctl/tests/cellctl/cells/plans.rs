@@ -1,0 +1,76 @@
+//! `cells drain`, `rebalance`, `plan show` and `tenants overlap`.
+
+use cellstack_cellctl::Completion;
+use serde_json::Value;
+
+use super::world::{CellsWorld, number};
+
+/// Returns a path where no file is.
+fn file(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("cellctl-{}-{name}.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_is_a_plan_that_is_refused_when_its_world_has_changed() {
+    let world = CellsWorld::new().await;
+    let path = file("drain");
+    let dry = world.ann("drain alpha --dry-run").await.ended(Completion::Done);
+    assert!(dry.talk.starts_with("cell alpha would be draining\n3 tenants move"), "{}", dry.talk);
+    assert_eq!(world.status("alpha").await, "active");
+
+    let ran = world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    assert!(ran.rows().contains(&"alpha | 3 -> 0 | 3 of 10000 | 0 of 10000 | █········· -> ··········".to_owned()));
+    assert_eq!(world.status("alpha").await, "draining");
+    let saved: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!((&saved["made_by"], saved["plan"]["moves"].as_array().unwrap().len()), (&"ann".into(), 3));
+    let again = world.ann(&format!("drain alpha --plan {}", path.display())).await;
+    assert!(again.completion.unwrap_err().contains("expected a path where nothing is yet"));
+
+    let show = format!("plan show {}", path.display());
+    let fits = world.cellctl(&show).await.ended(Completion::Done);
+    assert!(fits.talk.ends_with("it fits: nothing that it stands on has changed\n"), "{}", fits.talk);
+    world.cellctl("tenants pin acme --operator ann").await.ended(Completion::Done);
+    let changed = world.cellctl(&show).await;
+    assert!(changed.talk.contains("changed: tenant acme is pinned to alpha"), "{}", changed.talk);
+    assert!(changed.completion.unwrap_err().starts_with("1 things have changed since the plan was made"));
+    let left = world.ann("drain alpha").await.ended(Completion::LeftSome);
+    assert!(left.talk.contains("stays: acme: it is pinned: cellctl tenants unpin acme"), "{}", left.talk);
+    let other = world.cellctl(&format!("{show} --prefix other")).await;
+    assert!(other.completion.is_err());
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_a_plan_is_refused_and_named() {
+    let world = CellsWorld::new().await;
+    let path = file("other");
+    std::fs::write(&path, "{\"version\":9}").unwrap();
+    let refused = world.cellctl(&format!("plan show {}", path.display())).await.completion.unwrap_err();
+    assert!(refused.contains("is not a plan of version 1"), "{refused}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_moves_what_is_too_much_and_keeps_to_its_bound() {
+    let world = CellsWorld::new().await;
+    let ran = world.cellctl("rebalance --max-share 100 --output json --operator ann").await.ended(Completion::Done);
+    let plan = ran.json();
+    assert_eq!(plan["moves"].as_array().unwrap().len(), 1, "{plan}");
+    assert_eq!((&plan["moves"][0]["from"], &plan["moves"][0]["to"]), (&"alpha".into(), &"gamma".into()));
+    let bounded = world.cellctl("rebalance --operator ann").await.ended(Completion::Done);
+    assert!(bounded.talk.contains("1 moves more are cut off by --max-share"), "{}", bounded.talk);
+    assert_eq!(world.state("alpha").await.tenants, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn overlap_shows_what_the_loss_of_cells_costs() {
+    let world = CellsWorld::new().await;
+    let overlap = world.cellctl("tenants overlap --output json").await.ended(Completion::Done).json();
+    assert_eq!((&overlap["tenants"], &overlap["without_standby"]), (&4.into(), &2.into()), "{overlap}");
+    assert_eq!((&overlap["one"]["cells"][0], &overlap["one"]["refused"]), (&"alpha".into(), &1.into()), "{overlap}");
+    world.set("pair#alpha", "beta", "tenants", number(-3)).await;
+    let wrong = world.cellctl("tenants overlap").await.ended(Completion::Done);
+    assert_eq!(wrong.rows()[0], "tenants that share a pair of cells | pairs", "a count below zero is no error");
+}
