@@ -27,10 +27,8 @@ pub(super) fn snapshot(tenants: u64) -> Snapshot {
     let record = |at: u64| {
         let table = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/cellstack-cell-{at}");
         let status = if at == 3 { CellStatus::Down } else { CellStatus::Active };
-        (
-            cell(&format!("cell-{at}")),
-            CellRecord { table, status, down_at: (at == 3).then_some(1_700_000_000_000), retry_after: None },
-        )
+        let (down_at, retry_after) = (at == 3).then_some((1_700_000_000_000, 300)).unzip();
+        (cell(&format!("cell-{at}")), CellRecord { table, status, down_at, retry_after })
     };
     Snapshot {
         taken_at_ms: 1_767_225_600_000,
@@ -65,7 +63,8 @@ fn what_was_encoded_is_decoded_and_equal_snapshots_are_equal_bytes() {
     let route = read.tenant(&acme).unwrap();
     assert_eq!((route.tenant_id.as_str(), route.epoch, route.state), ("tenant-00010", Epoch(11), RouteState::Moving));
     assert_eq!(route.standby_cell_id, Some(cell("spare")));
-    assert_eq!(read.cell(&cell("cell-3")).unwrap().down_at, Some(1_700_000_000_000));
+    let down = read.cell(&cell("cell-3")).unwrap();
+    assert_eq!((down.down_at, down.retry_after), (Some(1_700_000_000_000), Some(300)));
     assert_eq!((read.tenant(&"nobody".parse().unwrap()), read.cell(&cell("nowhere"))), (None, None));
     // The tenants of a cell share one copy of its name.
     let (known, _) = read.cells.get_key_value(&route.cell_id).unwrap();
