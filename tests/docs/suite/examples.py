@@ -23,6 +23,7 @@ SETTINGS = {
     "cellctl cells drain alpha --reason 'too old' --plan": "rm -f drain-alpha.json",
     "cellctl plan show drain-alpha.json": "rm -f drain-alpha.json; cellctl cells drain alpha --reason example --plan drain-alpha.json",
     "cellctl rebalance --max-share": "rm -f rebalance.json",
+    "cellstack-local cell rm epsilon": "cellctl cells bootstrap epsilon; cellctl cells retire epsilon --reason example",
     "cellctl tenants place --from": "printf 'tenant,standby\\nwayne,none\\n' >tenants.csv",
 }
 READY = re.compile(r"^ready: ", re.M)

@@ -17,8 +17,8 @@ use crate::commands::print;
 /// the cell is there after a restart, too.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cellstack-local cell add delta
-  cellstack-local cell add epsilon --capacity 50 --weight 10")]
+  cellstack-local cell add epsilon
+  cellstack-local cell add zeta --capacity 50 --weight 10")]
 pub(super) struct Add {
     /// The new cell's id
     #[arg(value_name = "CELL")]

@@ -15,7 +15,7 @@ use crate::commands::print;
 /// Refused unless `cellctl cells retire` has retired it, and for the only cell of a stack.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cellstack-local cell rm delta")]
+  cellstack-local cell rm epsilon")]
 pub(super) struct Rm {
     /// The cell
     #[arg(value_name = "CELL")]
