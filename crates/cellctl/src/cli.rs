@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::audit::Audit;
 use crate::commands::cells::Cells;
 use crate::commands::dlq::Dlq;
+use crate::commands::moves::Moves;
 use crate::commands::plan::PlanCommand;
 use crate::commands::rebalance::Rebalance;
 use crate::commands::snapshot::Snapshot;
@@ -52,6 +53,7 @@ enum Command {
     Tenants(Tenants),
     Rebalance(Rebalance),
     Plan(PlanCommand),
+    Moves(Moves),
     Dlq(Dlq),
     Snapshot(Snapshot),
     Audit(Audit),
@@ -100,6 +102,7 @@ impl Cli {
             Command::Cells(cells) => cells.run(deployment, self.output, console).await,
             Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
             Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
+            Command::Moves(moves) => moves.run(deployment, self.output, console).await,
             Command::Plan(plan) => plan.run(deployment, self.output, console).await,
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
             Command::Audit(audit) => audit.run(deployment, self.output, console).await,

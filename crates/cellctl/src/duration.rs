@@ -1,4 +1,4 @@
-//! A time on the command line: `500ms`, `30s`, `5m`, `1h`.
+//! A time on the command line: `500ms`, `30s`, `5m`, `1h`, `7d`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// # Errors
 /// The message says which forms are expected.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a number and its unit, for example 500ms, 30s, 5m or 1h".to_owned();
+    let expected = || "expected a number and its unit, for example 500ms, 30s, 5m, 1h or 7d".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
     let (number, unit) = text.split_at(digits);
     let ms = match unit {
@@ -15,6 +15,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(expected()),
     };
     let number: u64 = number.parse().map_err(|_| expected())?;
@@ -24,7 +25,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// Formats a time in the largest unit that leaves no rest.
 #[must_use]
 pub fn show(ms: u64) -> String {
-    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let whole = units.into_iter().find(|(unit, _)| ms >= *unit && ms.is_multiple_of(*unit));
     whole.map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
 }
@@ -35,7 +36,7 @@ mod tests {
 
     #[test]
     fn a_time_has_a_unit_and_is_shown_as_it_was_given() {
-        for text in ["500ms", "30s", "5m", "1h", "90s"] {
+        for text in ["500ms", "30s", "5m", "1h", "90s", "7d"] {
             let ms = u64::try_from(parse(text).unwrap().as_millis()).unwrap();
             assert_eq!(show(ms), text);
         }

@@ -17,6 +17,7 @@ mod fleet;
 mod health;
 mod homecoming;
 mod marking;
+mod moving;
 mod operator;
 mod placing;
 mod plans;

@@ -30,10 +30,13 @@ impl Counted {
         match entry {
             Err(reason) => self.unreadable.push(reason),
             Ok(entry) if entry.is_placed() => {
-                let TenantEntry { route, weight, .. } = entry;
-                let counts = self.cells.entry(route.cell_id.clone()).or_default();
-                counts.tenants += 1;
-                counts.placed += weight;
+                let TenantEntry { route, weight, moving_to, .. } = entry;
+                // A move has reserved its room.
+                for cell in std::iter::once(&route.cell_id).chain(&moving_to) {
+                    let counts = self.cells.entry(cell.clone()).or_default();
+                    counts.tenants += 1;
+                    counts.placed += weight;
+                }
                 if let Some(standby) = route.standby_cell_id {
                     *self.pairs.entry((route.cell_id, standby)).or_default() += 1;
                 }

@@ -1,7 +1,7 @@
 //! A tenant as it is shown.
 
 use cellstack_core::event::rfc3339;
-use cellstack_core::{CellId, Epoch, RouteState, TenantId};
+use cellstack_core::{CellId, Epoch, EventId, RouteState, TenantId};
 use cellstack_store::tenant_map::TenantEntry;
 use serde::Serialize;
 
@@ -13,6 +13,10 @@ pub(crate) struct ShownTenant<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) standby: Option<&'a CellId>,
     pub(crate) state: RouteState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) moving_to: Option<&'a CellId>,
+    #[serde(rename = "move", skip_serializing_if = "Option::is_none")]
+    pub(crate) migration_id: Option<EventId>,
     pub(crate) epoch: Epoch,
     pub(crate) weight: u64,
     pub(crate) pinned: bool,
@@ -28,6 +32,8 @@ impl<'a> From<&'a TenantEntry> for ShownTenant<'a> {
             cell: &route.cell_id,
             standby: route.standby_cell_id.as_ref(),
             state: route.state,
+            moving_to: entry.moving_to.as_ref(),
+            migration_id: entry.migration_id,
             epoch: route.epoch,
             weight: entry.weight,
             pinned: entry.pinned,

@@ -166,6 +166,12 @@ pub const MAX_ATTEMPTS: u32 = 3;
 pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// Time that a function reserves to respond and to report what is undone.
 pub const RESPONSE_RESERVE: Duration = Duration::from_millis(1_000);
+/// Time for which a write waits while its tenant's fence is closed for a move, before the caller gets a 503: longer than
+/// most pauses of moves, short enough that the waiting requests do not fill the router's concurrency.
+pub const FENCED_WAIT: Duration = Duration::from_millis(2_000);
+/// Pause before the map is read again for a write that waits.
+pub const FENCED_LOOK: Duration = Duration::from_millis(100);
+
 /// Time that a `503` asks the caller to wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The same while the tenant's cell is marked down: operators set and lift that state, and routers learn of it within

@@ -50,6 +50,16 @@ mutations! {
     PartialFailureDropped = "partial-failure-dropped",
     /// A slow query of totals opens the breaker of its cell's writes.
     TotalsOpenBreaker = "totals-open-breaker",
+    /// A move closes the fence before the routers' leases are over.
+    LeaseNotAwaited = "lease-not-awaited",
+    /// A move flips the map while its source still has events to process.
+    FlipBeforeDrain = "flip-before-drain",
+    /// A move copies events that are not done, and does not hand them over.
+    PendingNotCarried = "pending-not-carried",
+    /// A move does not compare what it copied.
+    ComparisonSkipped = "comparison-skipped",
+    /// A move goes on when half of the fence is closed.
+    FenceHalfClosed = "fence-half-closed",
 }
 
 impl fmt::Display for Mutation {

@@ -3,6 +3,7 @@
 use cellstack_core::{CellId, Epoch, TenantId};
 use lambda_http::http::{HeaderValue, Method};
 use lambda_http::{Body, Response};
+use tokio::time::Instant;
 
 use crate::routing::Resolved;
 
@@ -13,6 +14,8 @@ pub(crate) struct RequestContext {
     pub(crate) route: Option<Resolved>,
     /// The cell that served the request, if that is not the tenant's own.
     pub(crate) standby: Option<CellId>,
+    /// The time until which the request waits for a move to end, once it waits. The events of a batch share one.
+    pub(crate) waits_until: Option<Instant>,
 }
 
 impl RequestContext {

@@ -7,6 +7,7 @@ pub mod cells;
 pub mod dead_letter;
 pub mod events;
 pub mod fence;
+pub mod moves;
 pub mod placement;
 pub mod probe;
 mod registry;

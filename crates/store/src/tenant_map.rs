@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, TENANT_ID};
-use cellstack_core::{RouteState, TenantId, TenantRoute};
+use cellstack_core::{CellId, EventId, RouteState, TenantId, TenantRoute};
 use serde::Deserialize;
 
 const WHAT: &str = "read the tenant map";
@@ -26,6 +26,10 @@ pub struct TenantEntry {
     pub updated_at: u64,
     /// The operator who made it.
     pub updated_by: String,
+    /// The move that the tenant is in.
+    pub migration_id: Option<EventId>,
+    /// The cell that the move leads to. Its room is reserved.
+    pub moving_to: Option<CellId>,
 }
 
 /// The weight of a tenant whose entry has none.
@@ -46,13 +50,16 @@ impl TenantEntry {
             updated_at: u64,
             #[serde(default)]
             updated_by: String,
+            migration_id: Option<EventId>,
+            moving_to: Option<CellId>,
         }
         let tenant = item.get(TENANT_ID).and_then(|tenant| tenant.as_s().ok()).cloned().unwrap_or_default();
         let broken = |error: serde_dynamo::Error| format!("entry of {tenant}: {error}");
-        let Placement { weight, pinned, updated_at, updated_by } =
+        let Placement { weight, pinned, updated_at, updated_by, migration_id, moving_to } =
             serde_dynamo::from_item(item.clone()).map_err(broken)?;
         let route = serde_dynamo::from_item(item).map_err(broken)?;
-        Ok(Self { route, weight: weight.unwrap_or(DEFAULT_WEIGHT), pinned, updated_at, updated_by })
+        let weight = weight.unwrap_or(DEFAULT_WEIGHT);
+        Ok(Self { route, weight, pinned, updated_at, updated_by, migration_id, moving_to })
     }
 
     /// Returns whether the tenant has a cell.
@@ -74,6 +81,12 @@ impl TenantMap {
     #[must_use]
     pub const fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    /// Returns the client that reads the map.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Reads an entry that no tenant can have: the connection is open afterwards, and nothing else has changed.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod cells;
 pub(crate) mod dlq;
+pub(crate) mod moves;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod rebalance;

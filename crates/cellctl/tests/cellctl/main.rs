@@ -6,6 +6,7 @@ mod cells;
 mod dlq;
 mod environment;
 mod help;
+mod moves;
 mod ran;
 mod snapshot;
 mod tenants;

@@ -1,6 +1,6 @@
 //! A batch of events: each is written like a single event, under the same guards, and has a verdict of its own.
 
-use cellstack_core::limits::BATCH_WRITES;
+use cellstack_core::limits::{BATCH_WRITES, FENCED_WAIT};
 use cellstack_core::{Clock, Entropy, TenantId};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use lambda_http::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -44,8 +44,9 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         request_id: &str,
     ) -> Result<Response<Body>, Problem> {
         let settle = &settle;
+        let waits_until = Some(Instant::now() + FENCED_WAIT);
         let posts = events.into_iter().map(|event| async move {
-            let mut context = RequestContext::default();
+            let mut context = RequestContext { waits_until, ..RequestContext::default() };
             let span = tracing::error_span!("event", tenant = Empty);
             let post = self.post(event, settle, &span, &mut context).instrument(span.clone());
             let late = || Problem::unavailable("The event could not be written in time.");

@@ -2,9 +2,11 @@
 
 use cellstack_aws::FailureKind;
 use cellstack_core::fence::FenceState;
+use cellstack_core::limits::{FENCED_LOOK, FENCED_WAIT};
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{Clock, Entropy, EventRecord, EventStatus, NewEvent, RouteState, TenantId};
 use lambda_http::{Body, Response};
+use tokio::time::Instant;
 
 use super::marked;
 use crate::cell::{Cell, CellError, Guard, Written};
@@ -39,7 +41,8 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let mut is_second = false;
         loop {
             if located.route().state == RouteState::Fenced {
-                return Err(moving());
+                located = Box::pin(self.wait_for_move(located, context)).await?;
+                record.epoch = located.route().epoch;
             }
             located = match self.write(&located, &mut record, named, context).await? {
                 Attempt::Done(Written::New) => return response::accepted(&record, false),
@@ -56,6 +59,19 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         }
     }
 
+    /// Waits until a cell takes the tenant's events again. Returns the route to it.
+    async fn wait_for_move(&self, mut located: Located, context: &mut RequestContext) -> Result<Located, Problem> {
+        let until = *context.waits_until.get_or_insert_with(|| Instant::now() + FENCED_WAIT);
+        while located.route().state == RouteState::Fenced {
+            if Instant::now() + FENCED_LOOK > until {
+                return Err(moving());
+            }
+            tokio::time::sleep(FENCED_LOOK).await;
+            located = self.locator.refresh(&located.route().tenant_id, context).await?;
+        }
+        Ok(located)
+    }
+
     /// Reads the route again after a fence refused the event, unless that can't help.
     async fn locate_after_refusal(
         &self,
@@ -66,7 +82,8 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         self.metrics.count(Metric::FenceRefused);
         // A standby's fence is closed when the tenant's cell is back, which routers learn later.
         let by_standby = context.standby.take().is_some();
-        if is_second || (!by_standby && located.resolved.source == RouteSource::Map) {
+        let is_current = located.resolved.source == RouteSource::Map && located.route().state == RouteState::Active;
+        if is_second || (!by_standby && is_current) {
             return Err(moving());
         }
         if by_standby {

@@ -14,7 +14,7 @@ use cellstack_core::{CellId, Epoch, RouteState, TenantId};
 use super::{Order, Placement, Site};
 
 /// The result of building an action.
-pub(super) type Built = Result<TransactWriteItem, BuildError>;
+pub(crate) type Built = Result<TransactWriteItem, BuildError>;
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -58,7 +58,7 @@ impl Placement<'_> {
     }
 
     /// Checks that Terraform has stamped the cell, with the capacity that the caller knows.
-    pub(super) fn check_capacity(&self, site: &Site) -> Built {
+    pub(crate) fn check_capacity(&self, site: &Site) -> Built {
         let check = ConditionCheck::builder()
             .table_name(self.registry)
             .set_key(Some(registry_key(partition(&site.id), CONFIG)))
@@ -71,7 +71,7 @@ impl Placement<'_> {
     }
 
     /// Counts tenants into a cell. It holds if the cell is active and has room for their weights.
-    pub(super) fn count_in(&self, site: &Site, tenants: u64, weight: u64) -> Built {
+    pub(crate) fn count_in(&self, site: &Site, tenants: u64, weight: u64) -> Built {
         let room = site.capacity.saturating_sub(weight);
         let counted = Update::builder()
             .table_name(self.registry)
@@ -89,7 +89,7 @@ impl Placement<'_> {
     }
 
     /// Counts a tenant out of its cell.
-    pub(super) fn count_out(&self, home: &CellId, weight: u64) -> Built {
+    pub(crate) fn count_out(&self, home: &CellId, weight: u64) -> Built {
         let minus = |value: u64| AttributeValue::N(format!("-{value}"));
         let counted = Update::builder()
             .table_name(self.registry)
@@ -103,7 +103,7 @@ impl Placement<'_> {
     }
 
     /// Counts tenants into, or out of, those that share a home and a standby.
-    pub(super) fn count_pair(&self, home: &CellId, standby: &CellId, by: i64) -> Built {
+    pub(crate) fn count_pair(&self, home: &CellId, standby: &CellId, by: i64) -> Built {
         let counted = Update::builder()
             .table_name(self.registry)
             .set_key(Some(registry_key(pairs(home), standby.as_str())))
@@ -114,7 +114,7 @@ impl Placement<'_> {
     }
 
     /// Checks that a standby serves.
-    pub(super) fn check_standby(&self, standby: &CellId) -> Built {
+    pub(crate) fn check_standby(&self, standby: &CellId) -> Built {
         let check = ConditionCheck::builder()
             .table_name(self.registry)
             .set_key(Some(registry_key(partition(standby), STATE)))

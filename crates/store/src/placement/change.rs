@@ -126,7 +126,7 @@ impl Placement<'_> {
     }
 
     /// Begins an update of the map that holds while the map has this entry.
-    fn update(
+    pub(crate) fn update(
         &self,
         entry: &TenantEntry,
         expression: &str,
@@ -156,7 +156,7 @@ impl Placement<'_> {
         update.condition_expression(condition)
     }
 
-    async fn change(&self, entry: &TenantEntry, actions: Vec<TransactWriteItem>) -> Result<(), PlacementError> {
+    pub(crate) async fn change(&self, entry: &TenantEntry, actions: Vec<TransactWriteItem>) -> Result<(), PlacementError> {
         let mut backoff = Backoff::within(PLACE_TIMEOUT);
         let contended = || PlacementError::Contended { tenant: entry.route.tenant_id.clone() };
         loop {

@@ -23,6 +23,7 @@ use crate::tenant_map::TenantEntry;
 pub use error::PlacementError;
 pub use group::Group;
 pub use place::allow;
+pub(crate) use place::is_here;
 
 /// The tables in which tenants are placed, and the operator who does it.
 #[derive(Debug, Clone)]
@@ -79,7 +80,7 @@ pub enum Placed {
 }
 
 impl Placement<'_> {
-    fn map(&self) -> TenantMap {
+    pub(crate) fn map(&self) -> TenantMap {
         TenantMap::new(self.client.clone(), self.map_table.to_owned())
     }
 }

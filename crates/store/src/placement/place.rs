@@ -104,7 +104,7 @@ impl Placement<'_> {
             ..TenantRoute::first(order.tenant.clone(), order.home.id.clone())
         };
         let (weight, pinned, updated_by) = (order.weight, order.pinned, self.operator.to_owned());
-        TenantEntry { route, weight, pinned, updated_at: now_ms, updated_by }
+        TenantEntry { route, weight, pinned, updated_at: now_ms, updated_by, migration_id: None, moving_to: None }
     }
 
     /// Finds out why a placement was refused.
@@ -117,7 +117,7 @@ impl Placement<'_> {
             allow(order.tenant, Some(&entry), now_ms)?;
             from = Epoch(entry.route.epoch.0.saturating_add(1));
         }
-        let capacity = self.examine_home(order).await?;
+        let capacity = self.examine_home(&order.home.id, order.weight).await?;
         from =
             from.max(first_epoch(&fence::read(self.client, &order.home.table, order.tenant).await?, FenceState::Open));
         if let Some(standby) = &order.standby {
@@ -128,10 +128,10 @@ impl Placement<'_> {
         Ok(Examined::Allowed { from, capacity })
     }
 
-    /// Returns the capacity of a home that takes the tenant.
-    async fn examine_home(&self, order: &Order<'_>) -> Result<u64, PlacementError> {
-        let cell = self.cell(&order.home.id).await?;
-        let (id, capacity, weight) = (cell.id, cell.config.capacity, order.weight);
+    /// Returns the capacity of a home that takes a tenant of this weight.
+    pub(crate) async fn examine_home(&self, home: &CellId, weight: u64) -> Result<u64, PlacementError> {
+        let cell = self.cell(home).await?;
+        let (id, capacity) = (cell.id, cell.config.capacity);
         let Some(state) = cell.state else { return Err(Refusal::NotBootstrapped { cell: id }.into()) };
         if state.status != CellStatus::Active {
             return Err(Refusal::NotActive { cell: id, found: state.status }.into());
@@ -143,7 +143,7 @@ impl Placement<'_> {
     }
 
     /// Checks that a standby serves.
-    pub(super) async fn examine_standby(&self, id: &CellId) -> Result<(), PlacementError> {
+    pub(crate) async fn examine_standby(&self, id: &CellId) -> Result<(), PlacementError> {
         let cell = self.cell(id).await?;
         match cell.state.map(|state| state.status) {
             Some(CellStatus::Active | CellStatus::Full) => Ok(()),
@@ -183,6 +183,6 @@ enum Examined {
 }
 
 /// Returns whether a transaction reaches the cell's table: an ARN leads to another account.
-pub(super) fn is_here(site: &Site) -> bool {
+pub(crate) fn is_here(site: &Site) -> bool {
     !site.table.starts_with("arn:")
 }

@@ -1,12 +1,15 @@
 //! `cellctl tenants`
 
 mod ls;
+mod move_to;
 mod overlap;
 mod pin;
 mod place;
 mod set_standby;
 mod show;
 mod unplace;
+
+pub(crate) use move_to::{Passage, go_on, standby};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -31,6 +34,8 @@ enum Verb {
     Pin(pin::Pin),
     Unpin(pin::Unpin),
     Unplace(unplace::Unplace),
+    #[command(name = "move")]
+    MoveTo(move_to::MoveTo),
     Overlap(overlap::OverlapCommand),
 }
 
@@ -48,6 +53,7 @@ impl Tenants {
             Verb::SetStandby(set) => set.run(deployment, output, console).await,
             Verb::Pin(pin) => pin.run(deployment, output, console).await,
             Verb::Unpin(unpin) => unpin.run(deployment, output, console).await,
+            Verb::MoveTo(move_to) => move_to.run(deployment, output, console).await,
             Verb::Overlap(overlap) => overlap.run(deployment, output, console).await,
             Verb::Unplace(unplace) => unplace.run(deployment, output, console).await,
         }

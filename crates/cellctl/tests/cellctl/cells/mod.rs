@@ -10,4 +10,4 @@ mod recount;
 mod retire;
 mod sync;
 mod up;
-mod world;
+pub(crate) mod world;

@@ -1,0 +1,71 @@
+//! `cellctl moves back`
+
+use anyhow::{Result, bail};
+use cellstack_store::moves::{MoveId, Phase};
+use clap::Args;
+
+use super::read;
+use crate::cli::Completion;
+use crate::commands::tenants::{Passage, standby};
+use crate::console::{Console, Output};
+use crate::deployment::Deployment;
+use crate::fleet::World;
+use crate::moving::Manner;
+use crate::operator::Operator;
+
+/// Move a tenant back to the cell that a move has taken it from
+///
+/// It is another move forward, under the same checks. What the old cell has kept need not be copied again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl moves back 01932c07-209c-7a3e-8000-0123456789ab --reason 'beta is slower' --dry-run
+  cellctl moves back 01932c07-209c-7a3e-8000-0123456789ab --reason 'beta is slower'")]
+pub(super) struct Back {
+    /// The move
+    #[arg(value_name = "MOVE")]
+    id: MoveId,
+    #[command(flatten)]
+    manner: Manner,
+    #[command(flatten)]
+    by: Operator,
+    /// Say what would change and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Back {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let by = self.by.sign(console)?;
+        let record = read(deployment, self.id).await?;
+        if !matches!(record.phase, Phase::Flipped | Phase::Purged) {
+            bail!(
+                "move {} is {}; expected one that has ended: `cellctl moves abort {}` undoes it",
+                self.id,
+                record.phase.as_str(),
+                self.id
+            );
+        }
+        let tables = deployment.tables();
+        let entry = deployment.placement(&tables, &by.operator).settled(&record.tenant).await?;
+        if entry.route.cell_id != record.to {
+            bail!(
+                "{} is in {} by now; expected {}: move it with `cellctl tenants move {} --to {}`",
+                record.tenant,
+                entry.route.cell_id,
+                record.to,
+                record.tenant,
+                record.from
+            );
+        }
+        let world = World::read(deployment).await?;
+        let before = record.standby_before.as_ref().map_or("none", |cell| cell.as_str());
+        let standby = standby(&world, &entry, &record.from, Some(before))?;
+        let passage = Passage { entry, to: record.from, standby, manner: self.manner };
+        passage.go(deployment, &by, &world, self.dry_run, output, console).await
+    }
+}

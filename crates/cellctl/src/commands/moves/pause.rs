@@ -1,0 +1,61 @@
+//! `cellctl moves pause` and `cellctl moves unpause`
+
+use anyhow::Result;
+use cellstack_core::Clock as _;
+use cellstack_core::event::rfc3339;
+use cellstack_store::moves::Switch;
+use clap::Args;
+
+use crate::audit::{self, Facts};
+use crate::cli::Completion;
+use crate::console::Console;
+use crate::deployment::Deployment;
+use crate::operator::Operator;
+
+/// Let every run of a plan begin no further move
+///
+/// Moves that are under way go on to their end. Runs wait until `cellctl moves unpause`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl moves pause --reason 'an incident in beta'")]
+pub(super) struct Pause {
+    #[command(flatten)]
+    by: Operator,
+}
+
+/// Let runs of plans go on
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl moves unpause --reason 'beta is well'")]
+pub(super) struct Unpause {
+    #[command(flatten)]
+    by: Operator,
+}
+
+impl Pause {
+    pub(super) async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
+        let by = self.by.sign(console)?;
+        let switch = Switch { client: &deployment.dynamodb, registry: &deployment.registry() };
+        if let Some(paused) = switch.read().await? {
+            console.say(format_args!("runs are paused by {} since {}: {}", paused.by, rfc3339(paused.at), paused.reason));
+            return Ok(Completion::Done);
+        }
+        let trail = audit::begin(deployment, &by, "moves pause", "all moves".to_owned(), Facts::default()).await?;
+        switch.pull(&by.operator, &by.reason, deployment.clock.wall_ms()).await?;
+        trail.end(Facts::default(), Facts::default(), &[]).await?;
+        console.say("runs are paused: moves that are under way go on to their end, and none begins");
+        Ok(Completion::Done)
+    }
+}
+
+impl Unpause {
+    pub(super) async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
+        let by = self.by.sign(console)?;
+        let switch = Switch { client: &deployment.dynamodb, registry: &deployment.registry() };
+        let trail = audit::begin(deployment, &by, "moves unpause", "all moves".to_owned(), Facts::default()).await?;
+        switch.release().await?;
+        trail.end(Facts::default(), Facts::default(), &[]).await?;
+        console.say("runs go on");
+        Ok(Completion::Done)
+    }
+}

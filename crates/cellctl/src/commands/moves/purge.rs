@@ -1,0 +1,114 @@
+//! `cellctl moves purge`
+
+use anyhow::{Result, bail};
+use cellstack_core::event::rfc3339;
+use cellstack_core::{CellId, Clock as _};
+use cellstack_store::moves::{Copy, MoveId, MoveRecord, Phase, Steps};
+use clap::Args;
+
+use super::read;
+use crate::audit::{self, Facts};
+use crate::cli::Completion;
+use crate::commands::progress::Progress;
+use crate::console::{Console, Output};
+use crate::deployment::Deployment;
+use crate::fleet::World;
+use crate::moving::ShownMove;
+use crate::operator::Operator;
+
+/// Delete the copy that a move has left: the source's, or the destination's where the move was aborted
+///
+/// The copy is compared once more with the cell that has the tenant, and stays if that lacks anything. Refused before the time
+/// is over for which the move keeps it, unless --now. Events that the cell holds as a standby stay.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl moves purge 01932c07-209c-7a3e-8000-0123456789ab --reason 'a week is over' --dry-run
+  cellctl moves purge 01932c07-209c-7a3e-8000-0123456789ab --reason 'a week is over'")]
+pub(super) struct Purge {
+    /// The move
+    #[arg(value_name = "MOVE")]
+    id: MoveId,
+    #[command(flatten)]
+    by: Operator,
+    /// Also before the time is over for which it is kept
+    #[arg(long)]
+    now: bool,
+    /// Say what would change and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Purge {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let by = self.by.sign(console)?;
+        let record = read(deployment, self.id).await?;
+        let of = self.copied(deployment, &record)?;
+        let tables = deployment.tables();
+        let entry = deployment.placement(&tables, &by.operator).settled(&record.tenant).await?;
+        if entry.route.cell_id == of {
+            bail!(
+                "{} is in {of} again; expected it elsewhere: there is no copy to delete, only the tenant itself",
+                record.tenant
+            );
+        }
+        let world = World::read(deployment).await?;
+        let (site, owner) = (world.site(&of)?, world.site(&entry.route.cell_id)?);
+        let copy = Copy { client: &deployment.dynamodb, tenant: &record.tenant, of: &site, owner: &owner };
+        let purgeable = copy.compare(deployment.clock.wall_ms()).await?;
+        let items = purgeable.items();
+        if purgeable.held > 0 {
+            console.say(format_args!("{} events that {of} holds as a standby stay", purgeable.held));
+        }
+        if self.dry_run {
+            console.say(format_args!("{items} items of {} would be deleted in {of}", record.tenant));
+            return Ok(Completion::Done);
+        }
+        let before = Facts::default().text("cell", of.as_str()).count("items", items as u64);
+        let trail = audit::begin(deployment, &by, "moves purge", record.tenant.to_string(), before).await?;
+        let progress = Progress::of("items", items as u64, console);
+        let purged = copy.delete(&purgeable, || progress.add(1)).await;
+        progress.finish();
+        let troubles: Vec<String> = purged.as_ref().err().map(ToString::to_string).into_iter().collect();
+        trail.end(Facts::default(), Facts::default().text("move", &self.id.to_string()), &troubles).await?;
+        purged?;
+        let steps = Steps {
+            client: &deployment.dynamodb,
+            registry: &tables.registry,
+            id: self.id,
+            run: record.run,
+        };
+        steps.record(&[record.phase], Phase::Purged, deployment.clock.wall_ms(), &[]).await?;
+        console.say(format_args!("{items} items of {} are deleted in {of}", record.tenant));
+        if output == Output::Json {
+            console.json(&ShownMove::from(&read(deployment, self.id).await?))?;
+        }
+        Ok(Completion::Done)
+    }
+
+    /// Returns the cell that has the copy.
+    fn copied(&self, deployment: &Deployment, record: &MoveRecord) -> Result<CellId> {
+        let now_ms = deployment.clock.wall_ms();
+        match (record.phase, record.retain_until) {
+            (Phase::Aborted, _) => Ok(record.to.clone()),
+            (Phase::Flipped, Some(until)) if now_ms < until && !self.now => bail!(
+                "the copy of {} in {} is kept until {}; expected a later time, or --now",
+                record.tenant,
+                record.from,
+                rfc3339(until)
+            ),
+            (Phase::Flipped, _) => Ok(record.from.clone()),
+            (Phase::Purged, _) => bail!("the copy that move {} has left is deleted already", self.id),
+            (phase, _) => bail!(
+                "move {} is {}; expected one that has ended: `cellctl moves show {}`",
+                self.id,
+                phase.as_str(),
+                self.id
+            ),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `cellctl moves run`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use cellstack_core::event::rfc3339;
+use cellstack_core::{Clock as _, TenantId};
+use cellstack_placement::plan::{Move, StandbyChange};
+use cellstack_store::moves::Switch;
+use clap::Args;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use serde::Serialize;
+
+use crate::audit::{self, Facts};
+use crate::cli::Completion;
+use crate::commands::tenants::Passage;
+use crate::console::{Console, Output, table};
+use crate::deployment::Deployment;
+use crate::fleet::World;
+use crate::homecoming::wait;
+use crate::moving::{Ended, Engine, Manner};
+use crate::operator::{Operator, Signature};
+use crate::plans::{Saved, Surveyed};
+
+/// Run the moves of a plan that cells drain or rebalance has kept
+///
+/// Several tenants move at once. After a failure no further move begins, and those under way go on to their end: mend the
+/// cause, make the plan anew, and run that. Any operator can pause all runs (cellctl moves pause).
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cellctl moves run drain-alpha.json --reason 'alpha is old' --dry-run
+  cellctl moves run drain-alpha.json --reason 'alpha is old' --tenants-at-once 64")]
+pub(super) struct Run {
+    /// The plan
+    #[arg(value_name = "FILE")]
+    plan: PathBuf,
+    /// Tenants that move at once: each waits 310 s for old routes
+    #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    tenants_at_once: u16,
+    #[command(flatten)]
+    manner: Manner,
+    #[command(flatten)]
+    by: Operator,
+    /// Say what would change and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Pause before a paused run looks at the switch again.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The result, for programs.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    moved: u64,
+    failed: BTreeMap<TenantId, String>,
+    not_begun: usize,
+    standbys: u64,
+    /// The longest time for which the callers of one tenant waited, in milliseconds.
+    longest_pause_ms: u64,
+}
+
+impl Run {
+    pub(super) async fn run(
+        self,
+        deployment: &Deployment,
+        output: Output,
+        console: &mut Console,
+    ) -> Result<Completion> {
+        let by = self.by.sign(console)?;
+        let saved = Saved::read(&self.plan, deployment)?;
+        let surveyed = Surveyed::read(deployment).await?;
+        let (changed, left): (Vec<String>, Vec<&Move>) = {
+            let changed = saved.plan.check(&surveyed.world.fleet, &surveyed.tenants);
+            (changed, saved.plan.moves.iter().collect())
+        };
+        if let Some(change) = changed.first() {
+            bail!("{} things have changed since the plan was made, such as: {change}; make it anew", changed.len());
+        }
+        let standbys = &saved.plan.standbys;
+        console.say(format_args!("{} tenants move, {} get another standby", left.len(), standbys.len()));
+        if self.dry_run {
+            return Ok(Completion::Done);
+        }
+        let before = Facts::default().count("moves", left.len() as u64).count("standbys", standbys.len() as u64);
+        let scope = self.plan.display().to_string();
+        let trail = audit::begin(deployment, &by, "moves run", scope, before).await?;
+        let mut report = Report::default();
+        let ran = self.all(deployment, &by, &left, standbys, &mut report, console).await;
+        let mut troubles: Vec<String> =
+            report.failed.iter().map(|(tenant, error)| format!("{tenant}: {error}")).collect();
+        troubles.extend(ran.as_ref().err().map(|error| format!("{error:#}")));
+        trail.end(Facts::default(), Facts::default().count("moved", report.moved), &troubles).await?;
+        ran?;
+        print(&report, output, console)?;
+        Ok(Completion::of(report.failed.is_empty() && report.not_begun == 0))
+    }
+
+    async fn all(
+        &self,
+        deployment: &Deployment,
+        by: &Signature,
+        moves: &[&Move],
+        standbys: &[StandbyChange],
+        report: &mut Report,
+        console: &mut Console,
+    ) -> Result<()> {
+        for change in standbys {
+            appoint(deployment, by, change).await?;
+            report.standbys += 1;
+        }
+        let (mut waiting, mut running) = (moves.iter().copied(), FuturesUnordered::new());
+        loop {
+            while running.len() < usize::from(self.tenants_at_once)
+                && report.failed.is_empty()
+                && !self.is_held_up(deployment, running.is_empty(), console).await?
+                && let Some(planned) = waiting.next()
+            {
+                running.push(self.one(deployment, by, planned));
+            }
+            let Some((tenant, ended)) = running.next().await else { break };
+            match ended {
+                Ok(pause_ms) => {
+                    report.moved += 1;
+                    report.longest_pause_ms = report.longest_pause_ms.max(pause_ms);
+                    console.say(format_args!("{tenant} has moved; callers waited {pause_ms} ms at most"));
+                }
+                Err(error) => {
+                    console.say(format_args!("{tenant} has not moved: {error:#}"));
+                    report.failed.insert(tenant.clone(), format!("{error:#}"));
+                }
+            }
+        }
+        report.not_begun = waiting.count();
+        Ok(())
+    }
+
+    /// Returns whether no move may begin now. Waits while runs are paused and none is under way.
+    async fn is_held_up(&self, deployment: &Deployment, idle: bool, console: &mut Console) -> Result<bool> {
+        let registry = deployment.registry();
+        let switch = Switch { client: &deployment.dynamodb, registry: &registry };
+        let mut told = false;
+        loop {
+            if deployment.stop().is_cancelled() {
+                return Ok(true);
+            }
+            let Some(paused) = switch.read().await? else { return Ok(false) };
+            if !idle {
+                return Ok(true);
+            }
+            if !told {
+                let (by, at, reason) = (paused.by, rfc3339(paused.at), paused.reason);
+                console.say(format_args!("paused by {by} since {at}: {reason}; `cellctl moves unpause` lets it go on"));
+                told = true;
+            }
+            wait(deployment, LOOK).await;
+        }
+    }
+
+    /// Moves one tenant. Returns the time for which its callers waited, in milliseconds.
+    async fn one<'m>(
+        &self,
+        deployment: &Deployment,
+        by: &Signature,
+        planned: &'m Move,
+    ) -> (&'m TenantId, Result<u64>) {
+        (&planned.tenant, self.take(deployment, by, planned).await)
+    }
+
+    async fn take(&self, deployment: &Deployment, by: &Signature, planned: &Move) -> Result<u64> {
+        let tables = deployment.tables();
+        let entry = deployment.placement(&tables, &by.operator).settled(&planned.tenant).await?;
+        let route = &entry.route;
+        if (route.epoch, &route.cell_id, &route.standby_cell_id)
+            != (planned.epoch, &planned.from, &planned.standby_before)
+        {
+            bail!("it has changed its cell, standby or epoch since the plan was made");
+        }
+        let world = World::read(deployment).await?;
+        let (to, standby) = (planned.to.clone(), planned.standby_after.clone());
+        let passage = Passage { entry, to, standby, manner: self.manner };
+        let (sites, prediction) = passage.look(deployment, &world).await?;
+        let record = passage.begin(deployment, by, &sites, prediction).await?;
+        let id = record.id;
+        let mut engine = Engine::new(deployment, &by.operator, sites, self.manner, record, |_| {});
+        match engine.drive().await {
+            Ok(Ended::Moved) => Ok(engine.record.counts.get("pause_ms").copied().unwrap_or_default()),
+            Ok(Ended::NotDrained { pending }) => Err(anyhow!(
+                "{pending} events were not processed in time, and it stays: `cellctl dlq ls --cell {}`, or --carry-pending",
+                planned.from
+            )),
+            Ok(Ended::Stopped) => Err(anyhow!("stopped: `cellctl moves resume {id}` goes on with it")),
+            Err(error) => Err(error.context(format!("`cellctl moves resume {id}` goes on with it"))),
+        }
+    }
+}
+
+async fn appoint(deployment: &Deployment, by: &Signature, change: &StandbyChange) -> Result<()> {
+    let tables = deployment.tables();
+    let placement = deployment.placement(&tables, &by.operator);
+    let entry = placement.settled(&change.tenant).await?;
+    if entry.route.standby_cell_id == change.after {
+        return Ok(());
+    }
+    let world = World::read(deployment).await?;
+    let after = change.after.as_ref().map(|cell| world.site(cell)).transpose()?;
+    let before = world.site(&change.before)?;
+    placement.appoint_standby(&entry, after.as_ref(), Some(&before), deployment.clock.wall_ms()).await?;
+    Ok(())
+}
+
+fn print(report: &Report, output: Output, console: &mut Console) -> Result<()> {
+    if output == Output::Json {
+        return console.json(report);
+    }
+    let mut rows = table(&["moved", "failed", "not begun", "standbys changed", "longest wait of callers"]);
+    rows.add_row([
+        report.moved.to_string(),
+        report.failed.len().to_string(),
+        report.not_begun.to_string(),
+        report.standbys.to_string(),
+        format!("{} ms", report.longest_pause_ms),
+    ]);
+    console.print(rows)
+}

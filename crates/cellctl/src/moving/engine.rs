@@ -1,0 +1,296 @@
+//! The steps of a move, from the phase that is on record to its end. Each is recorded before it is taken.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::limits::{LONGEST_WRITE, TENANT_LEASE};
+use cellstack_core::mutation::{Mutation, is_planted};
+use cellstack_core::{Clock as _, EventId};
+use cellstack_store::moves::{Known, MoveError, MoveRecord, Pace, Path, Phase, Rest, Round, Steps};
+use tokio::time::Instant;
+
+use super::{Manner, Sites};
+use crate::deployment::{Deployment, Tables};
+use crate::homecoming::wait;
+
+/// Time between two signs of life of a run.
+pub(super) const BEAT: Duration = Duration::from_secs(5);
+/// Pause before the source is asked again whether it has processed all.
+const LOOK: Duration = Duration::from_millis(50);
+/// Reads of the source just before its fence closes, at most. Each leaves fewer events for the pause.
+const CATCH_UPS: usize = 5;
+/// Events that the pause may copy.
+const FEW: u64 = 100;
+
+/// Something worth telling about a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A phase is on record.
+    Phase(Phase),
+    /// A round of the copy has come so far.
+    Round(Round),
+    /// The copy waits until no router can have an old route.
+    Waiting(Duration),
+    /// The source has so many events to process.
+    Draining(usize),
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The tenant is in the destination.
+    Moved,
+    /// The source did not process all in time, and has the tenant again.
+    NotDrained {
+        /// Events that it has not processed.
+        pending: usize,
+    },
+    /// The operator stopped the run. The move is under way.
+    Stopped,
+}
+
+/// A run of a move.
+pub(crate) struct Engine<'a, T> {
+    deployment: &'a Deployment,
+    tables: Tables,
+    operator: &'a str,
+    sites: Sites,
+    manner: Manner,
+    run: EventId,
+    tell: T,
+    pub(crate) record: MoveRecord,
+    known: Known,
+    rest: Option<Rest>,
+    fenced: Option<Instant>,
+}
+
+impl<'a, T: Fn(Stage)> Engine<'a, T> {
+    /// Makes a run of a move that is on record as this run's.
+    pub(crate) fn new(
+        deployment: &'a Deployment,
+        operator: &'a str,
+        sites: Sites,
+        manner: Manner,
+        record: MoveRecord,
+        tell: T,
+    ) -> Self {
+        let (tables, run) = (deployment.tables(), record.run);
+        let (known, rest, fenced) = (Known::default(), None, None);
+        Self { deployment, tables, operator, sites, manner, run, tell, record, known, rest, fenced }
+    }
+
+    /// Takes all steps that are left.
+    ///
+    /// # Errors
+    /// Fails if a step fails, or another run has taken the move over. The move stays on record, and can be gone on with.
+    pub(crate) async fn drive(&mut self) -> Result<Ended> {
+        let (deployment, registry) = (self.deployment, self.tables.registry.clone());
+        let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: self.record.id, run: self.run };
+        tokio::select! {
+            lost = beat(&steps) => Err(lost.into()),
+            ended = self.phases(&steps) => ended,
+        }
+    }
+
+    async fn phases(&mut self, steps: &Steps<'_>) -> Result<Ended> {
+        loop {
+            match self.record.phase {
+                Phase::Moving => {
+                    if !self.copy().await? {
+                        return Ok(Ended::Stopped);
+                    }
+                    self.record(steps, Phase::Fenced).await?;
+                }
+                Phase::Fenced => {
+                    let left = self.close_and_drain(steps).await?;
+                    if left == 0 {
+                        self.record(steps, Phase::Drained).await?;
+                    } else if self.manner.carry_pending {
+                        self.record(steps, Phase::Carrying).await?;
+                    } else {
+                        return self.give_back(steps, left).await;
+                    }
+                }
+                Phase::Carrying => {
+                    let pending = self.survey(steps).await?.pending().to_vec();
+                    self.path().freeze(&pending, self.record.id).await?;
+                    self.rest = None;
+                    self.record(steps, Phase::Drained).await?;
+                }
+                Phase::Drained => {
+                    self.copy_rest(steps).await?;
+                    self.record(steps, Phase::Verified).await?;
+                }
+                Phase::Verified => {
+                    if self.record.carries {
+                        let carried = self.path().hand_over(self.record.id).await?;
+                        self.count("carried", carried);
+                    }
+                    self.flip(steps).await?;
+                }
+                Phase::Flipped => return Ok(Ended::Moved),
+                Phase::Purged | Phase::Aborted => {
+                    bail!("move {} is {}; nothing is left to do", self.record.id, self.record.phase.as_str())
+                }
+            }
+        }
+    }
+
+    fn path(&self) -> Path<'_> {
+        self.sites.path(self.deployment, &self.record.tenant, self.record.epoch)
+    }
+
+    fn count(&mut self, name: &str, count: u64) {
+        self.record.counts.insert(name.to_owned(), count);
+    }
+
+    async fn record(&mut self, steps: &Steps<'_>, next: Phase) -> Result<(), MoveError> {
+        let now_ms = self.deployment.clock.wall_ms();
+        let carries = [("carries", AttributeValue::Bool(true))];
+        let facts = if next == Phase::Carrying { &carries[..] } else { &[] };
+        steps.record(&[self.record.phase], next, now_ms, facts).await?;
+        self.record.carries |= next == Phase::Carrying;
+        self.record.phase = next;
+        self.record.times.insert(next.as_str().to_owned(), now_ms);
+        (self.tell)(Stage::Phase(next));
+        Ok(())
+    }
+
+    /// Copies what can't change any more, until no router can have a route from before the move. The time is counted from
+    /// here: clocks of other machines do not matter. Returns `false` if the operator has stopped it.
+    async fn copy(&mut self) -> Result<bool> {
+        let begun = Instant::now();
+        let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
+        let pace = Pace::new(self.manner.write_units, self.manner.at_once());
+        let mut copied = 0;
+        loop {
+            let (round, took) = self.round(&pace).await?;
+            copied += round.copied;
+            let left = (begun + lease).saturating_duration_since(Instant::now());
+            if left.is_zero() || self.deployment.stop().is_cancelled() {
+                break;
+            }
+            (self.tell)(Stage::Waiting(left));
+            // The last round is to end when the wait does.
+            wait(self.deployment, left.saturating_sub(took).max(left / 2).min(left)).await;
+        }
+        let mut before = u64::MAX;
+        for _ in 0..CATCH_UPS {
+            let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
+            let round = path.catch_up(&mut self.known, &pace, self.deployment.clock.wall_ms()).await?;
+            copied += round.copied;
+            if round.copied < FEW || round.copied >= before {
+                break;
+            }
+            before = round.copied;
+        }
+        self.count("copied", copied);
+        Ok(!self.deployment.stop().is_cancelled())
+    }
+
+    async fn round(&mut self, pace: &Pace) -> Result<(Round, Duration), MoveError> {
+        let (begun, now_ms) = (Instant::now(), self.deployment.clock.wall_ms());
+        let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
+        let tell = &self.tell;
+        let round = path.round(&mut self.known, pace, now_ms, |round| tell(Stage::Round(round))).await?;
+        Ok((round, begun.elapsed()))
+    }
+
+    /// Closes the fences, and waits until the source has processed all. Returns the number of events that it has not.
+    async fn close_and_drain(&mut self, steps: &Steps<'_>) -> Result<usize> {
+        let fenced = *self.fenced.get_or_insert_with(Instant::now);
+        let path = self.path();
+        path.say_fenced(&self.tables.tenant_map, self.record.id, self.deployment.clock.wall_ms()).await?;
+        path.close_fences().await?;
+        path.carry_home().await?;
+        let pending = self.survey(steps).await?.pending().len();
+        if is_planted(Mutation::FlipBeforeDrain) || is_planted(Mutation::PendingNotCarried) {
+            return Ok(0);
+        }
+        let mut left = pending;
+        while left > 0 {
+            (self.tell)(Stage::Draining(left));
+            if fenced.elapsed() >= self.manner.drain_time {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+            left = match &self.rest {
+                Some(rest) => self.path().undone(rest).await?.len(),
+                None => 0,
+            };
+        }
+        Ok(left)
+    }
+
+    /// Reads what may have changed, unless it was read since the fences are closed.
+    async fn survey(&mut self, steps: &Steps<'_>) -> Result<&Rest, MoveError> {
+        if self.rest.is_none() {
+            if self.known.is_empty() {
+                // A run that took the move over knows nothing: what can be copied without a check is copied first.
+                let pace = Pace::new(self.manner.write_units, self.manner.at_once());
+                self.round(&pace).await?;
+            }
+            self.rest = Some(self.path().rest(&self.known, steps).await?);
+        }
+        Ok(self.rest.get_or_insert_default())
+    }
+
+    async fn copy_rest(&mut self, steps: &Steps<'_>) -> Result<()> {
+        let now_ms = self.deployment.clock.wall_ms();
+        let (events, changed) = {
+            let rest = self.survey(steps).await?;
+            (rest.events(), rest.changed() as u64)
+        };
+        let Some(rest) = &self.rest else { return Ok(()) };
+        let path = self.path();
+        path.copy_rest(rest, steps, now_ms).await?;
+        if !is_planted(Mutation::ComparisonSkipped) {
+            path.compare_rest(rest, now_ms).await?;
+        }
+        self.count("compared", events);
+        self.count("copied_in_the_pause", changed);
+        Ok(())
+    }
+
+    async fn flip(&mut self, steps: &Steps<'_>) -> Result<()> {
+        let now_ms = self.deployment.clock.wall_ms();
+        let since = self.record.times.get(Phase::Fenced.as_str()).copied().unwrap_or(now_ms);
+        let pause_ms = match self.fenced {
+            Some(fenced) => u64::try_from(fenced.elapsed().as_millis()).unwrap_or(u64::MAX),
+            None => now_ms.saturating_sub(since),
+        };
+        let placement = self.deployment.placement(&self.tables, self.operator);
+        placement.flip(&self.path(), &self.record, steps, now_ms, pause_ms).await?;
+        self.count("pause_ms", pause_ms);
+        self.record.phase = Phase::Flipped;
+        self.record.times.insert(Phase::Flipped.as_str().to_owned(), now_ms);
+        (self.tell)(Stage::Phase(Phase::Flipped));
+        Ok(())
+    }
+
+    async fn give_back(&mut self, steps: &Steps<'_>, pending: usize) -> Result<Ended> {
+        let now_ms = self.deployment.clock.wall_ms();
+        let placement = self.deployment.placement(&self.tables, self.operator);
+        placement.give_back(&self.path(), &self.record, steps, now_ms).await?;
+        self.record.phase = Phase::Aborted;
+        (self.tell)(Stage::Phase(Phase::Aborted));
+        Ok(Ended::NotDrained { pending })
+    }
+}
+
+/// Says again and again that the run lives. Returns when another run has the move.
+async fn beat(steps: &Steps<'_>) -> MoveError {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        match steps.beat().await {
+            // The move has ended while the sign of life was on its way.
+            Err(MoveError::TakenOver { record: Some(record), .. }) if record.run == steps.run => {
+                std::future::pending::<()>().await;
+            }
+            Err(taken @ MoveError::TakenOver { .. }) => return taken,
+            // One that is lost does no harm: the steps themselves are checked.
+            Ok(()) | Err(_) => {}
+        }
+    }
+}

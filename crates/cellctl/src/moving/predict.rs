@@ -1,0 +1,100 @@
+//! The prediction of a move: made before it from the size of the tenant, kept with it, and compared with what happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use cellstack_core::TenantId;
+use cellstack_core::limits::{LONGEST_WRITE, TENANT_LEASE};
+use cellstack_store::moves::{Size, size};
+use cellstack_store::placement::Site;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::Manner;
+use crate::deployment::Deployment;
+
+/// Time of the calls of a pause that do not grow with the tenant: the fences, four records, the rest, the flip.
+const CALLS: Duration = Duration::from_millis(300);
+
+/// A prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Prediction {
+    pub(crate) items: u64,
+    pub(crate) bytes: u64,
+    /// Write units of the copy.
+    pub(crate) write_units: u64,
+    /// The time until callers wait, in seconds.
+    pub(crate) seconds: u64,
+    /// The time for which callers wait, in milliseconds.
+    pub(crate) pause_ms: u64,
+}
+
+impl Prediction {
+    /// Counts the tenant's items. The pause reads them once more, so it takes as long as this count, and some calls.
+    ///
+    /// # Errors
+    /// Fails if the source can't be read.
+    pub(crate) async fn make(
+        deployment: &Deployment,
+        source: &Site,
+        tenant: &TenantId,
+        manner: &Manner,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let size = size(&deployment.dynamodb, &source.table, tenant).await?;
+        Ok(Self::of(size, begun.elapsed(), manner))
+    }
+
+    fn of(size: Size, read: Duration, manner: &Manner) -> Self {
+        let Size { items, bytes } = size;
+        // Each item takes whole units, half a unit more on average.
+        let write_units = items.max(bytes / 1_024 + items / 2);
+        let copy = Duration::from_secs(write_units / u64::from(manner.write_units));
+        // Two rounds read both cells.
+        let seconds = (TENANT_LEASE + LONGEST_WRITE).max(copy + read * 2).as_secs();
+        let pause_ms = u64::try_from((CALLS + read).as_millis()).unwrap_or(u64::MAX);
+        Self { items, bytes, write_units, seconds, pause_ms }
+    }
+
+    /// Returns the counts that are kept with the move.
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+        let counts = [
+            ("predicted_items", self.items),
+            ("predicted_write_units", self.write_units),
+            ("predicted_seconds", self.seconds),
+            ("predicted_pause_ms", self.pause_ms),
+        ];
+        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+    }
+}
+
+/// The form `1204 items, 480 KB, about 1500 write units; callers wait about 0.4 s, after about 310 s`.
+impl std::fmt::Display for Prediction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { items, bytes, write_units, seconds, pause_ms } = self;
+        write!(f, "{items} items, {} KB, about {write_units} write units; ", bytes.div_ceil(1_000))?;
+        write!(f, "callers wait about {} ms, after about {seconds} s", pause_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_tenant_is_copied_longer_than_routers_are_waited_for() {
+        let manner = Manner {
+            write_units: 1_000,
+            at_once: 32,
+            drain_time: Duration::from_secs(30),
+            carry_pending: false,
+            retain: Duration::from_secs(1),
+        };
+        let small = Prediction::of(Size { items: 100, bytes: 40_000 }, Duration::from_millis(50), &manner);
+        assert_eq!((small.write_units, small.seconds, small.pause_ms), (100, 310, 350));
+        let size = Size { items: 50_000_000, bytes: 10_000_000_000 };
+        let large = Prediction::of(size, Duration::from_secs(900), &manner);
+        assert_eq!((large.write_units, large.seconds, large.pause_ms), (50_000_000, 51_800, 900_300));
+    }
+}

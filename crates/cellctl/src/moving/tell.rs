@@ -1,0 +1,169 @@
+//! A move as it is told while it runs, and shown afterwards.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use cellstack_core::event::rfc3339;
+use cellstack_core::{CellId, TenantId};
+use cellstack_store::moves::{MoveId, MoveRecord, Phase};
+use serde::Serialize;
+use serde_json::json;
+
+use super::Stage;
+use crate::commands::progress::Progress;
+use crate::console::{Console, Output, table};
+
+/// Tells the stages of one move: a bar on a terminal, lines elsewhere, as JSON for programs.
+pub(crate) struct Teller<'a> {
+    console: RefCell<&'a mut Console>,
+    output: Output,
+    bar: Progress,
+    events: Cell<u64>,
+}
+
+impl<'a> Teller<'a> {
+    /// Makes a teller of a tenant of about so many events.
+    pub(crate) fn new(console: &'a mut Console, output: Output, events: u64) -> Self {
+        let bar = Progress::of("events", events, console);
+        Self { console: RefCell::new(console), output, bar, events: Cell::new(0) }
+    }
+
+    /// Tells a stage.
+    pub(crate) fn tell(&self, stage: Stage) {
+        let line = match stage {
+            Stage::Round(round) => {
+                // A round reads from the beginning.
+                let before = self.events.replace(round.events);
+                if round.events > before {
+                    self.bar.add(round.events - before);
+                }
+                return;
+            }
+            Stage::Draining(_) => return,
+            Stage::Phase(phase) => (said(phase).to_owned(), json!({ "phase": phase })),
+            Stage::Waiting(left) => {
+                let seconds = left.as_secs_f64().ceil();
+                let text = format!("copied; no router has an old route in {seconds} s");
+                (text, json!({ "phase": Phase::Moving, "waits_seconds": seconds }))
+            }
+        };
+        let (text, value) = line;
+        match self.output {
+            Output::Table => self.console.borrow_mut().say(text),
+            Output::Json => self.console.borrow_mut().say(value),
+        }
+    }
+
+    /// Ends the bar.
+    pub(crate) fn finish(self) {
+        self.bar.finish();
+    }
+}
+
+const fn said(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Moving => "moving: the source takes events, and what it has processed is copied",
+        Phase::Fenced => "fenced: no cell takes events, and the source processes what it has",
+        Phase::Carrying => "carrying: what the source has not processed is handed over; the move can only go forward now",
+        Phase::Drained => "drained: the rest is copied and compared",
+        Phase::Verified => "verified: source and destination are equal",
+        Phase::Flipped => "flipped: the destination takes events",
+        Phase::Purged => "purged: the source's copy is deleted",
+        Phase::Aborted => "aborted: the source takes events again",
+    }
+}
+
+/// A move, for people and programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownMove<'a> {
+    #[serde(rename = "move")]
+    id: MoveId,
+    tenant: &'a TenantId,
+    from: &'a CellId,
+    to: &'a CellId,
+    phase: Phase,
+    by: &'a str,
+    at: String,
+    started_by: &'a str,
+    reason: &'a str,
+    epoch: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standby_before: Option<&'a CellId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standby_after: Option<&'a CellId>,
+    times: BTreeMap<&'a str, String>,
+    counts: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retain_until: Option<String>,
+}
+
+impl<'a> From<&'a MoveRecord> for ShownMove<'a> {
+    fn from(record: &'a MoveRecord) -> Self {
+        Self {
+            id: record.id,
+            tenant: &record.tenant,
+            from: &record.from,
+            to: &record.to,
+            phase: record.phase,
+            by: &record.by,
+            at: rfc3339(record.at),
+            started_by: &record.started_by,
+            reason: &record.reason,
+            epoch: record.epoch.0,
+            standby_before: record.standby_before.as_ref(),
+            standby_after: record.standby_after.as_ref(),
+            times: record.times.iter().map(|(phase, at)| (phase.as_str(), rfc3339(*at))).collect(),
+            counts: &record.counts,
+            retain_until: record.retain_until.map(rfc3339),
+        }
+    }
+}
+
+/// The columns of a table of moves.
+const COLUMNS: [&str; 7] = ["move", "tenant", "from", "to", "phase", "since", "by"];
+
+impl ShownMove<'_> {
+    /// Prints moves.
+    pub(crate) fn print_all(records: &[MoveRecord], output: Output, console: &mut Console) -> Result<()> {
+        if output == Output::Json {
+            return console.json(&records.iter().map(ShownMove::from).collect::<Vec<_>>());
+        }
+        let mut rows = table(&COLUMNS);
+        for shown in records.iter().map(ShownMove::from) {
+            rows.add_row([
+                &shown.id.to_string(),
+                shown.tenant.as_str(),
+                shown.from.as_str(),
+                shown.to.as_str(),
+                shown.phase.as_str(),
+                &shown.at,
+                shown.by,
+            ]);
+        }
+        console.print(rows)
+    }
+
+    /// Prints one move with its timeline.
+    pub(crate) fn print(&self, output: Output, console: &mut Console) -> Result<()> {
+        if output == Output::Json {
+            return console.json(self);
+        }
+        console.print(format_args!(
+            "move {} of {} from {} to {}, begun by {}: {}",
+            self.id, self.tenant, self.from, self.to, self.started_by, self.reason
+        ))?;
+        let mut timeline = table(&["phase", "at"]);
+        let mut times: Vec<_> = self.times.iter().collect();
+        times.sort_by(|one, other| one.1.cmp(other.1));
+        for (phase, at) in times {
+            timeline.add_row([*phase, at]);
+        }
+        console.print(timeline)?;
+        let mut counts = table(&["count", ""]);
+        for (name, count) in self.counts {
+            counts.add_row([&name.replace('_', " "), &count.to_string()]);
+        }
+        console.print(counts)
+    }
+}

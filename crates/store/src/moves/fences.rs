@@ -1,0 +1,113 @@
+//! The closing of a tenant's fences, so that no write of its epoch lands any more.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_core::cell_table::{TENANT_ID, key, number};
+use cellstack_core::fence::{FENCE_SHARDS, FenceState, shard_key};
+use cellstack_core::limits::FENCE_TIMEOUT;
+use cellstack_core::mutation::{Mutation, is_planted};
+use cellstack_core::{CellId, RouteState};
+use futures_util::future::try_join_all;
+
+use super::record::{MoveId, text};
+use super::{MoveError, Path};
+use crate::carry::{Carried, carry};
+use crate::placement::Site;
+
+impl Path<'_> {
+    /// Says in the map that no cell takes the tenant's events, so that routers wait. Safe to run again. A map that no longer
+    /// has the move is left alone.
+    ///
+    /// # Errors
+    /// When the map can't be written.
+    pub async fn say_fenced(&self, map_table: &str, id: MoveId, now_ms: u64) -> Result<(), MoveError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(map_table)
+            .set_key(Some(HashMap::from([(TENANT_ID.to_owned(), text(self.tenant.as_str()))])))
+            .update_expression("SET #state = :fenced, updated_at = :now")
+            .condition_expression("migration_id = :move AND #epoch = :epoch AND #state IN (:moving, :fenced)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":fenced", text(RouteState::Fenced.as_str()))
+            .expression_attribute_values(":moving", text(RouteState::Moving.as_str()))
+            .expression_attribute_values(":move", text(&id.to_string()))
+            .expression_attribute_values(":epoch", number(self.epoch.0))
+            .expression_attribute_values(":now", number(now_ms));
+        let mut backoff = Backoff::within(FENCE_TIMEOUT);
+        loop {
+            let Err(error) = update.clone().send().await else { return Ok(()) };
+            match error.code() {
+                Some("ConditionalCheckFailedException") => return Ok(()),
+                Some("TransactionConflictException") if backoff.pause().await => {}
+                _ => return Err(AwsFailure::of("write the tenant map", error).into()),
+            }
+        }
+    }
+
+    /// Closes the fences in the source and in its standby. When it returns, no write of this epoch lands any more. Safe to
+    /// run again.
+    ///
+    /// # Errors
+    /// [`MoveError::LaterFence`] when a fence has a later epoch. Closed shards stay closed.
+    pub async fn close_fences(&self) -> Result<(), MoveError> {
+        let sites = std::iter::once(self.source).chain(self.standby);
+        try_join_all(sites.map(|site| self.close(site))).await.map(drop)
+    }
+
+    /// Closes all shards at once, each in a write of its own: a transaction over all of them would conflict with every
+    /// writer of a busy tenant. That is safe, since closing only takes permission away, and nothing goes on before the last
+    /// is closed.
+    async fn close(&self, site: &Site) -> Result<(), MoveError> {
+        let shards = if is_planted(Mutation::FenceHalfClosed) { FENCE_SHARDS / 2 } else { FENCE_SHARDS };
+        try_join_all((0..shards).map(|shard| self.close_shard(site, shard))).await.map(drop)
+    }
+
+    async fn close_shard(&self, site: &Site, shard: u8) -> Result<(), MoveError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&site.table)
+            .set_key(Some(key(self.tenant, shard_key(shard))))
+            .update_expression("SET #state = :closed, #epoch = :epoch")
+            .condition_expression("attribute_not_exists(#epoch) OR #epoch <= :epoch")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":epoch", number(self.epoch.0))
+            .expression_attribute_values(":closed", AttributeValue::S(FenceState::Closed.as_str().to_owned()));
+        let mut backoff = Backoff::within(FENCE_TIMEOUT);
+        loop {
+            let Err(error) = update.clone().send().await else { return Ok(()) };
+            match error.code() {
+                Some("ConditionalCheckFailedException") => return Err(self.later_fence(&site.id)),
+                Some("TransactionConflictException") if backoff.pause().await => {}
+                _ => return Err(AwsFailure::of("close the tenant's fence", error).into()),
+            }
+        }
+    }
+
+    fn later_fence(&self, cell: &CellId) -> MoveError {
+        MoveError::LaterFence { tenant: self.tenant.clone(), cell: cell.clone() }
+    }
+
+    /// Carries to the source what its standby still holds, to be processed there.
+    ///
+    /// # Errors
+    /// When a table can't be read or written.
+    pub async fn carry_home(&self) -> Result<Carried, AwsFailure> {
+        match self.standby {
+            Some(standby) => carry(self.client, &standby.table, &self.source.table, self.tenant).await,
+            None => Ok(Carried::default()),
+        }
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        self.client
+    }
+}

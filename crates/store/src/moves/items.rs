@@ -1,0 +1,181 @@
+//! A tenant's items in one cell: read in the order of their keys, by key, and compared.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, Select};
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_core::cell_table::{Item, SORT_KEY, key};
+use cellstack_core::event::EventKey;
+use cellstack_core::fence::FENCE_PREFIX;
+use cellstack_core::limits::PLACE_TIMEOUT;
+use cellstack_core::{EventStatus, TenantId};
+
+pub(super) const READ: &str = "read a tenant's items";
+/// Keys of one `BatchGetItem`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+pub(super) const KEYS_AT_ONCE: usize = 100;
+
+/// The first text behind all texts that begin with [`EventKey::PREFIX`].
+const BEHIND_EVENTS: &str = "event$";
+
+/// The size of a tenant in a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// The number of its items.
+    pub items: u64,
+    /// Their size, to the 4 KiB that a read unit takes; 0 where the service does not say.
+    pub bytes: u64,
+}
+
+/// Counts a tenant's items in a cell, strongly consistent. Reads all of them.
+///
+/// # Errors
+/// When the table can't be read.
+pub async fn size(client: &Client, table: &str, tenant: &TenantId) -> Result<Size, AwsFailure> {
+    let query = of(client, table, tenant).select(Select::Count);
+    let mut pages = query.return_consumed_capacity(ReturnConsumedCapacity::Total).into_paginator().send();
+    let mut size = Size::default();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| AwsFailure::of(READ, error))?;
+        size.items += u64::try_from(page.count).unwrap_or_default();
+        let units = page.consumed_capacity.and_then(|used| used.capacity_units).unwrap_or_default();
+        // A read unit is 4 KiB, strongly consistent. No tenant has so many that the fraction matters.
+        size.bytes += (units * 4_096.0) as u64;
+    }
+    Ok(size)
+}
+
+fn of(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuilder {
+    client
+        .query()
+        .table_name(table)
+        .key_condition_expression("tenant_id = :tenant")
+        .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
+        .consistent_read(true)
+}
+
+/// Begins a query for a tenant's events, in the order of their keys.
+pub(super) fn events(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuilder {
+    of(client, table, tenant)
+        .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
+        .expression_attribute_values(":event", AttributeValue::S(EventKey::PREFIX.to_owned()))
+}
+
+/// Reads all items of a tenant that are neither events nor its fence: totals, and what else a processor keeps.
+pub(super) async fn others(client: &Client, table: &str, tenant: &TenantId) -> Result<HashMap<String, Item>, AwsFailure> {
+    let mut found = HashMap::new();
+    for (condition, bound) in [("sk < :bound", EventKey::PREFIX), ("sk >= :bound", BEHIND_EVENTS)] {
+        let query = of(client, table, tenant)
+            .key_condition_expression(format!("tenant_id = :tenant AND {condition}"))
+            .expression_attribute_values(":bound", AttributeValue::S(bound.to_owned()));
+        let mut items = query.into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| AwsFailure::of(READ, error))?;
+            let key = sort_key(&item)?;
+            if !key.starts_with(FENCE_PREFIX) {
+                found.insert(key, item);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Reads items by their sort keys, strongly consistent.
+pub(super) async fn by_key(
+    client: &Client,
+    table: &str,
+    tenant: &TenantId,
+    keys: &[String],
+) -> Result<HashMap<String, Item>, AwsFailure> {
+    let mut found = HashMap::with_capacity(keys.len());
+    for chunk in keys.chunks(KEYS_AT_ONCE) {
+        let mut left: Vec<Item> = chunk.iter().map(|sk| key(tenant, sk.as_str())).collect();
+        let mut backoff = Backoff::within(PLACE_TIMEOUT);
+        while !left.is_empty() {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| AwsFailure::unreadable(READ, error.to_string()))?;
+            let got = client.batch_get_item().request_items(table, wanted).send().await;
+            let got = got.map_err(|error| AwsFailure::of(READ, error))?;
+            for item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                found.insert(sort_key(&item)?, item);
+            }
+            left = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
+            if !left.is_empty() && !backoff.pause().await {
+                return Err(AwsFailure::late(READ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the sort key of an item.
+pub(super) fn sort_key(item: &Item) -> Result<String, AwsFailure> {
+    let key = item.get(SORT_KEY).and_then(|key| key.as_s().ok()).cloned();
+    key.ok_or_else(|| AwsFailure::unreadable(READ, "an item without a sort key".to_owned()))
+}
+
+/// Returns an event's status; `None` if it has none that this version knows.
+pub(super) fn status(item: &Item) -> Option<EventStatus> {
+    let status = item.get("status")?.as_s().ok()?;
+    let all = [
+        EventStatus::Accepted,
+        EventStatus::Held,
+        EventStatus::Processed,
+        EventStatus::Failed,
+        EventStatus::Carried,
+    ];
+    all.into_iter().find(|known| known.as_str() == status)
+}
+
+/// Returns whether a status is the last one of its event. A failed event can be redriven while its cell's fence is open.
+pub(super) const fn is_final(status: Option<EventStatus>) -> bool {
+    matches!(status, Some(EventStatus::Processed | EventStatus::Carried))
+}
+
+/// Returns whether DynamoDB may delete the item by itself: its time to live is over.
+pub(super) fn is_expired(item: &Item, now_ms: u64) -> bool {
+    let expires_at: Option<u64> = item.get("expires_at").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
+    expires_at.is_some_and(|at| at <= now_ms / 1_000)
+}
+
+/// Estimates the bytes of an item as DynamoDB counts them: names and values.
+pub(super) fn bytes(item: &Item) -> usize {
+    fn of(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+            AttributeValue::B(blob) => blob.as_ref().len(),
+            AttributeValue::L(list) => list.iter().map(|value| 1 + of(value)).sum(),
+            AttributeValue::M(map) => map.iter().map(|(name, value)| 1 + name.len() + of(value)).sum(),
+            AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().map(String::len).sum(),
+            AttributeValue::Bs(blobs) => blobs.iter().map(|blob| blob.as_ref().len()).sum(),
+            _ => 1,
+        }
+    }
+    item.iter().map(|(name, value)| name.len() + of(value)).sum()
+}
+
+/// Returns whether two items are equal. The members of a set have no order.
+pub(super) fn are_equal(one: &Item, other: &Item) -> bool {
+    one.len() == other.len() && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+}
+
+fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
+    let sorted = |texts: &[String]| {
+        let mut texts = texts.to_vec();
+        texts.sort_unstable();
+        texts
+    };
+    match (one, other) {
+        (AttributeValue::Ss(one), AttributeValue::Ss(other)) | (AttributeValue::Ns(one), AttributeValue::Ns(other)) => {
+            sorted(one) == sorted(other)
+        }
+        (AttributeValue::M(one), AttributeValue::M(other)) => are_equal(one, other),
+        (AttributeValue::L(one), AttributeValue::L(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        _ => one == other,
+    }
+}

@@ -1,0 +1,207 @@
+//! The copy of what can't change any more, while the source still takes events.
+//!
+//! A round reads both cells in the order of the keys, and writes into the destination what it lacks, each item on
+//! condition that it is not there: a round that is run again, or by two operators at once, changes nothing twice. The
+//! copies arrive with their final status, which the destination's stream filter drops.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_core::EventStatus;
+use cellstack_core::cell_table::Item;
+use cellstack_core::limits::PLACE_TIMEOUT;
+use cellstack_core::sync::lock;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::Instant;
+
+use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_final, sort_key, status};
+use super::{MoveError, Path};
+
+const COPY: &str = "copy an item";
+
+/// The pace of the copy.
+#[derive(Debug)]
+pub struct Pace {
+    per_second: u32,
+    at_once: usize,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    /// Time by which writes may run ahead of their pace: a timer is no finer.
+    const AHEAD: Duration = Duration::from_millis(5);
+
+    /// Makes a pace of at most so many write units per second, and writes at once.
+    #[must_use]
+    pub const fn new(per_second: u32, at_once: usize) -> Self {
+        Self { per_second, at_once, next: Mutex::new(None) }
+    }
+
+    async fn wait(&self, item: &Item) {
+        let units = u32::try_from(bytes(item).div_ceil(1_024)).unwrap_or(u32::MAX).max(1);
+        let at = {
+            let mut next = lock(&self.next);
+            let now = Instant::now();
+            let at = next.unwrap_or(now).max(now);
+            *next = Some(at + Duration::from_secs(1).saturating_mul(units) / self.per_second.max(1));
+            at
+        };
+        if at > Instant::now() + Self::AHEAD {
+            tokio::time::sleep_until(at).await;
+        }
+    }
+}
+
+/// The events that a round found equal in both cells and in their last status, and those that only the destination has.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub(super) finals: HashMap<String, EventStatus>,
+    pub(super) only_there: BTreeSet<String>,
+}
+
+impl Known {
+    /// Returns whether no event is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.finals.is_empty()
+    }
+}
+
+/// The result of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Events of the source.
+    pub events: u64,
+    /// Events that were copied.
+    pub copied: u64,
+    /// The bytes of these.
+    pub bytes: u64,
+}
+
+impl Path<'_> {
+    /// Copies what the destination lacks, and remembers what both have.
+    ///
+    /// # Errors
+    /// When a table can't be read or written. What was copied until then is there.
+    pub async fn round(
+        &self,
+        known: &mut Known,
+        pace: &Pace,
+        now_ms: u64,
+        mut done: impl FnMut(Round),
+    ) -> Result<Round, MoveError> {
+        let mut from = events(self.client, &self.source.table, self.tenant).into_paginator().items().send();
+        let mut to = events(self.client, &self.destination.table, self.tenant).into_paginator().items().send();
+        let (mut here, mut there) = (next(&mut from).await?, next(&mut to).await?);
+        let (mut round, mut puts) = (Round::default(), FuturesUnordered::new());
+        *known = Known::default();
+        loop {
+            let order = match (&here, &there) {
+                (None, None) => break,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some((here, _)), Some((there, _))) => here.cmp(there),
+            };
+            let (mine, theirs) = (
+                if order.is_le() { std::mem::replace(&mut here, next(&mut from).await?) } else { None },
+                if order.is_ge() { std::mem::replace(&mut there, next(&mut to).await?) } else { None },
+            );
+            round.events += u64::from(mine.is_some());
+            match (mine, theirs) {
+                (Some((key, mine)), Some((_, theirs))) => {
+                    if let Some(found) = status(&mine).filter(|found| is_final(Some(*found)) && are_equal(&mine, &theirs)) {
+                        known.finals.insert(key, found);
+                    }
+                }
+                (Some((_, mine)), None) => {
+                    let found = status(&mine);
+                    if (is_final(found) || found == Some(EventStatus::Failed)) && !is_expired(&mine, now_ms) {
+                        round.copied += 1;
+                        round.bytes += bytes(&mine) as u64;
+                        puts.push(self.put(mine, pace));
+                    }
+                }
+                (None, Some((key, theirs))) if !is_expired(&theirs, now_ms) => drop(known.only_there.insert(key)),
+                (None, _) => {}
+            }
+            if puts.len() >= pace.at_once
+                && let Some(put) = puts.next().await
+            {
+                put?;
+            }
+            done(round);
+        }
+        while let Some(put) = puts.next().await {
+            put?;
+        }
+        Ok(round)
+    }
+
+    /// Copies the events that have come to their last status since the last round. Reads the source's keys, and of the rest
+    /// only these events.
+    ///
+    /// # Errors
+    /// Like [`Path::round`].
+    pub async fn catch_up(&self, known: &mut Known, pace: &Pace, now_ms: u64) -> Result<Round, MoveError> {
+        let query = events(self.client, &self.source.table, self.tenant)
+            .projection_expression("sk, #status")
+            .expression_attribute_names("#status", "status");
+        let mut items = query.into_paginator().items().send();
+        let (mut round, mut keys) = (Round::default(), Vec::new());
+        while let Some((key, item)) = next(&mut items).await? {
+            round.events += 1;
+            if is_final(status(&item)) && !known.finals.contains_key(&key) {
+                keys.push(key);
+            }
+        }
+        let mut mine = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        let theirs = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
+        let mut missing = Vec::new();
+        for key in keys {
+            match (mine.remove(&key), theirs.get(&key)) {
+                (Some(mine), Some(theirs)) if are_equal(&mine, theirs) => {
+                    known.finals.extend(status(&mine).map(|found| (key, found)));
+                }
+                (Some(mine), None) if !is_expired(&mine, now_ms) => missing.push(mine),
+                _ => {}
+            }
+        }
+        round.copied = missing.len() as u64;
+        round.bytes = missing.iter().map(|item| bytes(item) as u64).sum();
+        let puts = stream::iter(missing).map(|item| self.put(item, pace)).buffer_unordered(pace.at_once);
+        puts.try_collect::<()>().await?;
+        Ok(round)
+    }
+
+    /// Writes an item into the destination, unless that has one of this key.
+    async fn put(&self, item: Item, pace: &Pace) -> Result<(), AwsFailure> {
+        pace.wait(&item).await;
+        let put = self.client.put_item().table_name(&self.destination.table).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(tenant_id)");
+        let mut backoff = Backoff::within(PLACE_TIMEOUT);
+        loop {
+            let Err(error) = put.clone().send().await else { return Ok(()) };
+            match error.code() {
+                Some("ConditionalCheckFailedException") => return Ok(()),
+                Some("TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
+                    if backoff.pause().await => {}
+                _ => return Err(AwsFailure::of(COPY, error)),
+            }
+        }
+    }
+}
+
+type Items = aws_smithy_async::future::pagination_stream::PaginationStream<
+    Result<Item, aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::query::QueryError>>,
+>;
+
+async fn next(items: &mut Items) -> Result<Option<(String, Item)>, AwsFailure> {
+    let Some(item) = items.next().await else { return Ok(None) };
+    let item = item.map_err(|error| AwsFailure::of(READ, error))?;
+    Ok(Some((sort_key(&item)?, item)))
+}

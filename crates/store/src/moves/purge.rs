@@ -1,0 +1,132 @@
+//! The end of a copy that is no longer needed: compared once more with the cell that has the tenant, then deleted.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_core::cell_table::{Item, key};
+use cellstack_core::limits::PLACE_TIMEOUT;
+use cellstack_core::{CellId, EventStatus, TenantId};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::MoveError;
+use super::items::{KEYS_AT_ONCE, READ, by_key, events, is_expired, others, sort_key, status};
+use crate::placement::Site;
+
+/// Items that are deleted at once.
+const AT_ONCE: usize = 16;
+
+/// A copy of a tenant in a cell that does not have it, and the cell that has it.
+#[derive(Debug, Clone)]
+pub struct Copy<'a> {
+    /// The client that reaches both cells.
+    pub client: &'a aws_sdk_dynamodb::Client,
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The cell with the copy.
+    pub of: &'a Site,
+    /// The cell that has the tenant.
+    pub owner: &'a Site,
+}
+
+/// The items of a copy that may be deleted.
+#[derive(Debug, Default)]
+pub struct Purgeable {
+    keys: Vec<String>,
+    /// Events that the cell holds as a standby: they stay.
+    pub held: u64,
+}
+
+impl Purgeable {
+    /// Returns the number of items.
+    #[must_use]
+    pub const fn items(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl Copy<'_> {
+    /// Compares the copy with the owner's items. Events must be there, with the same body; what an event became since is the
+    /// owner's own matter. Of all else the owner must have an item under the same key.
+    ///
+    /// # Errors
+    /// [`MoveError::Differ`] when the owner lacks something, or when a table can't be read.
+    pub async fn compare(&self, now_ms: u64) -> Result<Purgeable, MoveError> {
+        let (mut found, mut lacking) = (Purgeable::default(), Vec::new());
+        let mut mine = events(self.client, &self.of.table, self.tenant).into_paginator().items().send();
+        let mut page: Vec<Item> = Vec::with_capacity(KEYS_AT_ONCE);
+        while let Some(item) = mine.next().await {
+            page.push(item.map_err(|error| AwsFailure::of(READ, error))?);
+            if page.len() == KEYS_AT_ONCE {
+                self.compare_page(std::mem::take(&mut page), now_ms, &mut found, &mut lacking).await?;
+            }
+        }
+        self.compare_page(page, now_ms, &mut found, &mut lacking).await?;
+        let theirs = others(self.client, &self.owner.table, self.tenant).await?;
+        for (key, item) in others(self.client, &self.of.table, self.tenant).await? {
+            if theirs.contains_key(&key) || is_expired(&item, now_ms) {
+                found.keys.push(key);
+            } else {
+                lacking.push(format!("{key} is missing"));
+            }
+        }
+        if lacking.is_empty() {
+            return Ok(found);
+        }
+        let [from, to]: [CellId; 2] = [self.of, self.owner].map(|site| site.id.clone());
+        Err(MoveError::Differ { tenant: self.tenant.clone(), from, to, keys: lacking })
+    }
+
+    async fn compare_page(
+        &self,
+        page: Vec<Item>,
+        now_ms: u64,
+        found: &mut Purgeable,
+        lacking: &mut Vec<String>,
+    ) -> Result<(), AwsFailure> {
+        let keys = page.iter().map(sort_key).collect::<Result<Vec<_>, _>>()?;
+        let theirs = by_key(self.client, &self.owner.table, self.tenant, &keys).await?;
+        for (key, mine) in keys.into_iter().zip(page) {
+            let owned = theirs.get(&key);
+            if status(&mine) == Some(EventStatus::Held) {
+                found.held += 1;
+            } else if is_expired(&mine, now_ms) || owned.is_some_and(|owned| same_body(owned, &mine)) {
+                found.keys.push(key);
+            } else if owned.is_some() {
+                lacking.push(format!("{key} has another body"));
+            } else {
+                lacking.push(format!("{key} is missing"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes items. Safe to run again.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn delete(&self, purgeable: &Purgeable, mut done: impl FnMut()) -> Result<(), AwsFailure> {
+        let mut deletes = stream::iter(&purgeable.keys).map(|key| self.delete_one(key.clone())).buffer_unordered(AT_ONCE);
+        while deletes.try_next().await?.is_some() {
+            done();
+        }
+        Ok(())
+    }
+
+    async fn delete_one(&self, sort_key: String) -> Result<(), AwsFailure> {
+        let delete = self.client.delete_item().table_name(&self.of.table);
+        let delete = delete.set_key(Some(key(self.tenant, sort_key)));
+        let mut backoff = Backoff::within(PLACE_TIMEOUT);
+        loop {
+            let Err(error) = delete.clone().send().await else { return Ok(()) };
+            match error.code() {
+                Some("TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
+                    if backoff.pause().await => {}
+                _ => return Err(AwsFailure::of("delete a copied item", error)),
+            }
+        }
+    }
+}
+
+fn same_body(one: &Item, other: &Item) -> bool {
+    one.get("body_sha256") == other.get("body_sha256")
+}

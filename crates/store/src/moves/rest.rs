@@ -1,0 +1,292 @@
+//! The rest, once no write lands any more: what could still change until then is copied and compared.
+//!
+//! An event whose last status was found equal in both cells can't have changed since: no code changes it in that status.
+//! The source's keys and statuses are read once more, and each event that is not such a one is in the rest, with all that
+//! is no event. Each write into the destination checks in the same transaction that this run still has the move.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
+use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
+use cellstack_core::EventStatus;
+use cellstack_core::cell_table::{Item, key};
+use cellstack_core::limits::{MAX_TRANSACTION, PLACE_TIMEOUT};
+use cellstack_core::mutation::{Mutation, is_planted};
+
+use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_final, others, sort_key, status};
+use super::record::{Phase, Steps};
+use super::{Known, MoveError, Path};
+
+const COPY: &str = "copy the rest of a tenant";
+
+/// Bytes of one transaction, at most. DynamoDB takes 4 MB
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const TRANSACTION_BYTES: usize = 3 * 1024 * 1024;
+
+/// The events of the source that were not found equal and in their last status before.
+#[derive(Debug, Default)]
+pub struct Rest {
+    /// All of them, in the order of their keys.
+    keys: Vec<String>,
+    /// Those that were not done when the source was read.
+    pending: Vec<String>,
+    /// Those that are frozen: marked `carried` by this move.
+    frozen: HashSet<String>,
+    /// Events that the destination has and the source has not.
+    only_there: BTreeSet<String>,
+    /// The number of the source's events.
+    events: u64,
+}
+
+impl Rest {
+    /// Returns the number of the source's events.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Returns the number of events that are copied and compared again.
+    #[must_use]
+    pub const fn changed(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Returns the keys of the events that were not done.
+    #[must_use]
+    pub fn pending(&self) -> &[String] {
+        &self.pending
+    }
+}
+
+impl Path<'_> {
+    /// Reads the source's keys and statuses, after its fence is closed.
+    ///
+    /// # Errors
+    /// When the source can't be read.
+    pub async fn rest(&self, known: &Known, steps: &Steps<'_>) -> Result<Rest, MoveError> {
+        let query = events(self.client, &self.source.table, self.tenant)
+            .projection_expression("sk, #status, carried_by")
+            .expression_attribute_names("#status", "status");
+        let mut items = query.into_paginator().items().send();
+        let (mut rest, mut seen) = (Rest::default(), 0);
+        let mine = AttributeValue::S(steps.id.to_string());
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| AwsFailure::of(READ, error))?;
+            let (key, found) = (sort_key(&item)?, status(&item));
+            rest.events += 1;
+            if found.is_some() && known.finals.get(&key) == found.as_ref() {
+                seen += 1;
+                continue;
+            }
+            if matches!(found, Some(EventStatus::Accepted | EventStatus::Held)) {
+                rest.pending.push(key.clone());
+            }
+            if found == Some(EventStatus::Carried) && item.get("carried_by") == Some(&mine) {
+                rest.frozen.insert(key.clone());
+            }
+            rest.keys.push(key);
+        }
+        rest.only_there.clone_from(&known.only_there);
+        // Something that was equal is gone from the source: look for it in the destination, too.
+        if seen < known.finals.len() {
+            let left = self.missing(known).await?;
+            rest.only_there.extend(left);
+        }
+        Ok(rest)
+    }
+
+    /// Returns the keys of known events that the source no longer has.
+    async fn missing(&self, known: &Known) -> Result<Vec<String>, AwsFailure> {
+        let keys: Vec<String> = known.finals.keys().cloned().collect();
+        let found = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        Ok(keys.into_iter().filter(|key| !found.contains_key(key)).collect())
+    }
+
+    /// Returns those of the pending events that are still not done.
+    ///
+    /// # Errors
+    /// When the source can't be read.
+    pub async fn undone(&self, rest: &Rest) -> Result<Vec<String>, AwsFailure> {
+        let found = by_key(self.client, &self.source.table, self.tenant, &rest.pending).await?;
+        let is_undone = |key: &&String| {
+            found.get(*key).is_some_and(|item| !is_final(status(item)) && status(item) != Some(EventStatus::Failed))
+        };
+        Ok(rest.pending.iter().filter(is_undone).cloned().collect())
+    }
+
+    /// Copies the rest. Safe to run again, and by two runs at once: the one that no longer has the move is refused.
+    ///
+    /// # Errors
+    /// [`MoveError::TakenOver`], or when a table can't be read or written.
+    pub async fn copy_rest(&self, rest: &Rest, steps: &Steps<'_>, now_ms: u64) -> Result<u64, MoveError> {
+        let mut batch = Batch { path: self, steps, actions: Vec::new(), bytes: 0 };
+        let mut copied = 0;
+        for difference in self.differences(rest, now_ms).await? {
+            match difference.remedy {
+                Remedy::Put(item) => batch.put(item).await?,
+                Remedy::Delete => batch.delete(&difference.key).await?,
+                Remedy::None => continue,
+            }
+            copied += 1;
+        }
+        batch.flush().await?;
+        Ok(copied)
+    }
+
+    /// Compares the rest, strongly consistent and in both directions. All before it was compared already.
+    ///
+    /// # Errors
+    /// [`MoveError::Differ`] when anything differs, or when a table can't be read.
+    pub async fn compare_rest(&self, rest: &Rest, now_ms: u64) -> Result<(), MoveError> {
+        let differences = self.differences(rest, now_ms).await?;
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let keys = differences.iter().map(|difference| format!("{} {}", difference.key, difference.what)).collect();
+        let (from, to) = (self.source.id.clone(), self.destination.id.clone());
+        Err(MoveError::Differ { tenant: self.tenant.clone(), from, to, keys })
+    }
+
+    async fn differences(&self, rest: &Rest, now_ms: u64) -> Result<Vec<Difference>, AwsFailure> {
+        let (mine, theirs) = futures_util::future::try_join(
+            by_key(self.client, &self.source.table, self.tenant, &rest.keys),
+            by_key(self.client, &self.destination.table, self.tenant, &rest.keys),
+        )
+        .await?;
+        let mut found = Vec::new();
+        for key in &rest.keys {
+            let (mine, theirs) = (mine.get(key), theirs.get(key));
+            let difference = if rest.frozen.contains(key) { of_frozen(theirs) } else { of_event(mine, theirs, now_ms) };
+            found.extend(difference.map(|(what, remedy)| Difference { key: key.clone(), what, remedy }));
+        }
+        for (key, item) in self.only_there(rest).await? {
+            if !is_expired(&item, now_ms) {
+                found.push(Difference { key, what: "is only in the destination", remedy: Remedy::None });
+            }
+        }
+        let (mine, mut theirs) = futures_util::future::try_join(
+            others(self.client, &self.source.table, self.tenant),
+            others(self.client, &self.destination.table, self.tenant),
+        )
+        .await?;
+        for (key, mine) in mine {
+            let difference = of_other(&mine, theirs.remove(&key).as_ref(), now_ms);
+            found.extend(difference.map(|(what, remedy)| Difference { key, what, remedy }));
+        }
+        let left = theirs.into_iter().filter(|(_, item)| !is_expired(item, now_ms));
+        found.extend(left.map(|(key, _)| Difference { key, what: "is left over", remedy: Remedy::Delete }));
+        Ok(found)
+    }
+
+    async fn only_there(&self, rest: &Rest) -> Result<HashMap<String, Item>, AwsFailure> {
+        let keys: Vec<String> = rest.only_there.iter().cloned().collect();
+        let mut there = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
+        let here = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        there.retain(|key, _| !here.contains_key(key));
+        Ok(there)
+    }
+}
+
+/// An item that is not the same in both cells.
+struct Difference {
+    key: String,
+    what: &'static str,
+    remedy: Remedy,
+}
+
+enum Remedy {
+    Put(Item),
+    Delete,
+    /// A person must look: the destination has something that no copy explains.
+    None,
+}
+
+fn of_event(mine: Option<&Item>, theirs: Option<&Item>, now_ms: u64) -> Option<(&'static str, Remedy)> {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) if are_equal(mine, theirs) => None,
+        (Some(mine), Some(theirs)) if mine.get("body_sha256") != theirs.get("body_sha256") => {
+            Some(("has another body in the destination", Remedy::None))
+        }
+        (Some(mine), _) if matches!(status(mine), None | Some(EventStatus::Accepted | EventStatus::Held)) => {
+            if is_planted(Mutation::FlipBeforeDrain) {
+                return None;
+            }
+            let remedy =
+                if is_planted(Mutation::PendingNotCarried) { Remedy::Put(mine.clone()) } else { Remedy::None };
+            Some(("is not done", remedy))
+        }
+        (Some(mine), None) if is_expired(mine, now_ms) => None,
+        (Some(mine), Some(_)) => Some(("differs", Remedy::Put(mine.clone()))),
+        (Some(mine), None) => Some(("is missing", Remedy::Put(mine.clone()))),
+        (None, Some(theirs)) if !is_expired(theirs, now_ms) => Some(("is only in the destination", Remedy::None)),
+        (None, _) => None,
+    }
+}
+
+/// A frozen event is handed over as a new item, which the destination's stream shows. What the destination has of it from
+/// its time as a standby is in the way.
+fn of_frozen(theirs: Option<&Item>) -> Option<(&'static str, Remedy)> {
+    theirs.map(|_| ("is in the way of the event that is handed over", Remedy::Delete))
+}
+
+fn of_other(mine: &Item, theirs: Option<&Item>, now_ms: u64) -> Option<(&'static str, Remedy)> {
+    match theirs {
+        Some(theirs) if are_equal(mine, theirs) => None,
+        None if is_expired(mine, now_ms) => None,
+        Some(_) => Some(("differs", Remedy::Put(mine.clone()))),
+        None => Some(("is missing", Remedy::Put(mine.clone()))),
+    }
+}
+
+/// Writes into the destination, gathered into transactions.
+struct Batch<'a> {
+    path: &'a Path<'a>,
+    steps: &'a Steps<'a>,
+    actions: Vec<TransactWriteItem>,
+    bytes: usize,
+}
+
+impl Batch<'_> {
+    async fn put(&mut self, item: Item) -> Result<(), MoveError> {
+        let size = bytes(&item);
+        if self.bytes + size > TRANSACTION_BYTES {
+            self.flush().await?;
+        }
+        let put = Put::builder().table_name(&self.path.destination.table).set_item(Some(item)).build()?;
+        self.bytes += size;
+        self.add(TransactWriteItem::builder().put(put).build()).await
+    }
+
+    async fn delete(&mut self, sort_key: &str) -> Result<(), MoveError> {
+        let delete = Delete::builder().table_name(&self.path.destination.table);
+        let delete = delete.set_key(Some(key(self.path.tenant, sort_key))).build()?;
+        self.add(TransactWriteItem::builder().delete(delete).build()).await
+    }
+
+    async fn add(&mut self, action: TransactWriteItem) -> Result<(), MoveError> {
+        self.actions.push(action);
+        // One action is the check.
+        if self.actions.len() >= MAX_TRANSACTION - 1 { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<(), MoveError> {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.bytes = 0;
+        if actions.is_empty() {
+            return Ok(());
+        }
+        actions.push(self.steps.check(&[Phase::Fenced, Phase::Carrying, Phase::Drained])?);
+        let mut backoff = Backoff::within(PLACE_TIMEOUT);
+        loop {
+            let sent = self.path.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
+            let Err(error) = sent else { return Ok(()) };
+            match cancellation(&error) {
+                Some(reasons) if reasons.iter().any(is_refused) => return Err(self.steps.taken_over().await?),
+                Some(reasons) if reasons.iter().all(is_transient) && backoff.pause().await => {}
+                _ => return Err(AwsFailure::of(COPY, error).into()),
+            }
+        }
+    }
+}

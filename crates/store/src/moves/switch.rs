@@ -1,0 +1,75 @@
+//! The switch by which any operator holds up all runs of plans.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use cellstack_aws::AwsFailure;
+use cellstack_core::cell_table::number;
+use cellstack_core::registry::PARTITION_KEY;
+use serde::Deserialize;
+
+use super::record::{MOVES, text};
+
+/// Sort key of the switch. No move's id is like it.
+const PAUSE: &str = "pause";
+
+/// The switch in a registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Switch<'a> {
+    /// The client that reaches the registry.
+    pub client: &'a Client,
+    /// The registry's table.
+    pub registry: &'a str,
+}
+
+/// The operator who has pulled the switch.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Paused {
+    /// The operator.
+    pub by: String,
+    /// The reason.
+    pub reason: String,
+    /// The time, in milliseconds since the Unix epoch.
+    pub at: u64,
+}
+
+impl Switch<'_> {
+    /// Returns who has pulled the switch; `None` if it is not pulled.
+    ///
+    /// # Errors
+    /// When the registry can't be read.
+    pub async fn read(&self) -> Result<Option<Paused>, AwsFailure> {
+        const WHAT: &str = "read whether moves are paused";
+        let get = self.client.get_item().table_name(self.registry).key(PARTITION_KEY, text(MOVES));
+        let got = get.key("sk", text(PAUSE)).consistent_read(true).send().await;
+        let got = got.map_err(|error| AwsFailure::of(WHAT, error))?;
+        let read = |item| serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()));
+        got.item.map(read).transpose()
+    }
+
+    /// Pulls the switch.
+    ///
+    /// # Errors
+    /// When the registry can't be written.
+    pub async fn pull(&self, by: &str, reason: &str, now_ms: u64) -> Result<(), AwsFailure> {
+        let item = HashMap::from([
+            (PARTITION_KEY.to_owned(), text(MOVES)),
+            ("sk".to_owned(), text(PAUSE)),
+            ("by".to_owned(), text(by)),
+            ("reason".to_owned(), text(reason)),
+            ("at".to_owned(), number(now_ms)),
+        ]);
+        let put = self.client.put_item().table_name(self.registry).set_item(Some(item));
+        put.send().await.map(drop).map_err(|error| AwsFailure::of("pause all moves", error))
+    }
+
+    /// Releases the switch.
+    ///
+    /// # Errors
+    /// When the registry can't be written.
+    pub async fn release(&self) -> Result<(), AwsFailure> {
+        let delete = self.client.delete_item().table_name(self.registry).key(PARTITION_KEY, text(MOVES));
+        let deleted = delete.key("sk", text(PAUSE)).send().await;
+        deleted.map(drop).map_err(|error| AwsFailure::of("let moves go on", error))
+    }
+}
