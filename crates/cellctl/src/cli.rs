@@ -100,9 +100,9 @@ impl Cli {
         match self.command {
             Command::Status(status) => status.run(deployment, self.output, console).await,
             Command::Cells(cells) => cells.run(deployment, self.output, console).await,
-            Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
+            Command::Tenants(tenants) => Box::pin(tenants.run(deployment, self.output, console)).await,
             Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
-            Command::Moves(moves) => moves.run(deployment, self.output, console).await,
+            Command::Moves(moves) => Box::pin(moves.run(deployment, self.output, console)).await,
             Command::Plan(plan) => plan.run(deployment, self.output, console).await,
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
             Command::Audit(audit) => audit.run(deployment, self.output, console).await,

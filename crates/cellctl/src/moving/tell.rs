@@ -65,7 +65,9 @@ const fn said(phase: Phase) -> &'static str {
     match phase {
         Phase::Moving => "moving: the source takes events, and what it has processed is copied",
         Phase::Fenced => "fenced: no cell takes events, and the source processes what it has",
-        Phase::Carrying => "carrying: what the source has not processed is handed over; the move can only go forward now",
+        Phase::Carrying => {
+            "carrying: what the source has not processed is handed over; the move can only go forward now"
+        }
         Phase::Drained => "drained: the rest is copied and compared",
         Phase::Verified => "verified: source and destination are equal",
         Phase::Flipped => "flipped: the destination takes events",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use cellstack_core::{CellId, EventId};
+use cellstack_placement::Refusal;
 
 use super::record::{MoveId, MoveRecord, Phase, one, text};
 use super::{MoveError, Path};
@@ -46,6 +47,10 @@ impl Placement<'_> {
         }
         if route.cell_id == to.id {
             return Err(MoveError::AlreadyThere { tenant: route.tenant_id.clone(), cell: to.id.clone() });
+        }
+        if entry.weight > to.capacity {
+            let (cell, capacity, weight) = (to.id.clone(), to.capacity, entry.weight);
+            return Err(PlacementError::from(Refusal::Full { cell, placed: 0, capacity, weight }).into());
         }
         let record = self.record_of(order, now_ms);
         let actions = self.beginning(order, &record, now_ms)?;
@@ -105,7 +110,8 @@ impl Placement<'_> {
     ) -> Result<Vec<TransactWriteItem>, MoveError> {
         let MoveOrder { entry, path, .. } = order;
         let (to, standby) = (path.destination, path.next_standby);
-        let set = "SET #state = :moving, migration_id = :move, moving_to = :to, updated_at = :now, updated_by = :operator";
+        let set =
+            "SET #state = :moving, migration_id = :move, moving_to = :to, updated_at = :now, updated_by = :operator";
         let map = self
             .update(entry, set, now_ms)
             .expression_attribute_values(":moving", text("moving"))
@@ -135,4 +141,3 @@ impl Placement<'_> {
 pub(super) fn cell(id: &CellId) -> AttributeValue {
     text(id.as_str())
 }
-

@@ -65,7 +65,11 @@ pub(super) fn events(client: &Client, table: &str, tenant: &TenantId) -> QueryFl
 }
 
 /// Reads all items of a tenant that are neither events nor its fence: totals, and what else a processor keeps.
-pub(super) async fn others(client: &Client, table: &str, tenant: &TenantId) -> Result<HashMap<String, Item>, AwsFailure> {
+pub(super) async fn others(
+    client: &Client,
+    table: &str,
+    tenant: &TenantId,
+) -> Result<HashMap<String, Item>, AwsFailure> {
     let mut found = HashMap::new();
     for (condition, bound) in [("sk < :bound", EventKey::PREFIX), ("sk >= :bound", BEHIND_EVENTS)] {
         let query = of(client, table, tenant)
@@ -120,13 +124,8 @@ pub(super) fn sort_key(item: &Item) -> Result<String, AwsFailure> {
 /// Returns an event's status; `None` if it has none that this version knows.
 pub(super) fn status(item: &Item) -> Option<EventStatus> {
     let status = item.get("status")?.as_s().ok()?;
-    let all = [
-        EventStatus::Accepted,
-        EventStatus::Held,
-        EventStatus::Processed,
-        EventStatus::Failed,
-        EventStatus::Carried,
-    ];
+    let all =
+        [EventStatus::Accepted, EventStatus::Held, EventStatus::Processed, EventStatus::Failed, EventStatus::Carried];
     all.into_iter().find(|known| known.as_str() == status)
 }
 

@@ -114,7 +114,9 @@ impl Path<'_> {
             round.events += u64::from(mine.is_some());
             match (mine, theirs) {
                 (Some((key, mine)), Some((_, theirs))) => {
-                    if let Some(found) = status(&mine).filter(|found| is_final(Some(*found)) && are_equal(&mine, &theirs)) {
+                    if let Some(found) =
+                        status(&mine).filter(|found| is_final(Some(*found)) && are_equal(&mine, &theirs))
+                    {
                         known.finals.insert(key, found);
                     }
                 }
@@ -188,8 +190,9 @@ impl Path<'_> {
             let Err(error) = put.clone().send().await else { return Ok(()) };
             match error.code() {
                 Some("ConditionalCheckFailedException") => return Ok(()),
-                Some("TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
-                    if backoff.pause().await => {}
+                Some(
+                    "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException",
+                ) if backoff.pause().await => {}
                 _ => return Err(AwsFailure::of(COPY, error)),
             }
         }

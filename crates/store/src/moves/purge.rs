@@ -105,7 +105,8 @@ impl Copy<'_> {
     /// # Errors
     /// When the table can't be written.
     pub async fn delete(&self, purgeable: &Purgeable, mut done: impl FnMut()) -> Result<(), AwsFailure> {
-        let mut deletes = stream::iter(&purgeable.keys).map(|key| self.delete_one(key.clone())).buffer_unordered(AT_ONCE);
+        let mut deletes =
+            stream::iter(&purgeable.keys).map(|key| self.delete_one(key.clone())).buffer_unordered(AT_ONCE);
         while deletes.try_next().await?.is_some() {
             done();
         }
@@ -119,8 +120,9 @@ impl Copy<'_> {
         loop {
             let Err(error) = delete.clone().send().await else { return Ok(()) };
             match error.code() {
-                Some("TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
-                    if backoff.pause().await => {}
+                Some(
+                    "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException",
+                ) if backoff.pause().await => {}
                 _ => return Err(AwsFailure::of("delete a copied item", error)),
             }
         }

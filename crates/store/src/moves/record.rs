@@ -139,8 +139,7 @@ impl MoveRecord {
     }
 
     fn from_item(item: Item) -> Result<Self, AwsFailure> {
-        serde_dynamo::from_item(item)
-            .map_err(|error| AwsFailure::unreadable("read a move's record", error.to_string()))
+        serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable("read a move's record", error.to_string()))
     }
 }
 

@@ -213,8 +213,7 @@ fn of_event(mine: Option<&Item>, theirs: Option<&Item>, now_ms: u64) -> Option<(
             if is_planted(Mutation::FlipBeforeDrain) {
                 return None;
             }
-            let remedy =
-                if is_planted(Mutation::PendingNotCarried) { Remedy::Put(mine.clone()) } else { Remedy::None };
+            let remedy = if is_planted(Mutation::PendingNotCarried) { Remedy::Put(mine.clone()) } else { Remedy::None };
             Some(("is not done", remedy))
         }
         (Some(mine), None) if is_expired(mine, now_ms) => None,

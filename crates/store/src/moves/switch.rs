@@ -43,7 +43,8 @@ impl Switch<'_> {
         let get = self.client.get_item().table_name(self.registry).key(PARTITION_KEY, text(MOVES));
         let got = get.key("sk", text(PAUSE)).consistent_read(true).send().await;
         let got = got.map_err(|error| AwsFailure::of(WHAT, error))?;
-        let read = |item| serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()));
+        let read =
+            |item| serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()));
         got.item.map(read).transpose()
     }
 

@@ -156,7 +156,11 @@ impl Placement<'_> {
         update.condition_expression(condition)
     }
 
-    pub(crate) async fn change(&self, entry: &TenantEntry, actions: Vec<TransactWriteItem>) -> Result<(), PlacementError> {
+    pub(crate) async fn change(
+        &self,
+        entry: &TenantEntry,
+        actions: Vec<TransactWriteItem>,
+    ) -> Result<(), PlacementError> {
         let mut backoff = Backoff::within(PLACE_TIMEOUT);
         let contended = || PlacementError::Contended { tenant: entry.route.tenant_id.clone() };
         loop {

@@ -37,7 +37,12 @@ impl Pause {
         let by = self.by.sign(console)?;
         let switch = Switch { client: &deployment.dynamodb, registry: &deployment.registry() };
         if let Some(paused) = switch.read().await? {
-            console.say(format_args!("runs are paused by {} since {}: {}", paused.by, rfc3339(paused.at), paused.reason));
+            console.say(format_args!(
+                "runs are paused by {} since {}: {}",
+                paused.by,
+                rfc3339(paused.at),
+                paused.reason
+            ));
             return Ok(Completion::Done);
         }
         let trail = audit::begin(deployment, &by, "moves pause", "all moves".to_owned(), Facts::default()).await?;

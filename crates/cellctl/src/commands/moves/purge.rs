@@ -76,12 +76,7 @@ impl Purge {
         let troubles: Vec<String> = purged.as_ref().err().map(ToString::to_string).into_iter().collect();
         trail.end(Facts::default(), Facts::default().text("move", &self.id.to_string()), &troubles).await?;
         purged?;
-        let steps = Steps {
-            client: &deployment.dynamodb,
-            registry: &tables.registry,
-            id: self.id,
-            run: record.run,
-        };
+        let steps = Steps { client: &deployment.dynamodb, registry: &tables.registry, id: self.id, run: record.run };
         steps.record(&[record.phase], Phase::Purged, deployment.clock.wall_ms(), &[]).await?;
         console.say(format_args!("{items} items of {} are deleted in {of}", record.tenant));
         if output == Output::Json {

@@ -161,12 +161,7 @@ impl Run {
     }
 
     /// Moves one tenant. Returns the time for which its callers waited, in milliseconds.
-    async fn one<'m>(
-        &self,
-        deployment: &Deployment,
-        by: &Signature,
-        planned: &'m Move,
-    ) -> (&'m TenantId, Result<u64>) {
+    async fn one<'m>(&self, deployment: &Deployment, by: &Signature, planned: &'m Move) -> (&'m TenantId, Result<u64>) {
         (&planned.tenant, self.take(deployment, by, planned).await)
     }
 
@@ -186,7 +181,7 @@ impl Run {
         let record = passage.begin(deployment, by, &sites, prediction).await?;
         let id = record.id;
         let mut engine = Engine::new(deployment, &by.operator, sites, self.manner, record, |_| {});
-        match engine.drive().await {
+        match Box::pin(engine.drive()).await {
             Ok(Ended::Moved) => Ok(engine.record.counts.get("pause_ms").copied().unwrap_or_default()),
             Ok(Ended::NotDrained { pending }) => Err(anyhow!(
                 "{pending} events were not processed in time, and it stays: `cellctl dlq ls --cell {}`, or --carry-pending",

@@ -66,12 +66,7 @@ impl MoveTo {
 }
 
 /// Chooses the standby in the next cell.
-pub(crate) fn standby(
-    world: &World,
-    entry: &TenantEntry,
-    to: &CellId,
-    wanted: Option<&str>,
-) -> Result<Option<CellId>> {
+pub(crate) fn standby(world: &World, entry: &TenantEntry, to: &CellId, wanted: Option<&str>) -> Result<Option<CellId>> {
     let route = &entry.route;
     match wanted {
         Some("none") => return Ok(None),
@@ -227,7 +222,7 @@ pub(crate) async fn go_on(
     let events = record.counts.get("predicted_items").copied().unwrap_or_default();
     let teller = Teller::new(console, output, events);
     let mut engine = Engine::new(deployment, &by.operator, sites, manner, record, |stage| teller.tell(stage));
-    let ended = engine.drive().await;
+    let ended = Box::pin(engine.drive()).await;
     let record = engine.record.clone();
     drop(engine);
     teller.finish();
@@ -242,7 +237,8 @@ pub(crate) async fn go_on(
     let troubles: Vec<String> = trouble.into_iter().collect();
     trail.end(after, Facts::default().text("move", &id.to_string()), &troubles).await?;
     let ended = ended.inspect_err(|_| {
-        console.say(format_args!("move {id} is {}: `cellctl moves resume {id}` goes on with it", record.phase.as_str()));
+        console
+            .say(format_args!("move {id} is {}: `cellctl moves resume {id}` goes on with it", record.phase.as_str()));
     })?;
     if output == Output::Json {
         console.json(&ShownMove::from(&record))?;

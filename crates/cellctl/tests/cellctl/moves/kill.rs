@@ -1,0 +1,88 @@
+//! Moves that end at any moment, and what goes on with them, or undoes them.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use cellstack_cellctl::Completion;
+use futures::future::join;
+
+use super::world::Caller;
+use crate::cells::world::CellsWorld;
+
+/// Await points from one kill to the next: prime, so that kills fall between any two calls.
+const STRIDE: usize = 37;
+
+/// Drops the run when it is polled the `kill_at`th time. Returns `false` if it ended before.
+async fn killed(world: &CellsWorld, line: &str, kill_at: usize) -> bool {
+    let mut run = pin!(world.as_ann(line));
+    let mut polls = 0;
+    let ended = poll_fn(|context| {
+        polls += 1;
+        if polls == kill_at {
+            return Poll::Ready(None);
+        }
+        run.as_mut().poll(context).map(Some)
+    })
+    .await;
+    if let Some(ran) = ended {
+        ran.ended(Completion::Done);
+        return false;
+    }
+    true
+}
+
+/// Kills a move at each of many await points, then does something about it, with a caller that writes all the while.
+async fn killed_and(then: impl AsyncFn(&CellsWorld, &str) -> &'static str) {
+    let mut kill_at = 1;
+    loop {
+        let world = CellsWorld::new().await;
+        let caller = Caller::default();
+        for _ in 0..3 {
+            caller.post(&world, "acme").await;
+        }
+        world.slow_down();
+        let was_killed = std::cell::Cell::new(false);
+        let run = async {
+            was_killed.set(killed(&world, "tenants move acme --to gamma", kill_at).await);
+            let moving = world.entry("acme").await.migration_id;
+            let home = match moving {
+                Some(id) => then(&world, &id.to_string()).await,
+                None if world.place_of("acme").await.1 == 2 => "gamma",
+                None => "alpha",
+            };
+            assert_eq!(world.place_of("acme").await.0, home, "killed at {kill_at}");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            caller.ended.set(true);
+        };
+        join(Box::pin(run), caller.write(&world, "acme", Duration::from_millis(4_700))).await;
+        world.stack.aws().faults().clear();
+        world.all_is_there("acme", &caller, &format!("killed at {kill_at}")).await;
+        if !was_killed.get() {
+            break;
+        }
+        kill_at += STRIDE;
+    }
+    assert!(kill_at > 10 * STRIDE, "a move has more await points than {kill_at}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_many_await_points_and_resumed_it_ends_whole() {
+    killed_and(async |world, id| {
+        let ran = world.as_ann(&format!("moves resume {id}")).await.ended(Completion::Done);
+        assert!(ran.talk.contains("acme is in gamma"), "{}", ran.talk);
+        "gamma"
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_many_await_points_and_aborted_the_source_has_the_tenant() {
+    killed_and(async |world, id| {
+        let ran = world.as_ann(&format!("moves abort {id}")).await.ended(Completion::Done);
+        assert!(ran.talk.contains("acme stays in alpha, under epoch"), "{}", ran.talk);
+        "alpha"
+    })
+    .await;
+}

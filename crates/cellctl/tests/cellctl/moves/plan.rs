@@ -1,0 +1,73 @@
+//! Plans of moves that are run, and the switch that holds them up.
+
+use std::time::Duration;
+
+use cellstack_cellctl::Completion;
+use futures::future::join;
+use serde_json::json;
+
+use super::world::Caller;
+use crate::cells::world::CellsWorld;
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_is_drained_by_its_plan_while_its_tenants_write() {
+    let world = CellsWorld::new().await;
+    let path = std::env::temp_dir().join(format!("cellctl-{}-run.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let callers = [Caller::default(), Caller::default(), Caller::default()];
+    let tenants = ["acme", "initech", "hooli"];
+    let line = format!("moves run {}", path.display());
+    let dry = world.as_ann(&format!("{line} --dry-run")).await.ended(Completion::Done);
+    assert_eq!(dry.talk, "3 tenants move, 0 get another standby\n");
+
+    world.as_ann("moves pause").await.ended(Completion::Done);
+    let run = async {
+        let ran = world.as_ann(&format!("{line} --tenants-at-once 2 --output json")).await.ended(Completion::Done);
+        callers.iter().for_each(|caller| caller.ended.set(true));
+        ran
+    };
+    let unpause = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(world.place_of("acme").await.2, "active", "no move begins while runs are paused");
+        world.as_ann("moves unpause").await.ended(Completion::Done);
+    };
+    let writes = futures::future::join_all(
+        callers.iter().zip(tenants).map(|(caller, tenant)| caller.write(&world, tenant, Duration::from_secs(3))),
+    );
+    let (ran, _) = join(run, join(unpause, writes)).await;
+    assert!(ran.talk.contains("paused by ann since 2026-01-01T00:00:0"), "{}", ran.talk);
+    let mut report = ran.json();
+    assert!(report["longest_pause_ms"].take().as_u64().is_some_and(|pause| pause < 2_000), "{report}");
+    let expected = json!({ "moved": 3, "failed": {}, "not_begun": 0, "standbys": 0, "longest_pause_ms": null });
+    assert_eq!(report, expected);
+
+    for (caller, tenant) in callers.iter().zip(tenants) {
+        assert_ne!(world.place_of(tenant).await.0, "alpha");
+        world.all_is_there(tenant, caller, tenant).await;
+    }
+    let again = world.as_ann(&line).await.completion.unwrap_err();
+    assert!(again.contains("have changed since the plan was made"), "{again}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_lets_no_further_move_begin() {
+    let world = CellsWorld::new().await;
+    let path = std::env::temp_dir().join(format!("cellctl-{}-fails.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let line = format!("moves run {} --tenants-at-once 1 --output json", path.display());
+    let pin = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        world.cellctl("tenants pin hooli --operator bob").await.ended(Completion::Done);
+        world.cellctl("tenants set-standby hooli beta --operator bob").await.ended(Completion::Done);
+    };
+    let (ran, ()) = join(world.as_ann(&line), pin).await;
+    let report = ran.ended(Completion::LeftSome).json();
+    assert_eq!(report["moved"], 1, "{report}");
+    let why = report["failed"]["hooli"].as_str().unwrap();
+    assert_eq!(why, "it has changed its cell, standby or epoch since the plan was made");
+    assert_eq!(report["not_begun"], 1);
+    std::fs::remove_file(&path).unwrap();
+}

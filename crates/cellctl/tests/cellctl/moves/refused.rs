@@ -1,0 +1,170 @@
+//! Moves that are refused, and what is said.
+
+use std::time::Duration;
+
+use cellstack_cellctl::Completion;
+use cellstack_core::cell_table::Item;
+use cellstack_embedded::names::CellNames;
+use futures::future::{Either, select};
+
+use super::world::Caller;
+use crate::cells::world::{CellsWorld, cell, number, text};
+
+async fn refusal(world: &CellsWorld, line: &str) -> String {
+    world.as_ann(line).await.completion.expect_err(line)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_that_makes_no_sense_changes_nothing() {
+    let world = CellsWorld::new().await;
+    world.set("cell#gamma", "config", "capacity", number(0)).await;
+    for (line, expected) in [
+        ("tenants move acme --to alpha", "tenant acme is in cell alpha already"),
+        ("tenants move acme --to omega", "omega"),
+        ("tenants move acme --to gamma", "cell gamma is full"),
+        ("tenants move acme --to beta --standby beta", "beta"),
+        ("tenants move nobody --to beta", "tenant nobody is not placed"),
+        (
+            "moves resume 01932c07-209c-7a3e-8000-0123456789ab",
+            "no move 01932c07-209c-7a3e-8000-0123456789ab is on record",
+        ),
+    ] {
+        let found = refusal(&world, line).await;
+        assert!(found.contains(expected), "{line}: {found}");
+    }
+    world.ann("down alpha").await.ended(Completion::Done);
+    let found = refusal(&world, "tenants move acme --to beta").await;
+    assert!(found.contains("cell alpha is down; expected one that serves"), "{found}");
+    assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "active"));
+    assert_eq!(world.registered("moves").await, 0);
+    world.books_are_right("after refusals").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
+    let world = CellsWorld::new().await;
+    let run = std::pin::pin!(world.as_ann("tenants move acme --to gamma"));
+    let second = std::pin::pin!(async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let id = world.move_id().await;
+        let told = world.cellctl("tenants move acme --to beta --operator bob --reason test").await;
+        let told = told.completion.unwrap_err();
+        let parts = [
+            "tenant acme is being moved from alpha to gamma by ann (test): moving since 2026-01-01T00:0".to_owned(),
+            format!("look with `cellctl moves show {id}`"),
+            format!("go on with `cellctl moves resume {id}`"),
+            format!("undo with `cellctl moves abort {id}`"),
+        ];
+        for part in parts {
+            assert!(told.contains(&part), "{told}");
+        }
+        for verb in ["resume", "abort"] {
+            let told = world.cellctl(&format!("moves {verb} {id} --operator bob --reason test")).await;
+            let told = told.completion.unwrap_err();
+            assert!(told.contains(&format!("move {id} is being run by ann: moving since")), "{told}");
+        }
+        for line in ["tenants pin acme", "tenants set-standby acme gamma"] {
+            let told = world.cellctl(&format!("{line} --operator bob")).await.completion.unwrap_err();
+            assert!(told.contains("tenant acme is moving"), "{told}");
+        }
+        world.books_are_right("while it moves").await;
+    });
+    match select(run, second).await {
+        Either::Left((ran, _)) => panic!("{ran:?}"),
+        Either::Right(((), run)) => drop(run.await.ended(Completion::Done)),
+    }
+    assert_eq!(world.place_of("acme").await, ("gamma".to_owned(), 2, "active"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_taken_over_stops() {
+    let world = CellsWorld::new().await;
+    world.as_ann("tenants move acme --to gamma --drain-time 1s").await.ended(Completion::Done);
+    let id = world.move_id().await;
+    world.set("moves", &id, "phase", text("verified")).await;
+    let back = refusal(&world, &format!("moves back {id}")).await;
+    assert!(back.contains("expected one that has ended"), "{back}");
+    // The map does not have the move any more, so its last step is refused, and says by whom it was taken.
+    let resumed = refusal(&world, &format!("moves resume {id}")).await;
+    assert!(resumed.contains(&format!("move {id} was taken over by ann")), "{resumed}");
+    assert_eq!(world.place_of("acme").await, ("gamma".to_owned(), 2, "active"));
+    world.books_are_right("after it").await;
+}
+
+fn event(id: &str, attributes: &[(&str, &str)]) -> Item {
+    let key = [("tenant_id", "acme"), ("sk", id), ("status", "processed"), ("type", "order")];
+    key.iter().chain(attributes).map(|(name, value)| ((*name).to_owned(), text(value))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_difference_that_no_copy_explains_stops_the_move_and_is_named() {
+    let caller = Caller::default();
+    let world = CellsWorld::new().await;
+    caller.post(&world, "acme").await;
+    world.until("the event", async || world.total("alpha", "acme").await == (1, 1)).await;
+    let first = format!("event#{}", caller.acknowledged.borrow().values().next().unwrap());
+    let other = "event#01932c07-209c-7a3e-8000-0123456789ab";
+    let table = CellNames::of(&cell("gamma")).table;
+    for item in [event(&first, &[("body_sha256", "another")]), event(other, &[("body_sha256", "new")])] {
+        world.stack.dynamodb().put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
+    }
+    let ran = world.as_ann("tenants move acme --to gamma").await;
+    let found = ran.completion.unwrap_err();
+    assert!(found.starts_with("2 items of acme differ between alpha and gamma; nothing was flipped: "), "{found}");
+    assert!(found.contains(&format!("{first} has another body in the destination")), "{found}");
+    assert!(found.contains(&format!("{other} is only in the destination")), "{found}");
+    let id = world.move_id().await;
+    let expected = format!("move {id} is drained: `cellctl moves resume {id}` goes on with it\n");
+    assert!(ran.talk.ends_with(&expected), "{}", ran.talk);
+    assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "fenced"));
+
+    world.as_ann(&format!("moves abort {id}")).await.ended(Completion::Done);
+    assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 2, "active"));
+    let delete = world.stack.dynamodb().delete_item().table_name(&table);
+    delete.key("tenant_id", text("acme")).key("sk", text(other)).send().await.unwrap();
+    let delete = world.stack.dynamodb().delete_item().table_name(&table);
+    delete.key("tenant_id", text("acme")).key("sk", text(&first)).send().await.unwrap();
+    caller.post(&world, "acme").await;
+    world.all_is_there("acme", &caller, "after the abort").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_purged_when_its_time_is_over_and_the_owner_has_all_of_it() {
+    let caller = Caller::default();
+    let world = CellsWorld::new().await;
+    for _ in 0..3 {
+        caller.post(&world, "acme").await;
+    }
+    world.until("the events", async || world.total("alpha", "acme").await == (3, 3)).await;
+    world.as_ann("tenants move acme --to gamma --retain 1h").await.ended(Completion::Done);
+    let id = world.move_id().await;
+    let early = refusal(&world, &format!("moves purge {id}")).await;
+    assert!(early.starts_with("the copy of acme in alpha is kept until 2026-01-01T01:0"), "{early}");
+
+    let lost = format!("event#{}", caller.acknowledged.borrow().values().next().unwrap());
+    let table = CellNames::of(&cell("gamma")).table;
+    let delete = world
+        .stack
+        .dynamodb()
+        .delete_item()
+        .table_name(&table)
+        .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld);
+    let lost_item = delete.key("tenant_id", text("acme")).key("sk", text(&lost)).send().await.unwrap().attributes;
+    let refused = refusal(&world, &format!("moves purge {id} --now")).await;
+    assert!(refused.contains(&format!("{lost} is missing")), "{refused}");
+    assert_eq!(world.partition("alpha", "acme").await.len(), 8 + 3 + 1);
+    world.stack.dynamodb().put_item().table_name(&table).set_item(lost_item).send().await.unwrap();
+
+    let dry = world.as_ann(&format!("moves purge {id} --now --dry-run")).await.ended(Completion::Done);
+    assert_eq!(dry.talk, "4 items of acme would be deleted in alpha\n");
+    world.as_ann(&format!("moves purge {id} --now")).await.ended(Completion::Done);
+    assert_eq!(world.partition("alpha", "acme").await.len(), 8, "the fence stays");
+    let again = refusal(&world, &format!("moves purge {id} --now")).await;
+    assert!(again.contains("is deleted already"), "{again}");
+
+    let back = world.as_ann(&format!("moves back {id}")).await.ended(Completion::Done);
+    assert!(back.talk.contains("acme is in alpha"), "{}", back.talk);
+    world.all_is_there("acme", &caller, "back").await;
+    let gone = refusal(&world, &format!("moves back {id}")).await;
+    assert!(gone.contains("acme is in alpha by now; expected gamma"), "{gone}");
+}
