@@ -24,7 +24,7 @@ locals {
         Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
         Resource = [var.registry.arn]
       },
-      # An entry of the audit trail is put once, under a key of its own, and never updated. No statement allows a deletion.
+      # An entry of the audit trail is put once, under a key of its own, and never updated. Nothing of the registry is deleted.
       {
         Sid       = "AuditIsAppendOnly"
         Effect    = "Deny"
@@ -33,9 +33,10 @@ locals {
         Condition = { "ForAnyValue:StringEquals" = { "dynamodb:LeadingKeys" = ["audit"] } }
       },
       {
+        # A move deletes what is in its way in the destination, and a copy whose time is over.
         Sid       = "WriteCells"
         Effect    = "Allow"
-        Action    = ["dynamodb:ConditionCheckItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        Action    = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
         Resource  = [local.cell_table]
         Condition = local.own
       },

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::number;
 use cellstack_core::registry::PARTITION_KEY;
@@ -12,6 +13,7 @@ use super::record::{MOVES, text};
 
 /// Sort key of the switch. No move's id is like it.
 const PAUSE: &str = "pause";
+const PULLED: &str = "pulled";
 
 /// The switch in a registry.
 #[derive(Debug, Clone, Copy)]
@@ -42,35 +44,29 @@ impl Switch<'_> {
         const WHAT: &str = "read whether moves are paused";
         let get = self.client.get_item().table_name(self.registry).key(PARTITION_KEY, text(MOVES));
         let got = get.key("sk", text(PAUSE)).consistent_read(true).send().await;
-        let got = got.map_err(|error| AwsFailure::of(WHAT, error))?;
-        let read =
-            |item| serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()));
-        got.item.map(read).transpose()
+        let item = got.map_err(|error| AwsFailure::of(WHAT, error))?.item;
+        match item.filter(|item| item.get(PULLED) == Some(&AttributeValue::Bool(true))) {
+            Some(item) => serde_dynamo::from_item(item)
+                .map(Some)
+                .map_err(|error| AwsFailure::unreadable(WHAT, error.to_string())),
+            None => Ok(None),
+        }
     }
 
-    /// Pulls the switch.
+    /// Pulls the switch, or releases it. Its item stays then: operators delete nothing in the registry.
     ///
     /// # Errors
     /// When the registry can't be written.
-    pub async fn pull(&self, by: &str, reason: &str, now_ms: u64) -> Result<(), AwsFailure> {
+    pub async fn set(&self, pulled: bool, by: &str, reason: &str, now_ms: u64) -> Result<(), AwsFailure> {
         let item = HashMap::from([
             (PARTITION_KEY.to_owned(), text(MOVES)),
             ("sk".to_owned(), text(PAUSE)),
+            (PULLED.to_owned(), AttributeValue::Bool(pulled)),
             ("by".to_owned(), text(by)),
             ("reason".to_owned(), text(reason)),
             ("at".to_owned(), number(now_ms)),
         ]);
         let put = self.client.put_item().table_name(self.registry).set_item(Some(item));
-        put.send().await.map(drop).map_err(|error| AwsFailure::of("pause all moves", error))
-    }
-
-    /// Releases the switch.
-    ///
-    /// # Errors
-    /// When the registry can't be written.
-    pub async fn release(&self) -> Result<(), AwsFailure> {
-        let delete = self.client.delete_item().table_name(self.registry).key(PARTITION_KEY, text(MOVES));
-        let deleted = delete.key("sk", text(PAUSE)).send().await;
-        deleted.map(drop).map_err(|error| AwsFailure::of("let moves go on", error))
+        put.send().await.map(drop).map_err(|error| AwsFailure::of("write whether moves are paused", error))
     }
 }

@@ -46,7 +46,7 @@ impl Pause {
             return Ok(Completion::Done);
         }
         let trail = audit::begin(deployment, &by, "moves pause", "all moves".to_owned(), Facts::default()).await?;
-        switch.pull(&by.operator, &by.reason, deployment.clock.wall_ms()).await?;
+        switch.set(true, &by.operator, &by.reason, deployment.clock.wall_ms()).await?;
         trail.end(Facts::default(), Facts::default(), &[]).await?;
         console.say("runs are paused: moves that are under way go on to their end, and none begins");
         Ok(Completion::Done)
@@ -58,7 +58,7 @@ impl Unpause {
         let by = self.by.sign(console)?;
         let switch = Switch { client: &deployment.dynamodb, registry: &deployment.registry() };
         let trail = audit::begin(deployment, &by, "moves unpause", "all moves".to_owned(), Facts::default()).await?;
-        switch.release().await?;
+        switch.set(false, &by.operator, &by.reason, deployment.clock.wall_ms()).await?;
         trail.end(Facts::default(), Facts::default(), &[]).await?;
         console.say("runs go on");
         Ok(Completion::Done)
