@@ -12,6 +12,7 @@ S3 = "the local endpoint has no S3; crates/cellctl/tests/cellctl/snapshot runs i
 REFUSAL = "what a plan is refused with; terraform/tests hold the refusal"
 FIGURE = "a drawing, no output"
 GRAPH = "drawn and checked by tests/crates/check"
+MOVES = "takes five minutes, since old routes have to run out; crates/cellctl/tests/cellctl/moves runs it in virtual time"
 SHAPE = "a response with a standby in it, its values left out; tests/api holds the responses against docs/openapi.yaml"
 
 # Pages whose commands change an account: none of them is run, so each is declared.
@@ -40,4 +41,14 @@ NOT_RUN = {
     ("cellctl status --help", "cellctl status --watch --every 5"): "runs until Ctrl-C; crates/cellctl/tests/cellctl/cells/bootstrap.rs ends it",
     ("cellctl snapshot write --help", "cellctl snapshot write --to s3://my-bucket/cellstack/map --reason 'hourly'"): S3,
     ("cellctl snapshot show --help", "cellctl snapshot show --from s3://my-bucket/cellstack/map --output json"): S3,
+    ("cellctl tenants move --help", "cellctl tenants move acme --to beta --reason 'alpha is full'"): MOVES,
+    ("cellctl moves show --help", "cellctl moves show 01932c07-209c-7a3e-8000-0123456789ab"): MOVES,
+    ("cellctl moves show --help", "cellctl moves show 01932c07-209c-7a3e-8000-0123456789ab --output json"): MOVES,
+    ("cellctl moves resume --help", "cellctl moves resume 01932c07-209c-7a3e-8000-0123456789ab --reason 'ann has lost her laptop'"): MOVES,
+    ("cellctl moves abort --help", "cellctl moves abort 01932c07-209c-7a3e-8000-0123456789ab --reason 'beta is too slow'"): MOVES,
+    ("cellctl moves back --help", "cellctl moves back 01932c07-209c-7a3e-8000-0123456789ab --reason 'beta is slower' --dry-run"): MOVES,
+    ("cellctl moves back --help", "cellctl moves back 01932c07-209c-7a3e-8000-0123456789ab --reason 'beta is slower'"): MOVES,
+    ("cellctl moves purge --help", "cellctl moves purge 01932c07-209c-7a3e-8000-0123456789ab --reason 'a week is over' --dry-run"): MOVES,
+    ("cellctl moves purge --help", "cellctl moves purge 01932c07-209c-7a3e-8000-0123456789ab --reason 'a week is over'"): MOVES,
+    ("cellctl moves run --help", "cellctl moves run drain-alpha.json --reason 'alpha is old' --tenants-at-once 64"): MOVES,
 }

@@ -21,6 +21,7 @@ SETTINGS = {
     "cellctl dlq": POISON,
     "cellctl cells bootstrap delta": "cellstack-local cell ls | grep -q delta || cellstack-local cell add delta",
     "cellctl cells drain alpha --reason 'too old' --plan": "rm -f drain-alpha.json",
+    "cellctl moves run drain-alpha.json": "rm -f drain-alpha.json; cellctl cells drain alpha --reason example --plan drain-alpha.json",
     "cellctl plan show drain-alpha.json": "rm -f drain-alpha.json; cellctl cells drain alpha --reason example --plan drain-alpha.json",
     "cellctl rebalance --max-share": "rm -f rebalance.json",
     "cellstack-local cell rm epsilon": "cellctl cells bootstrap epsilon; cellctl cells retire epsilon --reason example",

@@ -46,9 +46,9 @@ impl Switch<'_> {
         let got = get.key("sk", text(PAUSE)).consistent_read(true).send().await;
         let item = got.map_err(|error| AwsFailure::of(WHAT, error))?.item;
         match item.filter(|item| item.get(PULLED) == Some(&AttributeValue::Bool(true))) {
-            Some(item) => serde_dynamo::from_item(item)
-                .map(Some)
-                .map_err(|error| AwsFailure::unreadable(WHAT, error.to_string())),
+            Some(item) => {
+                serde_dynamo::from_item(item).map(Some).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))
+            }
             None => Ok(None),
         }
     }

@@ -6,6 +6,7 @@ use cellstack_cellctl::Completion;
 use cellstack_embedded::names::CellNames;
 use cellstack_emulator::{Fault, FaultKind};
 
+use super::errors::is_documented;
 use super::world::Caller;
 use crate::cells::world::{CellsWorld, cell};
 
@@ -32,6 +33,7 @@ async fn a_source_that_does_not_process_what_it_has_keeps_the_tenant() {
     let expected = "acme has 2 events in alpha that were not processed within 3 s, and stays there; expected none: see \
                     `cellctl dlq ls --cell alpha`, or hand them over with --carry-pending";
     assert_eq!(refused.completion, Err(expected.to_owned()), "{}", refused.talk);
+    is_documented(expected);
     assert!(refused.talk.ends_with("aborted: the source takes events again\n"), "{}", refused.talk);
     assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 2, "active"));
     assert_eq!(world.fence("alpha", "acme").await, [("open".to_owned(), 2)]);
@@ -81,7 +83,7 @@ async fn a_move_that_hands_over_goes_only_forward() {
     world.slow_down();
     let run = world.as_ann("tenants move acme --to gamma --drain-time 1s --carry-pending");
     let watch = async {
-        tokio::time::sleep(Duration::from_secs(300)).await;
+        tokio::time::sleep(Duration::from_secs(309)).await;
         while world.last_move().await["phase"] != "carrying" {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -90,6 +92,7 @@ async fn a_move_that_hands_over_goes_only_forward() {
     let id = world.move_id().await;
     let refused = world.as_ann(&format!("moves abort {id}")).await.completion.unwrap_err();
     assert!(refused.contains("and can only go forward: `cellctl moves resume"), "{refused}");
+    is_documented(&refused);
     world.as_ann(&format!("moves resume {id}")).await.ended(Completion::Done);
     world.stack.aws().faults().clear();
     world.all_is_there("acme", &caller, "resumed").await;

@@ -1,6 +1,7 @@
 //! `tenants move` and `moves`.
 
 mod carry;
+mod errors;
 mod kill;
 mod life;
 mod plan;

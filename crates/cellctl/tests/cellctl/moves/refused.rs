@@ -7,6 +7,7 @@ use cellstack_core::cell_table::Item;
 use cellstack_embedded::names::CellNames;
 use futures::future::{Either, select};
 
+use super::errors::is_documented;
 use super::world::Caller;
 use crate::cells::world::{CellsWorld, cell, number, text};
 
@@ -32,9 +33,14 @@ async fn a_move_that_makes_no_sense_changes_nothing() {
         let found = refusal(&world, line).await;
         assert!(found.contains(expected), "{line}: {found}");
     }
+    is_documented(&refusal(&world, "tenants move acme --to alpha").await);
+    is_documented(&refusal(&world, "moves abort 01932c07-209c-7a3e-8000-0123456789ab").await);
+    world.set("cell#gamma", "config", "table", text("arn:aws:dynamodb:us-east-1:111122223333:table/other")).await;
+    is_documented(&refusal(&world, "tenants move acme --to gamma").await);
     world.ann("down alpha").await.ended(Completion::Done);
     let found = refusal(&world, "tenants move acme --to beta").await;
     assert!(found.contains("cell alpha is down; expected one that serves"), "{found}");
+    is_documented(&found);
     assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "active"));
     assert_eq!(world.registered("moves").await, 0);
     world.books_are_right("after refusals").await;
@@ -49,6 +55,7 @@ async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
         let id = world.move_id().await;
         let told = world.cellctl("tenants move acme --to beta --operator bob --reason test").await;
         let told = told.completion.unwrap_err();
+        is_documented(&told);
         let parts = [
             "tenant acme is being moved from alpha to gamma by ann (test): moving since 2026-01-01T00:0".to_owned(),
             format!("look with `cellctl moves show {id}`"),
@@ -61,6 +68,7 @@ async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
         for verb in ["resume", "abort"] {
             let told = world.cellctl(&format!("moves {verb} {id} --operator bob --reason test")).await;
             let told = told.completion.unwrap_err();
+            is_documented(&told);
             assert!(told.contains(&format!("move {id} is being run by ann: moving since")), "{told}");
         }
         for line in ["tenants pin acme", "tenants set-standby acme gamma"] {
@@ -87,6 +95,7 @@ async fn a_run_that_was_taken_over_stops() {
     // The map does not have the move any more, so its last step is refused, and says by whom it was taken.
     let resumed = refusal(&world, &format!("moves resume {id}")).await;
     assert!(resumed.contains(&format!("move {id} was taken over by ann")), "{resumed}");
+    is_documented(&resumed);
     assert_eq!(world.place_of("acme").await, ("gamma".to_owned(), 2, "active"));
     world.books_are_right("after it").await;
 }
@@ -110,6 +119,7 @@ async fn a_difference_that_no_copy_explains_stops_the_move_and_is_named() {
     }
     let ran = world.as_ann("tenants move acme --to gamma").await;
     let found = ran.completion.unwrap_err();
+    is_documented(&found);
     assert!(found.starts_with("2 items of acme differ between alpha and gamma; nothing was flipped: "), "{found}");
     assert!(found.contains(&format!("{first} has another body in the destination")), "{found}");
     assert!(found.contains(&format!("{other} is only in the destination")), "{found}");
@@ -139,6 +149,7 @@ async fn a_copy_is_purged_when_its_time_is_over_and_the_owner_has_all_of_it() {
     world.as_ann("tenants move acme --to gamma --retain 1h").await.ended(Completion::Done);
     let id = world.move_id().await;
     let early = refusal(&world, &format!("moves purge {id}")).await;
+    is_documented(&early);
     assert!(early.starts_with("the copy of acme in alpha is kept until 2026-01-01T01:0"), "{early}");
 
     let lost = format!("event#{}", caller.acknowledged.borrow().values().next().unwrap());
