@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use cellstack_simulator::{
-    Backup, CONCURRENCY, CutOff, Hurt, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw, each_seed,
-    fence_bursts, marked_down, one_cell_down, recovery,
+    Backup, CONCURRENCY, CutOff, Hurt, Moved, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw,
+    each_seed, fence_bursts, marked_down, moves, one_cell_down, recovery,
 };
 
 use super::print;
@@ -250,4 +250,40 @@ fn add(all: &mut CutOff, one: &CutOff) {
     all.cold.extend(&one.cold);
     all.after += one.after;
     all.moves += one.moves;
+}
+
+pub(super) fn moves_scenario(seeds: &[u64], threads: usize, mutation: Option<Mutation>) -> Result<ExitCode> {
+    let (mut all, mut ran, mut violated) = (Moved::default(), 0, None);
+    each_seed(
+        seeds,
+        threads,
+        |seed| moves(seed, mutation, false),
+        |one| {
+            ran += 1;
+            all.add(&one);
+            if !one.violations.is_empty() {
+                violated = Some(one);
+            }
+            violated.is_none()
+        },
+    )?;
+    let phases: Vec<String> = all.killed_in.iter().map(|(phase, runs)| format!("{runs} {phase}")).collect();
+    for (figure, value) in [
+        ("seeds", ran.to_string()),
+        ("events acknowledged", all.acknowledged.to_string()),
+        ("moves that ended in the destination", all.flipped.to_string()),
+        ("moves that were aborted", all.aborted.to_string()),
+        ("events that were handed over", all.carried.to_string()),
+        ("moves that a stray event stopped", all.differed.to_string()),
+        ("runs that were killed", all.killed.to_string()),
+    ] {
+        print(format_args!("{figure:<56} {value:>12}"));
+    }
+    print(format_args!("  by phase: {}", phases.join(", ")));
+    let Some(violated) = violated else { return Ok(ExitCode::SUCCESS) };
+    print(format_args!("\nseed {}: {}", violated.seed, violated.drawn));
+    for violation in violated.violations.iter().take(VIOLATIONS) {
+        print(format_args!("seed {}: {violation}", violated.seed));
+    }
+    Ok(ExitCode::FAILURE)
 }

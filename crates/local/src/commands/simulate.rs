@@ -81,6 +81,8 @@ enum Scenario {
     Recovery,
     /// Tenant map and registry cut off for ten simulated minutes, under each of the seeds: who is still served, and how
     ControlPlaneCut,
+    /// Tenants moved by cellctl under faults, by operators whose runs are killed, under each of the seeds
+    Moves,
 }
 
 /// Seeds, from a text such as `7` or `1..200`.
@@ -122,6 +124,7 @@ impl Simulate {
             Some(Scenario::ControlPlaneCut) => {
                 super::scenario::control_plane_cut_scenario(&self.seeds.0, self.threads, self.mutation)
             }
+            Some(Scenario::Moves) => super::scenario::moves_scenario(&self.seeds.0, self.threads, self.mutation),
             None => self.run_seeds(application),
         }
     }

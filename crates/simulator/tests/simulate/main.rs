@@ -4,6 +4,7 @@
 
 mod application;
 mod control_plane_cut;
+mod moves;
 mod mutations;
 mod scenarios;
 mod seeds;

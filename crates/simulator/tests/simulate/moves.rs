@@ -1,0 +1,66 @@
+//! Tenants that are moved under faults, and the mistakes of a move that are found.
+
+use cellstack_simulator::{Moved, Mutation, each_seed, moves};
+
+/// Seeds within which a mutation must be found.
+const SEEDS: u64 = 60;
+
+#[test]
+fn no_event_is_lost_or_done_twice_whatever_kills_a_move() {
+    let mut sum = Moved::default();
+    let seeds: Vec<u64> = (1..=12).collect();
+    each_seed(
+        &seeds,
+        2,
+        |seed| moves(seed, None, false),
+        |one| {
+            assert_eq!(one.violations, [""; 0], "seed {}: {}", one.seed, one.drawn);
+            sum.add(&one);
+            true
+        },
+    )
+    .unwrap();
+    assert!(sum.flipped > 8 && sum.aborted > 1 && sum.differed > 0, "{sum:?}");
+    assert!(sum.killed > 15 && sum.killed_in.len() > 2, "{sum:?}");
+}
+
+#[test]
+fn a_seed_runs_the_same_way_again() {
+    let [first, again] = [(); 2].map(|()| moves(3, None, true).unwrap());
+    assert_eq!(first.lines, again.lines);
+    assert_eq!(first.hash, again.hash);
+}
+
+/// Asserts that a mutation is found, and that nothing is wrong under that seed without it.
+fn found(mutation: &str) {
+    let mutation: Mutation = mutation.parse().unwrap();
+    let run = |seed, mutation| moves(seed, mutation, false).unwrap();
+    let found = (1..=SEEDS).find(|seed| !run(*seed, Some(mutation)).violations.is_empty());
+    let seed = found.unwrap_or_else(|| panic!("{mutation} was not found"));
+    assert_eq!(run(seed, None).violations, [""; 0], "seed {seed} without {mutation}");
+}
+
+#[test]
+fn a_fence_that_is_closed_before_the_routers_leases_are_over() {
+    found("lease-not-awaited");
+}
+
+#[test]
+fn a_flip_while_the_source_still_has_events_to_process() {
+    found("flip-before-drain");
+}
+
+#[test]
+fn an_event_that_is_not_done_and_is_copied_all_the_same() {
+    found("pending-not-carried");
+}
+
+#[test]
+fn a_comparison_that_is_left_out() {
+    found("comparison-skipped");
+}
+
+#[test]
+fn a_fence_of_which_half_is_closed() {
+    found("fence-half-closed");
+}
