@@ -1,0 +1,85 @@
+//! The report of a simulation: the load of cells, and the cost of losing some.
+
+use super::frame::{Bars, Ground, Panel, Picture};
+use crate::simulate::Report;
+
+const TOP: f64 = 128.0;
+const HEIGHT: f64 = 240.0;
+
+/// Draws the loads of the cells before and after one is added, and the tenants that are refused when cells are lost.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let scenario = &report.scenario;
+    let title = format!("{} tenants in {} cells", scenario.tenants, scenario.cells);
+    let known = if scenario.undeclared { ", unknown to placement" } else { "" };
+    let subtitle =
+        format!("loads by Zipf's law with exponent {}{known}; {} found no room", scenario.skew, report.refused);
+    let mut picture =
+        Picture::on(&Ground { height: 430.0, title: &title, subtitle: &subtitle, description: &describe(report) });
+    picture.legend(88.0, "as placed", "with one cell more");
+    picture.legend(540.0, "without standbys", "with standbys");
+    loads(&mut picture, report);
+    losses(&mut picture, report);
+    picture.end()
+}
+
+fn loads(picture: &mut Picture, report: &Report) {
+    let (before, after) = (&report.load, &report.growth.load);
+    let panel = Panel {
+        left: 88.0,
+        top: TOP,
+        width: 380.0,
+        height: HEIGHT,
+        title: "load by cell",
+        most: before.most.max(after.most).max(1) as f64,
+        slots: after.cells.len(),
+    };
+    picture.axes(&panel);
+    picture.bars(&panel, Bars::Before, before.cells.iter().map(|load| *load as f64));
+    picture.bars(&panel, Bars::After, after.cells.iter().map(|load| *load as f64));
+    let moved = report.growth.moved * 100.0;
+    picture.caption(
+        &panel,
+        24.0,
+        &format!("the most by the mean: {:.2}, then {:.2}", before.most_over_mean, after.most_over_mean),
+    );
+    picture.caption(&panel, 44.0, &format!("one cell more moves {moved:.1} % of tenants"));
+}
+
+fn losses(picture: &mut Picture, report: &Report) {
+    let percent = |part: f64| part * 100.0;
+    let highest = report.failures.iter().map(|failure| percent(failure.worst.hit)).fold(1.0, f64::max);
+    let panel = Panel {
+        left: 540.0,
+        top: TOP,
+        width: 296.0,
+        height: HEIGHT,
+        title: "tenants refused in the worst case, %",
+        most: highest * 1.08,
+        slots: report.failures.len(),
+    };
+    picture.axes(&panel);
+    picture.bars(&panel, Bars::Before, report.failures.iter().map(|failure| percent(failure.worst.hit)));
+    picture.bars(&panel, Bars::After, report.failures.iter().map(|failure| percent(failure.worst.refused)));
+    for (slot, failure) in report.failures.iter().enumerate() {
+        picture.label(&panel, slot, &failure.lost.to_string());
+        for (bars, part) in [(Bars::Before, failure.worst.hit), (Bars::After, failure.worst.refused)] {
+            picture.value(&panel, slot, bars, percent(part), &format!("{:.1}", percent(part)));
+        }
+    }
+    picture.caption(&panel, 44.0, "cells lost at once");
+}
+
+fn describe(report: &Report) -> String {
+    let loss = |failure: &crate::simulate::Failure| {
+        let [hit, refused] = [failure.worst.hit, failure.worst.refused].map(|part| part * 100.0);
+        format!("{} cells lost: {hit:.1} % hit, {refused:.1} % refused", failure.lost)
+    };
+    let losses: Vec<_> = report.failures.iter().map(loss).collect();
+    format!(
+        "The most loaded cell by the mean: {:.2}. {}. One cell more moves {:.1} % of tenants.",
+        report.load.most_over_mean,
+        losses.join("; "),
+        report.growth.moved * 100.0
+    )
+}
