@@ -11,6 +11,7 @@ use crate::commands::cells::Cells;
 use crate::commands::dlq::Dlq;
 use crate::commands::plan::PlanCommand;
 use crate::commands::rebalance::Rebalance;
+use crate::commands::simulate::Simulate;
 use crate::commands::snapshot::Snapshot;
 use crate::commands::status::Status;
 use crate::commands::tenants::Tenants;
@@ -52,6 +53,7 @@ enum Command {
     Tenants(Tenants),
     Rebalance(Rebalance),
     Plan(PlanCommand),
+    Simulate(Simulate),
     Dlq(Dlq),
     Snapshot(Snapshot),
     Audit(Audit),
@@ -90,6 +92,14 @@ impl Cli {
         &self.prefix
     }
 
+    /// Runs the command if it needs no deployment, and so neither credentials nor a region; returns `None` for all others.
+    pub fn run_offline(&self, console: &mut Console) -> Option<Result<Completion>> {
+        match &self.command {
+            Command::Simulate(simulate) => Some(simulate.run(self.output, console)),
+            _ => None,
+        }
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -101,6 +111,7 @@ impl Cli {
             Command::Tenants(tenants) => tenants.run(deployment, self.output, console).await,
             Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
             Command::Plan(plan) => plan.run(deployment, self.output, console).await,
+            Command::Simulate(simulate) => simulate.run(self.output, console),
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
             Command::Audit(audit) => audit.run(deployment, self.output, console).await,
             Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,

@@ -6,6 +6,7 @@ pub(crate) mod dlq;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod rebalance;
+pub(crate) mod simulate;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod tenants;

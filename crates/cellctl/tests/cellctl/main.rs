@@ -7,5 +7,6 @@ mod dlq;
 mod environment;
 mod help;
 mod ran;
+mod simulate;
 mod snapshot;
 mod tenants;

@@ -11,10 +11,13 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .ground{fill:#fff}.title{font-size:18px;font-weight:600}.panel{font-size:14px;font-weight:600}.soft{fill:#59636e}\
 .small{font-size:11px}.grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#59636e;stroke-width:1}\
 .limit{fill:none;stroke:#1f2328;stroke-width:1.5;stroke-dasharray:3 2}\
-.before{fill:#c2410c;fill-opacity:.12;stroke:#c2410c;stroke-width:1}.after{fill:#0b69c7}\
+.before{fill:#c2410c;fill-opacity:.12;stroke:#c2410c;stroke-width:1}.before.thin{fill-opacity:.6;stroke:none}.after{fill:#0b69c7}\
 @media (prefers-color-scheme:dark){text{fill:#f0f6fc}.ground{fill:#0d1117}.soft{fill:#9198a1}\
 .grid{stroke:#3d444d}.axis{stroke:#9198a1}.limit{stroke:#f0f6fc}\
 .before{fill:#ff8a4c;fill-opacity:.16;stroke:#ff8a4c}.after{fill:#58a6ff}}";
+
+/// The width of a slot below which bars go without an outline.
+const THIN: f64 = 8.0;
 
 /// A picture that is being drawn.
 pub(super) struct Picture {
@@ -72,7 +75,7 @@ impl Picture {
 
     /// Writes the legend of both kinds of bars, from a left edge on.
     pub(super) fn legend(&mut self, left: f64, before: &str, after: &str) {
-        for (left, bars, name) in [(left, Bars::Before, before), (left + 140.0, Bars::After, after)] {
+        for (left, bars, name) in [(left, Bars::Before, before), (left + 160.0, Bars::After, after)] {
             let (class, text) = (bars.class(), left + 22.0);
             let _ = write!(
                 self.svg,
@@ -83,7 +86,7 @@ impl Picture {
 
     /// Writes the legend of the line of capacities.
     pub(super) fn legend_of_limit(&mut self, name: &str) {
-        let _ = write!(self.svg, r#"<path class="limit" d="M368 77H392"/><text x="400" y="82">{name}</text>"#);
+        let _ = write!(self.svg, r#"<path class="limit" d="M408 77H432"/><text x="440" y="82">{name}</text>"#);
     }
 
     /// Draws the axes of a panel.
@@ -116,7 +119,9 @@ impl Picture {
             let (x, y) = (panel.left + slot * (at as f64 + shift), panel.y(value));
             let _ = write!(path, "M{x:.2} {:.1}V{y:.1}h{:.2}V{:.1}z", panel.y(0.0), slot * 0.4, panel.y(0.0));
         }
-        let _ = write!(self.svg, r#"<path class="{}" d="{path}"/>"#, bars.class());
+        // The outline of a bar that is hardly wider than itself would hide it.
+        let thin = if slot < THIN { " thin" } else { "" };
+        let _ = write!(self.svg, r#"<path class="{}{thin}" d="{path}"/>"#, bars.class());
     }
 
     /// Draws a line over each slot.

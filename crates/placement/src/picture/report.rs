@@ -37,13 +37,13 @@ fn loads(picture: &mut Picture, report: &Report) {
     picture.axes(&panel);
     picture.bars(&panel, Bars::Before, before.cells.iter().map(|load| *load as f64));
     picture.bars(&panel, Bars::After, after.cells.iter().map(|load| *load as f64));
-    let moved = report.growth.moved * 100.0;
+    let moved = report.growth.moved_load * 100.0;
     picture.caption(
         &panel,
         24.0,
-        &format!("the most by the mean: {:.2}, then {:.2}", before.most_over_mean, after.most_over_mean),
+        &format!("most / mean: {:.2}, then {:.2}", before.most_over_mean, after.most_over_mean),
     );
-    picture.caption(&panel, 44.0, &format!("one cell more moves {moved:.1} % of tenants"));
+    picture.caption(&panel, 44.0, &format!("one cell more moves {moved:.1} % of the load"));
 }
 
 fn losses(picture: &mut Picture, report: &Report) {
@@ -73,13 +73,14 @@ fn losses(picture: &mut Picture, report: &Report) {
 fn describe(report: &Report) -> String {
     let loss = |failure: &crate::simulate::Failure| {
         let [hit, refused] = [failure.worst.hit, failure.worst.refused].map(|part| part * 100.0);
-        format!("{} cells lost: {hit:.1} % hit, {refused:.1} % refused", failure.lost)
+        let cells = if failure.lost == 1 { "cell" } else { "cells" };
+        format!("{} {cells} lost: {hit:.1} % hit, {refused:.1} % refused", failure.lost)
     };
     let losses: Vec<_> = report.failures.iter().map(loss).collect();
     format!(
-        "The most loaded cell by the mean: {:.2}. {}. One cell more moves {:.1} % of tenants.",
+        "The most loaded cell has {:.2} times the mean. {}. One cell more moves {:.1} % of the load.",
         report.load.most_over_mean,
         losses.join("; "),
-        report.growth.moved * 100.0
+        report.growth.moved_load * 100.0
     )
 }

@@ -103,3 +103,41 @@ fn ticks_are_round_and_few() {
         assert!((3..=6).contains(&ticks.len()), "{most}: {ticks:?}");
     }
 }
+
+#[test]
+fn scratch_files() {
+    let cells = (0..12).map(|at| Cell {
+        id: format!("eu-west-{at}").parse().unwrap(),
+        status: Some(CellStatus::Active),
+        capacity: if at % 3 == 0 { 1_000 } else { 700 },
+        share: 1,
+        placed: 0,
+        tenants: 0,
+    });
+    let mut fleet = Fleet::new(cells, []);
+    let mut tenants = Vec::new();
+    for n in 0..2000_u64 {
+        let weight = 1 + n % 5;
+        let Ok(choice) = fleet.choose(&crate::Request { weight, cell: None, standby: crate::StandbyRequest::Any })
+        else {
+            continue;
+        };
+        fleet.add(&choice, weight);
+        tenants.push(Tenant {
+            id: format!("t{n}").parse().unwrap(),
+            weight,
+            home: choice.home,
+            standby: choice.standby,
+            pinned: false,
+            epoch: Epoch::FIRST,
+            settled: true,
+        });
+    }
+    std::fs::write("/dev/shm/plan.svg", plan(&drain(&fleet, &tenants, &"eu-west-4".parse().unwrap()).unwrap()))
+        .unwrap();
+    std::fs::write(
+        "/dev/shm/big.svg",
+        report(&run(&Scenario { cells: 200, tenants: 4_000, skew: 0.3, failures: 2, ..Scenario::default() }).unwrap()),
+    )
+    .unwrap();
+}

@@ -52,11 +52,21 @@ fn one_more_cell_takes_its_part_and_no_more() {
     let growth = &report.growth;
     assert!(within(growth.even, 1.0 / 13.0, 1e-12));
     // Less the tolerance of the rebalance.
+    assert!(within(growth.moved_load, growth.moved, 1e-12), "{growth:?}");
     assert!(growth.moved <= growth.even && growth.moved >= growth.even * 0.94, "{growth:?}");
     assert_eq!(growth.load.cells.len(), 13);
     assert_eq!(growth.load.cells.iter().sum::<u64>(), 1_000_000);
     assert!(growth.load.most_over_mean <= 1.06, "{growth:?}");
     assert_eq!(growth.overlap.tenants, 10_000);
+}
+
+#[test]
+fn heavy_tenants_move_first() {
+    let scenario = Scenario { cells: 20, tenants: 4_000, skew: 0.5, ..Scenario::default() };
+    let growth = run(&scenario).unwrap().growth;
+    // The load of one cell less the tolerance, in few tenants.
+    assert!(growth.moved_load <= growth.even && growth.moved_load >= growth.even * 0.94, "{growth:?}");
+    assert!(growth.moved < growth.moved_load / 2.0, "{growth:?}");
 }
 
 #[test]
