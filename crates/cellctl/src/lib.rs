@@ -18,6 +18,7 @@ mod health;
 mod homecoming;
 mod marking;
 mod operator;
+mod picture;
 mod placing;
 mod plans;
 mod queue;

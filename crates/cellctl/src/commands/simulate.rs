@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
-use cellstack_placement::picture;
+use anyhow::Result;
 use cellstack_placement::simulate::{Report, Scenario, run};
 use clap::Args;
 
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
+use crate::picture;
 
 /// Place made-up tenants in made-up cells, and show what is lost when cells fail and what moves when one is added
 ///
@@ -61,9 +61,7 @@ impl Simulate {
             Output::Table => print(&report, console)?,
         }
         if let Some(path) = &self.svg {
-            std::fs::write(path, picture::report(&report))
-                .with_context(|| format!("could not write the picture to {}", path.display()))?;
-            console.say(format_args!("drawn into {}", path.display()));
+            picture::write(path, &cellstack_placement::picture::report(&report), console)?;
         }
         Ok(Completion::of(report.refused == 0))
     }
