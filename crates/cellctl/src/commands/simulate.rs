@@ -81,7 +81,11 @@ impl Simulate {
 }
 
 fn print(report: &Report, console: &mut Console) -> Result<()> {
-    let percent = |part: f64| format!("{:.2} %", part * 100.0);
+    // Two lost cells of a hundred take 0.0202 %.
+    let percent = |part: f64| match part * 100.0 {
+        small if small > 0.0 && small < 0.1 => format!("{small:.4} %"),
+        percent => format!("{percent:.2} %"),
+    };
     let mut loads = table(&["", "cells", "least loaded", "mean", "most loaded", "most / mean"]);
     for (name, load) in [("as placed", &report.load), ("with one cell more", &report.growth.load)] {
         let [least, most] = [load.least, load.most].map(|load| load.to_string());

@@ -11,13 +11,13 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .ground{fill:#fff}.title{font-size:18px;font-weight:600}.panel{font-size:14px;font-weight:600}.soft{fill:#59636e}\
 .small{font-size:11px}.grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#59636e;stroke-width:1}\
 .limit{fill:none;stroke:#1f2328;stroke-width:1.5;stroke-dasharray:3 2}\
-.before{fill:#c2410c;fill-opacity:.12;stroke:#c2410c;stroke-width:1}.before.thin{fill-opacity:.6;stroke:none}.after{fill:#0b69c7}\
+.before{fill:#c2410c;fill-opacity:.12;stroke:#c2410c;stroke-width:1}.before.dense{fill:none}.after{fill:#0b69c7}\
 @media (prefers-color-scheme:dark){text{fill:#f0f6fc}.ground{fill:#0d1117}.soft{fill:#9198a1}\
 .grid{stroke:#3d444d}.axis{stroke:#9198a1}.limit{stroke:#f0f6fc}\
-.before{fill:#ff8a4c;fill-opacity:.16;stroke:#ff8a4c}.after{fill:#58a6ff}}";
+.before{fill:#ff8a4c;fill-opacity:.16;stroke:#ff8a4c}.before.dense{fill:none}.after{fill:#58a6ff}}";
 
-/// The width of a slot below which bars go without an outline.
-const THIN: f64 = 8.0;
+/// The width of a slot below which bars of both kinds lie over each other.
+const DENSE: f64 = 8.0;
 
 /// A picture that is being drawn.
 pub(super) struct Picture {
@@ -98,17 +98,22 @@ impl Picture {
             let at = panel.y(tick);
             let _ = write!(
                 self.svg,
-                r#"<line class="grid" x1="{left}" x2="{right}" y1="{at:.1}" y2="{at:.1}"/><text class="soft" text-anchor="end" x="{}" y="{:.1}">{tick}</text>"#,
+                r#"<line class="grid" x1="{left}" x2="{right}" y1="{at:.1}" y2="{at:.1}"/><text class="soft" text-anchor="end" x="{}" y="{:.1}">{}</text>"#,
                 left - 8.0,
-                at + 4.5
+                at + 4.5,
+                short(tick, panel.most)
             );
         }
         let _ = write!(self.svg, r#"<line class="axis" x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}"/>"#);
     }
 
     /// Draws one bar per slot: those before in its left half, those after in its right half. All of a kind are one path,
-    /// so that a thousand of them stay small.
+    /// so that a thousand of them stay small. Where slots are narrow, those before are one outline over those after, so
+    /// draw these first.
     pub(super) fn bars(&mut self, panel: &Panel<'_>, bars: Bars, values: impl IntoIterator<Item = f64>) {
+        if panel.slot() < DENSE {
+            return self.silhouette(panel, bars, values);
+        }
         let slot = panel.slot();
         let shift = match bars {
             Bars::Before => 0.1,
@@ -119,9 +124,17 @@ impl Picture {
             let (x, y) = (panel.left + slot * (at as f64 + shift), panel.y(value));
             let _ = write!(path, "M{x:.2} {:.1}V{y:.1}h{:.2}V{:.1}z", panel.y(0.0), slot * 0.4, panel.y(0.0));
         }
-        // The outline of a bar that is hardly wider than itself would hide it.
-        let thin = if slot < THIN { " thin" } else { "" };
-        let _ = write!(self.svg, r#"<path class="{}{thin}" d="{path}"/>"#, bars.class());
+        let _ = write!(self.svg, r#"<path class="{}" d="{path}"/>"#, bars.class());
+    }
+
+    /// Draws bars without gaps, as one shape.
+    fn silhouette(&mut self, panel: &Panel<'_>, bars: Bars, values: impl IntoIterator<Item = f64>) {
+        let (left, ground) = (panel.left, panel.y(0.0));
+        let mut path = format!("M{left} {ground:.1}");
+        for value in values {
+            let _ = write!(path, "V{:.1}h{:.2}", panel.y(value), panel.slot());
+        }
+        let _ = write!(self.svg, r#"<path class="{} dense" d="{path}V{ground:.1}z"/>"#, bars.class());
     }
 
     /// Draws a line over each slot.
@@ -176,6 +189,29 @@ impl Panel<'_> {
 
     fn slot(&self) -> f64 {
         self.width / self.slots.max(1) as f64
+    }
+}
+
+/// Returns a value of an axis that goes up to `most`, in thousands or millions where it would be long.
+fn short(tick: f64, most: f64) -> String {
+    let (unit, name) = [(1e6, " M"), (1e3, " k")].into_iter().find(|(unit, _)| most >= unit * 5.0).unwrap_or((1.0, ""));
+    let name = if tick > 0.0 { name } else { "" };
+    format!("{}{name}", tick / unit)
+}
+
+/// Returns a count with a comma per three digits.
+pub(super) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
+    digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect()
+}
+
+/// Returns a part in percent, with more digits where it is small: two lost cells of a hundred take 0.02 %.
+pub(super) fn percent(part: f64) -> String {
+    match part * 100.0 {
+        0.0 => "0".to_owned(),
+        small if small < 1.0 => format!("{small:.2}"),
+        percent => format!("{percent:.1}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cells before and after a plan.
 
-use super::frame::{Bars, Ground, Panel, Picture, WIDTH};
+use super::frame::{Bars, Ground, Panel, Picture, WIDTH, count};
 use crate::plan::{Kind, Load, Plan};
 
 /// Cells that are named under their bars at most; more would be unreadable.
@@ -13,8 +13,9 @@ pub fn plan(plan: &Plan) -> String {
         Kind::Drain(cell) => format!("Drain of {cell}"),
         Kind::Rebalance => "Rebalance".to_owned(),
     };
-    let (moves, standbys) = (plan.moves.len(), plan.standbys.len());
-    let subtitle = format!("{moves} tenants move, {standbys} get another standby, {} cells", plan.cells.len());
+    let (moves, standbys) = (plan.moves.len() as u64, plan.standbys.len() as u64);
+    let subtitle =
+        format!("{} tenants move, {} get another standby, {} cells", count(moves), count(standbys), plan.cells.len());
     let mut picture =
         Picture::on(&Ground { height: 440.0, title: &title, subtitle: &subtitle, description: &describe(plan) });
     picture.legend(88.0, "before", "after");
@@ -30,8 +31,8 @@ pub fn plan(plan: &Plan) -> String {
         slots: plan.cells.len(),
     };
     picture.axes(&panel);
-    picture.bars(&panel, Bars::Before, plan.cells.iter().map(|load| load.before as f64));
     picture.bars(&panel, Bars::After, plan.cells.iter().map(|load| load.after as f64));
+    picture.bars(&panel, Bars::Before, plan.cells.iter().map(|load| load.before as f64));
     picture.limits(&panel, plan.cells.iter().map(|load| load.capacity as f64));
     if plan.cells.len() <= NAMED {
         for (slot, load) in plan.cells.iter().enumerate() {

@@ -1,7 +1,7 @@
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Epoch};
 
-use super::frame::ticks;
+use super::frame::{count, percent, ticks};
 use super::*;
 use crate::plan::{Limits, Tenant, drain, rebalance};
 use crate::simulate::{Scenario, run};
@@ -84,13 +84,31 @@ fn a_fleet_without_cells_is_drawn_empty() {
 fn a_report_is_drawn_with_its_figures() {
     let of = run(&Scenario { cells: 8, tenants: 1_000, failures: 2, ..Scenario::default() }).unwrap();
     let svg = report(&of);
-    assert!(svg.contains("1000 tenants in 8 cells") && svg.contains("one cell more moves"), "{svg}");
+    assert!(svg.contains("1,000 tenants in 8 cells") && svg.contains("one cell more moves"), "{svg}");
     let refused = format!("{:.1} % refused", of.failures[1].worst.refused * 100.0);
     assert!(svg.contains(&refused), "{refused} is not in {svg}");
     assert_eq!((bars(&svg, "before").len(), bars(&svg, "after").len()), (8, 9));
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     let bare = run(&Scenario { cells: 1, tenants: 1, failures: 0, ..Scenario::default() }).unwrap();
     assert!(!report(&bare).contains("NaN"), "{}", report(&bare));
+}
+
+#[test]
+fn dense_bars_are_one_outline_over_the_bars_after() {
+    let (fleet, tenants) = world(200, 400);
+    let svg = plan(&rebalance(&fleet, &tenants, &Limits { tolerance: 0.0, max_share: 1.0 }));
+    let shape = |class: &str| svg.find(&format!(r#"<path class="{class} dense" d="M88 348.0V"#));
+    assert!(shape("after").unwrap() < shape("before").unwrap(), "{svg}");
+    assert_eq!(svg.matches("h3.74").count(), 600, "bars after, bars before and capacities");
+}
+
+#[test]
+fn numbers_are_short_and_not_nothing() {
+    assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+    assert_eq!([0.0, 0.000_202, 0.012, 0.215, 1.0].map(percent), ["0", "0.02", "1.2", "21.5", "100.0"]);
+    let svg = report(&run(&Scenario { cells: 4, tenants: 40_000, failures: 0, ..Scenario::default() }).unwrap());
+    // 1,000,000 in each cell.
+    assert!(svg.contains(">200 k</text>") && svg.contains(">1000 k</text>") && svg.contains(">0</text>"), "{svg}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Failure {
     pub sets: u64,
     /// True if these are all. If not, the worst case may be worse.
     pub all: bool,
-    /// The worst of the sets: the one that refuses the most tenants.
+    /// The worst of the sets: the one that refuses the most tenants, and of several such sets the one that hits the most.
     pub worst: Fallout,
     /// The cells of the worst set.
     pub cells: Vec<CellId>,
@@ -25,6 +25,8 @@ pub struct Failure {
     pub mean_refused: f64,
     /// The least that the worst case can be where all tenants have standbys: the average, which no placement can lower.
     pub optimum: f64,
+    /// The part of all tenants whose home is in one of the cells that have the most: the worst case without standbys.
+    pub most_hit: f64,
     /// The part of all tenants that a set hits on average: without standbys, these would be refused.
     pub mean_hit: f64,
     /// The most loaded cell that is left, by the mean load of all cells before, if standbys took the whole load of the worst
@@ -67,11 +69,12 @@ pub(super) fn all(filled: &Filled, scenario: &Scenario) -> Vec<Failure> {
 fn failure(filled: &Filled, counts: &Counts, lost: usize, seed: u64) -> Failure {
     let possible = combinations(counts.cells, lost);
     let all = possible <= SETS_MAX;
-    let mut worst = (0, (0..lost).collect::<Vec<_>>());
+    let mut worst = ((0, 0), (0..lost).collect::<Vec<_>>());
     let mut try_set = |set: &[usize]| {
         let [refused, _] = counts.refused(set);
-        if refused > worst.0 {
-            worst = (refused, set.to_vec());
+        let cost = (refused, counts.hit(set));
+        if cost > worst.0 {
+            worst = (cost, set.to_vec());
         }
     };
     if all {
@@ -95,6 +98,7 @@ fn failure(filled: &Filled, counts: &Counts, lost: usize, seed: u64) -> Failure 
         cells: worst.1.iter().map(|at| filled.fleet.at(*at).id.clone()).collect(),
         mean_refused: alone * one + (1.0 - alone) * both,
         optimum: both,
+        most_hit: counts.most_hit(lost),
         mean_hit: one,
         busiest_over_mean: busiest_over_mean(counts, filled, &worst.1),
     }
@@ -134,8 +138,19 @@ impl Counts {
         refused
     }
 
+    /// Returns the tenants whose home is in a set.
+    fn hit(&self, set: &[usize]) -> u64 {
+        set.iter().map(|home| self.homes[*home]).sum()
+    }
+
+    fn most_hit(&self, lost: usize) -> f64 {
+        let mut homes = self.homes.clone();
+        homes.sort_unstable_by(|one, other| other.cmp(one));
+        homes.iter().take(lost).sum::<u64>() as f64 / self.tenants.max(1) as f64
+    }
+
     fn fallout(&self, set: &[usize]) -> Fallout {
-        let hit: u64 = set.iter().map(|home| self.homes[*home]).sum();
+        let hit = self.hit(set);
         let [refused, load] = self.refused(set);
         let part = |count: u64| count as f64 / self.tenants.max(1) as f64;
         let refused_load = load as f64 / self.load.max(1) as f64;

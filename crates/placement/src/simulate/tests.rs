@@ -61,6 +61,15 @@ fn one_more_cell_takes_its_part_and_no_more() {
 }
 
 #[test]
+fn of_equally_bad_sets_the_one_that_hits_the_most_is_the_worst() {
+    // Heavy tenants have cells of few tenants, so cells differ in number.
+    let report = run(&Scenario { skew: 1.0, ..Scenario::default() }).unwrap();
+    let one = &report.failures[0];
+    assert_eq!((one.worst.refused, one.worst.hit), (0.0, one.most_hit), "{one:?}");
+    assert!(one.most_hit > one.mean_hit * 1.2, "{one:?}");
+}
+
+#[test]
 fn heavy_tenants_move_first() {
     let scenario = Scenario { cells: 20, tenants: 4_000, skew: 0.5, ..Scenario::default() };
     let growth = run(&scenario).unwrap().growth;
@@ -145,6 +154,7 @@ proptest! {
         for failure in &report.failures {
             let Fallout { hit, refused, held, .. } = failure.worst;
             prop_assert!(within(hit, refused + held, 1e-9), "{:?}", failure);
+            prop_assert!(failure.most_hit >= hit && failure.most_hit >= failure.mean_hit * report.placed.min(1) as f64 - 1e-9, "{:?}", failure);
             prop_assert!(refused >= failure.mean_refused - 1e-9 || report.placed == 0, "{:?}", failure);
         }
         prop_assert_eq!(run(&scenario).unwrap(), report);
