@@ -16,7 +16,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .grid{stroke:#3d444d}.axis{stroke:#9198a1}.limit{stroke:#f0f6fc}\
 .before{fill:#ff8a4c;fill-opacity:.16;stroke:#ff8a4c}.before.dense{fill:none}.after{fill:#58a6ff}}";
 
-/// The width of a slot below which bars of both kinds lie over each other.
+/// The width of a slot below which bars of one kind cover those of the other.
 const DENSE: f64 = 8.0;
 
 /// A picture that is being drawn.
