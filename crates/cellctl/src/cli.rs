@@ -12,6 +12,7 @@ use crate::commands::dlq::Dlq;
 use crate::commands::moves::Moves;
 use crate::commands::plan::PlanCommand;
 use crate::commands::rebalance::Rebalance;
+use crate::commands::simulate::Simulate;
 use crate::commands::snapshot::Snapshot;
 use crate::commands::status::Status;
 use crate::commands::tenants::Tenants;
@@ -54,6 +55,7 @@ enum Command {
     Rebalance(Rebalance),
     Plan(PlanCommand),
     Moves(Moves),
+    Simulate(Simulate),
     Dlq(Dlq),
     Snapshot(Snapshot),
     Audit(Audit),
@@ -92,6 +94,14 @@ impl Cli {
         &self.prefix
     }
 
+    /// Runs the command if it needs no deployment, and so neither credentials nor a region; returns `None` for all others.
+    pub fn run_offline(&self, console: &mut Console) -> Option<Result<Completion>> {
+        match &self.command {
+            Command::Simulate(simulate) => Some(simulate.run(self.output, console)),
+            _ => None,
+        }
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -104,6 +114,7 @@ impl Cli {
             Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
             Command::Moves(moves) => Box::pin(moves.run(deployment, self.output, console)).await,
             Command::Plan(plan) => plan.run(deployment, self.output, console).await,
+            Command::Simulate(simulate) => simulate.run(self.output, console),
             Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
             Command::Audit(audit) => audit.run(deployment, self.output, console).await,
             Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,

@@ -19,6 +19,7 @@ mod homecoming;
 mod marking;
 mod moving;
 mod operator;
+mod picture;
 mod placing;
 mod plans;
 mod queue;

@@ -20,6 +20,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<Completion> {
     let cli = Cli::parse();
+    let mut console = Console::standard();
+    if let Some(completion) = cli.run_offline(&mut console) {
+        return completion;
+    }
     let unusable = |diagnosis| anyhow!("no stack can be reached from this environment\n{diagnosis}");
     let (deployment, destination) = Deployment::from_env(cli.prefix()).await.map_err(unusable)?;
     let stop = deployment.stop().clone();
@@ -31,7 +35,7 @@ async fn run() -> Result<Completion> {
             std::process::exit(130);
         }
     });
-    cli.run(&deployment, &mut Console::standard()).await.map_err(|error| match destination.explain(&error) {
+    cli.run(&deployment, &mut console).await.map_err(|error| match destination.explain(&error) {
         Some(diagnosis) => anyhow!("{error:#}\n{diagnosis}"),
         None => error,
     })

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::fleet::World;
+use crate::picture;
 
 /// A plan with its origin, as a file keeps it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,8 +103,17 @@ impl Saved {
     }
 }
 
+/// Shows a plan as it was asked for, and draws it into a file if there is one.
+pub(crate) fn show(plan: &Plan, output: Output, svg: Option<&Path>, console: &mut Console) -> Result<()> {
+    print(plan, output, console)?;
+    match svg {
+        Some(path) => picture::write(path, &cellstack_placement::picture::plan(plan), console),
+        None => Ok(()),
+    }
+}
+
 /// Prints a plan: the moves in sum, and each cell before and after.
-pub(crate) fn print(plan: &Plan, output: Output, console: &mut Console) -> Result<()> {
+fn print(plan: &Plan, output: Output, console: &mut Console) -> Result<()> {
     if output == Output::Json {
         return console.json(plan);
     }

@@ -8,8 +8,10 @@ mod cell;
 mod choose;
 mod fleet;
 pub mod overlap;
+pub mod picture;
 pub mod plan;
 mod refusal;
+pub mod simulate;
 
 pub use cell::Cell;
 pub use choose::{Choice, Request, StandbyRequest};

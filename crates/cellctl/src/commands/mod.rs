@@ -7,6 +7,7 @@ pub(crate) mod moves;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod rebalance;
+pub(crate) mod simulate;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod tenants;

@@ -10,7 +10,7 @@ use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::operator::Routine;
-use crate::plans::{Saved, Surveyed, print};
+use crate::plans::{Saved, Surveyed, show};
 
 /// Plan the moves that bring the cells into balance
 ///
@@ -20,6 +20,7 @@ use crate::plans::{Saved, Surveyed, print};
 #[command(after_help = "Examples:
   cellctl rebalance
   cellctl rebalance --max-share 25 --plan rebalance.json
+  cellctl rebalance --svg rebalance.svg
   cellctl plan show rebalance.json")]
 pub(crate) struct Rebalance {
     /// Percent of its target by which a cell may be off
@@ -31,6 +32,9 @@ pub(crate) struct Rebalance {
     /// Keep the plan in this file
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Draw the cells before and after the plan into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     #[command(flatten)]
     by: Routine,
 }
@@ -46,7 +50,7 @@ impl Rebalance {
         let share = |percent: u8| f64::from(percent) / 100.0;
         let limits = Limits { tolerance: share(self.tolerance), max_share: share(self.max_share) };
         let plan = rebalance(&surveyed.world.fleet, &surveyed.tenants, &limits);
-        print(&plan, output, console)?;
+        show(&plan, output, self.svg.as_deref(), console)?;
         let complete = plan.left.is_empty();
         if let Some(path) = &self.plan {
             let by = self.by.sign(console)?;

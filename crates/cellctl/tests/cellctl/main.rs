@@ -8,5 +8,6 @@ mod environment;
 mod help;
 mod moves;
 mod ran;
+mod simulate;
 mod snapshot;
 mod tenants;

@@ -24,6 +24,7 @@ pub(super) async fn rested(world: &World, ordering: Ordering) -> Result<()> {
     for look in 0..LOOKS {
         tokio::time::sleep(LOOK).await;
         let state = FinalState::take(&world.stack, ordering, &world.trace).await?;
+        world.lettered.borrow_mut().extend(state.dead_letters.keys().cloned());
         let is_open = |event: &Event| {
             matches!(event.status(), EventStatus::Accepted | EventStatus::Failed) && owner(world, &state, event)
         };
@@ -146,7 +147,7 @@ fn order(world: &World, state: &FinalState) {
                 event.record.tenant_id == *tenant && event.record.id() == *id && owner(world, state, event)
             });
             let Some(event) = event else { continue };
-            let has_letter = state.dead_letters.contains_key(&event.subject());
+            let has_letter = world.lettered.borrow().contains(&event.subject());
             let at = event.record.processed_at.unwrap_or_default();
             if at < last && !has_letter {
                 world.wrong(format!("{id} of {tenant} was processed before one that was acknowledged earlier"));

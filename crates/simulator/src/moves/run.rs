@@ -1,7 +1,7 @@
 //! The run: callers, operators, faults, and the rest at the end.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +29,7 @@ use crate::mover::Place;
 use crate::mutation::Mutation;
 use crate::network::Way;
 use crate::router_pool::{Manner, RouterPool};
-use crate::trace::Trace;
+use crate::trace::{Subject, Trace};
 use crate::world::{BEGINNING, appoint_standby};
 
 /// Times that a caller sends an event before it stops.
@@ -48,6 +48,8 @@ pub(super) struct World {
     /// The events that callers got acknowledged, by tenant and name, with the time.
     pub(super) acknowledged: RefCell<BTreeMap<(usize, String), (EventId, Duration)>>,
     pub(super) moved: RefCell<Moved>,
+    /// The events that had a letter at some time: a redrive may process them late.
+    pub(super) lettered: RefCell<BTreeSet<Subject>>,
     routers: RouterPool,
     ended: Cell<bool>,
 }
@@ -95,8 +97,8 @@ impl World {
         let trace = Trace::new(keep_lines);
         let make = Make::of(drawn.seed, mutation);
         let routers = RouterPool::new(Manner::Restless, &stack, make, Kills::default(), trace.clone());
-        let (acknowledged, moved) = (RefCell::default(), RefCell::default());
-        Ok(Self { stack, tenants, trace, acknowledged, moved, routers, ended: Cell::new(false) })
+        let (acknowledged, moved, lettered) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Ok(Self { stack, tenants, trace, acknowledged, moved, lettered, routers, ended: Cell::new(false) })
     }
 
     pub(super) fn wrong(&self, what: String) {

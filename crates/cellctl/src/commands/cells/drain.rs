@@ -13,7 +13,7 @@ use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::marking::{said, set, stated};
 use crate::operator::Operator;
-use crate::plans::{Saved, Surveyed, print};
+use crate::plans::{Saved, Surveyed, show};
 
 /// Close a cell to new tenants, and plan where its tenants go
 ///
@@ -34,6 +34,9 @@ pub(super) struct Drain {
     /// Keep the plan in this file
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Draw the cells before and after the plan into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Show the plan, and leave the cell open
     #[arg(long)]
     dry_run: bool,
@@ -68,7 +71,7 @@ impl Drain {
             ),
         }
         let plan = drain(&surveyed.world.fleet, &surveyed.tenants, &self.cell)?;
-        print(&plan, output, console)?;
+        show(&plan, output, self.svg.as_deref(), console)?;
         let all_leave = plan.left.is_empty();
         if let Some(path) = &self.plan {
             Saved::new(deployment, &by.operator, plan).write(path)?;

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::plans::{Saved, Surveyed, print};
+use crate::plans::{self, Saved, Surveyed};
 
 /// Show a plan, and whether it still fits the world
 ///
@@ -17,11 +17,15 @@ use crate::plans::{Saved, Surveyed, print};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl plan show drain-alpha.json
+  cellctl plan show drain-alpha.json --svg drain-alpha.svg
   cellctl plan show drain-alpha.json --output json")]
 pub(super) struct Show {
     /// The plan
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Draw the cells before and after the plan into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 /// Changes that are named in a refusal.
@@ -35,7 +39,7 @@ impl Show {
         console: &mut Console,
     ) -> Result<Completion> {
         let saved = Saved::read(&self.file, deployment)?;
-        print(&saved.plan, output, console)?;
+        plans::show(&saved.plan, output, self.svg.as_deref(), console)?;
         console.say(format_args!("made at {} by {}", saved.made_at, saved.made_by));
         let surveyed = Surveyed::read(deployment).await?;
         let changed = saved.plan.check(&surveyed.world.fleet, &surveyed.tenants);

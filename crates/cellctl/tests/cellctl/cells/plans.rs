@@ -4,6 +4,7 @@ use cellstack_cellctl::Completion;
 use serde_json::Value;
 
 use super::world::{CellsWorld, number};
+use crate::ran::Ran;
 
 /// Returns a path where no file is.
 fn file(name: &str) -> std::path::PathBuf {
@@ -62,6 +63,30 @@ async fn a_rebalance_moves_what_is_too_much_and_keeps_to_its_bound() {
     let bounded = world.cellctl("rebalance --operator ann").await.ended(Completion::Done);
     assert!(bounded.talk.contains("1 moves more are cut off by --max-share"), "{}", bounded.talk);
     assert_eq!(world.state("alpha").await.tenants, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_drawn_by_each_command_that_shows_one() {
+    let world = CellsWorld::new().await;
+    let (kept, picture) = (file("drawn"), file("picture"));
+    let drawn = async |ran: Ran| {
+        let ran = ran.ended(Completion::Done);
+        assert!(ran.talk.contains(&format!("drawn into {}\n", picture.display())), "{}", ran.talk);
+        let svg = std::fs::read_to_string(&picture).unwrap();
+        std::fs::remove_file(&picture).unwrap();
+        svg
+    };
+    let svg = format!("--svg {}", picture.display());
+    let drain = drawn(world.ann(&format!("drain alpha --plan {} {svg}", kept.display())).await).await;
+    assert!(drain.contains("Drain of alpha") && drain.contains("3 tenants move"), "{drain}");
+    assert!(drain.contains("The fullest cell before: alpha with 3 of 10000."), "{drain}");
+    let shown = drawn(world.cellctl(&format!("plan show {} {svg}", kept.display())).await).await;
+    assert_eq!(shown, drain, "the file has the whole picture");
+    let rebalance = drawn(world.cellctl(&format!("rebalance --operator ann {svg}")).await).await;
+    assert!(rebalance.contains(">Rebalance</text>"), "{rebalance}");
+    let nowhere = world.cellctl("rebalance --operator ann --svg /nonexistent/plan.svg").await.completion.unwrap_err();
+    assert!(nowhere.contains("could not write the picture to /nonexistent/plan.svg"), "{nowhere}");
+    std::fs::remove_file(&kept).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
