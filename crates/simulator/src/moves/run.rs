@@ -29,6 +29,7 @@ use crate::mover::Place;
 use crate::mutation::Mutation;
 use crate::network::Way;
 use crate::router_pool::{Manner, RouterPool};
+use crate::surroundings::watch;
 use crate::trace::{Subject, Trace};
 use crate::world::{BEGINNING, appoint_standby};
 
@@ -56,6 +57,7 @@ pub(super) struct World {
 
 pub(super) async fn run(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: bool) -> Result<Moved> {
     let world = World::build(drawn, mutation, keep_lines).await?;
+    let watch = watch(&world.stack, &world.trace);
     let operate = async {
         let moves = drawn.moves.iter().map(|plan| world.move_tenant(plan));
         moves.collect::<FuturesUnordered<_>>().collect::<()>().await;
@@ -68,6 +70,9 @@ pub(super) async fn run(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: b
     world.stack.aws().faults().clear();
     rested(&world, drawn.ordering).await?;
     check(&world, drawn).await?;
+    // The watcher has to note the last observations before the hash is taken.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    watch.abort();
     let World { trace, moved, .. } = world;
     Ok(Moved { seed: drawn.seed, hash: trace.hash(), drawn: drawn.in_words(), lines: trace.lines(), ..moved.take() })
 }

@@ -64,12 +64,3 @@ fn a_comparison_that_is_left_out() {
 fn a_fence_of_which_half_is_closed() {
     found("fence-half-closed");
 }
-
-#[test]
-fn zz_debug() {
-    let one = moves(11, None, true).unwrap();
-    eprintln!("{:?}", one.violations);
-    for line in one.lines.iter().filter(|line| line.contains("a7772f2c") || line.contains("ann:") || line.contains("bob:") || line.contains(" t1")) {
-        eprintln!("{line}");
-    }
-}

@@ -54,7 +54,8 @@ impl Path<'_> {
         }
     }
 
-    /// Hands over what is frozen, the oldest first. Returns the number of events. Safe to run again.
+    /// Hands over what is frozen, the oldest first by the clocks of the routers that accepted it: nothing else is stored that
+    /// tells the order. Returns the number of events. Safe to run again.
     ///
     /// # Errors
     /// When a table can't be read or written.
