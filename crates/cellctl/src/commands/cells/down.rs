@@ -15,6 +15,7 @@ use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
+use crate::health::AUTOMATION;
 use crate::marking::{said, set, stated};
 use crate::operator::Operator;
 
@@ -22,7 +23,8 @@ use crate::operator::Operator;
 ///
 /// Says first how many tenants each standby is going to hold events for, and how many have none and get 503. Events that
 /// land in the cell after the mark are found again when it is up.
-/// Routers know within 10 s.
+/// Routers know within 10 s. A cell that cellctl cells probe --act has marked down is yours then: it stays down until you mark
+/// it up.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells down alpha --reason 'table throttled' --dry-run
@@ -102,7 +104,9 @@ impl Down {
         let before = state.status;
         let mut effect = Effect { retry_after: self.retry_after, ..Effect::of(&listing, &cell.id, state.tenants) };
         effect.before = before.as_str();
-        if before == CellStatus::Down {
+        // Automation brings back the cells that it has marked, unless an operator marks them down, too.
+        let taken_over = state.updated_by.as_deref() == Some(AUTOMATION);
+        if before == CellStatus::Down && !taken_over {
             console.say(format_args!("cell {} is down already, {}", self.cell, said(state)));
         } else if before == CellStatus::Retired {
             bail!("cell {} is retired; expected a cell that serves: `cellctl cells ls`", self.cell);

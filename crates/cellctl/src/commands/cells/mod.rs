@@ -1,5 +1,6 @@
 //! `cellctl cells`
 
+mod act;
 mod bootstrap;
 mod down;
 mod drain;

@@ -19,7 +19,7 @@ use crate::commands::progress::Progress;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::marking::{said, set, stated};
-use crate::operator::Operator;
+use crate::operator::{Operator, Signature};
 
 /// Mark a cell up: the events that standbys hold are carried home, then it takes new ones
 ///
@@ -102,7 +102,7 @@ impl Up {
                         homes.tenants.len()
                     ));
                 } else {
-                    report.carried = homes.bring(deployment, &by, &self.cell, before, console).await?;
+                    report.carried = homes.bring(deployment, (&by, "cells up"), &self.cell, before, console).await?;
                 }
             }
         }
@@ -118,6 +118,19 @@ impl Up {
         }
         Ok(Completion::of(!stopped))
     }
+}
+
+/// Marks a cell up that is down or recovering, and brings its events home.
+pub(super) async fn bring_home(
+    deployment: &Deployment,
+    signed: (&Signature, &'static str),
+    cell: &CellId,
+    before: CellStatus,
+    console: &mut Console,
+) -> Result<Carried> {
+    let listing = cells::list(deployment).await?;
+    let homes = Homecoming::read(deployment, &listing, cell).await?;
+    homes.bring(deployment, signed, cell, before, console).await
 }
 
 /// The tenants of a cell that have a standby, each with its table.
@@ -153,13 +166,13 @@ impl Homecoming {
     async fn bring(
         &self,
         deployment: &Deployment,
-        by: &crate::operator::Signature,
+        (by, what): (&Signature, &'static str),
         cell: &CellId,
         before: CellStatus,
         console: &mut Console,
     ) -> Result<Carried> {
         if before == CellStatus::Down {
-            set(deployment, by, "cells up", (cell, before), CellStatus::Recovering, None).await?;
+            set(deployment, by, what, (cell, before), CellStatus::Recovering, None).await?;
             console.say(format_args!("cell {cell} is recovering: it is read, and standbys hold new events"));
         }
         let mut carried = Carried::default();
@@ -174,7 +187,7 @@ impl Homecoming {
             return Ok(carried);
         }
         console.say(format_args!("{} events are home, {} were there already", carried.new, carried.known));
-        set(deployment, by, "cells up", (cell, CellStatus::Recovering), CellStatus::Active, None).await?;
+        set(deployment, by, what, (cell, CellStatus::Recovering), CellStatus::Active, None).await?;
         console.say(format_args!(
             "cell {cell} is active; in {} s every router knows, and the last events are carried",
             KNOWN.as_secs()
