@@ -22,6 +22,7 @@ mod placing;
 mod plans;
 mod queue;
 mod recount;
+mod recovery;
 mod scan;
 mod tenants;
 
