@@ -5,7 +5,7 @@ use cellstack_core::limits::RETRY_AFTER_DOWN;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_placement::Refusal;
-use cellstack_store::cells::{Cell, Listing, Look, Mark, StateError, mark, mark_in_turn};
+use cellstack_store::cells::{Cell, Listing, Look, Mark, StateError, mark, mark_under_lease};
 
 use crate::audit::{self, Facts};
 use crate::deployment::Deployment;
@@ -68,7 +68,7 @@ pub(crate) async fn change(deployment: &Deployment, by: &Signature, order: &Chan
     let order = Mark { expected, status, retry_after, reason, operator, now_ms };
     let (client, registry) = (&deployment.dynamodb, deployment.registry());
     match look {
-        Some(look) => mark_in_turn(client, &registry, cell, &order, look).await?,
+        Some(look) => mark_under_lease(client, &registry, cell, &order, look).await?,
         None => mark(client, &registry, cell, &order).await?,
     }
     Ok(now_ms)

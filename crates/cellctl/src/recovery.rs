@@ -7,7 +7,7 @@ use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
-use cellstack_store::cells::{Look, Turn};
+use cellstack_store::cells::{Lease, Look};
 
 use crate::audit::{self, Facts};
 use crate::console::Console;
@@ -31,8 +31,8 @@ pub(crate) struct Recovery<'a> {
     marked_at: Option<u64>,
     /// The time since which standbys may get no more events, in milliseconds since the Unix epoch.
     since: u64,
-    /// The turn, if automation brings the cell up.
-    turn: Option<Turn>,
+    /// The lease, if automation brings the cell up.
+    lease: Option<Lease>,
     carried: Carried,
 }
 
@@ -45,12 +45,12 @@ impl<'a> Recovery<'a> {
     ) -> Self {
         let (status, marked_at) = (state.status, state.updated_at);
         let (since, carried) = (marked_at.unwrap_or_default(), Carried::default());
-        Self { deployment, by, what, cell, status, marked_at, since, turn: None, carried }
+        Self { deployment, by, what, cell, status, marked_at, since, lease: None, carried }
     }
 
-    /// Makes it automation's: it marks the cell only in this turn, and only over its own marks.
-    pub(crate) const fn in_turn(self, turn: Turn) -> Self {
-        Self { turn: Some(turn), ..self }
+    /// Makes it automation's: it marks the cell only under this lease, and only over its own marks.
+    pub(crate) const fn under_lease(self, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..self }
     }
 
     /// Returns the status of the cell by the last mark.
@@ -125,7 +125,7 @@ impl<'a> Recovery<'a> {
     }
 
     async fn mark(&mut self, status: CellStatus) -> Result<()> {
-        let look = self.turn.map(|turn| Look { turn, marked_at: self.marked_at });
+        let look = self.lease.map(|lease| Look { lease, marked_at: self.marked_at });
         let order = Change { look, ..Change::new(self.cell, self.status, status) };
         self.marked_at = Some(change(self.deployment, self.by, &order).await?);
         // The mark of a cell that served already changes nothing for the standbys.

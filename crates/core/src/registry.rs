@@ -104,10 +104,10 @@ pub const RETIRED: &str = "retired";
 /// Sort key of the item that keeps the results of probes: the operators'.
 pub const HEALTH: &str = "health";
 
-/// Partition of what automation keeps of itself.
+/// Partition of the state of automation.
 pub const AUTOMATION_PARTITION: &str = "automation";
-/// Sort key of the item that counts the turns of automation, and has the lease of the last one.
-pub const TURN: &str = "turn";
+/// Sort key of the item that has the lease of automation, and counts how often it was taken.
+pub const LEASE: &str = "lease";
 
 /// The prefix of the partitions of cells.
 pub const CELL_PREFIX: &str = "cell#";

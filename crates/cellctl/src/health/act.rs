@@ -8,7 +8,7 @@ use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Clock as _, Entropy as _, EventId};
 use cellstack_store::carry::Carried;
 use cellstack_store::cells::{
-    Listing, Look, StateError, TURN_LEASE, Turn, finish_turn, is_unfinished, leave_turn, renew_turn, take_turn,
+    LEASE_TIME, Lease, Listing, Look, StateError, finish_lease, is_unfinished, leave_lease, renew_lease, take_lease,
 };
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ pub(crate) struct Acted {
     pub(crate) before: &'static str,
     pub(crate) action: Action,
     pub(crate) because: String,
-    /// Whether the cell was marked.
+    /// True if the cell was marked.
     pub(crate) done: bool,
     /// The reason why it was not, or what it has left.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,18 +87,18 @@ pub(crate) async fn act(
     }
     let now_ms = deployment.clock.wall_ms();
     let run = EventId::from_parts(now_ms, deployment.entropy.random()).to_string();
-    let Some(turn) = take_turn(client, &registry, &run, now_ms).await? else {
+    let Some(lease) = take_lease(client, &registry, &run, now_ms).await? else {
         return Ok(planned.into_iter().map(overtaken).collect());
     };
     // Another run may have marked cells since. The decision that counts is made on a look that only this run's marks follow.
     let listing = cells::list(deployment).await?;
     let decisions = decide(rules, &listing, probed, was_left);
-    let acted = renewing(deployment, turn, Box::pin(all(deployment, &listing, decisions, turn, console))).await;
+    let acted = renewing(deployment, lease, Box::pin(all(deployment, &listing, decisions, lease, console))).await;
     let has_left = acted.iter().any(|one| one.action == Action::Up && one.error.is_some());
     if has_left || deployment.stop().is_cancelled() {
-        leave_turn(client, &registry, turn).await?;
+        leave_lease(client, &registry, lease).await?;
     } else {
-        finish_turn(client, &registry, turn).await?;
+        finish_lease(client, &registry, lease).await?;
     }
     Ok(acted)
 }
@@ -115,7 +115,7 @@ async fn all(
     deployment: &Deployment,
     listing: &Listing,
     mut decisions: Vec<Decision>,
-    turn: Turn,
+    lease: Lease,
     console: &mut Console,
 ) -> Vec<Acted> {
     decisions.sort_by_key(|one| one.action == Action::Up);
@@ -124,7 +124,7 @@ async fn all(
         acted.push(match decision.action {
             Action::Leave => Acted::planned(decision),
             Action::Down | Action::Up => {
-                let result = carry_out(deployment, listing, &decision, turn, console).await;
+                let result = carry_out(deployment, listing, &decision, lease, console).await;
                 Acted::new(decision, result)
             }
         });
@@ -132,15 +132,15 @@ async fn all(
     acted
 }
 
-/// Keeps the turn while something is done in it. A turn that can't be renewed may be over, and then marks nothing.
-async fn renewing<T>(deployment: &Deployment, turn: Turn, mut work: impl Future<Output = T> + Unpin) -> T {
+/// Keeps the lease while something is done under it. A lease that can't be renewed may be over, and then marks nothing.
+async fn renewing<T>(deployment: &Deployment, lease: Lease, mut work: impl Future<Output = T> + Unpin) -> T {
     let (client, registry) = (&deployment.dynamodb, deployment.registry());
     loop {
         tokio::select! {
             done = &mut work => return done,
-            () = tokio::time::sleep(TURN_LEASE / 3) => {}
+            () = tokio::time::sleep(LEASE_TIME / 3) => {}
         }
-        let _ = renew_turn(client, &registry, turn, deployment.clock.wall_ms()).await;
+        let _ = renew_lease(client, &registry, lease, deployment.clock.wall_ms()).await;
     }
 }
 
@@ -148,14 +148,14 @@ async fn carry_out(
     deployment: &Deployment,
     listing: &Listing,
     decision: &Decision,
-    turn: Turn,
+    lease: Lease,
     console: &mut Console,
 ) -> Result<Carry> {
     let Decision { cell, seen, action, because } = decision;
     let (_, state) = stated(listing, cell)?;
     let by = Signature { operator: AUTOMATION.to_owned(), reason: format!("probe: {because}") };
     if *action == Action::Down {
-        let look = Some(Look { turn, marked_at: state.updated_at });
+        let look = Some(Look { lease, marked_at: state.updated_at });
         let retry_after = Some(retry_after_down());
         let order = Change { look, retry_after, ..Change::new(cell, *seen, CellStatus::Down) };
         set(deployment, &by, WHAT, &order).await?;
@@ -164,7 +164,7 @@ async fn carry_out(
     }
     let homes = Homecoming::read(deployment, cell).await?;
     let unreadable = homes.unreadable.join("; ");
-    let mut recovery = Recovery::new(deployment, (&by, WHAT), cell, state).in_turn(turn);
+    let mut recovery = Recovery::new(deployment, (&by, WHAT), cell, state).under_lease(lease);
     recovery.run(state, homes, console).await?;
     let Carried { new, .. } = recovery.carried();
     let left = (!unreadable.is_empty()).then(|| format!("left out: {unreadable}"));

@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// The bounds of automation, if it acts.
     pub(crate) rules: Option<Rules>,
-    /// Whether automation only says what it would do.
+    /// True if automation only says what it would do.
     pub(crate) dry_run: bool,
 }
 

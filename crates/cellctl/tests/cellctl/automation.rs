@@ -10,8 +10,8 @@ use cellstack_embedded::names::registry;
 use cellstack_embedded::{Stack, VirtualClock};
 use cellstack_emulator::{Fault, FaultId, FaultKind};
 use cellstack_store::cells::{
-    Look, Mark, StateError, TURN_LEASE, finish_turn, is_unfinished, leave_turn, list, mark_in_turn, renew_turn,
-    take_turn,
+    LEASE_TIME, Look, Mark, StateError, finish_lease, is_unfinished, leave_lease, list, mark_under_lease, renew_lease,
+    take_lease,
 };
 
 use crate::ran::Ran;
@@ -131,34 +131,34 @@ async fn no_more_than_a_share_of_the_fleet_goes_down_under_two_runs_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_run_has_the_turn_until_it_ends_or_its_lease_is_over() {
+async fn one_run_has_the_lease_until_it_ends_or_does_not_renew_it() {
     let fleet = Fleet::new().await;
     let (client, registry) = (fleet.stack.dynamodb(), registry());
-    let take = async |run: &str, now_ms| take_turn(&client, &registry, run, now_ms).await.unwrap();
+    let take = async |run: &str, now_ms| take_lease(&client, &registry, run, now_ms).await.unwrap();
     let unfinished = async |now_ms| is_unfinished(&client, &registry, now_ms).await.unwrap();
     assert!(!unfinished(1).await);
     let first = take("one", 1).await.unwrap();
     assert_eq!(take("two", 2).await, None);
     assert_eq!(take("one", 2).await, Some(first), "a retry whose response was lost");
-    let lease = u64::try_from(TURN_LEASE.as_millis()).unwrap();
-    renew_turn(&client, &registry, first, 1_000).await.unwrap();
+    let lease = u64::try_from(LEASE_TIME.as_millis()).unwrap();
+    renew_lease(&client, &registry, first, 1_000).await.unwrap();
     assert_eq!(take("two", lease + 2).await, None);
     assert!(!unfinished(lease + 2).await && unfinished(lease + 1_001).await);
 
     let second = take("two", lease + 1_001).await.unwrap();
-    for late in [renew_turn(&client, &registry, first, 0).await, finish_turn(&client, &registry, first).await] {
+    for late in [renew_lease(&client, &registry, first, 0).await, finish_lease(&client, &registry, first).await] {
         late.unwrap();
-        assert_eq!(take("three", lease + 1_002).await, None, "a turn that is over changes nothing of the next");
+        assert_eq!(take("three", lease + 1_002).await, None, "a lease that is over changes nothing of the next");
     }
-    finish_turn(&client, &registry, second).await.unwrap();
+    finish_lease(&client, &registry, second).await.unwrap();
     assert!(!unfinished(u64::MAX / 2).await);
     let third = take("three", 1).await.unwrap();
-    leave_turn(&client, &registry, third).await.unwrap();
+    leave_lease(&client, &registry, third).await.unwrap();
     assert!(unfinished(1).await && take("four", 1).await.is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mark_holds_in_its_turn_and_over_the_mark_that_was_seen() {
+async fn a_mark_holds_under_its_lease_and_over_the_mark_that_was_seen() {
     let fleet = Fleet::new().await;
     let (client, registry, alpha) = (fleet.stack.dynamodb(), registry(), id("alpha"));
     let of = |expected, status, now_ms| Mark {
@@ -170,12 +170,12 @@ async fn a_mark_holds_in_its_turn_and_over_the_mark_that_was_seen() {
         now_ms,
     };
     let down = of(CellStatus::Active, CellStatus::Down, 1);
-    let mark = async |mark: &Mark<'_>, turn, marked_at| {
-        mark_in_turn(&client, &registry, &alpha, mark, Look { turn, marked_at }).await
+    let mark = async |mark: &Mark<'_>, lease, marked_at| {
+        mark_under_lease(&client, &registry, &alpha, mark, Look { lease, marked_at }).await
     };
-    let first = take_turn(&client, &registry, "one", 1).await.unwrap().unwrap();
-    leave_turn(&client, &registry, first).await.unwrap();
-    let second = take_turn(&client, &registry, "two", 1).await.unwrap().unwrap();
+    let first = take_lease(&client, &registry, "one", 1).await.unwrap().unwrap();
+    leave_lease(&client, &registry, first).await.unwrap();
+    let second = take_lease(&client, &registry, "two", 1).await.unwrap().unwrap();
     let refused = mark(&down, first, None).await.unwrap_err();
     assert!(matches!(refused, StateError::Overtaken { .. }), "{refused}");
     let refused = mark(&down, second, Some(7)).await.unwrap_err();

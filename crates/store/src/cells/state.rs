@@ -35,8 +35,8 @@ pub enum StateError {
         /// The cell.
         cell: CellId,
     },
-    /// Another run of automation has the turn.
-    #[error("cell {cell} was left as it is: another run of `cellctl cells probe --act` has its turn")]
+    /// Another run of automation has the lease.
+    #[error("cell {cell} was left as it is: another run of `cellctl cells probe --act` has the lease")]
     Overtaken {
         /// The cell.
         cell: CellId,

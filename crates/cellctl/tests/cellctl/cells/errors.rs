@@ -73,7 +73,7 @@ async fn produced() -> Vec<String> {
     all.extend([one.talk, two.talk]);
 
     let world = CellsWorld::new().await;
-    world.put(&registry(), &[("pk", text("automation")), ("sk", text("turn")), ("ends_at", number(i64::MAX))]).await;
+    world.put(&registry(), &[("pk", text("automation")), ("sk", text("lease")), ("ends_at", number(i64::MAX))]).await;
     world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-cell-alpha"));
     let ran = world.cellctl("cells probe alpha --act --failures 1 --max-down 50 --timeout 5 --output json").await;
     all.push(ran.ended(Completion::LeftSome).json()["marks"][0]["error"].as_str().unwrap().to_owned());

@@ -1,7 +1,7 @@
-//! The turn of automation: one run at a time marks cells.
+//! The lease of automation: one run at a time marks cells.
 //!
-//! A run takes the turn, reads the fleet, and decides. The turn is a lease, so that others wait, and a number, so that a run
-//! whose lease is over marks nothing: its marks hold only as long as nobody took a turn after it. Each mark of automation
+//! A run takes the lease, reads the fleet, and decides. Others wait until it ends. It has a number, so that a run
+//! whose lease is over marks nothing: its marks hold only as long as nobody took the lease after it. Each mark of automation
 //! before is therefore in what the next run reads, and the share of the fleet that it may take out is kept.
 
 use std::collections::HashMap;
@@ -19,42 +19,42 @@ use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::CellId;
 use cellstack_core::cell_table::{Item, number};
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::registry::{AUTOMATION_PARTITION, STATE, TURN, partition};
+use cellstack_core::registry::{AUTOMATION_PARTITION, LEASE, STATE, partition};
 
 use super::state::{AS_SEEN, Mark, StateError, WHAT, key};
 
-/// The time after which a turn is over if it is not renewed.
-pub const TURN_LEASE: Duration = Duration::from_secs(60);
+/// The time after which a lease is over if it is not renewed.
+pub const LEASE_TIME: Duration = Duration::from_secs(60);
 
-/// A turn.
+/// A lease, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn(u64);
+pub struct Lease(u64);
 
 /// The look at a cell on which a mark by automation rests.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// The turn in which it was.
-    pub turn: Turn,
+    /// The lease under which it was.
+    pub lease: Lease,
     /// The time of the mark that was seen.
     pub marked_at: Option<u64>,
 }
 
-/// Returns whether the last turn ended before its run had done all, and is over.
+/// Returns whether the last run ended before it had done all, and its lease is over.
 ///
 /// # Errors
 /// When the registry can't be read.
 pub async fn is_unfinished(client: &Client, registry: &str, now_ms: u64) -> Result<bool, AwsFailure> {
     let get = client.get_item().table_name(registry).set_key(Some(item_key())).consistent_read(true);
-    let got = get.send().await.map_err(|error| AwsFailure::of("read the turn of automation", error))?;
+    let got = get.send().await.map_err(|error| AwsFailure::of("read the lease of automation", error))?;
     Ok(got.item.and_then(|item| field(&item, ENDS_AT)).is_some_and(|ends_at| ends_at < now_ms))
 }
 
-/// Takes the turn; `None` if another run has it. `run` names this one.
+/// Takes the lease; `None` if another run has it. `run` names this one.
 ///
 /// # Errors
 /// When the registry can't be written.
-pub async fn take_turn(client: &Client, registry: &str, run: &str, now_ms: u64) -> Result<Option<Turn>, AwsFailure> {
-    const WHAT: &str = "take the turn of automation";
+pub async fn take_lease(client: &Client, registry: &str, run: &str, now_ms: u64) -> Result<Option<Lease>, AwsFailure> {
+    const WHAT: &str = "take the lease of automation";
     let unreadable = || AwsFailure::unreadable(WHAT, "expected rev to be a number".to_owned());
     let update = client
         .update_item()
@@ -63,7 +63,7 @@ pub async fn take_turn(client: &Client, registry: &str, run: &str, now_ms: u64) 
         .update_expression("SET run = :run, ends_at = :ends ADD rev :one")
         .condition_expression("attribute_not_exists(ends_at) OR ends_at < :now")
         .expression_attribute_values(":run", AttributeValue::S(run.to_owned()))
-        .expression_attribute_values(":ends", number(lease(now_ms)))
+        .expression_attribute_values(":ends", number(end(now_ms)))
         .expression_attribute_values(":now", number(now_ms))
         .expression_attribute_values(":one", number(1))
         .return_values(ReturnValue::AllNew)
@@ -82,37 +82,37 @@ pub async fn take_turn(client: &Client, registry: &str, run: &str, now_ms: u64) 
             _ => return Err(AwsFailure::of(WHAT, error)),
         },
     };
-    field(&item, "rev").map(Turn).map(Some).ok_or_else(unreadable)
+    field(&item, "rev").map(Lease).map(Some).ok_or_else(unreadable)
 }
 
-/// Renews the lease of a turn. A turn that is over already stays so.
+/// Renews a lease. A lease that is over already stays so.
 ///
 /// # Errors
 /// When the registry can't be written.
-pub async fn renew_turn(client: &Client, registry: &str, turn: Turn, now_ms: u64) -> Result<(), AwsFailure> {
-    change(client, registry, turn, "SET ends_at = :ends", Some(lease(now_ms))).await
+pub async fn renew_lease(client: &Client, registry: &str, lease: Lease, now_ms: u64) -> Result<(), AwsFailure> {
+    change(client, registry, lease, "SET ends_at = :ends", Some(end(now_ms))).await
 }
 
-/// Ends a turn whose run has done all.
+/// Ends a lease whose run has done all.
 ///
 /// # Errors
 /// When the registry can't be written.
-pub async fn finish_turn(client: &Client, registry: &str, turn: Turn) -> Result<(), AwsFailure> {
-    change(client, registry, turn, "REMOVE ends_at", None).await
+pub async fn finish_lease(client: &Client, registry: &str, lease: Lease) -> Result<(), AwsFailure> {
+    change(client, registry, lease, "REMOVE ends_at", None).await
 }
 
-/// Ends a turn whose run has left something that the next run has to go on with.
+/// Ends a lease whose run has left something that the next run has to go on with.
 ///
 /// # Errors
 /// When the registry can't be written.
-pub async fn leave_turn(client: &Client, registry: &str, turn: Turn) -> Result<(), AwsFailure> {
-    change(client, registry, turn, "SET ends_at = :ends", Some(0)).await
+pub async fn leave_lease(client: &Client, registry: &str, lease: Lease) -> Result<(), AwsFailure> {
+    change(client, registry, lease, "SET ends_at = :ends", Some(0)).await
 }
 
 async fn change(
     client: &Client,
     registry: &str,
-    Turn(turn): Turn,
+    Lease(lease): Lease,
     expression: &str,
     ends_at: Option<u64>,
 ) -> Result<(), AwsFailure> {
@@ -121,25 +121,25 @@ async fn change(
         .table_name(registry)
         .set_key(Some(item_key()))
         .update_expression(expression)
-        .condition_expression(IN_TURN)
-        .expression_attribute_values(":turn", number(turn));
+        .condition_expression(IN_LEASE)
+        .expression_attribute_values(":lease", number(lease));
     if let Some(ends_at) = ends_at {
         update = update.expression_attribute_values(":ends", number(ends_at));
     }
     match update.send().await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-        Err(error) => Err(AwsFailure::of("renew the turn of automation", error)),
+        Err(error) => Err(AwsFailure::of("renew the lease of automation", error)),
     }
 }
 
-/// Sets a cell's status like [`mark`](super::mark), as long as the turn is not over and nobody has marked the cell since the
+/// Sets a cell's status like [`mark`](super::mark), as long as the lease is not over and nobody has marked the cell since the
 /// look, be it with the status that it had.
 ///
 /// # Errors
-/// [`StateError::Overtaken`] when the turn is over; [`StateError::Changed`] when the cell's mark is not the one that was
+/// [`StateError::Overtaken`] when the lease is over; [`StateError::Changed`] when the cell's mark is not the one that was
 /// seen.
-pub async fn mark_in_turn(
+pub async fn mark_under_lease(
     client: &Client,
     registry: &str,
     cell: &CellId,
@@ -153,7 +153,7 @@ pub async fn mark_in_turn(
         let sent = client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
         let Err(error) = sent else { return Ok(()) };
         match cancellation(&error) {
-            Some([_, turn]) if is_refused(turn) => return Err(StateError::Overtaken { cell: cell.clone() }),
+            Some([_, lease]) if is_refused(lease) => return Err(StateError::Overtaken { cell: cell.clone() }),
             Some([marked, _]) if is_refused(marked) => {
                 let found = marked.item().cloned().and_then(|item| serde_dynamo::from_item(item).ok());
                 return mark.refused(cell, found);
@@ -168,7 +168,7 @@ fn actions(
     registry: &str,
     cell: &CellId,
     mark: &Mark<'_>,
-    Look { turn: Turn(turn), marked_at }: Look,
+    Look { lease: Lease(lease), marked_at }: Look,
 ) -> Result<Vec<TransactWriteItem>, BuildError> {
     let (set, mut values) = mark.expression();
     let as_marked = match marked_at {
@@ -190,23 +190,23 @@ fn actions(
     let check = ConditionCheck::builder()
         .table_name(registry)
         .set_key(Some(item_key()))
-        .condition_expression(IN_TURN)
-        .expression_attribute_values(":turn", number(turn))
+        .condition_expression(IN_LEASE)
+        .expression_attribute_values(":lease", number(lease))
         .build()?;
     let update = TransactWriteItem::builder().update(update).build();
     Ok(vec![update, TransactWriteItem::builder().condition_check(check).build()])
 }
 
-const IN_TURN: &str = "rev = :turn";
-/// The attribute that has the end of the lease. A turn whose run has done all has none.
+const IN_LEASE: &str = "rev = :lease";
+/// The attribute that has the end of the lease. A lease whose run has done all has none.
 const ENDS_AT: &str = "ends_at";
 
 fn item_key() -> HashMap<String, AttributeValue> {
-    key(AUTOMATION_PARTITION.to_owned(), TURN)
+    key(AUTOMATION_PARTITION.to_owned(), LEASE)
 }
 
-fn lease(now_ms: u64) -> u64 {
-    now_ms.saturating_add(u64::try_from(TURN_LEASE.as_millis()).unwrap_or(u64::MAX))
+fn end(now_ms: u64) -> u64 {
+    now_ms.saturating_add(u64::try_from(LEASE_TIME.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn field(item: &Item, name: &str) -> Option<u64> {
