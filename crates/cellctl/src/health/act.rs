@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Clock as _, Entropy as _, EventId};
 use cellstack_store::carry::Carried;
@@ -12,7 +12,7 @@ use cellstack_store::cells::{
 };
 use serde::Serialize;
 
-use super::{AUTOMATION, Action, Decision, Rules, decide};
+use super::{AUTOMATION, Action, Decision, Evidence, Rules, decide};
 use crate::cells;
 use crate::console::Console;
 use crate::deployment::Deployment;
@@ -23,6 +23,17 @@ use crate::recovery::Recovery;
 
 /// The name of the command in the audit trail.
 const WHAT: &str = "cells probe --act";
+
+/// The result for a cell that a stopped run did not finish.
+const STOPPED: &str = "stopped by the operator; the next run goes on";
+
+/// The settings of automation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Automation {
+    pub(crate) rules: Rules,
+    /// True if it only says what it would do.
+    pub(crate) dry_run: bool,
+}
 
 /// A decision, and what came of it.
 #[derive(Debug, Serialize)]
@@ -74,15 +85,15 @@ struct Carry {
 /// Only one run marks at a time: where another one does, the decisions are returned with that as their error.
 pub(crate) async fn act(
     deployment: &Deployment,
-    rules: &Rules,
+    Automation { rules, dry_run }: &Automation,
     probed: &BTreeSet<CellId>,
-    dry_run: bool,
     console: &mut Console,
 ) -> Result<Vec<Acted>> {
     let (client, registry) = (&deployment.dynamodb, deployment.registry());
     let was_left = is_unfinished(client, &registry, deployment.clock.wall_ms()).await?;
-    let planned = decide(rules, &cells::list(deployment).await?, probed, was_left);
-    if dry_run || planned.iter().all(|one| one.action == Action::Leave) {
+    let listing = cells::list(deployment).await?;
+    let planned = decide(rules, Evidence { listing: &listing, probed, was_left });
+    if *dry_run || planned.iter().all(|one| one.action == Action::Leave) {
         return Ok(planned.into_iter().map(Acted::planned).collect());
     }
     let now_ms = deployment.clock.wall_ms();
@@ -92,13 +103,17 @@ pub(crate) async fn act(
     };
     // Another run may have marked cells since. The decision that counts is made on a look that only this run's marks follow.
     let listing = cells::list(deployment).await?;
-    let decisions = decide(rules, &listing, probed, was_left);
+    let decisions = decide(rules, Evidence { listing: &listing, probed, was_left });
     let acted = renewing(deployment, lease, Box::pin(all(deployment, &listing, decisions, lease, console))).await;
     let has_left = acted.iter().any(|one| one.action == Action::Up && one.error.is_some());
-    if has_left || deployment.stop().is_cancelled() {
-        leave_lease(client, &registry, lease).await?;
+    let ended = if has_left || deployment.stop().is_cancelled() {
+        leave_lease(client, &registry, lease).await
     } else {
-        finish_lease(client, &registry, lease).await?;
+        finish_lease(client, &registry, lease).await
+    };
+    // The cells are marked: that has to be reported, whatever became of the lease.
+    if let Err(failure) = ended {
+        console.say(format_args!("the lease of automation ends by itself in {} s: {failure}", LEASE_TIME.as_secs()));
     }
     Ok(acted)
 }
@@ -123,6 +138,7 @@ async fn all(
     for decision in decisions {
         acted.push(match decision.action {
             Action::Leave => Acted::planned(decision),
+            _ if deployment.stop().is_cancelled() => Acted::new(decision, Err(anyhow!(STOPPED))),
             Action::Down | Action::Up => {
                 let result = carry_out(deployment, listing, &decision, lease, console).await;
                 Acted::new(decision, result)
@@ -167,6 +183,10 @@ async fn carry_out(
     let mut recovery = Recovery::new(deployment, (&by, WHAT), cell, state).under_lease(lease);
     recovery.run(state, homes, console).await?;
     let Carried { new, .. } = recovery.carried();
-    let left = (!unreadable.is_empty()).then(|| format!("left out: {unreadable}"));
+    let left = match unreadable.as_str() {
+        _ if deployment.stop().is_cancelled() => Some(STOPPED.to_owned()),
+        "" => None,
+        entries => Some(format!("left out: {entries}")),
+    };
     Ok(Carry { carried: Some(new), left })
 }

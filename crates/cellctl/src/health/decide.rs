@@ -11,6 +11,16 @@ use serde::Serialize;
 /// The name under which automation marks cells. An operator can't take it.
 pub(crate) const AUTOMATION: &str = "probe";
 
+/// The look at a fleet on which automation decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) listing: &'a Listing,
+    /// The cells that were probed.
+    pub(crate) probed: &'a BTreeSet<CellId>,
+    /// True if the last run of automation ended before it had brought its cells up.
+    pub(crate) was_left: bool,
+}
+
 /// The bounds of automation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
@@ -48,8 +58,9 @@ pub(crate) enum Action {
 ///
 /// An operator's mark is never undone: only cells that automation marked come up again, and only active ones go down. A mark
 /// begins the count anew, so a cell that an operator has marked up is not taken out for failures of before. Where the last
-/// run left something (`was_left`), cells that automation has brought up are looked after once more.
-pub(crate) fn decide(rules: &Rules, listing: &Listing, probed: &BTreeSet<CellId>, was_left: bool) -> Vec<Decision> {
+/// run ended early, cells that automation has brought up are looked after once more.
+pub(crate) fn decide(rules: &Rules, evidence: Evidence<'_>) -> Vec<Decision> {
+    let Evidence { listing, probed, was_left } = evidence;
     let mut found: Vec<(u32, Decision)> = Vec::new();
     for cell in listing.cells.iter().filter(|cell| probed.contains(&cell.id)) {
         let (Some(state), Some(health)) = (&cell.state, listing.health.get(&cell.id)) else { continue };

@@ -5,7 +5,7 @@ mod decide;
 mod probe;
 mod round;
 
-pub(crate) use act::Acted;
-pub(crate) use decide::{AUTOMATION, Action, Decision, Rules, decide};
+pub(crate) use act::{Acted, Automation};
+pub(crate) use decide::{AUTOMATION, Action, Decision, Evidence, Rules, decide};
 pub(crate) use probe::{Probe, probe};
 pub(crate) use round::{Round, Settings};

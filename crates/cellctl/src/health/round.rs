@@ -10,8 +10,8 @@ use cellstack_store::cells::Cell;
 use futures::future::join_all;
 use serde::Serialize;
 
-use super::act::{Acted, act};
-use super::{Probe, Rules, probe};
+use super::act::{Acted, Automation, act};
+use super::{Probe, probe};
 use crate::cells;
 use crate::console::Console;
 use crate::deployment::Deployment;
@@ -23,10 +23,8 @@ pub(crate) struct Settings {
     pub(crate) cells: Vec<CellId>,
     /// The time that an event may take.
     pub(crate) timeout: Duration,
-    /// The bounds of automation, if it acts.
-    pub(crate) rules: Option<Rules>,
-    /// True if automation only says what it would do.
-    pub(crate) dry_run: bool,
+    /// The settings of automation, if it acts.
+    pub(crate) automation: Option<Automation>,
 }
 
 /// The results of a round.
@@ -50,9 +48,9 @@ impl Round {
         }
         let probes = join_all(chosen.iter().map(|cell| probe(deployment, cell, settings.timeout))).await;
         let kept = keep(deployment, &chosen, &probes, console).await;
-        let marks = match &settings.rules {
-            Some(rules) if !deployment.stop().is_cancelled() => {
-                Some(act(deployment, rules, &kept, settings.dry_run, console).await?)
+        let marks = match &settings.automation {
+            Some(automation) if !deployment.stop().is_cancelled() => {
+                Some(act(deployment, automation, &kept, console).await?)
             }
             _ => None,
         };

@@ -55,7 +55,7 @@ pub async fn is_unfinished(client: &Client, registry: &str, now_ms: u64) -> Resu
 /// When the registry can't be written.
 pub async fn take_lease(client: &Client, registry: &str, run: &str, now_ms: u64) -> Result<Option<Lease>, AwsFailure> {
     const WHAT: &str = "take the lease of automation";
-    let unreadable = || AwsFailure::unreadable(WHAT, "expected rev to be a number".to_owned());
+    let unreadable = || AwsFailure::unreadable(WHAT, "rev of the lease: expected a number".to_owned());
     let update = client
         .update_item()
         .table_name(registry)

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::health::{Acted, Action, Probe, Round, Rules, Settings};
+use crate::health::{Acted, Action, Automation, Probe, Round, Rules, Settings};
 
 /// Send an event through each cell and wait until it is processed
 ///
@@ -41,12 +41,12 @@ pub(super) struct ProbeCells {
     #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "again", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     every: u64,
     #[command(flatten)]
-    automation: Automation,
+    act: Act,
 }
 
 /// The bounds within which cells are marked.
 #[derive(Debug, Args)]
-struct Automation {
+struct Act {
     /// Mark cells down and up, by the results
     #[arg(long)]
     act: bool,
@@ -89,12 +89,12 @@ impl ProbeCells {
     }
 
     fn settings(&self) -> Settings {
-        let Automation { act, failures, successes, max_down, dry_run } = self.automation;
+        let Act { act, failures, successes, max_down, dry_run } = self.act;
+        let rules = Rules { failures, successes, max_down };
         Settings {
             cells: self.cell.clone(),
             timeout: Duration::from_secs(self.timeout),
-            rules: act.then_some(Rules { failures, successes, max_down }),
-            dry_run,
+            automation: act.then_some(Automation { rules, dry_run }),
         }
     }
 }

@@ -36,6 +36,10 @@ fn fleet(cells: Vec<(Option<CellState>, CellHealth)>) -> (Listing, BTreeSet<Cell
     (listing, all)
 }
 
+fn look<'a>(listing: &'a Listing, probed: &'a BTreeSet<CellId>) -> Evidence<'a> {
+    Evidence { listing, probed, was_left: false }
+}
+
 fn state(status: CellStatus, by: &str) -> CellState {
     CellState { status, updated_by: Some(by.to_owned()), updated_at: Some(7), ..CellState::default() }
 }
@@ -81,7 +85,7 @@ proptest! {
         let rules = Rules { failures, successes, max_down };
         let (listing, all) = fleet(cells);
         let probed: BTreeSet<CellId> = all.into_iter().step_by(if probe_all { 1 } else { 2 }).collect();
-        let decisions = decide(&rules, &listing, &probed, was_left);
+        let decisions = decide(&rules, Evidence { listing: &listing, probed: &probed, was_left });
         let states = || listing.cells.iter().filter_map(|cell| cell.state.as_ref());
         let out = states().filter(|state| is_out(state.status)).count();
         let fleet = states().filter(|state| state.status != CellStatus::Retired).count();
@@ -113,7 +117,7 @@ proptest! {
     fn a_cell_that_may_be_taken_out_is(cells in vec(any_cell(), 1..16)) {
         let rules = Rules { max_down: 100, ..RULES };
         let (listing, all) = fleet(cells);
-        let decisions = decide(&rules, &listing, &all, false);
+        let decisions = decide(&rules, look(&listing, &all));
         for cell in &listing.cells {
             let (Some(state), health) = (&cell.state, &listing.health[&cell.id]) else { continue };
             if state.status == CellStatus::Active && health.mark == state.updated_at && health.failures >= 3 {
@@ -132,7 +136,7 @@ fn the_share_goes_to_the_cells_that_have_failed_for_longest() {
         (active(), passing(1)),
         (Some(state(CellStatus::Down, "ana")), failing(4)),
     ]);
-    let decisions = decide(&RULES, &listing, &all, false);
+    let decisions = decide(&RULES, look(&listing, &all));
     let found: Vec<_> = decisions.iter().map(|one| (one.cell.as_str(), one.action)).collect();
     assert_eq!(found, [("c1", Action::Down), ("c0", Action::Leave)]);
     assert_eq!(decisions[0].because, "9 failures in a row: not written");
@@ -152,7 +156,7 @@ fn an_operators_word_stays() {
         (Some(state(CellStatus::Down, AUTOMATION)), passing(4)),
         (Some(state(CellStatus::Recovering, AUTOMATION)), passing(1)),
     ]);
-    let decisions = decide(&RULES, &listing, &all, false);
+    let decisions = decide(&RULES, look(&listing, &all));
     let found: Vec<_> = decisions.iter().map(|one| (one.cell.as_str(), one.action)).collect();
     assert_eq!(found, [("c1", Action::Leave), ("c0", Action::Leave), ("c3", Action::Up), ("c5", Action::Up)]);
     assert_eq!(decisions[1].because, "9 successes in a row, and ana has marked it down: an operator decides");

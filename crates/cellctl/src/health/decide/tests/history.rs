@@ -80,7 +80,7 @@ impl History {
 
     fn decide(&self, rules: &Rules) -> Vec<(usize, Decision)> {
         let index = |id: &CellId| self.listing.cells.iter().position(|cell| cell.id == *id).unwrap();
-        let decisions = decide(rules, &self.listing, &self.all, self.was_left);
+        let decisions = decide(rules, Evidence { was_left: self.was_left, ..look(&self.listing, &self.all) });
         decisions.into_iter().map(|decision| (index(&decision.cell), decision)).collect()
     }
 
