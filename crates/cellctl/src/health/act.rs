@@ -111,7 +111,7 @@ pub(crate) async fn act(
     } else {
         finish_lease(client, &registry, lease).await
     };
-    // The cells are marked: that has to be reported, whatever became of the lease.
+    // The cells are marked: that has to be reported, even if the lease could not be ended.
     if let Err(failure) = ended {
         console.say(format_args!("the lease of automation ends by itself in {} s: {failure}", LEASE_TIME.as_secs()));
     }
