@@ -24,6 +24,7 @@ mod placing;
 mod plans;
 mod queue;
 mod recount;
+mod recovery;
 mod scan;
 mod tenants;
 

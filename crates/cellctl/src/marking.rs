@@ -1,10 +1,11 @@
 //! The mark of a cell: looked at, recorded, set on condition that it is still as it was seen.
 
 use anyhow::{Context as _, Result};
+use cellstack_core::limits::RETRY_AFTER_DOWN;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_placement::Refusal;
-use cellstack_store::cells::{Cell, Listing, Mark, StateError, mark};
+use cellstack_store::cells::{Cell, Listing, Look, Mark, StateError, mark, mark_under_lease};
 
 use crate::audit::{self, Facts};
 use crate::deployment::Deployment;
@@ -25,34 +26,52 @@ pub(crate) fn facts(status: CellStatus) -> Facts {
     Facts::default().text("status", status.as_str())
 }
 
+/// A change of a cell's status.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'a> {
+    pub(crate) cell: &'a CellId,
+    /// The status that was seen.
+    pub(crate) expected: CellStatus,
+    pub(crate) status: CellStatus,
+    pub(crate) retry_after: Option<u32>,
+    /// The look on which automation decided. An operator's change has none.
+    pub(crate) look: Option<Look>,
+}
+
+impl<'a> Change<'a> {
+    /// Returns the change of a cell from the status that an operator saw.
+    pub(crate) const fn new(cell: &'a CellId, expected: CellStatus, status: CellStatus) -> Self {
+        Self { cell, expected, status, retry_after: None, look: None }
+    }
+}
+
+/// Returns the time after which callers may try again while a cell is down, in seconds, unless an operator sets one.
+pub(crate) fn retry_after_down() -> u32 {
+    u32::try_from(RETRY_AFTER_DOWN.as_secs()).unwrap_or(u32::MAX)
+}
+
 /// Sets the status of a cell from the one that was seen to another, and records both.
-pub(crate) async fn set(
-    deployment: &Deployment,
-    by: &Signature,
-    what: &'static str,
-    (cell, expected): (&CellId, CellStatus),
-    status: CellStatus,
-    retry_after: Option<u32>,
-) -> Result<()> {
+pub(crate) async fn set(deployment: &Deployment, by: &Signature, what: &'static str, order: &Change<'_>) -> Result<()> {
+    let Change { cell, expected, status, .. } = *order;
     let record = audit::begin(deployment, by, what, cell.to_string(), facts(expected)).await?;
-    let marked = change(deployment, by, (cell, expected), status, retry_after).await;
+    let marked = change(deployment, by, order).await;
     let after = if marked.is_ok() { facts(status) } else { Facts::default() };
     let troubles: Vec<String> = marked.as_ref().err().map(ToString::to_string).into_iter().collect();
     record.end(after, Facts::default(), &troubles).await?;
-    marked.with_context(|| format!("cell {cell} was not marked {}", status.as_str()))
+    marked.map(drop).with_context(|| format!("cell {cell} was not marked {}", status.as_str()))
 }
 
-/// Sets the status of a cell for a run that is on record already.
-pub(crate) async fn change(
-    deployment: &Deployment,
-    by: &Signature,
-    (cell, expected): (&CellId, CellStatus),
-    status: CellStatus,
-    retry_after: Option<u32>,
-) -> Result<(), StateError> {
+/// Sets the status of a cell for a run that is on record already. Returns the time of the mark.
+pub(crate) async fn change(deployment: &Deployment, by: &Signature, order: &Change<'_>) -> Result<u64, StateError> {
+    let Change { cell, expected, status, retry_after, look } = *order;
     let (reason, operator, now_ms) = (by.reason.as_str(), by.operator.as_str(), deployment.clock.wall_ms());
     let order = Mark { expected, status, retry_after, reason, operator, now_ms };
-    mark(&deployment.dynamodb, &deployment.registry(), cell, &order).await
+    let (client, registry) = (&deployment.dynamodb, deployment.registry());
+    match look {
+        Some(look) => mark_under_lease(client, &registry, cell, &order, look).await?,
+        None => mark(client, &registry, cell, &order).await?,
+    }
+    Ok(now_ms)
 }
 
 /// Returns the words for the person who set a state, the time and the reason.

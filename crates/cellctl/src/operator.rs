@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::console::Console;
+use crate::health::AUTOMATION;
 
 /// The arguments of every verb that changes something.
 #[derive(Debug, Clone, Args)]
@@ -89,6 +90,10 @@ fn motive(text: &str) -> Result<String, String> {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() { Err("say who you are".to_owned()) } else { Ok(text.to_owned()) }
+    match text.trim() {
+        "" => Err("say who you are".to_owned()),
+        // Automation brings back cells under this name.
+        AUTOMATION => Err(format!("{AUTOMATION} is the name of automation; take another")),
+        text => Ok(text.to_owned()),
+    }
 }

@@ -104,6 +104,11 @@ pub const RETIRED: &str = "retired";
 /// Sort key of the item that keeps the results of probes: the operators'.
 pub const HEALTH: &str = "health";
 
+/// Partition of the state of automation.
+pub const AUTOMATION_PARTITION: &str = "automation";
+/// Sort key of the item that has the lease of automation, and counts how often it was taken.
+pub const LEASE: &str = "lease";
+
 /// The prefix of the partitions of cells.
 pub const CELL_PREFIX: &str = "cell#";
 /// The prefix of the partitions of pairs: `pair#<home>` counts, under each standby's id, the tenants that share the two.
@@ -162,6 +167,9 @@ pub struct CellHealth {
     /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The time of the cell's mark under which these are counted. A later mark begins the count anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<u64>,
 }
 
 /// Reads a count. Counts grow and shrink by additions that nothing bounds: one that is wrong may be below zero, and is

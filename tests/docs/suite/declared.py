@@ -39,6 +39,7 @@ NOT_RUN = {
     ("terraform/examples/cloudfront/README.md", "make build ARCH=arm64"): AWS,
     ("terraform/examples/cloudfront/README.md", "body='{\"type\":\"order.placed\",\"data\":{\"amount\":42}}'"): AWS,
     ("cellctl status --help", "cellctl status --watch --every 5"): "runs until Ctrl-C; crates/cellctl/tests/cellctl/cells/bootstrap.rs ends it",
+    ("cellctl cells probe --help", "cellctl cells probe --act --loop --every 10 --failures 3 --max-down 25"): "runs until Ctrl-C; crates/cellctl/tests/cellctl/automation.rs ends it",
     ("cellctl snapshot write --help", "cellctl snapshot write --to s3://my-bucket/cellstack/map --reason 'hourly'"): S3,
     ("cellctl snapshot show --help", "cellctl snapshot show --from s3://my-bucket/cellstack/map --output json"): S3,
     ("cellctl tenants move --help", "cellctl tenants move acme --to beta --reason 'alpha is full'"): MOVES,

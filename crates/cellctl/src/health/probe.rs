@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cellstack_core::registry::CellHealth;
 use cellstack_core::{CellId, Clock as _, Entropy as _, EventId, EventStatus};
-use cellstack_store::cells::{Cell, set_health};
+use cellstack_store::cells::{Cell, count_health};
 use cellstack_store::probe;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -90,20 +90,44 @@ impl Probe {
         self.stage == Stage::Processed
     }
 
-    /// Returns the cell's health after this probe.
-    pub(crate) fn after(&self, before: &CellHealth, at: u64) -> CellHealth {
-        let (failures, successes) = if self.passed() {
-            (0, before.successes.saturating_add(1))
-        } else {
-            (before.failures.saturating_add(1), 0)
-        };
-        CellHealth { failures, successes, at, ms: self.ms, error: self.error.clone() }
+    /// Returns the cell's health after this probe, with the count under the cell's last mark.
+    pub(crate) fn after(&self, before: &CellHealth, mark: Option<u64>, at: u64) -> CellHealth {
+        let (failures, successes) = if before.mark == mark { (before.failures, before.successes) } else { (0, 0) };
+        let (failures, successes) =
+            if self.passed() { (0, successes.saturating_add(1)) } else { (failures.saturating_add(1), 0) };
+        CellHealth { failures, successes, at, ms: self.ms, error: self.error.clone(), mark }
     }
 
     /// Keeps the result in the registry. A registry that can't be written does not make the probe fail.
-    pub(crate) async fn keep(&self, deployment: &Deployment, before: &CellHealth) -> Result<CellHealth, String> {
-        let health = self.after(before, deployment.clock.wall_ms());
-        let kept = set_health(&deployment.dynamodb, &deployment.registry(), &self.cell, &health).await;
-        kept.map(|()| health).map_err(|failure| format!("{}: {failure}", self.cell))
+    pub(crate) async fn keep(&self, deployment: &Deployment, cell: &Cell) -> Result<CellHealth, String> {
+        let mark = cell.state.as_ref().and_then(|state| state.updated_at);
+        let after = |before: &CellHealth| self.after(before, mark, deployment.clock.wall_ms());
+        let kept = count_health(&deployment.dynamodb, &deployment.registry(), &self.cell, after).await;
+        kept.map_err(|failure| format!("{}: {failure}", self.cell))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(passed: bool) -> Probe {
+        let stage = if passed { Stage::Processed } else { Stage::NotProcessed };
+        let event = EventId::from_parts(0, [0; 10]);
+        Probe { cell: "alpha".parse().unwrap(), event, stage, ms: passed.then_some(40), error: None }
+    }
+
+    fn counts(health: &CellHealth) -> (u32, u32) {
+        (health.failures, health.successes)
+    }
+
+    #[test]
+    fn a_result_of_the_other_kind_and_a_mark_begin_the_count_anew() {
+        let one = probe(false).after(&CellHealth::default(), Some(1), 10);
+        let two = probe(false).after(&one, Some(1), 20);
+        assert_eq!((counts(&one), counts(&two)), ((1, 0), (2, 0)));
+        assert_eq!(counts(&probe(true).after(&two, Some(1), 30)), (0, 1));
+        let marked = probe(false).after(&two, Some(2), 30);
+        assert_eq!((counts(&marked), marked.mark, marked.at), ((1, 0), Some(2), 30));
     }
 }

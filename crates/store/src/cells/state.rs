@@ -11,7 +11,7 @@ use cellstack_aws::backoff::Backoff;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::number;
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::registry::{CellHealth, CellState, CellStatus, HEALTH, PARTITION_KEY, STATE, pairs, partition};
+use cellstack_core::registry::{CellState, CellStatus, PARTITION_KEY, STATE, pairs, partition};
 
 /// A state that could not be written. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,6 +32,12 @@ pub enum StateError {
     /// The cell has a state already, or none any more.
     #[error("the state of cell {cell} was written or taken away meanwhile; look again: `cellctl cells show {cell}`")]
     Replaced {
+        /// The cell.
+        cell: CellId,
+    },
+    /// Another run of automation has the lease.
+    #[error("cell {cell} was left as it is: another run of `cellctl cells probe --act` has the lease")]
+    Overtaken {
         /// The cell.
         cell: CellId,
     },
@@ -66,15 +72,53 @@ impl Mark<'_> {
             && state.reason.as_deref() == Some(self.reason)
             && state.retry_after == self.retry_after
     }
+
+    /// Returns the update expression and its values.
+    pub(super) fn expression(&self) -> (String, HashMap<String, AttributeValue>) {
+        let mut set = "SET #status = :status, reason = :reason, updated_by = :by, updated_at = :now".to_owned();
+        let mut values = HashMap::from([
+            (":status".to_owned(), text(self.status.as_str())),
+            (":expected".to_owned(), text(self.expected.as_str())),
+            (":reason".to_owned(), text(self.reason)),
+            (":by".to_owned(), text(self.operator)),
+            (":now".to_owned(), number(self.now_ms)),
+            (":one".to_owned(), number(1)),
+        ]);
+        if self.status == CellStatus::Down && self.expected != CellStatus::Down {
+            set.push_str(", down_at = :now");
+        }
+        match self.retry_after {
+            Some(seconds) => {
+                set.push_str(", retry_after = :retry ADD rev :one");
+                values.insert(":retry".to_owned(), number(seconds.into()));
+            }
+            None => set.push_str(" REMOVE retry_after ADD rev :one"),
+        }
+        (set, values)
+    }
+
+    /// Returns the result of a mark that was refused, with the state that is there.
+    pub(super) fn refused(&self, cell: &CellId, found: Option<CellState>) -> Result<(), StateError> {
+        let (cell, expected) = (cell.clone(), self.expected);
+        match found {
+            // An earlier try of the SDK wrote it, and its response was lost.
+            Some(found) if self.is_in(&found) => Ok(()),
+            Some(found) => Err(StateError::Changed { cell, expected, found: Box::new(found) }),
+            None => Err(StateError::Replaced { cell }),
+        }
+    }
 }
 
-const WHAT: &str = "write the cell's state";
+/// The condition of a mark: the cell has the status that its operator saw.
+pub(super) const AS_SEEN: &str = "#status = :expected";
+
+pub(super) const WHAT: &str = "write the cell's state";
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
+pub(super) fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
     HashMap::from([(PARTITION_KEY.to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), text(sk))])
 }
 
@@ -83,42 +127,21 @@ fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
 /// # Errors
 /// [`StateError::Changed`] when the status is not the one that the operator saw.
 pub async fn mark(client: &Client, registry: &str, cell: &CellId, mark: &Mark<'_>) -> Result<(), StateError> {
-    let mut set = "SET #status = :status, reason = :reason, updated_by = :by, updated_at = :now".to_owned();
-    let mut update = client
+    let (set, values) = mark.expression();
+    let update = client
         .update_item()
         .table_name(registry)
         .set_key(Some(key(partition(cell), STATE)))
-        .condition_expression("#status = :expected")
+        .update_expression(set)
+        .condition_expression(AS_SEEN)
         .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":status", text(mark.status.as_str()))
-        .expression_attribute_values(":expected", text(mark.expected.as_str()))
-        .expression_attribute_values(":reason", text(mark.reason))
-        .expression_attribute_values(":by", text(mark.operator))
-        .expression_attribute_values(":now", number(mark.now_ms))
-        .expression_attribute_values(":one", number(1))
+        .set_expression_attribute_values(Some(values))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    if mark.status == CellStatus::Down && mark.expected != CellStatus::Down {
-        set.push_str(", down_at = :now");
-    }
-    match mark.retry_after {
-        Some(seconds) => {
-            set.push_str(", retry_after = :retry ADD rev :one");
-            update = update.expression_attribute_values(":retry", number(seconds.into()));
-        }
-        None => set.push_str(" REMOVE retry_after ADD rev :one"),
-    }
-    let update = update.update_expression(set);
     let mut backoff = Backoff::within(PLACE_TIMEOUT);
     loop {
         let Err(error) = update.clone().send().await else { return Ok(()) };
         match refusal(&error) {
-            // An earlier try of the SDK wrote it, and its response was lost.
-            Refusal::Refused(Some(found)) if mark.is_in(&found) => return Ok(()),
-            Refusal::Refused(Some(found)) => {
-                let (cell, expected) = (cell.clone(), mark.expected);
-                return Err(StateError::Changed { cell, expected, found: Box::new(found) });
-            }
-            Refusal::Refused(None) => return Err(StateError::Replaced { cell: cell.clone() }),
+            Refusal::Refused(found) => return mark.refused(cell, found),
             Refusal::Busy if backoff.pause().await => {}
             _ => return Err(AwsFailure::of(WHAT, error).into()),
         }
@@ -226,17 +249,4 @@ pub async fn set_pair(
             Refusal::Other => Err(AwsFailure::of(WHAT, error).into()),
         },
     }
-}
-
-/// Keeps the results of a cell's probes.
-///
-/// # Errors
-/// When the registry can't be written.
-pub async fn set_health(client: &Client, registry: &str, cell: &CellId, health: &CellHealth) -> Result<(), AwsFailure> {
-    const WHAT: &str = "write a cell's health";
-    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(health)
-        .map_err(|error| AwsFailure::unreadable(WHAT, format!("health of cell {cell}: {error}")))?;
-    let put = client.put_item().table_name(registry).set_item(Some(item));
-    let put = put.item(PARTITION_KEY, AttributeValue::S(partition(cell))).item("sk", text(HEALTH));
-    put.send().await.map(drop).map_err(|error| AwsFailure::of(WHAT, error))
 }

@@ -113,7 +113,7 @@ impl Bootstrap {
         if !probed.passed() {
             return Ok(());
         }
-        if let Err(why) = probed.keep(deployment, &Default::default()).await {
+        if let Err(why) = probed.keep(deployment, cell).await {
             bail!("the probe's result could not be kept: {why}");
         }
         let tenants = self.activate(deployment, by, cell).await?;

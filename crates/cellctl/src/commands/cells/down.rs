@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use cellstack_core::CellId;
-use cellstack_core::limits::{CELL_LEASE, RETRY_AFTER_DOWN};
+use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_store::cells::Listing;
 use clap::Args;
@@ -15,14 +15,16 @@ use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::duration;
-use crate::marking::{said, set, stated};
+use crate::health::AUTOMATION;
+use crate::marking::{Change, retry_after_down, said, set, stated};
 use crate::operator::Operator;
 
 /// Mark a cell down: its tenants' standbys hold their new events, and nothing is sent to it
 ///
 /// Says first how many tenants each standby is going to hold events for, and how many have none and get 503. Events that
 /// land in the cell after the mark are found again when it is up.
-/// Routers know within 10 s.
+/// Routers know within 10 s. A cell that cellctl cells probe --act has marked down is yours then: it stays down until you mark
+/// it up.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells down alpha --reason 'table throttled' --dry-run
@@ -139,18 +141,20 @@ impl Down {
         }
         let is_down = before == CellStatus::Down;
         let present = state.retry_after.filter(|_| is_down);
-        let default = u32::try_from(RETRY_AFTER_DOWN.as_secs()).unwrap_or(u32::MAX);
-        let retry_after = self.retry_after.or(present).unwrap_or(default);
+        let retry_after = self.retry_after.or(present).unwrap_or_else(retry_after_down);
         let mut effect = Effect::of(&listing, &cell.id, state, retry_after);
         effect.say(state, console);
         if output == Output::Table {
             effect.print(console)?;
         }
-        let as_wanted = is_down && self.retry_after.is_none_or(|wanted| present == Some(wanted));
+        // Automation brings back the cells that it has marked, unless an operator marks them down, too.
+        let by_automation = state.updated_by.as_deref() == Some(AUTOMATION);
+        let as_wanted = is_down && !by_automation && self.retry_after.is_none_or(|wanted| present == Some(wanted));
         if as_wanted {
             console.say("nothing to change");
         } else if !self.dry_run {
-            set(deployment, &by, "cells down", (&self.cell, before), CellStatus::Down, Some(retry_after)).await?;
+            let down = Change::new(&self.cell, before, CellStatus::Down);
+            set(deployment, &by, "cells down", &Change { retry_after: Some(retry_after), ..down }).await?;
             effect.changed = true;
         }
         if output == Output::Json {

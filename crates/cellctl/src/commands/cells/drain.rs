@@ -11,7 +11,7 @@ use clap::Args;
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::marking::{said, set, stated};
+use crate::marking::{Change, said, set, stated};
 use crate::operator::Operator;
 use crate::plans::{Saved, Surveyed, show};
 
@@ -57,8 +57,8 @@ impl Drain {
                 console.say(format_args!("cell {} would be draining", self.cell));
             }
             CellStatus::Active | CellStatus::Full => {
-                let seen = (&self.cell, state.status);
-                set(deployment, &by, "cells drain", seen, CellStatus::Draining, None).await?;
+                let order = Change::new(&self.cell, state.status, CellStatus::Draining);
+                set(deployment, &by, "cells drain", &order).await?;
                 console.say(format_args!("cell {} is draining: it serves, and takes no tenants", self.cell));
             }
             CellStatus::Draining => console.say(format_args!("cell {} is draining, {}", self.cell, said(state))),

@@ -151,8 +151,8 @@ async fn repair(deployment: &Deployment, found: Vec<Difference>) -> Result<Vec<D
         };
         match repaired {
             Ok(()) => {}
-            Err(StateError::Replaced { .. } | StateError::Changed { .. }) => left.push(difference),
             Err(StateError::Failed(failure)) => return Err(failure.into()),
+            Err(_) => left.push(difference),
         }
     }
     Ok(left)

@@ -13,7 +13,7 @@ use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
-use crate::marking::{said, set, stated};
+use crate::marking::{Change, said, set, stated};
 use crate::operator::{Operator, Signature};
 use crate::queue::size;
 use crate::recount::Counted;
@@ -95,7 +95,7 @@ impl Retire {
             console.say(format_args!("cell {} is empty and would be retired", self.cell));
         } else {
             let empty = self.close(deployment, &by, before).await?;
-            set(deployment, &by, "cells retire", (&self.cell, empty), CellStatus::Retired, None).await?;
+            set(deployment, &by, "cells retire", &Change::new(&self.cell, empty, CellStatus::Retired)).await?;
             console.say(format_args!(
                 "cell {0} is retired. Next: deletion_protection = false and retire = [\"{0}\"] in Terraform",
                 self.cell
@@ -111,7 +111,7 @@ impl Retire {
         if before != CellStatus::Active {
             return Ok(before);
         }
-        set(deployment, by, "cells retire", (&self.cell, before), CellStatus::Draining, None).await?;
+        set(deployment, by, "cells retire", &Change::new(&self.cell, before, CellStatus::Draining)).await?;
         let listing = cells::list(deployment).await?;
         let (_, state) = stated(&listing, &self.cell)?;
         let stood_by = stands_by_for(&listing, &self.cell);

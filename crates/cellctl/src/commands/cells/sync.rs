@@ -12,7 +12,7 @@ use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::marking::change;
+use crate::marking::{Change, change};
 use crate::operator::{Routine, Signature};
 use crate::recount::Counted;
 
@@ -135,7 +135,10 @@ async fn apply(
             };
             create_state(&deployment.dynamodb, &deployment.registry(), cell, &state).await
         }
-        (Step::Retire, Some(state)) => change(deployment, by, (cell, state.status), CellStatus::Retired, None).await,
+        (Step::Retire, Some(state)) => {
+            let order = Change::new(cell, state.status, CellStatus::Retired);
+            change(deployment, by, &order).await.map(drop)
+        }
         (Step::Retire, None) | (Step::Leave(_), _) => Ok(()),
     }
 }

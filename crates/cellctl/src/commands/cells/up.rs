@@ -1,23 +1,19 @@
 //! `cellctl cells up`
 
-use std::time::Duration;
-
 use anyhow::{Result, bail};
-use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
-use cellstack_core::registry::{CellState, CellStatus};
-use cellstack_core::{CellId, Clock as _};
-use cellstack_store::carry::Carried;
+use cellstack_core::CellId;
+use cellstack_core::registry::CellStatus;
 use clap::Args;
 use serde::Serialize;
 
-use crate::audit::{self, Facts};
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::homecoming::{Homecoming, wait};
-use crate::marking::{change, facts, said, stated};
-use crate::operator::{Operator, Signature};
+use crate::homecoming::Homecoming;
+use crate::marking::{said, stated};
+use crate::operator::Operator;
+use crate::recovery::Recovery;
 
 /// Mark a cell up: the events that standbys hold are carried home, then it takes new ones
 ///
@@ -42,9 +38,6 @@ pub(super) struct Up {
     dry_run: bool,
 }
 
-/// Time after which every router knows of a mark, and no write is under way that was decided before.
-const KNOWN: Duration = CELL_LEASE.saturating_add(LONGEST_WRITE);
-
 /// The result, for programs.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -59,17 +52,6 @@ struct Report<'a> {
     carried: u64,
     /// Events that the cell had already.
     known: u64,
-}
-
-/// A run, and its progress.
-struct Run<'a> {
-    deployment: &'a Deployment,
-    by: &'a Signature,
-    cell: &'a CellId,
-    status: CellStatus,
-    /// The time of the last mark, in milliseconds since the Unix epoch.
-    since: u64,
-    carried: Carried,
 }
 
 impl Up {
@@ -104,29 +86,22 @@ impl Up {
             console.say(format_args!("left out: {reason}"));
         }
         let all_read = homes.unreadable.is_empty();
-        let mut run = Run {
-            deployment,
-            by: &by,
-            cell: &self.cell,
-            status: before,
-            since: state.updated_at.unwrap_or_default(),
-            carried: Carried::default(),
-        };
+        let mut recovery = Recovery::new(deployment, (&by, "cells up"), &self.cell, state);
         if before == CellStatus::Active && state.down_at.is_none() {
             console.say("nothing to change");
         } else if self.dry_run {
-            run.say_plan(held, console);
+            say_plan(&self.cell, before, held, console);
         } else {
-            run.on_record(state, homes, console).await?;
+            recovery.run(state, homes, console).await?;
         }
         let report = Report {
             cell: &self.cell,
             before: before.as_str(),
-            after: run.status.as_str(),
+            after: recovery.status().as_str(),
             tenants_with_standby,
             held,
-            carried: run.carried.new,
-            known: run.carried.known,
+            carried: recovery.carried().new,
+            known: recovery.carried().known,
         };
         if output == Output::Json {
             console.json(&report)?;
@@ -135,92 +110,12 @@ impl Up {
     }
 }
 
-impl Run<'_> {
-    fn say_plan(&self, held: u64, console: &mut Console) {
-        let cell = self.cell;
-        console.say(match self.status {
-            CellStatus::Active => format!("cell {cell} would stay active; {held} held events would be carried home"),
-            CellStatus::Full | CellStatus::Draining => {
-                format!("cell {cell} would be active and take new tenants; {held} held events would be carried home")
-            }
-            _ => format!("cell {cell} would be recovering until {held} held events are home, then active"),
-        });
-    }
-
-    /// Runs, and records beginning and end.
-    async fn on_record(&mut self, state: &CellState, homes: Homecoming<'_>, console: &mut Console) -> Result<()> {
-        let record =
-            audit::begin(self.deployment, self.by, "cells up", self.cell.to_string(), facts(state.status)).await?;
-        let ran = self.all(state, homes, console).await;
-        let mut troubles: Vec<String> = ran.as_ref().err().map(|error| format!("{error:#}")).into_iter().collect();
-        if self.deployment.stop().is_cancelled() {
-            troubles.push("stopped by the operator".to_owned());
-            console.say(format_args!(
-                "stopped; cell {0} is {1}: cellctl cells up {0} goes on from there",
-                self.cell,
-                self.status.as_str()
-            ));
+fn say_plan(cell: &CellId, status: CellStatus, held: u64, console: &mut Console) {
+    console.say(match status {
+        CellStatus::Active => format!("cell {cell} would stay active; {held} held events would be carried home"),
+        CellStatus::Full | CellStatus::Draining => {
+            format!("cell {cell} would be active and take new tenants; {held} held events would be carried home")
         }
-        let Carried { new, known } = self.carried;
-        record.end(facts(self.status), Facts::default().count("carried", new).count("known", known), &troubles).await?;
-        ran
-    }
-
-    async fn all(&mut self, state: &CellState, homes: Homecoming<'_>, console: &mut Console) -> Result<()> {
-        let cell = self.cell;
-        if self.status == CellStatus::Down {
-            self.mark(CellStatus::Recovering).await?;
-            console.say(format_args!("cell {cell} is recovering: it is read, and standbys hold new events"));
-        }
-        if self.status == CellStatus::Recovering {
-            homes.rounds(&mut self.carried, console).await?;
-            console
-                .say(format_args!("{} events came home, {} were there already", self.carried.new, self.carried.known));
-            self.until_known().await;
-        }
-        if self.is_stopped() {
-            return Ok(());
-        }
-        if self.status != CellStatus::Active {
-            let was = self.status;
-            self.mark(CellStatus::Active).await?;
-            console.say(format_args!("cell {cell} was {} and is active: it takes new tenants", was.as_str()));
-        }
-        if state.down_at.is_none() {
-            return Ok(());
-        }
-        // Until every router knows, some write into standbys.
-        self.until_known().await;
-        if self.is_stopped() {
-            return Ok(());
-        }
-        // A standby may have been appointed meanwhile.
-        let homes = Homecoming::read(self.deployment, cell).await?;
-        homes.round(&mut self.carried, console).await?;
-        if !self.is_stopped() {
-            let Carried { new, known } = self.carried;
-            console.say(format_args!("cell {cell} is up: {new} events came home, {known} were there already"));
-        }
-        Ok(())
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.deployment.stop().is_cancelled()
-    }
-
-    async fn mark(&mut self, status: CellStatus) -> Result<()> {
-        change(self.deployment, self.by, (self.cell, self.status), status, None).await?;
-        // The mark of a cell that served already changes nothing for the standbys.
-        if !self.status.serves() {
-            self.since = self.deployment.clock.wall_ms();
-        }
-        self.status = status;
-        Ok(())
-    }
-
-    /// Waits until every router knows of the last mark.
-    async fn until_known(&self) {
-        let passed = self.deployment.clock.wall_ms().saturating_sub(self.since);
-        wait(self.deployment, KNOWN.saturating_sub(Duration::from_millis(passed))).await;
-    }
+        _ => format!("cell {cell} would be recovering until {held} held events are home, then active"),
+    });
 }

@@ -2,11 +2,12 @@
 
 use cellstack_cellctl::{Cli, Completion};
 use cellstack_embedded::names::registry;
+use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::cells::{Mark, StateError, create_state, mark, set_counts};
 use clap::Parser as _;
 use futures::future::join;
 
-use super::world::{CellsWorld, cell, text};
+use super::world::{CellsWorld, cell, number, text};
 
 const PAGE: &str = include_str!("../../../../../docs/control-plane.md");
 
@@ -71,8 +72,16 @@ async fn produced() -> Vec<String> {
     let (one, two) = join(world.ann("sync"), world.ann("sync")).await;
     all.extend([one.talk, two.talk]);
 
-    let wrong = ["cellctl", "cells", "down", "alpha", "--reason", "test", "--retry-after", "1500ms"];
-    all.push(Cli::try_parse_from(wrong).unwrap_err().to_string());
+    let world = CellsWorld::new().await;
+    world.put(&registry(), &[("pk", text("automation")), ("sk", text("lease")), ("ends_at", number(i64::MAX))]).await;
+    world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-cell-alpha"));
+    let ran = world.cellctl("cells probe alpha --act --failures 1 --max-down 50 --timeout 5 --output json").await;
+    all.push(ran.ended(Completion::LeftSome).json()["marks"][0]["error"].as_str().unwrap().to_owned());
+
+    for (option, value) in [("--retry-after", "1500ms"), ("--operator", "probe")] {
+        let wrong = ["cellctl", "cells", "down", "alpha", "--reason", "test", option, value];
+        all.push(Cli::try_parse_from(wrong).unwrap_err().to_string());
+    }
     all
 }
 

@@ -1,6 +1,7 @@
 //! `cellctl cells` and `cellctl audit` over the embedded stack.
 
 mod audit;
+mod automation;
 mod bootstrap;
 mod down;
 mod errors;

@@ -25,6 +25,9 @@ pub(crate) struct CellsWorld {
     clock: Arc<VirtualClock>,
 }
 
+/// The tenant of probes' events.
+const PROBE: &str = "cellstack-probe";
+
 pub(crate) fn cell(id: &str) -> CellId {
     id.parse().unwrap()
 }
@@ -113,12 +116,22 @@ impl CellsWorld {
         (number("count"), number("sum"))
     }
 
-    /// Returns the number of events in a cell by status.
+    /// Returns the number of tenants' events in a cell by status.
     pub(crate) async fn events(&self, id: &str) -> HashMap<String, usize> {
+        self.events_of(id, |tenant| tenant != PROBE).await
+    }
+
+    /// Returns the number of probes' events in a cell by status.
+    pub(crate) async fn probes(&self, id: &str) -> HashMap<String, usize> {
+        self.events_of(id, |tenant| tenant == PROBE).await
+    }
+
+    async fn events_of(&self, id: &str, is_meant: impl Fn(&str) -> bool) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
         for item in self.items(&CellNames::of(&cell(id)).table).await {
-            if item["sk"].as_s().unwrap().starts_with("event#") {
-                *counts.entry(item["status"].as_s().unwrap().clone()).or_default() += 1;
+            let text = |name: &str| item[name].as_s().unwrap();
+            if text("sk").starts_with("event#") && is_meant(text("tenant_id")) {
+                *counts.entry(text("status").clone()).or_default() += 1;
             }
         }
         counts

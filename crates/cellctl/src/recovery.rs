@@ -1,0 +1,144 @@
+//! The way of a cell up: recovering while held events come home, then active.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
+use cellstack_core::registry::{CellState, CellStatus};
+use cellstack_core::{CellId, Clock as _};
+use cellstack_store::carry::Carried;
+use cellstack_store::cells::{Lease, Look};
+
+use crate::audit::{self, Facts};
+use crate::console::Console;
+use crate::deployment::Deployment;
+use crate::homecoming::{Homecoming, wait};
+use crate::marking::{Change, change, facts};
+use crate::operator::Signature;
+
+/// Time after which every router knows of a mark, and no write is under way that was decided before.
+const KNOWN: Duration = CELL_LEASE.saturating_add(LONGEST_WRITE);
+
+/// A recovery, and its progress.
+pub(crate) struct Recovery<'a> {
+    deployment: &'a Deployment,
+    by: &'a Signature,
+    /// The name of the command in the audit trail.
+    what: &'static str,
+    cell: &'a CellId,
+    status: CellStatus,
+    /// The time of the last mark.
+    marked_at: Option<u64>,
+    /// The time since which standbys may get no more events, in milliseconds since the Unix epoch.
+    since: u64,
+    /// The lease, if automation brings the cell up.
+    lease: Option<Lease>,
+    carried: Carried,
+}
+
+impl<'a> Recovery<'a> {
+    pub(crate) fn new(
+        deployment: &'a Deployment,
+        (by, what): (&'a Signature, &'static str),
+        cell: &'a CellId,
+        state: &CellState,
+    ) -> Self {
+        let (status, marked_at) = (state.status, state.updated_at);
+        let (since, carried) = (marked_at.unwrap_or_default(), Carried::default());
+        Self { deployment, by, what, cell, status, marked_at, since, lease: None, carried }
+    }
+
+    /// Makes it automation's: it marks the cell only under this lease, and only over its own marks.
+    pub(crate) const fn under_lease(self, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..self }
+    }
+
+    /// Returns the status of the cell by the last mark.
+    pub(crate) const fn status(&self) -> CellStatus {
+        self.status
+    }
+
+    /// Returns the numbers of events that came home.
+    pub(crate) const fn carried(&self) -> Carried {
+        self.carried
+    }
+
+    /// Brings the cell up, and records beginning and end. `state` is the cell's when the recovery began.
+    pub(crate) async fn run(&mut self, state: &CellState, homes: Homecoming<'_>, console: &mut Console) -> Result<()> {
+        let record =
+            audit::begin(self.deployment, self.by, self.what, self.cell.to_string(), facts(state.status)).await?;
+        let ran = self.all(state, homes, console).await;
+        let mut troubles: Vec<String> = ran.as_ref().err().map(|error| format!("{error:#}")).into_iter().collect();
+        if self.is_stopped() {
+            troubles.push("stopped by the operator".to_owned());
+            console.say(format_args!(
+                "stopped; cell {0} is {1}: cellctl cells up {0} goes on from there",
+                self.cell,
+                self.status.as_str()
+            ));
+        }
+        let Carried { new, known } = self.carried;
+        record.end(facts(self.status), Facts::default().count("carried", new).count("known", known), &troubles).await?;
+        ran
+    }
+
+    async fn all(&mut self, state: &CellState, homes: Homecoming<'_>, console: &mut Console) -> Result<()> {
+        let cell = self.cell;
+        if self.status == CellStatus::Down {
+            self.mark(CellStatus::Recovering).await?;
+            console.say(format_args!("cell {cell} is recovering: it is read, and standbys hold new events"));
+        }
+        if self.status == CellStatus::Recovering {
+            homes.rounds(&mut self.carried, console).await?;
+            console
+                .say(format_args!("{} events came home, {} were there already", self.carried.new, self.carried.known));
+            self.until_known().await;
+        }
+        if self.is_stopped() {
+            return Ok(());
+        }
+        if self.status != CellStatus::Active {
+            let was = self.status;
+            self.mark(CellStatus::Active).await?;
+            console.say(format_args!("cell {cell} was {} and is active: it takes new tenants", was.as_str()));
+        }
+        if state.down_at.is_none() {
+            return Ok(());
+        }
+        // Until every router knows, some write into standbys.
+        self.until_known().await;
+        if self.is_stopped() {
+            return Ok(());
+        }
+        // A standby may have been appointed meanwhile.
+        let homes = Homecoming::read(self.deployment, cell).await?;
+        homes.round(&mut self.carried, console).await?;
+        if !self.is_stopped() {
+            let Carried { new, known } = self.carried;
+            console.say(format_args!("cell {cell} is up: {new} events came home, {known} were there already"));
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.deployment.stop().is_cancelled()
+    }
+
+    async fn mark(&mut self, status: CellStatus) -> Result<()> {
+        let look = self.lease.map(|lease| Look { lease, marked_at: self.marked_at });
+        let order = Change { look, ..Change::new(self.cell, self.status, status) };
+        self.marked_at = Some(change(self.deployment, self.by, &order).await?);
+        // The mark of a cell that served already changes nothing for the standbys.
+        if !self.status.serves() {
+            self.since = self.deployment.clock.wall_ms();
+        }
+        self.status = status;
+        Ok(())
+    }
+
+    /// Waits until every router knows of the last mark.
+    async fn until_known(&self) {
+        let passed = self.deployment.clock.wall_ms().saturating_sub(self.since);
+        wait(self.deployment, KNOWN.saturating_sub(Duration::from_millis(passed))).await;
+    }
+}
