@@ -4,16 +4,12 @@
 use crate::run::Run;
 use crate::state::{Cell, EVENTS, Route, Router, State};
 
-/// Bits of a router.
-const ROUTER_WIDTH: u32 = 11;
-
 /// Gathers small numbers into a large one.
-struct Bits(u128);
+struct Bits(u64);
 
 impl Bits {
     fn add(&mut self, value: u8, width: u32) {
-        debug_assert!(u32::from(value) < 1 << width, "{value} does not fit into {width} bits");
-        self.0 = (self.0 << width) | u128::from(value);
+        self.0 = (self.0 << width) | u64::from(value);
     }
 
     fn add_all(&mut self, values: [bool; EVENTS]) {
@@ -76,27 +72,37 @@ impl State {
     /// Returns the number of the state. Only a state whose routers have changed places has the same.
     #[must_use]
     pub fn code(&self) -> u128 {
-        let mut bits = Bits(0);
+        let mut routers = self.routers.map(|router| part(|bits| bits.add_router(&router)));
+        routers.sort_unstable();
+        let parts = [
+            (part(|bits| self.add_rest(bits)), 20),
+            (part(|bits| self.cells.iter().for_each(|cell| bits.add_cell(cell))), 32),
+            (routers[0], 11),
+            (routers[1], 11),
+            (part(|bits| self.runs.iter().for_each(|run| bits.add_run(run))), 50),
+        ];
+        parts.into_iter().fold(0, |code, (part, width)| {
+            debug_assert!(part >> width == 0, "a part needs more than {width} bits");
+            (code << width) | u128::from(part)
+        })
+    }
+
+    /// Adds all but cells, routers and runs.
+    fn add_rest(&self, bits: &mut Bits) {
         bits.add_route(self.map);
         bits.add(self.record.phase as u8, 3);
         bits.add(self.record.carries.into(), 1);
         bits.add(self.record.run as u8, 1);
         bits.add(self.record.is_purged.into(), 1);
-        self.cells.iter().for_each(|cell| bits.add_cell(cell));
-        let mut routers = self.routers.map(|router| {
-            let mut bits = Bits(0);
-            bits.add_router(&router);
-            bits.0
-        });
-        routers.sort_unstable();
-        routers.iter().for_each(|router| bits.0 = (bits.0 << ROUTER_WIDTH) | router);
-        self.runs.iter().for_each(|run| bits.add_run(run));
         bits.add_all(self.acknowledged);
-        for processed in self.processed {
-            bits.add(processed, 2);
-        }
+        self.processed.iter().for_each(|times| bits.add(*times, 2));
         bits.add_all(self.refused);
         bits.add(self.is_breached.into(), 1);
-        bits.0
     }
+}
+
+fn part(add: impl FnOnce(&mut Bits)) -> u64 {
+    let mut bits = Bits(0);
+    add(&mut bits);
+    bits.0
 }
