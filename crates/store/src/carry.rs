@@ -46,11 +46,26 @@ const WHAT: &str = "carry an event home";
 /// # Errors
 /// When a table can't be read or written. What was carried until then is at home.
 pub async fn carry(client: &Client, standby: &str, home: &str, tenant: &TenantId) -> Result<Carried, AwsFailure> {
+    carry_if(client, standby, home, tenant, None).await
+}
+
+/// Carries home like [`carry`], each event on condition that a check holds: it is part of each transaction. Once it does
+/// not hold, nothing is carried any more, and the rest stays held.
+///
+/// # Errors
+/// Like [`carry`].
+pub async fn carry_if(
+    client: &Client,
+    standby: &str,
+    home: &str,
+    tenant: &TenantId,
+    check: Option<&TransactWriteItem>,
+) -> Result<Carried, AwsFailure> {
     let mut held = query(client, standby, tenant).into_paginator().items().send();
     let mut carried = Carried::default();
     while let Some(event) = held.next().await {
         let event = event.map_err(|error| AwsFailure::of(WHAT, error))?;
-        match one(client, standby, home, tenant, event).await? {
+        match one(client, (standby, home), tenant, event, check).await? {
             Way::New => carried.new += 1,
             Way::Known => carried.known += 1,
             Way::Gone => {}
@@ -88,14 +103,21 @@ fn query(client: &Client, standby: &str, tenant: &TenantId) -> QueryFluentBuilde
         .consistent_read(true)
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     New,
     Known,
-    /// Another operator carried it.
+    /// Another operator carried it, or the check did not hold.
     Gone,
 }
 
-async fn one(client: &Client, standby: &str, home: &str, tenant: &TenantId, event: Item) -> Result<Way, AwsFailure> {
+async fn one(
+    client: &Client,
+    (standby, home): (&str, &str),
+    tenant: &TenantId,
+    event: Item,
+    check: Option<&TransactWriteItem>,
+) -> Result<Way, AwsFailure> {
     let unbuilt = |error: aws_sdk_dynamodb::error::BuildError| AwsFailure::unreadable(WHAT, error.to_string());
     let Some(sort_key) = event.get(SORT_KEY).and_then(|key| key.as_s().ok()).cloned() else {
         return Err(AwsFailure::unreadable(WHAT, format!("an event of {tenant} without a sort key")));
@@ -119,11 +141,15 @@ async fn one(client: &Client, standby: &str, home: &str, tenant: &TenantId, even
     let (mut actions, mut way) = (vec![mark.clone(), insert], Way::New);
     let mut backoff = Backoff::within(PLACE_TIMEOUT);
     loop {
-        let sent = client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
+        let all = actions.iter().chain(check).cloned().collect();
+        let sent = client.transact_write_items().set_transact_items(Some(all)).send().await;
         let Err(error) = sent else { return Ok(way) };
         match cancellation(&error) {
             Some([marked, ..]) if is_refused(marked) => return Ok(Way::Gone),
-            Some([_, inserted]) if is_refused(inserted) => (actions, way) = (vec![mark.clone()], Way::Known),
+            Some([.., checked]) if check.is_some() && is_refused(checked) => return Ok(Way::Gone),
+            Some([_, inserted, ..]) if way == Way::New && is_refused(inserted) => {
+                (actions, way) = (vec![mark.clone()], Way::Known);
+            }
             Some(reasons) if reasons.iter().all(is_transient) && backoff.pause().await => {}
             _ => return Err(AwsFailure::of(WHAT, error)),
         }

@@ -114,7 +114,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                 }
                 Phase::Carrying => {
                     let pending = self.survey(steps).await?.pending().to_vec();
-                    self.path().freeze(&pending, self.record.id).await?;
+                    self.path().freeze(&pending, steps).await?;
                     self.rest = None;
                     self.record(steps, Phase::Drained).await?;
                 }
@@ -124,7 +124,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                 }
                 Phase::Verified => {
                     if self.record.carries {
-                        let carried = self.path().hand_over(self.record.id).await?;
+                        let carried = self.path().hand_over(steps).await?;
                         self.count("carried", carried);
                     }
                     self.flip(steps).await?;
@@ -203,7 +203,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let path = self.path();
         path.say_fenced(&self.tables.tenant_map, self.record.id, self.deployment.clock.wall_ms()).await?;
         path.close_fences().await?;
-        path.carry_home().await?;
+        path.carry_home(steps).await?;
         let pending = self.survey(steps).await?.pending().len();
         if is_planted(Mutation::FlipBeforeDrain) || is_planted(Mutation::PendingNotCarried) {
             return Ok(0);

@@ -37,6 +37,7 @@ fn found(mutation: &str) {
     let run = |seed, mutation| moves(seed, mutation, false).unwrap();
     let found = (1..=SEEDS).find(|seed| !run(*seed, Some(mutation)).violations.is_empty());
     let seed = found.unwrap_or_else(|| panic!("{mutation} was not found"));
+    eprintln!("{mutation} seed {seed}");
     assert_eq!(run(seed, None).violations, [""; 0], "seed {seed} without {mutation}");
 }
 

@@ -4,16 +4,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
-use cellstack_aws::AwsFailure;
-use cellstack_aws::backoff::Backoff;
-use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::cell_table::{TENANT_ID, number};
 use cellstack_core::fence::FenceState;
-use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::{Epoch, RouteState};
 
 use super::begin::cell;
 use super::record::{MoveRecord, Phase, Steps, text};
+use super::send::{Sent, send};
 use super::{MoveError, Path};
 use crate::fence::opening;
 use crate::placement::Placement;
@@ -123,17 +120,11 @@ impl Placement<'_> {
     }
 
     async fn end(&self, actions: Vec<TransactWriteItem>, steps: &Steps<'_>, phase: Phase) -> Result<(), MoveError> {
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        loop {
-            let sent = self.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
-            let Err(error) = sent else { return Ok(()) };
-            match cancellation(&error) {
-                // An earlier try did it, and its response was lost.
-                Some(reasons) if reasons.iter().any(is_refused) && steps.is_mine(phase).await? => return Ok(()),
-                Some(reasons) if reasons.iter().any(is_refused) => return Err(steps.taken_over().await?),
-                Some(reasons) if reasons.iter().all(is_transient) && backoff.pause().await => {}
-                _ => return Err(AwsFailure::of(WHAT, error).into()),
-            }
+        match send(self.client, WHAT, &actions).await? {
+            Sent::Done => Ok(()),
+            // An earlier try did it, and its response was lost.
+            Sent::Refused(_) if steps.is_mine(phase).await? => Ok(()),
+            Sent::Refused(_) => Err(steps.taken_over().await?),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
@@ -14,9 +13,9 @@ use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, RouteState};
 use futures_util::future::try_join_all;
 
-use super::record::{MoveId, text};
+use super::record::{MoveId, Phase, Steps, text};
 use super::{MoveError, Path};
-use crate::carry::{Carried, carry};
+use crate::carry::{Carried, carry_if};
 use crate::placement::Site;
 
 impl Path<'_> {
@@ -96,18 +95,13 @@ impl Path<'_> {
         MoveError::LaterFence { tenant: self.tenant.clone(), cell: cell.clone() }
     }
 
-    /// Carries to the source what its standby still holds, to be processed there.
+    /// Carries to the source what its standby still holds, to be processed there, for as long as this run has the move.
     ///
     /// # Errors
     /// When a table can't be read or written.
-    pub async fn carry_home(&self) -> Result<Carried, AwsFailure> {
-        match self.standby {
-            Some(standby) => carry(self.client, &standby.table, &self.source.table, self.tenant).await,
-            None => Ok(Carried::default()),
-        }
-    }
-
-    pub(super) const fn client(&self) -> &Client {
-        self.client
+    pub async fn carry_home(&self, steps: &Steps<'_>) -> Result<Carried, MoveError> {
+        let Some(standby) = self.standby else { return Ok(Carried::default()) };
+        let check = steps.check(&[Phase::Fenced])?;
+        Ok(carry_if(self.client, &standby.table, &self.source.table, self.tenant, Some(&check)).await?)
     }
 }

@@ -129,9 +129,9 @@ pub(super) fn status(item: &Item) -> Option<EventStatus> {
     all.into_iter().find(|known| known.as_str() == status)
 }
 
-/// Returns whether a status is the last one of its event. A failed event can be redriven while its cell's fence is open.
-pub(super) const fn is_final(status: Option<EventStatus>) -> bool {
-    matches!(status, Some(EventStatus::Processed | EventStatus::Carried))
+/// Returns whether an event is processed. No code changes one that is.
+pub(super) fn is_processed(item: &Item) -> bool {
+    status(item) == Some(EventStatus::Processed)
 }
 
 /// Returns whether DynamoDB may delete the item by itself: its time to live is over.

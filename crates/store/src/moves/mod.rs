@@ -24,6 +24,7 @@ mod precopy;
 mod purge;
 mod record;
 mod rest;
+mod send;
 mod switch;
 
 pub use begin::MoveOrder;

@@ -2,69 +2,55 @@
 //!
 //! A frozen event is `carried`, with the move's id. The source's consumer leaves it alone. It is inserted into the
 //! destination as `accepted`, which its stream shows and its producer publishes, when all that was processed before it is
-//! there and compared.
+//! there and compared. Each write checks in the same transaction that this run still has the move.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use cellstack_aws::AwsFailure;
-use cellstack_aws::backoff::Backoff;
 use cellstack_core::EventStatus;
 use cellstack_core::cell_table::{Item, key};
-use cellstack_core::limits::PLACE_TIMEOUT;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::items::{READ, events, sort_key};
-use super::record::{MoveId, text};
+use super::record::{Phase, Steps, text};
+use super::send::{Sent, send};
 use super::{MoveError, Path};
-
-/// Events that are frozen at once.
-const AT_ONCE: usize = 16;
 
 impl Path<'_> {
     /// Freezes events that are not done. One that is done by now stays as it is. Safe to run again.
     ///
     /// # Errors
-    /// When the source can't be written.
-    pub async fn freeze(&self, keys: &[String], id: MoveId) -> Result<(), MoveError> {
-        let one = |key: &String| self.freeze_one(key.clone(), id);
-        stream::iter(keys).map(one).buffer_unordered(AT_ONCE).try_collect::<()>().await
-    }
-
-    async fn freeze_one(&self, sort_key: String, id: MoveId) -> Result<(), MoveError> {
-        let update = self
-            .client()
-            .update_item()
-            .table_name(&self.source.table)
-            .set_key(Some(key(self.tenant, sort_key)))
-            .update_expression("SET #status = :carried, carried_by = :move")
-            .condition_expression("#status = :accepted")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":carried", text(EventStatus::Carried.as_str()))
-            .expression_attribute_values(":accepted", text(EventStatus::Accepted.as_str()))
-            .expression_attribute_values(":move", text(&id.to_string()));
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        loop {
-            let Err(error) = update.clone().send().await else { return Ok(()) };
-            match error.code() {
-                Some("ConditionalCheckFailedException") => return Ok(()),
-                // The consumer is just committing it.
-                Some("TransactionConflictException") if backoff.pause().await => {}
-                _ => return Err(AwsFailure::of("freeze an event", error).into()),
+    /// [`MoveError::TakenOver`], or when the source can't be written.
+    pub async fn freeze(&self, keys: &[String], steps: &Steps<'_>) -> Result<(), MoveError> {
+        // One after the other: each of these transactions checks the same record.
+        for sort_key in keys {
+            let update = Update::builder()
+                .table_name(&self.source.table)
+                .set_key(Some(key(self.tenant, sort_key.as_str())))
+                .update_expression("SET #status = :carried, carried_by = :move")
+                .condition_expression("#status = :accepted")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":carried", text(EventStatus::Carried.as_str()))
+                .expression_attribute_values(":accepted", text(EventStatus::Accepted.as_str()))
+                .expression_attribute_values(":move", text(&steps.id.to_string()))
+                .build()?;
+            let actions = [steps.check(&[Phase::Carrying])?, TransactWriteItem::builder().update(update).build()];
+            if send(self.client, "freeze an event", &actions).await?.refused(0) {
+                return Err(steps.taken_over().await?);
             }
         }
+        Ok(())
     }
 
     /// Hands over what is frozen, the oldest first by the clocks of the routers that accepted it: nothing else is stored that
     /// tells the order. Returns the number of events. Safe to run again.
     ///
     /// # Errors
-    /// When a table can't be read or written.
-    pub async fn hand_over(&self, id: MoveId) -> Result<u64, MoveError> {
-        let query = events(self.client(), &self.source.table, self.tenant)
+    /// [`MoveError::TakenOver`], or when a table can't be read or written.
+    pub async fn hand_over(&self, steps: &Steps<'_>) -> Result<u64, MoveError> {
+        let query = events(self.client, &self.source.table, self.tenant)
             .filter_expression("#status = :carried AND carried_by = :move")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":carried", text(EventStatus::Carried.as_str()))
-            .expression_attribute_values(":move", text(&id.to_string()));
+            .expression_attribute_values(":move", text(&steps.id.to_string()));
         let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
         let mut frozen = items.map_err(|error| AwsFailure::of(READ, error))?;
         // Callers may have named them: their keys tell nothing of their age.
@@ -74,25 +60,47 @@ impl Path<'_> {
         });
         let count = frozen.len() as u64;
         for event in frozen {
-            self.insert(event).await?;
+            self.insert(event, steps).await?;
         }
         Ok(count)
     }
 
-    async fn insert(&self, mut event: Item) -> Result<(), MoveError> {
+    async fn insert(&self, mut event: Item, steps: &Steps<'_>) -> Result<(), MoveError> {
+        let sort_key = sort_key(&event)?;
         event.insert("status".to_owned(), AttributeValue::S(EventStatus::Accepted.as_str().to_owned()));
         event.remove("carried_by");
-        let put = self.client().put_item().table_name(&self.destination.table).set_item(Some(event));
-        let put = put.condition_expression("attribute_not_exists(tenant_id)");
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
+        let put = Put::builder()
+            .table_name(&self.destination.table)
+            .set_item(Some(event))
+            .condition_expression("attribute_not_exists(tenant_id)")
+            .build()?;
+        let insert = [steps.check(&[Phase::Verified])?, TransactWriteItem::builder().put(put).build()];
         loop {
-            let Err(error) = put.clone().send().await else { return Ok(()) };
-            match error.code() {
-                // A run before this one inserted it.
-                Some("ConditionalCheckFailedException") => return Ok(()),
-                Some("TransactionConflictException") if backoff.pause().await => {}
-                _ => return Err(AwsFailure::of("hand an event over", error).into()),
+            match send(self.client, "hand an event over", &insert).await? {
+                Sent::Done => return Ok(()),
+                sent if sent.refused(0) => return Err(steps.taken_over().await?),
+                // Either a run before this one inserted it, or a leftover is in the way.
+                Sent::Refused(_) if self.has_taken_away(&sort_key, steps).await? => {}
+                Sent::Refused(_) => return Ok(()),
             }
+        }
+    }
+
+    /// Deletes what the destination has of a frozen event, unless that is the event that was handed over: it is never
+    /// `carried`. Returns whether it did.
+    async fn has_taken_away(&self, sort_key: &str, steps: &Steps<'_>) -> Result<bool, MoveError> {
+        let delete = Delete::builder()
+            .table_name(&self.destination.table)
+            .set_key(Some(key(self.tenant, sort_key)))
+            .condition_expression("#status = :carried")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":carried", text(EventStatus::Carried.as_str()))
+            .build()?;
+        let actions = [steps.check(&[Phase::Verified])?, TransactWriteItem::builder().delete(delete).build()];
+        match send(self.client, "hand an event over", &actions).await? {
+            Sent::Done => Ok(true),
+            sent if sent.refused(0) => Err(steps.taken_over().await?),
+            Sent::Refused(_) => Ok(false),
         }
     }
 }

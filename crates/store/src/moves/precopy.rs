@@ -1,17 +1,17 @@
 //! The copy of what can't change any more, while the source still takes events.
 //!
-//! A round reads both cells in the order of the keys, and writes into the destination what it lacks, each item on
-//! condition that it is not there: a round that is run again, or by two operators at once, changes nothing twice. The
-//! copies arrive with their final status, which the destination's stream filter drops.
+//! A round reads both cells in the order of the keys, and writes into the destination the processed events that it lacks,
+//! each on condition that it is not there: a round that is run again, or by two operators at once, changes nothing twice,
+//! and one that comes late changes nothing at all. That holds for processed events only: a failed one may be redriven, and a
+//! carried one is about to be handed over. The copies arrive with their status, which the destination's stream filter drops.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
-use cellstack_core::EventStatus;
 use cellstack_core::cell_table::Item;
 use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::sync::lock;
@@ -19,7 +19,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
-use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_final, sort_key, status};
+use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, sort_key};
 use super::{MoveError, Path};
 
 const COPY: &str = "copy an item";
@@ -57,10 +57,10 @@ impl Pace {
     }
 }
 
-/// The events that a round found equal in both cells and in their last status, and those that only the destination has.
+/// The processed events that a round found equal in both cells, and those that only the destination has.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub(super) finals: HashMap<String, EventStatus>,
+    pub(super) processed: HashSet<String>,
     pub(super) only_there: BTreeSet<String>,
 }
 
@@ -68,7 +68,7 @@ impl Known {
     /// Returns whether no event is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.finals.is_empty()
+        self.processed.is_empty()
     }
 }
 
@@ -114,15 +114,12 @@ impl Path<'_> {
             round.events += u64::from(mine.is_some());
             match (mine, theirs) {
                 (Some((key, mine)), Some((_, theirs))) => {
-                    if let Some(found) =
-                        status(&mine).filter(|found| is_final(Some(*found)) && are_equal(&mine, &theirs))
-                    {
-                        known.finals.insert(key, found);
+                    if is_processed(&mine) && are_equal(&mine, &theirs) {
+                        known.processed.insert(key);
                     }
                 }
                 (Some((_, mine)), None) => {
-                    let found = status(&mine);
-                    if (is_final(found) || found == Some(EventStatus::Failed)) && !is_expired(&mine, now_ms) {
+                    if is_processed(&mine) && !is_expired(&mine, now_ms) {
                         round.copied += 1;
                         round.bytes += bytes(&mine) as u64;
                         puts.push(self.put(mine, pace));
@@ -157,7 +154,7 @@ impl Path<'_> {
         let (mut round, mut keys) = (Round::default(), Vec::new());
         while let Some((key, item)) = next(&mut items).await? {
             round.events += 1;
-            if is_final(status(&item)) && !known.finals.contains_key(&key) {
+            if is_processed(&item) && !known.processed.contains(&key) {
                 keys.push(key);
             }
         }
@@ -167,7 +164,7 @@ impl Path<'_> {
         for key in keys {
             match (mine.remove(&key), theirs.get(&key)) {
                 (Some(mine), Some(theirs)) if are_equal(&mine, theirs) => {
-                    known.finals.extend(status(&mine).map(|found| (key, found)));
+                    known.processed.insert(key);
                 }
                 (Some(mine), None) if !is_expired(&mine, now_ms) => missing.push(mine),
                 _ => {}

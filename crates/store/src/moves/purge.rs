@@ -1,19 +1,19 @@
 //! The end of a copy that is no longer needed: compared once more with the cell that has the tenant, then deleted.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, TransactWriteItem};
 use cellstack_aws::AwsFailure;
-use cellstack_aws::backoff::Backoff;
-use cellstack_core::cell_table::{Item, key};
-use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::{CellId, EventStatus, TenantId};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use cellstack_core::cell_table::{Item, TENANT_ID, key, number};
+use cellstack_core::limits::MAX_TRANSACTION;
+use cellstack_core::{CellId, Epoch, EventStatus, RouteState, TenantId};
 
 use super::MoveError;
 use super::items::{KEYS_AT_ONCE, READ, by_key, events, is_expired, others, sort_key, status};
-use crate::placement::Site;
-
-/// Items that are deleted at once.
-const AT_ONCE: usize = 16;
+use super::record::text;
+use super::send::{Sent, send};
+use crate::placement::{PlacementError, Site};
 
 /// A copy of a tenant in a cell that does not have it, and the cell that has it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,10 @@ pub struct Copy<'a> {
     pub of: &'a Site,
     /// The cell that has the tenant.
     pub owner: &'a Site,
+    /// The epoch under which it has the tenant.
+    pub epoch: Epoch,
+    /// The tenant map's table.
+    pub map_table: &'a str,
 }
 
 /// The items of a copy that may be deleted.
@@ -100,32 +104,40 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Deletes items. Safe to run again.
+    /// Deletes items. Safe to run again. Each transaction checks that the tenant is still where it was: a move that begins
+    /// meanwhile may lead back here, and counts on what it finds.
     ///
     /// # Errors
-    /// When the table can't be written.
-    pub async fn delete(&self, purgeable: &Purgeable, mut done: impl FnMut()) -> Result<(), AwsFailure> {
-        let mut deletes =
-            stream::iter(&purgeable.keys).map(|key| self.delete_one(key.clone())).buffer_unordered(AT_ONCE);
-        while deletes.try_next().await?.is_some() {
-            done();
+    /// [`PlacementError::Contended`] when the tenant has changed, or a table can't be written.
+    pub async fn delete(&self, purgeable: &Purgeable, mut done: impl FnMut(u64)) -> Result<(), MoveError> {
+        // One action is the check.
+        for keys in purgeable.keys.chunks(MAX_TRANSACTION - 1) {
+            let mut actions = vec![self.check()?];
+            for sort_key in keys {
+                let delete = Delete::builder().table_name(&self.of.table);
+                let delete = delete.set_key(Some(key(self.tenant, sort_key.as_str()))).build()?;
+                actions.push(TransactWriteItem::builder().delete(delete).build());
+            }
+            if send(self.client, "delete a copy", &actions).await? != Sent::Done {
+                return Err(PlacementError::Contended { tenant: self.tenant.clone() }.into());
+            }
+            done(keys.len() as u64);
         }
         Ok(())
     }
 
-    async fn delete_one(&self, sort_key: String) -> Result<(), AwsFailure> {
-        let delete = self.client.delete_item().table_name(&self.of.table);
-        let delete = delete.set_key(Some(key(self.tenant, sort_key)));
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        loop {
-            let Err(error) = delete.clone().send().await else { return Ok(()) };
-            match error.code() {
-                Some(
-                    "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException",
-                ) if backoff.pause().await => {}
-                _ => return Err(AwsFailure::of("delete a copied item", error)),
-            }
-        }
+    fn check(&self) -> Result<TransactWriteItem, BuildError> {
+        let check = ConditionCheck::builder()
+            .table_name(self.map_table)
+            .set_key(Some(HashMap::from([(TENANT_ID.to_owned(), text(self.tenant.as_str()))])))
+            .condition_expression("cell_id = :owner AND #epoch = :epoch AND #state = :active")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":owner", text(self.owner.id.as_str()))
+            .expression_attribute_values(":epoch", number(self.epoch.0))
+            .expression_attribute_values(":active", text(RouteState::Active.as_str()))
+            .build()?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rest, once no write lands any more: what could still change until then is copied and compared.
 //!
-//! An event whose last status was found equal in both cells can't have changed since: no code changes it in that status.
+//! A processed event that was found equal in both cells can't have changed since: no code changes it in that status.
 //! The source's keys and statuses are read once more, and each event that is not such a one is in the rest, with all that
 //! is no event. Each write into the destination checks in the same transaction that this run still has the move.
 
@@ -8,15 +8,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use cellstack_aws::AwsFailure;
-use cellstack_aws::backoff::Backoff;
-use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::EventStatus;
 use cellstack_core::cell_table::{Item, key};
-use cellstack_core::limits::{MAX_TRANSACTION, PLACE_TIMEOUT};
+use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::mutation::{Mutation, is_planted};
 
-use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_final, others, sort_key, status};
+use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, others, sort_key, status};
 use super::record::{Phase, Steps};
+use super::send::{Sent, send};
 use super::{Known, MoveError, Path};
 
 const COPY: &str = "copy the rest of a tenant";
@@ -25,7 +24,7 @@ const COPY: &str = "copy the rest of a tenant";
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const TRANSACTION_BYTES: usize = 3 * 1024 * 1024;
 
-/// The events of the source that were not found equal and in their last status before.
+/// The events of the source that were not found processed and equal before.
 #[derive(Debug, Default)]
 pub struct Rest {
     /// All of them, in the order of their keys.
@@ -76,7 +75,7 @@ impl Path<'_> {
             let item = item.map_err(|error| AwsFailure::of(READ, error))?;
             let (key, found) = (sort_key(&item)?, status(&item));
             rest.events += 1;
-            if found.is_some() && known.finals.get(&key) == found.as_ref() {
+            if is_processed(&item) && known.processed.contains(&key) {
                 seen += 1;
                 continue;
             }
@@ -90,7 +89,7 @@ impl Path<'_> {
         }
         rest.only_there.clone_from(&known.only_there);
         // Something that was equal is gone from the source: look for it in the destination, too.
-        if seen < known.finals.len() {
+        if seen < known.processed.len() {
             let left = self.missing(known).await?;
             rest.only_there.extend(left);
         }
@@ -99,7 +98,7 @@ impl Path<'_> {
 
     /// Returns the keys of known events that the source no longer has.
     async fn missing(&self, known: &Known) -> Result<Vec<String>, AwsFailure> {
-        let keys: Vec<String> = known.finals.keys().cloned().collect();
+        let keys: Vec<String> = known.processed.iter().cloned().collect();
         let found = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
         Ok(keys.into_iter().filter(|key| !found.contains_key(key)).collect())
     }
@@ -111,7 +110,8 @@ impl Path<'_> {
     pub async fn undone(&self, rest: &Rest) -> Result<Vec<String>, AwsFailure> {
         let found = by_key(self.client, &self.source.table, self.tenant, &rest.pending).await?;
         let is_undone = |key: &&String| {
-            found.get(*key).is_some_and(|item| !is_final(status(item)) && status(item) != Some(EventStatus::Failed))
+            let found = found.get(*key).and_then(status);
+            matches!(found, Some(EventStatus::Accepted | EventStatus::Held))
         };
         Ok(rest.pending.iter().filter(is_undone).cloned().collect())
     }
@@ -157,7 +157,9 @@ impl Path<'_> {
         .await?;
         let mut found = Vec::new();
         for key in &rest.keys {
-            let (mine, theirs) = (mine.get(key), theirs.get(key));
+            // One whose time is over may be deleted at any moment.
+            let theirs = theirs.get(key).filter(|theirs| !is_expired(theirs, now_ms) || mine.get(key) == Some(*theirs));
+            let mine = mine.get(key);
             let difference = if rest.frozen.contains(key) { of_frozen(theirs) } else { of_event(mine, theirs, now_ms) };
             found.extend(difference.map(|(what, remedy)| Difference { key: key.clone(), what, remedy }));
         }
@@ -219,8 +221,8 @@ fn of_event(mine: Option<&Item>, theirs: Option<&Item>, now_ms: u64) -> Option<(
         (Some(mine), None) if is_expired(mine, now_ms) => None,
         (Some(mine), Some(_)) => Some(("differs", Remedy::Put(mine.clone()))),
         (Some(mine), None) => Some(("is missing", Remedy::Put(mine.clone()))),
-        (None, Some(theirs)) if !is_expired(theirs, now_ms) => Some(("is only in the destination", Remedy::None)),
-        (None, _) => None,
+        (None, Some(_)) => Some(("is only in the destination", Remedy::None)),
+        (None, None) => None,
     }
 }
 
@@ -277,15 +279,9 @@ impl Batch<'_> {
             return Ok(());
         }
         actions.push(self.steps.check(&[Phase::Fenced, Phase::Carrying, Phase::Drained])?);
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        loop {
-            let sent = self.path.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
-            let Err(error) = sent else { return Ok(()) };
-            match cancellation(&error) {
-                Some(reasons) if reasons.iter().any(is_refused) => return Err(self.steps.taken_over().await?),
-                Some(reasons) if reasons.iter().all(is_transient) && backoff.pause().await => {}
-                _ => return Err(AwsFailure::of(COPY, error).into()),
-            }
+        match send(self.path.client, COPY, &actions).await? {
+            Sent::Done => Ok(()),
+            Sent::Refused(_) => Err(self.steps.taken_over().await?),
         }
     }
 }

@@ -58,7 +58,14 @@ impl Purge {
         }
         let world = World::read(deployment).await?;
         let (site, owner) = (world.site(&of)?, world.site(&entry.route.cell_id)?);
-        let copy = Copy { client: &deployment.dynamodb, tenant: &record.tenant, of: &site, owner: &owner };
+        let copy = Copy {
+            client: &deployment.dynamodb,
+            tenant: &record.tenant,
+            of: &site,
+            owner: &owner,
+            epoch: entry.route.epoch,
+            map_table: &tables.tenant_map,
+        };
         let purgeable = copy.compare(deployment.clock.wall_ms()).await?;
         let items = purgeable.items();
         if purgeable.held > 0 {
@@ -71,7 +78,7 @@ impl Purge {
         let before = Facts::default().text("cell", of.as_str()).count("items", items as u64);
         let trail = audit::begin(deployment, &by, "moves purge", record.tenant.to_string(), before).await?;
         let progress = Progress::of("items", items as u64, console);
-        let purged = copy.delete(&purgeable, || progress.add(1)).await;
+        let purged = copy.delete(&purgeable, |items| progress.add(items)).await;
         progress.finish();
         let troubles: Vec<String> = purged.as_ref().err().map(ToString::to_string).into_iter().collect();
         trail.end(Facts::default(), Facts::default().text("move", &self.id.to_string()), &troubles).await?;

@@ -97,3 +97,30 @@ async fn a_move_that_hands_over_goes_only_forward() {
     world.stack.aws().faults().clear();
     world.all_is_there("acme", &caller, "resumed").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_dies_with_frozen_events_and_is_resumed_hands_each_over() {
+    let caller = Caller::default();
+    let world = CellsWorld::new().await;
+    let topic = CellNames::of(&cell("alpha")).events;
+    world.stack.aws().faults().inject(Fault::any("SNS", FaultKind::ServerError).on(&topic));
+    // No event is processed: a run that takes over knows of none that both cells have.
+    for _ in 0..3 {
+        caller.post(&world, "acme").await;
+    }
+    world.slow_down();
+    let line = "--drain-time 1s --carry-pending";
+    let begin = format!("tenants move acme --to gamma {line}");
+    let run = world.as_ann(&begin);
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(309)).await;
+        while !world.events("alpha").await.contains_key("carried") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    futures::future::select(std::pin::pin!(run), std::pin::pin!(watch)).await;
+    let id = world.move_id().await;
+    world.as_ann(&format!("moves resume {id} {line}")).await.ended(Completion::Done);
+    world.stack.aws().faults().clear();
+    world.all_is_there("acme", &caller, "resumed").await;
+}

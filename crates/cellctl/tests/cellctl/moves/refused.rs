@@ -179,3 +179,31 @@ async fn a_copy_is_purged_when_its_time_is_over_and_the_owner_has_all_of_it() {
     let gone = refusal(&world, &format!("moves back {id}")).await;
     assert!(gone.contains("acme is in alpha by now; expected gamma"), "{gone}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_that_a_move_back_overtakes_deletes_nothing() {
+    for late in (0..60).step_by(3) {
+        let caller = Caller::default();
+        let world = CellsWorld::new().await;
+        for _ in 0..3 {
+            caller.post(&world, "acme").await;
+        }
+        world.until("the events", async || world.total("alpha", "acme").await == (3, 3)).await;
+        world.as_ann("tenants move acme --to gamma").await.ended(Completion::Done);
+        let id = world.move_id().await;
+        world.slow_down();
+        let purge = async {
+            tokio::time::sleep(Duration::from_millis(late)).await;
+            world.as_ann(&format!("moves purge {id} --now")).await.completion
+        };
+        let line = format!("moves back {id}");
+        let (purged, back) = futures::future::join(purge, world.as_ann(&line)).await;
+        back.ended(Completion::Done);
+        world.stack.aws().faults().clear();
+        world.all_is_there("acme", &caller, &format!("{late} ms late")).await;
+        if purged.is_err_and(|error| error.contains("tenant acme: other operators changed it")) {
+            return;
+        }
+    }
+    panic!("no purge was overtaken between its look and its deletion");
+}
