@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::limits::{LONGEST_WRITE, TENANT_LEASE};
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Clock as _, EventId};
-use cellstack_store::moves::{Known, MoveError, MoveRecord, Pace, Path, Phase, Rest, Round, Steps};
+use cellstack_store::moves::{Known, MoveError, MoveRecord, Path, Phase, RateLimit, Rest, Round, Steps};
 use tokio::time::Instant;
 
 use super::{Manner, Sites};
@@ -23,7 +23,7 @@ const CATCH_UPS: usize = 5;
 /// Events that the pause may copy.
 const FEW: u64 = 100;
 
-/// Something worth telling about a move.
+/// A step of a move that is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// A phase is on record.
@@ -58,7 +58,7 @@ pub(crate) struct Engine<'a, T> {
     sites: Sites,
     manner: Manner,
     run: EventId,
-    tell: T,
+    report: T,
     pub(crate) record: MoveRecord,
     known: Known,
     rest: Option<Rest>,
@@ -73,11 +73,11 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         sites: Sites,
         manner: Manner,
         record: MoveRecord,
-        tell: T,
+        report: T,
     ) -> Self {
         let (tables, run) = (deployment.tables(), record.run);
         let (known, rest, fenced) = (Known::default(), None, None);
-        Self { deployment, tables, operator, sites, manner, run, tell, record, known, rest, fenced }
+        Self { deployment, tables, operator, sites, manner, run, report, record, known, rest, fenced }
     }
 
     /// Takes all steps that are left.
@@ -113,7 +113,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                     }
                 }
                 Phase::Carrying => {
-                    let pending = self.survey(steps).await?.pending().to_vec();
+                    let pending = self.scan(steps).await?.pending().to_vec();
                     self.path().freeze(&pending, steps).await?;
                     self.rest = None;
                     self.record(steps, Phase::Drained).await?;
@@ -153,7 +153,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         self.record.carries |= next == Phase::Carrying;
         self.record.phase = next;
         self.record.times.insert(next.as_str().to_owned(), now_ms);
-        (self.tell)(Stage::Phase(next));
+        (self.report)(Stage::Phase(next));
         Ok(())
     }
 
@@ -162,23 +162,23 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     async fn copy(&mut self) -> Result<bool> {
         let begun = Instant::now();
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
-        let pace = Pace::new(self.manner.write_units, self.manner.at_once());
+        let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
         let mut copied = 0;
         loop {
-            let (round, took) = self.round(&pace).await?;
+            let (round, took) = self.round(&rate_limit).await?;
             copied += round.copied;
             let left = (begun + lease).saturating_duration_since(Instant::now());
             if left.is_zero() || self.deployment.stop().is_cancelled() {
                 break;
             }
-            (self.tell)(Stage::Waiting(left));
+            (self.report)(Stage::Waiting(left));
             // The last round is to end when the wait does.
             wait(self.deployment, left.saturating_sub(took).max(left / 2).min(left)).await;
         }
         let mut before = u64::MAX;
         for _ in 0..CATCH_UPS {
             let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
-            let round = path.catch_up(&mut self.known, &pace, self.deployment.clock.wall_ms()).await?;
+            let round = path.catch_up(&mut self.known, &rate_limit, self.deployment.clock.wall_ms()).await?;
             copied += round.copied;
             if round.copied < FEW || round.copied >= before {
                 break;
@@ -189,11 +189,11 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Ok(!self.deployment.stop().is_cancelled())
     }
 
-    async fn round(&mut self, pace: &Pace) -> Result<(Round, Duration), MoveError> {
+    async fn round(&mut self, rate_limit: &RateLimit) -> Result<(Round, Duration), MoveError> {
         let (begun, now_ms) = (Instant::now(), self.deployment.clock.wall_ms());
         let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
-        let tell = &self.tell;
-        let round = path.round(&mut self.known, pace, now_ms, |round| tell(Stage::Round(round))).await?;
+        let report = &self.report;
+        let round = path.round(&mut self.known, rate_limit, now_ms, |round| report(Stage::Round(round))).await?;
         Ok((round, begun.elapsed()))
     }
 
@@ -204,13 +204,13 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         path.say_fenced(&self.tables.tenant_map, self.record.id, self.deployment.clock.wall_ms()).await?;
         path.close_fences().await?;
         path.carry_home(steps).await?;
-        let pending = self.survey(steps).await?.pending().len();
+        let pending = self.scan(steps).await?.pending().len();
         if is_planted(Mutation::FlipBeforeDrain) || is_planted(Mutation::PendingNotCarried) {
             return Ok(0);
         }
         let mut left = pending;
         while left > 0 {
-            (self.tell)(Stage::Draining(left));
+            (self.report)(Stage::Draining(left));
             if fenced.elapsed() >= self.manner.drain_time {
                 break;
             }
@@ -224,12 +224,12 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     }
 
     /// Reads what may have changed, unless it was read since the fences are closed.
-    async fn survey(&mut self, steps: &Steps<'_>) -> Result<&Rest, MoveError> {
+    async fn scan(&mut self, steps: &Steps<'_>) -> Result<&Rest, MoveError> {
         if self.rest.is_none() {
             if self.known.is_empty() {
                 // A run that took the move over knows nothing: what can be copied without a check is copied first.
-                let pace = Pace::new(self.manner.write_units, self.manner.at_once());
-                self.round(&pace).await?;
+                let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
+                self.round(&rate_limit).await?;
             }
             self.rest = Some(self.path().rest(&self.known, steps).await?);
         }
@@ -239,7 +239,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     async fn copy_rest(&mut self, steps: &Steps<'_>) -> Result<()> {
         let now_ms = self.deployment.clock.wall_ms();
         let (events, changed) = {
-            let rest = self.survey(steps).await?;
+            let rest = self.scan(steps).await?;
             (rest.events(), rest.changed() as u64)
         };
         let Some(rest) = &self.rest else { return Ok(()) };
@@ -265,7 +265,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         self.count("pause_ms", pause_ms);
         self.record.phase = Phase::Flipped;
         self.record.times.insert(Phase::Flipped.as_str().to_owned(), now_ms);
-        (self.tell)(Stage::Phase(Phase::Flipped));
+        (self.report)(Stage::Phase(Phase::Flipped));
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let placement = self.deployment.placement(&self.tables, self.operator);
         placement.give_back(&self.path(), &self.record, steps, now_ms).await?;
         self.record.phase = Phase::Aborted;
-        (self.tell)(Stage::Phase(Phase::Aborted));
+        (self.report)(Stage::Phase(Phase::Aborted));
         Ok(Ended::NotDrained { pending })
     }
 }

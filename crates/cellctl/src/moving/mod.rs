@@ -1,15 +1,15 @@
-//! A move of a tenant, run from this machine: its steps, the operator who takes it over, and what is told of it.
+//! A move of a tenant, run from this machine: its steps, the operator who takes it over, and the reports of it.
 
 mod claim;
 mod engine;
 mod manner;
 mod predict;
+mod report;
 mod sites;
-mod tell;
 
 pub(crate) use claim::{abort, claim};
 pub(crate) use engine::{Ended, Engine, Stage};
 pub(crate) use manner::Manner;
 pub(crate) use predict::Prediction;
+pub(crate) use report::{Reporter, ShownMove};
 pub(crate) use sites::Sites;
-pub(crate) use tell::{ShownMove, Teller};

@@ -54,6 +54,12 @@ pub struct Moved {
 }
 
 impl Moved {
+    /// Counts an event that was acknowledged after this time.
+    fn note(&mut self, took: Duration) {
+        self.acknowledged += 1;
+        self.longest = self.longest.max(took);
+    }
+
     /// Adds the counts of another seed.
     pub fn add(&mut self, one: &Self) {
         self.acknowledged += one.acknowledged;

@@ -126,10 +126,7 @@ impl World {
             };
             let now = self.trace.elapsed();
             self.acknowledged.borrow_mut().insert((tenant, name.clone()), (id, now));
-            let mut moved = self.moved.borrow_mut();
-            moved.acknowledged += 1;
-            moved.longest = moved.longest.max(now - begun);
-            drop(moved);
+            self.moved.borrow_mut().note(now - begun);
             if rng.random_bool(0.2) {
                 let known = rng.random_range(0..=number);
                 self.repeat(tenant, &format!("n{known}")).await;

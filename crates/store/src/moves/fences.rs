@@ -20,7 +20,7 @@ use crate::placement::Site;
 
 impl Path<'_> {
     /// Says in the map that no cell takes the tenant's events, so that routers wait. Safe to run again. A map that no longer
-    /// has the move is left alone.
+    /// has the move stays as it is.
     ///
     /// # Errors
     /// When the map can't be written.

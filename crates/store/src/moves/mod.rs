@@ -30,7 +30,7 @@ mod switch;
 pub use begin::MoveOrder;
 pub use error::MoveError;
 pub use items::{Size, size};
-pub use precopy::{Known, Pace, Round};
+pub use precopy::{Known, RateLimit, Round};
 pub use purge::{Copy, Purgeable};
 pub use record::{MoveId, MoveRecord, Phase, Steps, all, of_tenant, one};
 pub use rest::Rest;

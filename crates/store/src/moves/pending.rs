@@ -1,6 +1,6 @@
 //! Events that the source can't process: frozen there, and handed over to the destination.
 //!
-//! A frozen event is `carried`, with the move's id. The source's consumer leaves it alone. It is inserted into the
+//! A frozen event is `carried`, with the move's id. The source's consumer does nothing about it. It is inserted into the
 //! destination as `accepted`, which its stream shows and its producer publishes, when all that was processed before it is
 //! there and compared. Each write checks in the same transaction that this run still has the move.
 
@@ -41,7 +41,7 @@ impl Path<'_> {
     }
 
     /// Hands over what is frozen, the oldest first by the clocks of the routers that accepted it: nothing else is stored that
-    /// tells the order. Returns the number of events. Safe to run again.
+    /// shows the order. Returns the number of events. Safe to run again.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`], or when a table can't be read or written.
@@ -53,7 +53,7 @@ impl Path<'_> {
             .expression_attribute_values(":move", text(&steps.id.to_string()));
         let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
         let mut frozen = items.map_err(|error| AwsFailure::of(READ, error))?;
-        // Callers may have named them: their keys tell nothing of their age.
+        // Callers may have named them: their keys say nothing of their age.
         frozen.sort_by_key(|item| {
             let at: u64 = item.get("accepted_at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default();
             (at, sort_key(item).unwrap_or_default())

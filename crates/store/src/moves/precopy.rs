@@ -24,19 +24,19 @@ use super::{MoveError, Path};
 
 const COPY: &str = "copy an item";
 
-/// The pace of the copy.
+/// A limit on the rate of the copy.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimit {
     per_second: u32,
     at_once: usize,
     next: Mutex<Option<Instant>>,
 }
 
-impl Pace {
-    /// Time by which writes may run ahead of their pace: a timer is no finer.
+impl RateLimit {
+    /// Time by which writes may run ahead of their rate: a timer is not finer.
     const AHEAD: Duration = Duration::from_millis(5);
 
-    /// Makes a pace of at most so many write units per second, and writes at once.
+    /// Makes a limit of so many write units per second, and of so many writes at once.
     #[must_use]
     pub const fn new(per_second: u32, at_once: usize) -> Self {
         Self { per_second, at_once, next: Mutex::new(None) }
@@ -91,7 +91,7 @@ impl Path<'_> {
     pub async fn round(
         &self,
         known: &mut Known,
-        pace: &Pace,
+        rate_limit: &RateLimit,
         now_ms: u64,
         mut done: impl FnMut(Round),
     ) -> Result<Round, MoveError> {
@@ -122,13 +122,13 @@ impl Path<'_> {
                     if is_processed(&mine) && !is_expired(&mine, now_ms) {
                         round.copied += 1;
                         round.bytes += bytes(&mine) as u64;
-                        puts.push(self.put(mine, pace));
+                        puts.push(self.put(mine, rate_limit));
                     }
                 }
                 (None, Some((key, theirs))) if !is_expired(&theirs, now_ms) => drop(known.only_there.insert(key)),
                 (None, _) => {}
             }
-            if puts.len() >= pace.at_once
+            if puts.len() >= rate_limit.at_once
                 && let Some(put) = puts.next().await
             {
                 put?;
@@ -146,7 +146,7 @@ impl Path<'_> {
     ///
     /// # Errors
     /// Like [`Path::round`].
-    pub async fn catch_up(&self, known: &mut Known, pace: &Pace, now_ms: u64) -> Result<Round, MoveError> {
+    pub async fn catch_up(&self, known: &mut Known, rate_limit: &RateLimit, now_ms: u64) -> Result<Round, MoveError> {
         let query = events(self.client, &self.source.table, self.tenant)
             .projection_expression("sk, #status")
             .expression_attribute_names("#status", "status");
@@ -172,14 +172,14 @@ impl Path<'_> {
         }
         round.copied = missing.len() as u64;
         round.bytes = missing.iter().map(|item| bytes(item) as u64).sum();
-        let puts = stream::iter(missing).map(|item| self.put(item, pace)).buffer_unordered(pace.at_once);
+        let puts = stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once);
         puts.try_collect::<()>().await?;
         Ok(round)
     }
 
     /// Writes an item into the destination, unless that has one of this key.
-    async fn put(&self, item: Item, pace: &Pace) -> Result<(), AwsFailure> {
-        pace.wait(&item).await;
+    async fn put(&self, item: Item, rate_limit: &RateLimit) -> Result<(), AwsFailure> {
+        rate_limit.wait(&item).await;
         let put = self.client.put_item().table_name(&self.destination.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(tenant_id)");
         let mut backoff = Backoff::within(PLACE_TIMEOUT);

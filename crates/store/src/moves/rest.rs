@@ -1,8 +1,8 @@
 //! The rest, once no write lands any more: what could still change until then is copied and compared.
 //!
 //! A processed event that was found equal in both cells can't have changed since: no code changes it in that status.
-//! The source's keys and statuses are read once more, and each event that is not such a one is in the rest, with all that
-//! is no event. Each write into the destination checks in the same transaction that this run still has the move.
+//! The source's keys and statuses are read once more, and each event that is not such a one is in the rest, with all items
+//! of other kinds. Each write into the destination checks in the same transaction that this run still has the move.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

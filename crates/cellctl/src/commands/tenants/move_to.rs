@@ -13,7 +13,7 @@ use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::fleet::World;
-use crate::moving::{Ended, Engine, Manner, Prediction, ShownMove, Sites, Teller};
+use crate::moving::{Ended, Engine, Manner, Prediction, Reporter, ShownMove, Sites};
 use crate::operator::{Operator, Signature};
 
 /// Move a tenant to another cell while it writes
@@ -220,12 +220,12 @@ pub(crate) async fn go_on(
     console: &mut Console,
 ) -> Result<Completion> {
     let events = record.counts.get("predicted_items").copied().unwrap_or_default();
-    let teller = Teller::new(console, output, events);
-    let mut engine = Engine::new(deployment, &by.operator, sites, manner, record, |stage| teller.tell(stage));
+    let reporter = Reporter::new(console, output, events);
+    let mut engine = Engine::new(deployment, &by.operator, sites, manner, record, |stage| reporter.report(stage));
     let ended = Box::pin(engine.drive()).await;
     let record = engine.record.clone();
     drop(engine);
-    teller.finish();
+    reporter.finish();
     let id = record.id;
     let trouble = match &ended {
         Ok(Ended::Moved) => None,

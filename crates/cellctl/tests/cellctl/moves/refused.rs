@@ -5,7 +5,7 @@ use std::time::Duration;
 use cellstack_cellctl::Completion;
 use cellstack_core::cell_table::Item;
 use cellstack_embedded::names::CellNames;
-use futures::future::{Either, select};
+use futures::future::join;
 
 use super::errors::is_documented;
 use super::world::Caller;
@@ -49,8 +49,8 @@ async fn a_move_that_makes_no_sense_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
     let world = CellsWorld::new().await;
-    let run = std::pin::pin!(world.as_ann("tenants move acme --to gamma"));
-    let second = std::pin::pin!(async {
+    let run = world.as_ann("tenants move acme --to gamma");
+    let second = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let id = world.move_id().await;
         let told = world.cellctl("tenants move acme --to beta --operator bob --reason test").await;
@@ -75,12 +75,11 @@ async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
             let told = world.cellctl(&format!("{line} --operator bob")).await.completion.unwrap_err();
             assert!(told.contains("tenant acme is moving"), "{told}");
         }
+        assert_eq!(world.place_of("acme").await.2, "moving");
         world.books_are_right("while it moves").await;
-    });
-    match select(run, second).await {
-        Either::Left((ran, _)) => panic!("{ran:?}"),
-        Either::Right(((), run)) => drop(run.await.ended(Completion::Done)),
-    }
+    };
+    let (ran, ()) = join(run, second).await;
+    ran.ended(Completion::Done);
     assert_eq!(world.place_of("acme").await, ("gamma".to_owned(), 2, "active"));
 }
 
@@ -197,7 +196,7 @@ async fn a_purge_that_a_move_back_overtakes_deletes_nothing() {
             world.as_ann(&format!("moves purge {id} --now")).await.completion
         };
         let line = format!("moves back {id}");
-        let (purged, back) = futures::future::join(purge, world.as_ann(&line)).await;
+        let (purged, back) = join(purge, world.as_ann(&line)).await;
         back.ended(Completion::Done);
         world.stack.aws().faults().clear();
         world.all_is_there("acme", &caller, &format!("{late} ms late")).await;

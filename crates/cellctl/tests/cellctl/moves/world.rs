@@ -115,7 +115,7 @@ impl CellsWorld {
         }
         let events = items.keys().filter(|key| key.starts_with("event#")).count() as u64;
         assert_eq!(events, count, "{when}");
-        // What another cell has of them is an equal copy, or was handed over: nothing ran twice.
+        // Another cell has equal copies of them, or handed them over: nothing ran twice.
         for other in ["alpha", "beta", "gamma"].into_iter().filter(|other| *other != home) {
             for (key, item) in self.partition(other, tenant).await {
                 if key.starts_with("event#") && item["status"].as_s().unwrap() == "processed" {

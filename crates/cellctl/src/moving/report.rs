@@ -1,4 +1,4 @@
-//! A move as it is told while it runs, and shown afterwards.
+//! Reports of a move while it runs, and the move as it is shown afterwards.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,23 +14,23 @@ use super::Stage;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output, table};
 
-/// Tells the stages of one move: a bar on a terminal, lines elsewhere, as JSON for programs.
-pub(crate) struct Teller<'a> {
+/// Reports the stages of one move: a bar on a terminal, lines elsewhere, as JSON for programs.
+pub(crate) struct Reporter<'a> {
     console: RefCell<&'a mut Console>,
     output: Output,
     bar: Progress,
     events: Cell<u64>,
 }
 
-impl<'a> Teller<'a> {
-    /// Makes a teller of a tenant of about so many events.
+impl<'a> Reporter<'a> {
+    /// Makes a reporter of a tenant of about so many events.
     pub(crate) fn new(console: &'a mut Console, output: Output, events: u64) -> Self {
         let bar = Progress::of("events", events, console);
         Self { console: RefCell::new(console), output, bar, events: Cell::new(0) }
     }
 
-    /// Tells a stage.
-    pub(crate) fn tell(&self, stage: Stage) {
+    /// Reports a stage.
+    pub(crate) fn report(&self, stage: Stage) {
         let line = match stage {
             Stage::Round(round) => {
                 // A round reads from the beginning.
