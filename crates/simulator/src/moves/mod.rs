@@ -60,6 +60,13 @@ impl Moved {
         self.longest = self.longest.max(took);
     }
 
+    /// Counts a move that has ended.
+    fn end(&mut self, is_flipped: bool, is_aborted: bool, carried: u64) {
+        self.flipped += usize::from(is_flipped);
+        self.aborted += usize::from(is_aborted);
+        self.carried += carried;
+    }
+
     /// Adds the counts of another seed.
     pub fn add(&mut self, one: &Self) {
         self.acknowledged += one.acknowledged;

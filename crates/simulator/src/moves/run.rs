@@ -225,7 +225,8 @@ impl World {
         let line = format!("{line} --operator {operator} --reason simulated");
         match cellctl(&self.stack, &self.trace, operator, &line, life).await.0 {
             End::Killed => {
-                let phase = self.last(plan).await.map_or_else(|| "none".to_owned(), |(_, phase)| phase);
+                let last = self.last(plan).await.unwrap_or_default();
+                let phase = last["phase"].as_str().unwrap_or("none").to_owned();
                 let mut moved = self.moved.borrow_mut();
                 moved.killed += 1;
                 *moved.killed_in.entry(phase).or_default() += 1;
@@ -241,15 +242,14 @@ impl World {
         }
     }
 
-    /// Returns the tenant's last move, with its phase. Asks until it gets a response.
-    async fn last(&self, plan: &Plan) -> Option<(String, String)> {
+    /// Returns the tenant's last move. Asks until it gets a response.
+    async fn last(&self, plan: &Plan) -> Option<Value> {
         let line = format!("moves ls --tenant {} --output json", self.tenants[plan.tenant]);
         for _ in 0..LAST_TRIES * 10 {
             let (end, data) = cellctl(&self.stack, &Trace::new(false), "ann", &line, None).await;
             if end == End::Done {
                 let moves: Value = serde_json::from_str(&data).unwrap_or_default();
-                let text = |name: &str| moves[0][name].as_str().map(ToOwned::to_owned);
-                return Some((text("move")?, text("phase")?));
+                return moves.get(0).cloned();
             }
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
@@ -258,18 +258,20 @@ impl World {
     }
 
     async fn under_way(&self, plan: &Plan) -> Option<String> {
-        let (id, phase) = self.last(plan).await?;
-        let is_over = ["flipped", "purged", "aborted"].contains(&phase.as_str());
-        (!is_over).then_some(id)
+        let last = self.last(plan).await?;
+        let is_over = matches!(last["phase"].as_str()?, "flipped" | "purged" | "aborted");
+        (!is_over).then(|| last["move"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Counts how a move has ended.
     async fn count(&self, plan: &Plan) {
-        let phase = self.last(plan).await.map(|(_, phase)| phase);
-        let mut moved = self.moved.borrow_mut();
-        match phase.as_deref() {
-            Some("flipped") => moved.flipped += 1,
-            Some("aborted") => moved.aborted += 1,
-            _ => {}
+        let last = self.last(plan).await.unwrap_or_default();
+        let is_flipped = last["phase"] == "flipped";
+        let (is_aborted, carried) = (last["phase"] == "aborted", last["counts"]["carried"].as_u64());
+        self.moved.borrow_mut().end(is_flipped, is_aborted, carried.unwrap_or_default());
+        // A move that was aborted never met it.
+        if plan.stray && !is_flipped {
+            self.take_away(plan).await;
         }
     }
 
