@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 
+from move import Move
 from stack import OUTPUTS, REPOSITORY, SCRATCH, Terraform, cellctl, client, eventually, expect, log_lines, registered, request, serves
 
 RETIRED = "gamma"
@@ -166,12 +167,25 @@ def errors_and_metrics_arrive_at_the_highest_level() -> None:
     expect(levels <= {"ERROR", "FATAL"}, f"lines below the level arrived: {levels}")
 
 
+move = Move()
+
+
+def a_tenant_begins_to_move_and_a_second_operator_is_refused() -> None:
+    move.begin()
+
+
+def the_tenant_has_moved_with_all_its_events() -> None:
+    move.end()
+
+
 STEPS = (
+    a_tenant_begins_to_move_and_a_second_operator_is_refused,
     a_cell_goes_down_and_comes_back,
     a_dropped_line_is_refused,
     a_cell_retires,
     zips_of_another_architecture_are_refused,
     errors_and_metrics_arrive_at_the_highest_level,
+    the_tenant_has_moved_with_all_its_events,
 )
 
 
