@@ -199,7 +199,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
 
     /// Closes the fences, and waits until the source has processed all. Returns the number of events that it has not.
     async fn close_and_drain(&mut self, steps: &Steps<'_>) -> Result<usize> {
-        let fenced = *self.fenced.get_or_insert_with(Instant::now);
+        self.fenced.get_or_insert_with(Instant::now);
         let path = self.path();
         path.say_fenced(&self.tables.tenant_map, self.record.id, self.deployment.clock.wall_ms()).await?;
         path.close_fences().await?;
@@ -208,10 +208,12 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         if is_planted(Mutation::FlipBeforeDrain) || is_planted(Mutation::PendingNotCarried) {
             return Ok(0);
         }
+        // The time in which the keys were read is not the source's: a large tenant has to be drained, too.
+        let deadline = Instant::now() + self.manner.drain_time;
         let mut left = pending;
         while left > 0 {
             (self.report)(Stage::Draining(left));
-            if fenced.elapsed() >= self.manner.drain_time {
+            if Instant::now() >= deadline {
                 break;
             }
             tokio::time::sleep(LOOK).await;
