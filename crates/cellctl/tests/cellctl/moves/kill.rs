@@ -12,7 +12,7 @@ use super::world::Caller;
 use crate::cells::world::CellsWorld;
 
 /// Await points from one kill to the next: prime, so that kills fall between any two calls.
-const STRIDE: usize = 37;
+const STRIDE: usize = 67;
 
 /// Drops the run when it is polled the `kill_at`th time. Returns `false` if it ended before.
 async fn killed(world: &CellsWorld, line: &str, kill_at: usize) -> bool {
@@ -64,7 +64,7 @@ async fn killed_and(then: impl AsyncFn(&CellsWorld, &str) -> &'static str) {
         }
         kill_at += STRIDE;
     }
-    assert!(kill_at > 10 * STRIDE, "a move has more await points than {kill_at}");
+    assert!(kill_at > 8 * STRIDE, "a move has more await points than {kill_at}");
 }
 
 #[tokio::test(start_paused = true)]
