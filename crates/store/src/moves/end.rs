@@ -9,8 +9,9 @@ use cellstack_core::fence::FenceState;
 use cellstack_core::{Epoch, RouteState};
 
 use super::begin::cell;
-use super::record::{MoveRecord, Phase, Steps, text};
+use super::record::{MoveRecord, Phase, text};
 use super::send::{Sent, send};
+use super::steps::Steps;
 use super::{MoveError, Path};
 use crate::fence::opening;
 use crate::placement::Placement;

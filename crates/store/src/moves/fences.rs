@@ -13,7 +13,8 @@ use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, RouteState};
 use futures_util::future::try_join_all;
 
-use super::record::{MoveId, Phase, Steps, text};
+use super::record::{MoveId, Phase, text};
+use super::steps::Steps;
 use super::{MoveError, Path};
 use crate::carry::{Carried, carry_if};
 use crate::placement::Site;

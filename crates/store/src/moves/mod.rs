@@ -25,6 +25,7 @@ mod purge;
 mod record;
 mod rest;
 mod send;
+mod steps;
 mod switch;
 
 pub use begin::MoveOrder;
@@ -32,8 +33,9 @@ pub use error::MoveError;
 pub use items::{Size, size};
 pub use precopy::{Known, RateLimit, Round};
 pub use purge::{Copy, Purgeable};
-pub use record::{MoveId, MoveRecord, Phase, Steps, all, of_tenant, one};
+pub use record::{MoveId, MoveRecord, Phase, all, of_tenant, one};
 pub use rest::Rest;
+pub use steps::Steps;
 pub use switch::{Paused, Switch};
 
 use aws_sdk_dynamodb::Client;

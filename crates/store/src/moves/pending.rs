@@ -10,8 +10,9 @@ use cellstack_core::EventStatus;
 use cellstack_core::cell_table::{Item, key};
 
 use super::items::{READ, events, sort_key};
-use super::record::{Phase, Steps, text};
+use super::record::{Phase, text};
 use super::send::{Sent, send};
+use super::steps::Steps;
 use super::{MoveError, Path};
 
 impl Path<'_> {

@@ -14,8 +14,9 @@ use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::mutation::{Mutation, is_planted};
 
 use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, others, sort_key, status};
-use super::record::{Phase, Steps};
+use super::record::Phase;
 use super::send::{Sent, send};
+use super::steps::Steps;
 use super::{Known, MoveError, Path};
 
 const COPY: &str = "copy the rest of a tenant";
