@@ -1,6 +1,6 @@
 //! The steps of one run of a move: each recorded on condition that this run has the move.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata as _};
@@ -119,18 +119,6 @@ impl Steps<'_> {
         let alive = [Phase::Moving, Phase::Fenced, Phase::Carrying, Phase::Drained, Phase::Verified];
         let update = self.update(&alive).update_expression("ADD beat :one");
         self.send(update.expression_attribute_values(":one", number(1)).build()?).await
-    }
-
-    /// Adds counts to the record.
-    ///
-    /// # Errors
-    /// When the registry can't be written.
-    pub async fn count(&self, counts: &BTreeMap<String, u64>) -> Result<(), MoveError> {
-        let all = [Phase::Moving, Phase::Fenced, Phase::Carrying, Phase::Drained, Phase::Verified, Phase::Flipped];
-        let counts = counts.iter().map(|(name, count)| (name.clone(), number(*count))).collect();
-        let update = self.update(&all).update_expression("SET #counts = :counts");
-        let update = update.expression_attribute_names("#counts", "counts");
-        self.send(update.expression_attribute_values(":counts", AttributeValue::M(counts)).build()?).await
     }
 
     /// Takes a move over from a run that no longer lives. It holds if the record is as it was seen.
