@@ -70,14 +70,14 @@ impl Path<'_> {
             .projection_expression("sk, #status, carried_by")
             .expression_attribute_names("#status", "status");
         let mut items = query.into_paginator().items().send();
-        let (mut rest, mut seen) = (Rest::default(), 0);
+        let (mut rest, mut unseen) =
+            (Rest::default(), known.processed.iter().map(String::as_str).collect::<HashSet<_>>());
         let mine = AttributeValue::S(steps.id.to_string());
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| AwsFailure::of(READ, error))?;
             let (key, found) = (sort_key(&item)?, status(&item));
             rest.events += 1;
-            if is_processed(&item) && known.processed.contains(&key) {
-                seen += 1;
+            if is_processed(&item) && unseen.remove(key.as_str()) {
                 continue;
             }
             if matches!(found, Some(EventStatus::Accepted | EventStatus::Held)) {
@@ -89,19 +89,9 @@ impl Path<'_> {
             rest.keys.push(key);
         }
         rest.only_there.clone_from(&known.only_there);
-        // Something that was equal is gone from the source: look for it in the destination, too.
-        if seen < known.processed.len() {
-            let left = self.missing(known).await?;
-            rest.only_there.extend(left);
-        }
+        // An event that was equal and is gone from the source: the destination is looked at, too.
+        rest.only_there.extend(unseen.into_iter().map(ToOwned::to_owned));
         Ok(rest)
-    }
-
-    /// Returns the keys of known events that the source no longer has.
-    async fn missing(&self, known: &Known) -> Result<Vec<String>, AwsFailure> {
-        let keys: Vec<String> = known.processed.iter().cloned().collect();
-        let found = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
-        Ok(keys.into_iter().filter(|key| !found.contains_key(key)).collect())
     }
 
     /// Returns those of the pending events that are still not done.
