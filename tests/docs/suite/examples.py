@@ -8,9 +8,12 @@ from pathlib import Path
 from shell import Failed, Shell
 
 PROGRAMS = ("cellctl", "cellstack-local")
-LOCAL = (
-    "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
-)
+LOCAL = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+}
 # A letter for the examples to be about: a purge that finds none ends otherwise.
 POISON = """
 curl --fail -d '{"type":"invoice.paid","data":{"amount":"ninety-nine"}}' -H 'x-tenant-id: globex' 127.0.0.1:9000/v1/events
@@ -52,22 +55,25 @@ def check(repo: Path, env: dict[str, str], scratch: Path, declared: Callable[[st
         if serves(example):
             shell = Shell(work, env, scratch)
             yield place, example, attempt(lambda: shell.start(example, READY), shell.end)
-    shell = Shell(work, env, scratch)
+    server = Shell(work, env, scratch)
     try:
-        shell.start("cellstack-local serve -q", READY)
-        shell.run(LOCAL)
+        server.start("cellstack-local serve -q", READY)
         for place, example in todo:
             if not serves(example):
                 setting = "".join(setting + "\n" for begin, setting in SETTINGS.items() if example.startswith(begin))
-                yield place, example, attempt(lambda: shell.run(setting + example))
+                # A shell of its own: one that fails takes its shell with it.
+                shell = Shell(work, {**env, **LOCAL}, scratch)
+                yield place, example, attempt(lambda: shell.run(setting + example), shell.end)
     finally:
-        shell.end()
+        server.end()
 
 
-def attempt(*steps: Callable[[], object]) -> str | None:
+def attempt(step: Callable[[], object], end: Callable[[], object]) -> str | None:
     try:
-        for step in steps:
+        try:
             step()
+        finally:
+            end()
     except Failed as failed:
         return str(failed)
     return None

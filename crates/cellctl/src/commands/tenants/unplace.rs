@@ -23,8 +23,8 @@ use crate::tenants::ShownTenant;
 /// nor failed, unless --force says that they may stay so.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  cellctl tenants unplace acme --reason 'contract ended' --dry-run
-  cellctl tenants unplace acme --reason 'contract ended'")]
+  cellctl tenants unplace umbrella --reason 'contract ended' --dry-run
+  cellctl tenants unplace umbrella --reason 'contract ended'")]
 pub(super) struct Unplace {
     /// The tenant
     #[arg(value_name = "TENANT")]
