@@ -1,8 +1,8 @@
-//! The order of an event's happenings: `accepted`, with the request that brought it, before all else.
+//! The order of an event's happenings: `accepted`, with the request that brought it, before all else, then `published`.
 //!
 //! The table's stream may report an event before the response to its request, and the pipeline may be quicker than
-//! both. So a happening that comes too early waits for the response, for a short time: events also come in by other
-//! ways than the function URL.
+//! both. So a happening that comes too early waits for the one before it, for a short time: events also come in by other
+//! ways than the function URL, and what a move copies is never published.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -13,15 +13,16 @@ use tokio::time::Instant;
 use super::table::Change;
 use super::{Exchange, Happening, Subject};
 
-/// Time that an event waits for the response to its request.
+/// Time that a happening waits for the one before it.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// Events that are remembered as reported to be accepted.
+/// Events that are remembered as reported.
 const REMEMBERED: usize = 10_000;
 
 /// A sorter of happenings into each event's own order.
 #[derive(Default)]
 pub(super) struct Sequence {
-    told: HashSet<EventId>,
+    accepted: HashSet<EventId>,
+    published: HashSet<EventId>,
     oldest: VecDeque<EventId>,
     waiting: HashMap<EventId, Waiting>,
 }
@@ -54,7 +55,7 @@ impl Sequence {
             repeated: exchange.is_replay,
         });
         self.remember(event);
-        ready.extend(early.into_iter().flat_map(|early| early.later));
+        self.release(early, ready);
     }
 
     /// Takes a new event of a table, or a new status of one.
@@ -62,7 +63,7 @@ impl Sequence {
         let Change { cell, tenant, event, event_type, before, status, accepted_at, processed_at, error } = change;
         let subject = Subject { tenant, cell: cell.to_string(), event };
         if before.is_none() && status != EventStatus::Processed && status != EventStatus::Failed {
-            if !self.told.contains(&event) {
+            if !self.accepted.contains(&event) {
                 let accepted = Happening::Accepted { subject, event_type, status, request: None, repeated: false };
                 self.wait(event).accepted = Some(accepted);
             }
@@ -74,9 +75,24 @@ impl Sequence {
 
     /// Takes a happening that comes after an event's acceptance, or is about no event.
     pub(super) fn later(&mut self, happening: Happening, ready: &mut VecDeque<Happening>) {
-        match happening.event() {
-            Some(event) if !self.told.contains(&event) => self.wait(event).later.push(happening),
-            _ => ready.push_back(happening),
+        let Some(event) = happening.event() else { return ready.push_back(happening) };
+        let after_published = matches!(happening, Happening::Delivered(..) | Happening::Settled { .. });
+        if !self.accepted.contains(&event) || (after_published && !self.published.contains(&event)) {
+            self.wait(event).later.push(happening);
+            return;
+        }
+        let published = matches!(happening, Happening::Published(_));
+        ready.push_back(happening);
+        if published && self.published.insert(event) {
+            let early = self.waiting.remove(&event);
+            self.release(early, ready);
+        }
+    }
+
+    /// Takes the happenings that waited, in their order: the next of them may be the one that others wait for.
+    fn release(&mut self, early: Option<Waiting>, ready: &mut VecDeque<Happening>) {
+        for happening in early.into_iter().flat_map(|early| early.later) {
+            self.later(happening, ready);
         }
     }
 
@@ -87,6 +103,7 @@ impl Sequence {
         overdue.sort_by_key(|(_, waiting)| waiting.until);
         for (event, waiting) in overdue {
             self.remember(event);
+            self.published.insert(event);
             ready.extend(waiting.accepted.into_iter().chain(waiting.later));
         }
     }
@@ -100,11 +117,14 @@ impl Sequence {
     }
 
     fn remember(&mut self, event: EventId) {
-        if self.told.insert(event) {
+        if self.accepted.insert(event) {
             self.oldest.push_back(event);
         }
-        if self.oldest.len() > REMEMBERED {
-            self.oldest.pop_front().map(|event| self.told.remove(&event));
+        if self.oldest.len() > REMEMBERED
+            && let Some(event) = self.oldest.pop_front()
+        {
+            self.accepted.remove(&event);
+            self.published.remove(&event);
         }
     }
 }
@@ -169,7 +189,18 @@ mod tests {
         assert_eq!(names(&mut ready), ["accepted by r-1", "published", "processed after 12ms"]);
         sequence.change(change(None, EventStatus::Accepted), &mut ready);
         sequence.later(published(), &mut ready);
-        assert_eq!(names(&mut ready), ["published"], "it is told once");
+        assert_eq!(names(&mut ready), ["published"], "it is reported once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pipeline_that_is_quicker_than_the_topics_response_waits_for_it() {
+        let (mut sequence, mut ready) = (Sequence::default(), VecDeque::new());
+        sequence.exchange(response(), &mut ready);
+        sequence.change(change(Some(EventStatus::Accepted), EventStatus::Processed), &mut ready);
+        assert_eq!(names(&mut ready), ["accepted by r-1"]);
+        sequence.later(published(), &mut ready);
+        assert_eq!(names(&mut ready), ["published", "processed after 12ms"]);
+        assert!(sequence.waiting.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
