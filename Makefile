@@ -52,11 +52,22 @@ serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
 	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL)
 	cargo test --locked --workspace
-	$(MAKE) --no-print-directory api
-	$(MAKE) --no-print-directory sdks
-	$(MAKE) --no-print-directory docs-test
-	terraform/local/check
+	terraform/local/tools
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target served unserved
 	$(MAKE) test-deployed
+
+# One after the other, since they use the same ports. They wait more than they compute.
+.PHONY: served
+served:
+	$(MAKE) --no-print-directory --jobs=1 api
+	$(MAKE) --no-print-directory --jobs=1 sdks
+	$(MAKE) --no-print-directory --jobs=1 docs-test
+
+# Computed while those wait, and behind them: the Terraform code's tests, and the zips that `test-deployed` deploys.
+.PHONY: unserved
+unserved:
+	nice -n 10 terraform/local/check
+	nice -n 10 $(MAKE) --no-print-directory --jobs=1 build
 
 .PHONY: api
 api: ## Hold the served API against docs/openapi.yaml with schemathesis
