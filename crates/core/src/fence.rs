@@ -16,8 +16,8 @@ pub const FENCE_PREFIX: &str = "fence#";
 
 /// Shards per fence.
 ///
-/// A fenced write takes 4 write units, and a partition takes 1,000 per second. At the 250 writes per second that this
-/// allows, each lasting some 15 ms, about one write in three meets another on its shard, and a few retries are enough.
+/// A fenced write takes 6 write units, and a partition takes 1,000 per second. At the 166 writes per second that this
+/// allows, each lasting some 15 ms, about one write in four meets another on its shard, and a few retries are enough.
 pub const FENCE_SHARDS: u8 = 8;
 
 /// The state of a tenant's fence in a cell.

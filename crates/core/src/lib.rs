@@ -10,6 +10,7 @@ pub mod event;
 pub mod fence;
 pub mod hex;
 pub mod ids;
+pub mod journal;
 pub mod lease;
 pub mod limits;
 pub mod message;

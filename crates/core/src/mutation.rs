@@ -60,6 +60,8 @@ mutations! {
     ComparisonSkipped = "comparison-skipped",
     /// A move goes on when half of the fence is closed.
     FenceHalfClosed = "fence-half-closed",
+    /// A write that checks the fence leaves nothing in the tenant's journal.
+    JournalNotWritten = "journal-not-written",
 }
 
 impl fmt::Display for Mutation {

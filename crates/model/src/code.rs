@@ -60,9 +60,11 @@ impl Bits {
         self.add(run.has_copied.into(), 1);
         let rest = run.rest.unwrap_or_default();
         self.add(run.rest.is_some().into(), 1);
-        // A key that is neither pending nor frozen, pending, or frozen.
+        self.add(run.is_complete.into(), 1);
+        // A key that is neither pending nor frozen, pending, or frozen. Before there is a rest, an open event.
         for event in 0..EVENTS {
-            self.add(u8::from(rest.keys[event]) + u8::from(rest.pending[event]) + 2 * u8::from(rest.frozen[event]), 2);
+            let key = u8::from(rest.keys[event]) + u8::from(rest.pending[event]) + 2 * u8::from(rest.frozen[event]);
+            self.add(if run.rest.is_some() { key } else { run.open[event].into() }, 2);
         }
         self.add_all(run.list);
     }
@@ -75,11 +77,11 @@ impl State {
         let mut routers = self.routers.map(|router| part(|bits| bits.add_router(&router)));
         routers.sort_unstable();
         let parts = [
-            (part(|bits| self.add_rest(bits)), 20),
+            (part(|bits| self.add_rest(bits)), 22),
             (part(|bits| self.cells.iter().for_each(|cell| bits.add_cell(cell))), 32),
             (routers[0], 11),
             (routers[1], 11),
-            (part(|bits| self.runs.iter().for_each(|run| bits.add_run(run))), 50),
+            (part(|bits| self.runs.iter().for_each(|run| bits.add_run(run))), 52),
         ];
         parts.into_iter().fold(0, |code, (part, width)| {
             debug_assert!(part >> width == 0, "a part needs more than {width} bits");
@@ -95,6 +97,7 @@ impl State {
         bits.add(self.record.run as u8, 1);
         bits.add(self.record.is_purged.into(), 1);
         bits.add_all(self.acknowledged);
+        bits.add_all(self.journal);
         self.processed.iter().for_each(|times| bits.add(*times, 2));
         bits.add_all(self.refused);
         bits.add(self.is_breached.into(), 1);

@@ -21,4 +21,8 @@ pub enum Mistake {
     FrozenCopied,
     /// That copy takes along failed events, which a redrive changes.
     FailedCopied,
+    /// A write that checks the fence leaves nothing in the journal.
+    JournalNotWritten,
+    /// A run stands on the journal although a router may still write without it.
+    JournalTooEarly,
 }

@@ -84,6 +84,10 @@ pub struct Run {
     pub carries: bool,
     /// The last status of each event that was found equal in both cells; `Absent` for the others.
     pub known: [Status; EVENTS],
+    /// True if each event that is not known is open, or in the journal.
+    pub is_complete: bool,
+    /// The events that were not known when both cells were read last.
+    pub open: [bool; EVENTS],
     /// Items that were read from the source and are on their way to the destination, without a check of the record.
     pub copies: [Status; EVENTS],
     /// True if a run that knew nothing has copied, and has not read the rest since.
@@ -115,6 +119,7 @@ impl Run {
         if phase == Phase::Verified {
             // No later step stands on it.
             (self.known, self.rest) = ([Status::Absent; EVENTS], None);
+            (self.is_complete, self.open) = (false, [false; EVENTS]);
         }
     }
 }

@@ -157,6 +157,12 @@ impl Phase {
         self > Self::Planned && !self.is_ended()
     }
 
+    /// Returns whether a step of this phase or of a later one reads the journal.
+    #[must_use]
+    pub const fn stands_on_journal(self) -> bool {
+        matches!(self, Self::Moving | Self::Fenced | Self::Carrying | Self::Drained)
+    }
+
     /// Returns whether the move has ended.
     #[must_use]
     pub const fn is_ended(self) -> bool {
@@ -188,6 +194,8 @@ pub struct State {
     pub cells: [Cell; 2],
     /// The routers.
     pub routers: [Router; ROUTERS],
+    /// Events in the source's journal.
+    pub journal: [bool; EVENTS],
     /// The runs. A run's place is its token: a run that begins in the place of a dead one replaces its token on record.
     pub runs: [Run; RUNS],
     /// Events whose callers have a response.
@@ -214,6 +222,7 @@ impl State {
             record: Record { phase: Phase::Planned, carries: false, run: 0, is_purged: false },
             cells: [cell(BEFORE, true), cell(0, false)],
             routers: [Router::default(); ROUTERS],
+            journal: [false; EVENTS],
             runs: [Run::default(); RUNS],
             acknowledged: [false; EVENTS],
             processed: [0; EVENTS],

@@ -82,3 +82,13 @@ fn a_frozen_event_that_is_copied_without_a_check() {
 fn a_failed_event_that_is_copied_without_a_check() {
     is_found(Mistake::FailedCopied, true, "I5");
 }
+
+#[test]
+fn a_fenced_write_that_is_not_in_the_journal() {
+    is_found(Mistake::JournalNotWritten, false, "I4");
+}
+
+#[test]
+fn a_journal_that_is_relied_on_too_early() {
+    is_found(Mistake::JournalTooEarly, false, "I4");
+}

@@ -7,6 +7,7 @@ use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, TOTAL_PREFIX};
 use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
+use cellstack_core::journal::JOURNAL_PREFIX;
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus};
 use serde::Deserialize;
 
@@ -111,6 +112,8 @@ impl FinalState {
         if let Some(shard) = sort_key.strip_prefix(FENCE_PREFIX) {
             let fence = (number(&item, "epoch").parse()?, text(&item, "state"));
             self.fences.insert((cell, tenant, shard.to_owned()), fence);
+        } else if sort_key.starts_with(JOURNAL_PREFIX) {
+            // An item that no move has cleared ends with its event.
         } else if !sort_key.starts_with(EventKey::PREFIX) {
             self.items.entry((cell, tenant)).or_default().insert(sort_key, item);
         } else {

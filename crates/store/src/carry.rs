@@ -2,7 +2,8 @@
 //!
 //! One transaction per event inserts it into its home as `accepted`, under its own id, and marks it `carried` in the
 //! standby. The insert is what the home's producer publishes. An event that the home has already (its first try landed
-//! there just before the cell went down) is marked only.
+//! there just before the cell went down) is marked only. A move may be reading the home: what is inserted is in the tenant's
+//! journal, too.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -13,7 +14,7 @@ use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::cell_table::{Item, SORT_KEY, key};
 use cellstack_core::event::EventKey;
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::{EventStatus, TenantId};
+use cellstack_core::{EventStatus, TenantId, journal};
 
 /// Events that were carried home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,6 +125,7 @@ async fn one(
     };
     let mut accepted = event;
     accepted.insert("status".to_owned(), AttributeValue::S(EventStatus::Accepted.as_str().to_owned()));
+    let journal = journal::item_of(&accepted);
     let put = Put::builder().table_name(home).set_item(Some(accepted));
     let put = put.condition_expression("attribute_not_exists(tenant_id)").build().map_err(unbuilt)?;
     let update = Update::builder()
@@ -138,7 +140,9 @@ async fn one(
         .map_err(unbuilt)?;
     let mark = TransactWriteItem::builder().update(update).build();
     let insert = TransactWriteItem::builder().put(put).build();
-    let (mut actions, mut way) = (vec![mark.clone(), insert], Way::New);
+    let note = Put::builder().table_name(home).set_item(journal).build().map_err(unbuilt)?;
+    let note = TransactWriteItem::builder().put(note).build();
+    let (mut actions, mut way) = (vec![mark.clone(), insert, note], Way::New);
     let mut backoff = Backoff::within(PLACE_TIMEOUT);
     loop {
         let all = actions.iter().chain(check).cloned().collect();

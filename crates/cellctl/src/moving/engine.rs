@@ -18,7 +18,9 @@ use crate::homecoming::wait;
 pub(super) const BEAT: Duration = Duration::from_secs(5);
 /// Pause before the source is asked again whether it has processed all.
 const LOOK: Duration = Duration::from_millis(50);
-/// Reads of the source just before its fence closes, at most. Each leaves fewer events for the pause.
+/// Time between two reads of the source's journal while old routes run out.
+const FOLLOW: Duration = Duration::from_secs(10);
+/// Reads of it just before the fence closes, at most. Each leaves fewer events for the pause.
 const CATCH_UPS: usize = 5;
 /// Events that the pause may copy.
 const FEW: u64 = 100;
@@ -158,27 +160,30 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     }
 
     /// Copies what can't change any more, until no router can have a route from before the move. The time is counted from
-    /// here: clocks of other machines do not matter. Returns `false` if the operator has stopped it.
+    /// here: clocks of other machines do not matter. Then each write goes into the journal, so that one more round is the last
+    /// that reads all. Returns `false` if the operator has stopped it.
     async fn copy(&mut self) -> Result<bool> {
         let begun = Instant::now();
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
         let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
-        let mut copied = 0;
+        let mut copied = self.round(&rate_limit).await?.copied;
         loop {
-            let (round, took) = self.round(&rate_limit).await?;
-            copied += round.copied;
             let left = (begun + lease).saturating_duration_since(Instant::now());
-            if left.is_zero() || self.deployment.stop().is_cancelled() {
+            if self.deployment.stop().is_cancelled() {
+                return Ok(false);
+            }
+            if left.is_zero() {
                 break;
             }
             (self.report)(Stage::Waiting(left));
-            // The last round is to end when the wait does.
-            wait(self.deployment, left.saturating_sub(took).max(left / 2).min(left)).await;
+            wait(self.deployment, left.min(FOLLOW)).await;
+            copied += self.follow(&rate_limit).await?.copied;
         }
+        copied += self.round(&rate_limit).await?.copied;
+        self.known.complete();
         let mut before = u64::MAX;
         for _ in 0..CATCH_UPS {
-            let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
-            let round = path.catch_up(&mut self.known, &rate_limit, self.deployment.clock.wall_ms()).await?;
+            let round = self.follow(&rate_limit).await?;
             copied += round.copied;
             if round.copied < FEW || round.copied >= before {
                 break;
@@ -189,12 +194,16 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Ok(!self.deployment.stop().is_cancelled())
     }
 
-    async fn round(&mut self, rate_limit: &RateLimit) -> Result<(Round, Duration), MoveError> {
-        let (begun, now_ms) = (Instant::now(), self.deployment.clock.wall_ms());
+    async fn follow(&mut self, rate_limit: &RateLimit) -> Result<Round, MoveError> {
+        let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
+        path.follow(&mut self.known, rate_limit, self.deployment.clock.wall_ms()).await
+    }
+
+    async fn round(&mut self, rate_limit: &RateLimit) -> Result<Round, MoveError> {
+        let now_ms = self.deployment.clock.wall_ms();
         let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
         let report = &self.report;
-        let round = path.round(&mut self.known, rate_limit, now_ms, |round| report(Stage::Round(round))).await?;
-        Ok((round, begun.elapsed()))
+        path.round(&mut self.known, rate_limit, now_ms, |round| report(Stage::Round(round))).await
     }
 
     /// Closes the fences, and waits until the source has processed all. Returns the number of events that it has not.

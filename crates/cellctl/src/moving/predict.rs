@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cellstack_core::TenantId;
 use cellstack_core::limits::{LONGEST_WRITE, TENANT_LEASE};
-use cellstack_store::moves::{Size, size};
+use cellstack_store::moves::{Size, kept_beside_events, size};
 use cellstack_store::placement::Site;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ pub(crate) struct Prediction {
 }
 
 impl Prediction {
-    /// Counts the tenant's items. The pause reads them once more, so it takes as long as this count, and some calls.
+    /// Counts the tenant's items. The pause reads what is kept alongside the events twice: to copy and to compare it.
     ///
     /// # Errors
     /// Fails if the source can't be read.
@@ -43,17 +43,19 @@ impl Prediction {
     ) -> Result<Self> {
         let begun = Instant::now();
         let size = size(&deployment.dynamodb, &source.table, tenant).await?;
-        Ok(Self::of(size, begun.elapsed(), manner))
+        let (read, begun) = (begun.elapsed(), Instant::now());
+        kept_beside_events(&deployment.dynamodb, &source.table, tenant).await?;
+        Ok(Self::of(size, read, begun.elapsed(), manner))
     }
 
-    fn of(size: Size, read: Duration, manner: &Manner) -> Self {
+    fn of(size: Size, read: Duration, read_in_pause: Duration, manner: &Manner) -> Self {
         let Size { items, bytes } = size;
         // Each item takes whole units, half a unit more on average.
         let write_units = items.max(bytes / 1_024 + items / 2);
         let copy = Duration::from_secs(write_units / u64::from(manner.write_units));
         // Two rounds read both cells.
         let seconds = (TENANT_LEASE + LONGEST_WRITE).max(copy + read * 2).as_secs();
-        let pause_ms = u64::try_from((CALLS + read).as_millis()).unwrap_or(u64::MAX);
+        let pause_ms = u64::try_from((CALLS + read_in_pause * 2).as_millis()).unwrap_or(u64::MAX);
         Self { items, bytes, write_units, seconds, pause_ms }
     }
 
@@ -91,10 +93,11 @@ mod tests {
             carry_pending: false,
             retain: Duration::from_secs(1),
         };
-        let small = Prediction::of(Size { items: 100, bytes: 40_000 }, Duration::from_millis(50), &manner);
-        assert_eq!((small.write_units, small.seconds, small.pause_ms), (100, 310, 350));
+        let ms = Duration::from_millis;
+        let small = Prediction::of(Size { items: 100, bytes: 40_000 }, ms(50), ms(10), &manner);
+        assert_eq!((small.write_units, small.seconds, small.pause_ms), (100, 310, 320));
         let size = Size { items: 50_000_000, bytes: 10_000_000_000 };
-        let large = Prediction::of(size, Duration::from_secs(900), &manner);
-        assert_eq!((large.write_units, large.seconds, large.pause_ms), (50_000_000, 51_800, 900_300));
+        let large = Prediction::of(size, Duration::from_secs(900), ms(2_000), &manner);
+        assert_eq!((large.write_units, large.seconds, large.pause_ms), (50_000_000, 51_800, 4_300));
     }
 }

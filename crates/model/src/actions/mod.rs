@@ -50,6 +50,8 @@ pub enum Action {
     Die(usize),
     /// It reads both cells: a round of the copy.
     Round(usize),
+    /// It reads the journal, and the open events in both cells.
+    Follow(usize),
     /// An item of a round arrives in the destination.
     Put(usize, usize),
     /// It records the next phase.
@@ -93,6 +95,7 @@ impl fmt::Display for Action {
             Self::TakeOver(run) => write!(f, "run {run} takes the move over"),
             Self::Die(run) => write!(f, "run {run} dies"),
             Self::Round(run) => write!(f, "run {run} reads both cells"),
+            Self::Follow(run) => write!(f, "run {run} follows the journal"),
             Self::Put(run, event) => write!(f, "the copy that run {run} has read of event {event} arrives"),
             Self::Record(run, phase) => write!(f, "run {run} records {phase:?}"),
             Self::Say(run) => write!(f, "run {run} writes Fenced into the map"),

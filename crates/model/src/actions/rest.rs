@@ -5,6 +5,7 @@ use crate::mistake::Mistake;
 use crate::run::{Rest, Run, Step};
 use crate::state::{EVENTS, Phase, Side, State, Status};
 
+const NONE: [bool; EVENTS] = [false; EVENTS];
 const NOTHING: [Status; EVENTS] = [Status::Absent; EVENTS];
 
 /// An event that differs between the cells.
@@ -31,21 +32,55 @@ impl Model {
         }
         let knows_nothing = run.known == NOTHING && !run.has_copied;
         let mut next = *state;
-        if needs_rest && !knows_nothing {
-            next.runs[at].rest = Some(read_rest(state, &run));
+        if needs_rest && (run.is_complete || !knows_nothing) {
+            let rest = read_rest(state, &run);
+            // They stay open: frozen events are read once more.
+            next.runs[at].open = if run.is_complete { rest.keys } else { NONE };
+            next.runs[at].rest = Some(rest);
             next.runs[at].has_copied = false;
             found.push((Action::ReadRest(at), next));
             return;
         }
-        next.runs[at] = self.round(state, &run);
-        found.push((Action::Round(at), next));
+        found.push((Action::Round(at), self.round(state, at)));
+        if run.step == Step::Copy {
+            found.push((Action::Follow(at), self.follow(state, at)));
+        }
     }
 
-    /// Reads both cells. Remembers what both have in its last status, and copies what the destination lacks.
-    fn round(&self, state: &State, run: &Run) -> Run {
+    /// Reads both cells. Remembers what both have in its last status, and copies what the destination lacks. A round that begins
+    /// when no router can write without the journal is the last that reads all: from then on what is open is remembered.
+    fn round(&self, state: &State, at: usize) -> State {
+        let run = state.runs[at];
+        let is_complete = run.step == Step::Copy && self.writes_are_journaled(state);
+        let all = state.cell(Side::Source).events.map(|status| status != Status::Absent);
+        let (known, copies) = self.read(state, all);
+        let open = std::array::from_fn(|event| is_complete && all[event] && known[event] == Status::Absent);
+        let known = if is_complete { NOTHING } else { known };
+        let mut next = *state;
+        next.runs[at] = Run { known, copies, has_copied: run.step != Step::Copy, is_complete, open, ..run };
+        next
+    }
+
+    /// Reads the journal, and in both cells these events and the open ones. What both have in its last status leaves the
+    /// journal. Before the last round nothing of it is remembered, since that reads all, and what it copies a round can copy.
+    fn follow(&self, state: &State, at: usize) -> State {
+        let mut next = *state;
+        let run = &mut next.runs[at];
+        let open = either(run.open, state.journal);
+        let (known, copies) = self.read(state, open);
+        let is_left = known.map(|status| status == Status::Absent);
+        if run.is_complete {
+            (run.open, run.copies) = (both(open, is_left), copies);
+        }
+        next.journal = both(state.journal, is_left);
+        next
+    }
+
+    /// Reads events in both cells. Returns those that both have in their last status, and those that are copied.
+    fn read(&self, state: &State, events: [bool; EVENTS]) -> ([Status; EVENTS], [Status; EVENTS]) {
         let (mine, theirs) = (state.cell(Side::Source).events, state.cell(Side::Destination).events);
-        let mut next = Run { known: NOTHING, copies: NOTHING, has_copied: run.step != Step::Copy, ..*run };
-        for event in 0..EVENTS {
+        let (mut known, mut copies) = (NOTHING, NOTHING);
+        for event in (0..EVENTS).filter(|event| events[*event]) {
             let is_final = match mine[event] {
                 Status::Processed => true,
                 Status::Carried => self.has(Mistake::FrozenCopied),
@@ -53,12 +88,12 @@ impl Model {
             };
             let is_copied = is_final || (mine[event] == Status::Failed && self.has(Mistake::FailedCopied));
             if is_final && mine[event] == theirs[event] {
-                next.known[event] = mine[event];
+                known[event] = mine[event];
             } else if is_copied && theirs[event] == Status::Absent {
-                next.copies[event] = mine[event];
+                copies[event] = mine[event];
             }
         }
-        next
+        (known, copies)
     }
 
     fn differences(&self, state: &State, rest: &Rest) -> [Option<Difference>; EVENTS] {
@@ -119,9 +154,20 @@ fn put(state: &State, at: usize, event: usize) -> State {
     next
 }
 
+fn either(one: [bool; EVENTS], other: [bool; EVENTS]) -> [bool; EVENTS] {
+    std::array::from_fn(|event| one[event] || other[event])
+}
+
+fn both(one: [bool; EVENTS], other: [bool; EVENTS]) -> [bool; EVENTS] {
+    std::array::from_fn(|event| one[event] && other[event])
+}
+
 fn read_rest(state: &State, run: &Run) -> Rest {
     let mine = state.cell(Side::Source).events;
-    let keys = std::array::from_fn(|event| mine[event] != Status::Absent && run.known[event] != mine[event]);
+    let named = either(run.open, state.journal);
+    let is_read = |event: usize| !run.is_complete || named[event];
+    let is_new = |event: usize| mine[event] != Status::Absent && run.known[event] != mine[event];
+    let keys = std::array::from_fn(|event| is_read(event) && is_new(event));
     let those = |status| std::array::from_fn(|event| keys[event] && mine[event] == status);
     Rest { keys, pending: those(Status::Accepted), frozen: those(Status::Carried) }
 }

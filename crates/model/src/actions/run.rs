@@ -44,7 +44,7 @@ impl Model {
         match run.step {
             Step::Off => {}
             Step::Copy if run.is_copying() => {}
-            Step::Copy if self.has(Mistake::LeaseNotAwaited) || !may_write_unfenced(state, self.routers) => {
+            Step::Copy if self.has(Mistake::LeaseNotAwaited) || (run.is_complete && self.is_lease_over(state)) => {
                 self.record(state, at, Phase::Fenced, found);
             }
             Step::Copy => {}
@@ -74,6 +74,15 @@ impl Model {
         }
     }
 
+    fn is_lease_over(&self, state: &State) -> bool {
+        !may_write_unfenced(state, self.routers)
+    }
+
+    /// Returns whether a run may take it that each write of the tenant goes into the journal.
+    pub(super) fn writes_are_journaled(&self, state: &State) -> bool {
+        self.is_lease_over(state) || self.has(Mistake::JournalTooEarly)
+    }
+
     /// Records the next phase, on condition that the run has the move, in the phase of its step.
     fn record(&self, state: &State, at: usize, phase: Phase, found: &mut Vec<Next>) {
         if !self.holds(state, at, &[state.runs[at].step.phase()]) {
@@ -88,6 +97,10 @@ impl Model {
             run.rest = None;
         }
         run.enter(phase);
+        if phase == Phase::Verified {
+            // No later step stands on it.
+            next.journal = NONE;
+        }
         found.push((Action::Record(at, phase), next));
     }
 
@@ -147,6 +160,7 @@ impl Model {
         let mut next = with_run(state, at, Run::default());
         (next.map.side, next.map.epoch, next.map.state) = (owner, epoch, RouteState::Active);
         next.record.phase = phase;
+        next.journal = NONE;
         if !stays_open {
             for fence in &mut next.cell_mut(owner).fence {
                 (fence.epoch, fence.is_open) = (epoch, true);

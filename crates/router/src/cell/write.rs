@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use cellstack_aws::backoff::Backoff;
@@ -10,7 +11,9 @@ use cellstack_aws::transaction::{cancellation, describe, is_hot_partition, is_re
 use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::cell_table::Item;
 use cellstack_core::fence::{self, FenceState};
+use cellstack_core::journal;
 use cellstack_core::limits::CELL_TIMEOUT;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Clock, EventRecord};
 use tokio::time::Instant;
 
@@ -88,28 +91,14 @@ impl<A: Clock> Cell<A> {
     }
 
     async fn put_fenced(&self, record: &EventRecord, state: FenceState) -> Result<Outcome, AwsFailure> {
-        let fence = fence::check(&self.table, &record.tenant_id, record.id(), record.epoch, state);
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item(record)?))
-            .condition_expression(IS_NEW)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        let (fence, put) = match (fence, put) {
-            (Ok(fence), Ok(put)) => (fence, put),
-            (Err(error), _) | (_, Err(error)) => {
-                return Err(AwsFailure::unreadable(WRITE, error.to_string()));
-            }
-        };
-        let actions = [
-            TransactWriteItem::builder().condition_check(fence).build(),
-            TransactWriteItem::builder().put(put).build(),
-        ];
-        let write = self.client.transact_write_items().set_transact_items(Some(actions.to_vec()));
+        let actions = self.fenced(record, state)?;
+        let write = self.client.transact_write_items().set_transact_items(Some(actions));
         let mut tries = Tries::new();
         loop {
             let Err(error) = tries.make(write.clone().send()).await? else { return Ok(Outcome::New) };
-            let Some([fence, put]) = cancellation(&error) else { return Err(AwsFailure::of(WRITE, error)) };
+            let Some(reasons @ [fence, put, ..]) = cancellation(&error) else {
+                return Err(AwsFailure::of(WRITE, error));
+            };
             // A stored event stays stored, even if the fence has changed since.
             if is_refused(put) {
                 return Ok(Outcome::Exists(put.item().cloned().unwrap_or_default()));
@@ -117,16 +106,41 @@ impl<A: Clock> Cell<A> {
             if is_refused(fence) {
                 return Ok(Outcome::FenceRefused);
             }
-            let kind = match (is_transient(fence) && is_transient(put), is_hot_partition(&error)) {
+            let kind = match (reasons.iter().all(is_transient), is_hot_partition(&error)) {
                 (false, _) => FailureKind::Refused,
                 (true, true) => FailureKind::HotPartition,
                 (true, false) => FailureKind::Busy,
             };
             if kind == FailureKind::Refused || !tries.again(kind).await {
-                let detail = describe(&[fence.clone(), put.clone()]);
+                let detail = describe(reasons);
                 return Err(AwsFailure { kind, detail, ..AwsFailure::of(WRITE, error) });
             }
         }
+    }
+
+    /// Returns the actions of a fenced write: the check, the event, and at home its item in the journal.
+    fn fenced(&self, record: &EventRecord, state: FenceState) -> Result<Vec<TransactWriteItem>, AwsFailure> {
+        let unbuilt = |error: BuildError| AwsFailure::unreadable(WRITE, error.to_string());
+        let event = item(record)?;
+        let journal = match state {
+            FenceState::Open if !is_planted(Mutation::JournalNotWritten) => journal::item_of(&event),
+            FenceState::Open | FenceState::Standby | FenceState::Closed => None,
+        };
+        let fence = fence::check(&self.table, &record.tenant_id, record.id(), record.epoch, state).map_err(unbuilt)?;
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(event))
+            .condition_expression(IS_NEW)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut actions = vec![
+            TransactWriteItem::builder().condition_check(fence).build(),
+            TransactWriteItem::builder().put(put.build().map_err(unbuilt)?).build(),
+        ];
+        if journal.is_some() {
+            let put = Put::builder().table_name(&self.table).set_item(journal).build().map_err(unbuilt)?;
+            actions.push(TransactWriteItem::builder().put(put).build());
+        }
+        Ok(actions)
     }
 }
 

@@ -10,13 +10,19 @@ use cellstack_aws::backoff::Backoff;
 use cellstack_core::cell_table::{Item, SORT_KEY, key};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
+use cellstack_core::journal::JOURNAL_PREFIX;
 use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::{EventStatus, TenantId};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::Path;
 
 pub(super) const READ: &str = "read a tenant's items";
 /// Keys of one `BatchGetItem`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
 pub(super) const KEYS_AT_ONCE: usize = 100;
+/// Reads by keys at once.
+const READS_AT_ONCE: usize = 4;
 
 /// The first text behind all texts that begin with [`EventKey::PREFIX`].
 const BEHIND_EVENTS: &str = "event$";
@@ -48,7 +54,17 @@ pub async fn size(client: &Client, table: &str, tenant: &TenantId) -> Result<Siz
     Ok(size)
 }
 
-fn of(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuilder {
+/// Counts the items of a tenant that a move copies while callers wait, however old they are: its totals, and what else a
+/// processor keeps.
+///
+/// # Errors
+/// When the table can't be read.
+pub async fn kept_beside_events(client: &Client, table: &str, tenant: &TenantId) -> Result<usize, AwsFailure> {
+    others(client, table, tenant).await.map(|found| found.len())
+}
+
+/// Begins a query over all of a tenant's items.
+pub(super) fn of(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuilder {
     client
         .query()
         .table_name(table)
@@ -64,7 +80,7 @@ pub(super) fn events(client: &Client, table: &str, tenant: &TenantId) -> QueryFl
         .expression_attribute_values(":event", AttributeValue::S(EventKey::PREFIX.to_owned()))
 }
 
-/// Reads all items of a tenant that are neither events nor its fence: totals, and what else a processor keeps.
+/// Reads all items of a tenant that are neither events, nor its fence or journal: totals, and what else a processor keeps.
 pub(super) async fn others(
     client: &Client,
     table: &str,
@@ -79,7 +95,7 @@ pub(super) async fn others(
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| AwsFailure::of(READ, error))?;
             let key = sort_key(&item)?;
-            if !key.starts_with(FENCE_PREFIX) {
+            if !key.starts_with(FENCE_PREFIX) && !key.starts_with(JOURNAL_PREFIX) {
                 found.insert(key, item);
             }
         }
@@ -94,25 +110,48 @@ pub(super) async fn by_key(
     tenant: &TenantId,
     keys: &[String],
 ) -> Result<HashMap<String, Item>, AwsFailure> {
-    let mut found = HashMap::with_capacity(keys.len());
-    for chunk in keys.chunks(KEYS_AT_ONCE) {
-        let mut left: Vec<Item> = chunk.iter().map(|sk| key(tenant, sk.as_str())).collect();
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        while !left.is_empty() {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| AwsFailure::unreadable(READ, error.to_string()))?;
-            let got = client.batch_get_item().request_items(table, wanted).send().await;
-            let got = got.map_err(|error| AwsFailure::of(READ, error))?;
-            for item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                found.insert(sort_key(&item)?, item);
-            }
-            left = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
-            if !left.is_empty() && !backoff.pause().await {
-                return Err(AwsFailure::late(READ));
-            }
+    let chunks = keys.chunks(KEYS_AT_ONCE).map(|keys| chunk(client, table, tenant, keys));
+    let found: Vec<Vec<(String, Item)>> = stream::iter(chunks).buffer_unordered(READS_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn chunk(
+    client: &Client,
+    table: &str,
+    tenant: &TenantId,
+    keys: &[String],
+) -> Result<Vec<(String, Item)>, AwsFailure> {
+    let mut found = Vec::with_capacity(keys.len());
+    let mut left: Vec<Item> = keys.iter().map(|sk| key(tenant, sk.as_str())).collect();
+    let mut backoff = Backoff::within(PLACE_TIMEOUT);
+    while !left.is_empty() {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+        let wanted = wanted.map_err(|error| AwsFailure::unreadable(READ, error.to_string()))?;
+        let got = client.batch_get_item().request_items(table, wanted).send().await;
+        let got = got.map_err(|error| AwsFailure::of(READ, error))?;
+        for item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+            found.push((sort_key(&item)?, item));
+        }
+        left = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
+        if !left.is_empty() && !backoff.pause().await {
+            return Err(AwsFailure::late(READ));
         }
     }
     Ok(found)
+}
+
+impl Path<'_> {
+    /// Reads items by their sort keys from the source and from the destination, strongly consistent.
+    pub(super) async fn both(
+        &self,
+        keys: &[String],
+    ) -> Result<(HashMap<String, Item>, HashMap<String, Item>), AwsFailure> {
+        futures_util::future::try_join(
+            by_key(self.client, &self.source.table, self.tenant, keys),
+            by_key(self.client, &self.destination.table, self.tenant, keys),
+        )
+        .await
+    }
 }
 
 /// Returns the sort key of an item.
@@ -138,6 +177,11 @@ pub(super) fn is_processed(item: &Item) -> bool {
 pub(super) fn is_expired(item: &Item, now_ms: u64) -> bool {
     let expires_at: Option<u64> = item.get("expires_at").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
     expires_at.is_some_and(|at| at <= now_ms / 1_000)
+}
+
+/// Returns whether an error's code says that the table takes no more for now.
+pub(super) fn is_throttled(code: &str) -> bool {
+    matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException")
 }
 
 /// Estimates the bytes of an item as DynamoDB counts them: names and values.

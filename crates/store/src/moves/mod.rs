@@ -19,6 +19,7 @@ mod end;
 mod error;
 mod fences;
 mod items;
+mod journal;
 mod pending;
 mod precopy;
 mod purge;
@@ -30,7 +31,7 @@ mod switch;
 
 pub use begin::MoveOrder;
 pub use error::MoveError;
-pub use items::{Size, size};
+pub use items::{Size, kept_beside_events, size};
 pub use precopy::{Known, RateLimit, Round};
 pub use purge::{Copy, Purgeable};
 pub use record::{MoveId, MoveRecord, Phase, all, of_tenant, one};

@@ -4,6 +4,9 @@
 //! each on condition that it is not there: a round that is run again, or by two operators at once, changes nothing twice,
 //! and one that comes late changes nothing at all. That holds for processed events only: a failed one may be redriven, and a
 //! carried one is about to be handed over. The copies arrive with their status, which the destination's stream filter drops.
+//!
+//! Once every write of the tenant goes into its journal, a round is the last that reads all: of later events the journal
+//! knows, and those that the round left open are remembered.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -19,7 +22,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
-use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, sort_key};
+use super::items::{READ, are_equal, bytes, events, is_expired, is_processed, is_throttled, sort_key};
 use super::{MoveError, Path};
 
 const COPY: &str = "copy an item";
@@ -57,11 +60,17 @@ impl RateLimit {
     }
 }
 
-/// The processed events that a round found equal in both cells, and those that only the destination has.
+/// A run's knowledge of the source's events.
 #[derive(Debug, Default)]
 pub struct Known {
+    /// Processed, and equal in both cells.
     pub(super) processed: HashSet<String>,
+    /// All others that the last round found.
+    pub(super) open: BTreeSet<String>,
+    /// Only in the destination.
     pub(super) only_there: BTreeSet<String>,
+    /// True if each event that the last round did not find is in the journal.
+    is_complete: bool,
 }
 
 impl Known {
@@ -69,6 +78,16 @@ impl Known {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.processed.is_empty()
+    }
+
+    /// Says that the last round began when each write went into the journal already: nothing needs to be read in full again.
+    pub const fn complete(&mut self) {
+        self.is_complete = true;
+    }
+
+    /// Returns whether that was said.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.is_complete
     }
 }
 
@@ -116,9 +135,12 @@ impl Path<'_> {
                 (Some((key, mine)), Some((_, theirs))) => {
                     if is_processed(&mine) && are_equal(&mine, &theirs) {
                         known.processed.insert(key);
+                    } else {
+                        known.open.insert(key);
                     }
                 }
-                (Some((_, mine)), None) => {
+                (Some((key, mine)), None) => {
+                    known.open.insert(key);
                     if is_processed(&mine) && !is_expired(&mine, now_ms) {
                         round.copied += 1;
                         round.bytes += bytes(&mine) as u64;
@@ -141,39 +163,38 @@ impl Path<'_> {
         Ok(round)
     }
 
-    /// Copies the events that have come to their last status since the last round. Reads the source's keys, and of the rest
-    /// only these events.
+    /// Copies the events that are in the source's journal or were left open, and have come to their last status since. What is
+    /// found equal in both cells leaves the journal.
     ///
     /// # Errors
     /// Like [`Path::round`].
-    pub async fn catch_up(&self, known: &mut Known, rate_limit: &RateLimit, now_ms: u64) -> Result<Round, MoveError> {
-        let query = events(self.client, &self.source.table, self.tenant)
-            .projection_expression("sk, #status")
-            .expression_attribute_names("#status", "status");
-        let mut items = query.into_paginator().items().send();
-        let (mut round, mut keys) = (Round::default(), Vec::new());
-        while let Some((key, item)) = next(&mut items).await? {
-            round.events += 1;
-            if is_processed(&item) && !known.processed.contains(&key) {
-                keys.push(key);
-            }
-        }
-        let mut mine = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
-        let theirs = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
-        let mut missing = Vec::new();
+    pub async fn follow(&self, known: &mut Known, rate_limit: &RateLimit, now_ms: u64) -> Result<Round, MoveError> {
+        let journal = self.journaled().await?;
+        known.open.extend(journal.iter().cloned());
+        let keys: Vec<String> = known.open.iter().cloned().collect();
+        let (mut mine, mut theirs) = self.both(&keys).await?;
+        let mut round = Round { events: keys.len() as u64, ..Round::default() };
+        let (mut missing, mut settled) = (Vec::new(), Vec::new());
         for key in keys {
-            match (mine.remove(&key), theirs.get(&key)) {
-                (Some(mine), Some(theirs)) if are_equal(&mine, theirs) => {
-                    known.processed.insert(key);
+            match (mine.remove(&key), theirs.remove(&key)) {
+                (Some(mine), Some(theirs)) if is_processed(&mine) && are_equal(&mine, &theirs) => {
+                    known.processed.insert(key.clone());
+                    settled.push(key);
                 }
-                (Some(mine), None) if !is_expired(&mine, now_ms) => missing.push(mine),
+                (Some(mine), None) if is_processed(&mine) && !is_expired(&mine, now_ms) => missing.push(mine),
+                (None, None) => settled.push(key),
                 _ => {}
             }
         }
+        for key in &settled {
+            known.open.remove(key);
+        }
+        settled.retain(|key| journal.contains(key));
         round.copied = missing.len() as u64;
         round.bytes = missing.iter().map(|item| bytes(item) as u64).sum();
         let puts = stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once);
         puts.try_collect::<()>().await?;
+        self.clear_journal(&settled, rate_limit.at_once).await?;
         Ok(round)
     }
 
@@ -187,13 +208,15 @@ impl Path<'_> {
             let Err(error) = put.clone().send().await else { return Ok(()) };
             match error.code() {
                 Some("ConditionalCheckFailedException") => return Ok(()),
-                Some(
-                    "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException",
-                ) if backoff.pause().await => {}
+                Some(code) if is_busy(code) && backoff.pause().await => {}
                 _ => return Err(AwsFailure::of(COPY, error)),
             }
         }
     }
+}
+
+fn is_busy(code: &str) -> bool {
+    code == "TransactionConflictException" || is_throttled(code)
 }
 
 type Items = aws_smithy_async::future::pagination_stream::PaginationStream<

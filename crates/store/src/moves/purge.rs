@@ -11,6 +11,7 @@ use cellstack_core::{CellId, Epoch, EventStatus, RouteState, TenantId};
 
 use super::MoveError;
 use super::items::{KEYS_AT_ONCE, READ, by_key, events, is_expired, others, sort_key, status};
+use super::journal::journal;
 use super::record::text;
 use super::send::{Sent, send};
 use crate::placement::{PlacementError, Site};
@@ -74,6 +75,7 @@ impl Copy<'_> {
             }
         }
         if lacking.is_empty() {
+            found.keys.extend(journal(self.client, &self.of.table, self.tenant).await?);
             return Ok(found);
         }
         let [from, to]: [CellId; 2] = [self.of, self.owner].map(|site| site.id.clone());

@@ -1,8 +1,9 @@
 //! The rest, once no write lands any more: what could still change until then is copied and compared.
 //!
 //! A processed event that was found equal in both cells can't have changed since: no code changes it in that status.
-//! The source's keys and statuses are read once more, and each event that is not such a one is in the rest, with all items
-//! of other kinds. Each write into the destination checks in the same transaction that this run still has the move.
+//! Each other event is in the rest, with all items of other kinds. A run that has followed the journal knows these events by
+//! their keys; another reads the source's keys and statuses once more. Each write into the destination checks in the same
+//! transaction that this run still has the move.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -53,6 +54,18 @@ impl Rest {
         self.keys.len()
     }
 
+    /// Adds an event of the source. Those that this move has frozen name it.
+    fn add(&mut self, key: String, item: &Item, this_move: &AttributeValue) {
+        match status(item) {
+            Some(EventStatus::Accepted | EventStatus::Held) => self.pending.push(key.clone()),
+            Some(EventStatus::Carried) if item.get("carried_by") == Some(this_move) => {
+                self.frozen.insert(key.clone());
+            }
+            _ => {}
+        }
+        self.keys.push(key);
+    }
+
     /// Returns the keys of the events that were not done.
     #[must_use]
     pub fn pending(&self) -> &[String] {
@@ -61,32 +74,52 @@ impl Rest {
 }
 
 impl Path<'_> {
-    /// Reads the source's keys and statuses, after its fence is closed.
+    /// Finds the rest, after the source's fence is closed.
     ///
     /// # Errors
     /// When the source can't be read.
     pub async fn rest(&self, known: &Known, steps: &Steps<'_>) -> Result<Rest, MoveError> {
+        let mine = AttributeValue::S(steps.id.to_string());
+        if known.is_complete() { self.followed(known, &mine).await } else { self.read_anew(known, &mine).await }
+    }
+
+    /// Reads the events that were left open, and those in the journal.
+    async fn followed(&self, known: &Known, mine: &AttributeValue) -> Result<Rest, MoveError> {
+        let mut keys = self.journaled().await?;
+        keys.retain(|key| !known.processed.contains(key));
+        keys.extend(known.open.iter().cloned());
+        let keys: Vec<String> = keys.into_iter().collect();
+        let mut found = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        let mut rest = Rest {
+            only_there: known.only_there.clone(),
+            events: (known.processed.len() + found.len()) as u64,
+            ..Rest::default()
+        };
+        for key in keys {
+            match found.remove(&key) {
+                Some(item) => rest.add(key, &item, mine),
+                // Its time to live is over: the destination is looked at, too.
+                None => drop(rest.only_there.insert(key)),
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Reads the keys and statuses of all events.
+    async fn read_anew(&self, known: &Known, mine: &AttributeValue) -> Result<Rest, MoveError> {
         let query = events(self.client, &self.source.table, self.tenant)
             .projection_expression("sk, #status, carried_by")
             .expression_attribute_names("#status", "status");
         let mut items = query.into_paginator().items().send();
         let (mut rest, mut unseen) =
             (Rest::default(), known.processed.iter().map(String::as_str).collect::<HashSet<_>>());
-        let mine = AttributeValue::S(steps.id.to_string());
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| AwsFailure::of(READ, error))?;
-            let (key, found) = (sort_key(&item)?, status(&item));
+            let key = sort_key(&item)?;
             rest.events += 1;
-            if is_processed(&item) && unseen.remove(key.as_str()) {
-                continue;
+            if !(is_processed(&item) && unseen.remove(key.as_str())) {
+                rest.add(key, &item, mine);
             }
-            if matches!(found, Some(EventStatus::Accepted | EventStatus::Held)) {
-                rest.pending.push(key.clone());
-            }
-            if found == Some(EventStatus::Carried) && item.get("carried_by") == Some(&mine) {
-                rest.frozen.insert(key.clone());
-            }
-            rest.keys.push(key);
         }
         rest.only_there.clone_from(&known.only_there);
         // An event that was equal and is gone from the source: the destination is looked at, too.
@@ -141,11 +174,7 @@ impl Path<'_> {
     }
 
     async fn differences(&self, rest: &Rest, now_ms: u64) -> Result<Vec<Difference>, AwsFailure> {
-        let (mine, theirs) = futures_util::future::try_join(
-            by_key(self.client, &self.source.table, self.tenant, &rest.keys),
-            by_key(self.client, &self.destination.table, self.tenant, &rest.keys),
-        )
-        .await?;
+        let (mine, theirs) = self.both(&rest.keys).await?;
         let mut found = Vec::new();
         for key in &rest.keys {
             // One whose time is over may be deleted at any moment.
@@ -175,8 +204,7 @@ impl Path<'_> {
 
     async fn only_there(&self, rest: &Rest) -> Result<HashMap<String, Item>, AwsFailure> {
         let keys: Vec<String> = rest.only_there.iter().cloned().collect();
-        let mut there = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
-        let here = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        let (here, mut there) = self.both(&keys).await?;
         there.retain(|key, _| !here.contains_key(key));
         Ok(there)
     }

@@ -2,6 +2,7 @@
 
 mod carry;
 mod errors;
+mod journal;
 mod kill;
 mod life;
 mod plan;

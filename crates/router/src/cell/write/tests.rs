@@ -69,8 +69,19 @@ async fn a_fenced_write_checks_the_shard_of_its_event() {
     assert_eq!(check["Key"]["sk"]["S"], fence::key_of(record().id()));
     assert_eq!(check["ExpressionAttributeValues"], json!({ ":epoch": { "N": "3" }, ":state": { "S": "standby" } }));
     assert_eq!(sent.body["TransactItems"][1]["Put"]["Item"]["sk"]["S"], record().sk.to_string());
+    assert_eq!(sent.body["TransactItems"].as_array().unwrap().len(), 2, "a standby keeps no journal");
     cell(&script).write(&record(), Guard::Lease).await.unwrap();
     assert_eq!(script.take()[0].operation, "PutItem");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fenced_write_at_home_goes_into_the_journal() {
+    let script = Script::new([Reply::Ok(json!({}))]);
+    cell(&script).write(&record(), FENCED).await.unwrap();
+    let [sent] = &script.take()[..] else { panic!("one call") };
+    let key = format!("journal#{}", record().id());
+    let item = json!({ "tenant_id": { "S": "acme" }, "sk": { "S": key } });
+    assert_eq!(sent.body["TransactItems"][2], json!({ "Put": { "TableName": "table", "Item": item } }));
 }
 
 #[tokio::test(start_paused = true)]
