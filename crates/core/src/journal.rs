@@ -43,7 +43,8 @@ mod tests {
     fn an_item_has_the_key_and_the_end_of_its_event_and_no_more() {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let (sk, end) = ("event#019b76da-a800-7000-8000-000000000004", AttributeValue::N("9".to_owned()));
-        let attributes = [(TENANT_ID, text("acme")), (SORT_KEY, text(sk)), ("expires_at", end), ("data", text("large"))];
+        let attributes =
+            [(TENANT_ID, text("acme")), (SORT_KEY, text(sk)), ("expires_at", end), ("data", text("large"))];
         let event: Item = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut expected = event.clone();
         expected.remove("data");

@@ -21,10 +21,21 @@ impl Progress {
     pub(crate) fn of(objects: &str, count: u64, console: &Console) -> Self {
         let bar = if console.is_terminal() { ProgressBar::new(count) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template(&format!(
-            "{{wide_bar}} {{pos}} of {{len}} {objects}, {{per_sec}}, {{eta}} left"
+            "{{wide_bar}} {{pos}} of {{len}} {objects}, {{per_sec}}, {{eta}} left {{msg}}"
         ));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self(bar)
+    }
+
+    /// Sets the number of objects, and a text at the end of the bar.
+    pub(crate) fn at(&self, count: u64, text: String) {
+        self.0.set_position(count);
+        self.0.set_message(text);
+    }
+
+    /// Returns whether somebody sees the bar.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.0.is_hidden()
     }
 
     /// Counts more objects.

@@ -18,8 +18,10 @@ use crate::homecoming::wait;
 pub(super) const BEAT: Duration = Duration::from_secs(5);
 /// Pause before the source is asked again whether it has processed all.
 const LOOK: Duration = Duration::from_millis(50);
-/// Time between two reads of the source's journal while old routes run out.
+/// Time between two reads of the source's journal while old routes run out, at least.
 const FOLLOW: Duration = Duration::from_secs(10);
+/// The same as a multiple of the time that such a read takes: the tenant's own work comes first.
+const FOLLOW_SHARE: u32 = 10;
 /// Reads of it just before the fence closes, at most. Each leaves fewer events for the pause.
 const CATCH_UPS: usize = 5;
 /// Events that the pause may copy.
@@ -167,6 +169,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
         let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
         let mut copied = self.round(&rate_limit).await?.copied;
+        let mut pause = FOLLOW;
         loop {
             let left = (begun + lease).saturating_duration_since(Instant::now());
             if self.deployment.stop().is_cancelled() {
@@ -176,8 +179,10 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                 break;
             }
             (self.report)(Stage::Waiting(left));
-            wait(self.deployment, left.min(FOLLOW)).await;
+            wait(self.deployment, left.min(pause)).await;
+            let read = Instant::now();
             copied += self.follow(&rate_limit).await?.copied;
+            pause = FOLLOW.max(read.elapsed() * FOLLOW_SHARE);
         }
         copied += self.round(&rate_limit).await?.copied;
         self.known.complete();

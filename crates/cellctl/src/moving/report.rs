@@ -2,53 +2,89 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_core::event::rfc3339;
 use cellstack_core::{CellId, TenantId};
-use cellstack_store::moves::{MoveId, MoveRecord, Phase};
+use cellstack_store::moves::{MoveId, MoveRecord, Phase, Round};
+use indicatif::HumanBytes;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Stage;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output, table};
+
+/// Time between two lines about a copy, where no bar shows it.
+const LINES_EVERY: Duration = Duration::from_secs(10);
 
 /// Reports the stages of one move: a bar on a terminal, lines elsewhere, as JSON for programs.
 pub(crate) struct Reporter<'a> {
     console: RefCell<&'a mut Console>,
     output: Output,
     bar: Progress,
-    events: Cell<u64>,
+    /// Events of the source, about.
+    events: u64,
+    read: Cell<u64>,
+    /// The beginning of the round.
+    begun: Cell<Instant>,
+    /// The time of the last line about the round.
+    said: Cell<Instant>,
+    /// The time that was left when a line last said so.
+    left: Cell<Duration>,
 }
 
 impl<'a> Reporter<'a> {
     /// Makes a reporter of a tenant of about so many events.
     pub(crate) fn new(console: &'a mut Console, output: Output, events: u64) -> Self {
-        let bar = Progress::of("events", events, console);
-        Self { console: RefCell::new(console), output, bar, events: Cell::new(0) }
+        let (bar, now) = (Progress::of("events", events, console), Cell::new(Instant::now()));
+        let (console, left) = (RefCell::new(console), Cell::new(Duration::MAX));
+        Self { console, output, bar, events, read: Cell::new(0), begun: now.clone(), said: now, left }
     }
 
     /// Reports a stage.
     pub(crate) fn report(&self, stage: Stage) {
-        let line = match stage {
-            Stage::Round(round) => {
-                // A round reads from the beginning.
-                let before = self.events.replace(round.events);
-                if round.events > before {
-                    self.bar.add(round.events - before);
-                }
-                return;
-            }
-            Stage::Draining(_) => return,
-            Stage::Phase(phase) => (said(phase).to_owned(), json!({ "phase": phase })),
+        match stage {
+            Stage::Round(round) => self.copied(round),
+            Stage::Draining(_) => {}
+            Stage::Phase(phase) => self.say(said(phase).to_owned(), json!({ "phase": phase })),
+            // Said when half of it is over, so that a line each time does not hide the others.
+            Stage::Waiting(left) if left > self.left.get() / 2 => {}
             Stage::Waiting(left) => {
+                self.left.set(left);
                 let seconds = left.as_secs_f64().ceil();
                 let text = format!("copied; no router has an old route in {seconds} s");
-                (text, json!({ "phase": Phase::Moving, "waits_seconds": seconds }))
+                self.say(text, json!({ "phase": Phase::Moving, "waits_seconds": seconds }));
             }
-        };
-        let (text, value) = line;
+        }
+    }
+
+    /// Reports how far a round has come, which reads from the beginning.
+    fn copied(&self, round: Round) {
+        let Round { events, copied, bytes } = round;
+        if self.bar.is_shown() {
+            return self.bar.at(events, format!("{} copied", HumanBytes(bytes)));
+        }
+        let now = Instant::now();
+        if events < self.read.replace(events) {
+            self.begun.set(now);
+            self.said.set(now);
+        }
+        if now.duration_since(self.said.get()) < LINES_EVERY {
+            return;
+        }
+        self.said.set(now);
+        let rate = events / now.duration_since(self.begun.get()).as_secs().max(1);
+        let seconds = self.events.saturating_sub(events) / rate.max(1);
+        self.say(
+            format!("{events} of about {} events read, {copied} copied, {rate} per second, {seconds} s left", self.events),
+            json!({ "phase": Phase::Moving, "events": events, "copied": copied, "bytes": bytes, "seconds_left": seconds }),
+        );
+    }
+
+    fn say(&self, text: String, value: Value) {
         match self.output {
             Output::Table => self.console.borrow_mut().say(text),
             Output::Json => self.console.borrow_mut().say(value),

@@ -22,7 +22,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
-use super::items::{READ, are_equal, bytes, events, is_expired, is_processed, is_throttled, sort_key};
+use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, is_throttled, sort_key};
 use super::{MoveError, Path};
 
 const COPY: &str = "copy an item";
@@ -171,10 +171,12 @@ impl Path<'_> {
     pub async fn follow(&self, known: &mut Known, rate_limit: &RateLimit, now_ms: u64) -> Result<Round, MoveError> {
         let journal = self.journaled().await?;
         known.open.extend(journal.iter().cloned());
-        let keys: Vec<String> = known.open.iter().cloned().collect();
-        let (mut mine, mut theirs) = self.both(&keys).await?;
+        let mut keys: Vec<String> = known.open.iter().cloned().collect();
         let mut round = Round { events: keys.len() as u64, ..Round::default() };
         let (mut missing, mut settled) = (Vec::new(), Vec::new());
+        let mut mine = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        keys.retain(|key| mine.get(key).is_none_or(is_processed));
+        let mut theirs = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
         for key in keys {
             match (mine.remove(&key), theirs.remove(&key)) {
                 (Some(mine), Some(theirs)) if is_processed(&mine) && are_equal(&mine, &theirs) => {

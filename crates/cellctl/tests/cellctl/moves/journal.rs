@@ -49,7 +49,10 @@ async fn what_comes_in_the_last_moments_is_moved_too() {
     assert!(counts["compared"].as_u64().unwrap() >= counts["copied_in_the_pause"].as_u64().unwrap(), "{counts}");
 
     let left = journal(&world).await;
-    assert!(left > 0 && left < acknowledged, "{left} of {acknowledged}: the move clears what it has read before the pause");
+    assert!(
+        left > 0 && left < acknowledged,
+        "{left} of {acknowledged}: the move clears what it has read before the pause"
+    );
     let id = world.move_id().await;
     world.as_ann(&format!("moves purge {id} --now")).await.ended(Completion::Done);
     assert_eq!(journal(&world).await, 0);
