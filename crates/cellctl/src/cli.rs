@@ -98,6 +98,7 @@ impl Cli {
     pub fn run_offline(&self, console: &mut Console) -> Option<Result<Completion>> {
         match &self.command {
             Command::Simulate(simulate) => Some(simulate.run(self.output, console)),
+            Command::Tenants(tenants) => tenants.run_offline(self.output, console),
             _ => None,
         }
     }

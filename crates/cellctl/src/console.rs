@@ -51,6 +51,11 @@ impl Console {
         Ok(self.data.flush()?)
     }
 
+    /// Returns the writer of data, for output that is longer than memory.
+    pub(crate) fn data(&mut self) -> &mut (dyn Write + Send) {
+        &mut self.data
+    }
+
     /// Clears the screen, so that what is printed next stands in place of what was. Elsewhere than on a terminal it does
     /// nothing.
     pub(crate) fn clear(&mut self) -> Result<()> {

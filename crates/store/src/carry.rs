@@ -62,7 +62,7 @@ pub async fn carry_if(
     tenant: &TenantId,
     check: Option<&TransactWriteItem>,
 ) -> Result<Carried, AwsFailure> {
-    let mut held = query(client, standby, tenant).into_paginator().items().send();
+    let mut held = held_events(client, standby, tenant).into_paginator().items().send();
     let mut carried = Carried::default();
     while let Some(event) = held.next().await {
         let event = event.map_err(|error| AwsFailure::of(WHAT, error))?;
@@ -80,7 +80,7 @@ pub async fn carry_if(
 /// # Errors
 /// When the table can't be read.
 pub async fn held(client: &Client, standby: &str, tenant: &TenantId) -> Result<u64, AwsFailure> {
-    let mut pages = query(client, standby, tenant).select(Select::Count).into_paginator().send();
+    let mut pages = held_events(client, standby, tenant).select(Select::Count).into_paginator().send();
     let mut count = 0;
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsFailure::of("count the events that a standby holds", error))?;
@@ -89,8 +89,9 @@ pub async fn held(client: &Client, standby: &str, tenant: &TenantId) -> Result<u
     Ok(count)
 }
 
-/// Begins a query for the events that a standby holds for a tenant, in the order of their ids.
-fn query(client: &Client, standby: &str, tenant: &TenantId) -> QueryFluentBuilder {
+/// Begins a query for the events that a standby holds for a tenant, strongly consistent, in the order of their ids.
+#[must_use]
+pub fn held_events(client: &Client, standby: &str, tenant: &TenantId) -> QueryFluentBuilder {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     client
         .query()

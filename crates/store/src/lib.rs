@@ -5,9 +5,11 @@
 pub mod carry;
 pub mod cells;
 pub mod dead_letter;
+pub mod erase;
 pub mod events;
 pub mod fence;
 pub mod moves;
+pub mod partition;
 pub mod placement;
 pub mod probe;
 mod registry;

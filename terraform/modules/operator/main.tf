@@ -33,7 +33,8 @@ locals {
         Condition = { "ForAnyValue:StringEquals" = { "dynamodb:LeadingKeys" = ["audit"] } }
       },
       {
-        # A move deletes what it needs no longer of the journal, what is in its way in the destination, and a copy whose time is over.
+        # A move deletes what it needs no longer of the journal, what is in its way in the destination, and a copy whose time is
+        # over. An erasure deletes a tenant's items.
         Sid       = "WriteCells"
         Effect    = "Allow"
         Action    = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]

@@ -13,6 +13,7 @@ REFUSAL = "what a plan is refused with; terraform/tests hold the refusal"
 FIGURE = "a drawing, no output"
 GRAPH = "drawn and checked by tests/crates/check"
 MOVES = "takes five minutes, since old routes have to run out; crates/cellctl/tests/cellctl/moves runs it in virtual time"
+ERASURES = "a tenant is erased 310 s after it was unplaced; crates/cellctl/tests/cellctl/tenants/erase.rs runs it in virtual time"
 SHAPE = "a response with a standby in it, its values left out; tests/api holds the responses against docs/openapi.yaml"
 
 # Pages whose commands change an account: none of them is run, so each is declared.
@@ -27,6 +28,7 @@ NOT_RUN = {
     ("docs/ARCHITECTURE.md", "flowchart TD"): GRAPH,
     ("docs/api.md", '{"events":[{"id":"…","type":"order.placed","status":"processed","accepted_at":"…","processed_at":"…"},'): SHAPE,
     ("docs/api.md", '{"tenant_id":"acme","cell_id":"alpha","epoch":1,"state":"active","standby_cell_id":"beta","cell_status":"down",'): SHAPE,
+    ("docs/control-plane.md", "cellctl tenants unplace hooli --reason 'contract ended'        # and 310 s later:"): ERASURES,
     ("docs/dead-letters.md", "{"): "the format; `cellctl dlq show --output json` on the same page prints one",
     ("docs/identity.md", "curl \"$URL/v1/events\" -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' -d '{\"type\":\"order.placed\"}'"): "needs a stack that verifies tokens; tests/deployed/identity.rs calls one",
     ("docs/performance.md", "make bench              # the router, beside a bare function and itself in Python and Node: about five minutes"): BENCH,
@@ -43,6 +45,8 @@ NOT_RUN = {
     ("cellctl snapshot write --help", "cellctl snapshot write --to s3://my-bucket/cellstack/map --reason 'hourly'"): S3,
     ("cellctl snapshot show --help", "cellctl snapshot show --from s3://my-bucket/cellstack/map --output json"): S3,
     ("cellctl tenants move --help", "cellctl tenants move acme --to beta --reason 'alpha is full'"): MOVES,
+    ("cellctl tenants erase --help", "cellctl tenants erase acme --reason 'contract ended' --dry-run"): ERASURES,
+    ("cellctl tenants erase --help", "cellctl tenants erase acme --reason 'contract ended' --certificate acme-erased.json"): ERASURES,
     ("cellctl moves show --help", "cellctl moves show 01932c07-209c-7a3e-8000-0123456789ab"): MOVES,
     ("cellctl moves show --help", "cellctl moves show 01932c07-209c-7a3e-8000-0123456789ab --output json"): MOVES,
     ("cellctl moves resume --help", "cellctl moves resume 01932c07-209c-7a3e-8000-0123456789ab --reason 'ann has lost her laptop'"): MOVES,

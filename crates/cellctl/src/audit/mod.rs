@@ -17,7 +17,7 @@ use cellstack_core::{Clock as _, Entropy as _, EventId};
 use crate::deployment::Deployment;
 use crate::operator::Signature;
 
-pub(crate) use runs::{Run, runs};
+pub(crate) use runs::{Run, RunOutcome, runs};
 
 /// The partition of the audit trail in the registry.
 pub(crate) const PARTITION: &str = "audit";

@@ -47,6 +47,11 @@ fn reason() -> impl clap::builder::TypedValueParser<Value = Reason> {
 }
 
 impl Filter {
+    /// Returns the filter of all letters of a tenant.
+    pub(crate) fn of(tenant: &TenantId) -> Self {
+        Self { tenant: vec![tenant.clone()], ..Self::default() }
+    }
+
     /// Returns whether a place's queue needs to be read.
     pub(crate) fn wants(&self, place: Place) -> bool {
         passes(&self.place, Some(&place))

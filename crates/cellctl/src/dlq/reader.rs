@@ -142,15 +142,24 @@ impl<'a> Reader<'a> {
     /// Returns why there may be letters that were not delivered, or `None` if the reader saw all.
     pub(crate) fn unseen(&self) -> Option<String> {
         let about = self.before;
+        self.unread().or_else(|| {
+            (self.queue.is_fifo() && (self.seen as u64) < about.visible).then(|| {
+                format!(
+                    "saw {} of about {}: a FIFO queue shows ten letters of a tenant at most, and none behind one that stays",
+                    self.seen, about.visible
+                )
+            })
+        })
+    }
+
+    /// Returns why there may be letters that were not received, like [`Reader::unseen`], but for those behind a letter of
+    /// their tenant that stays.
+    pub(crate) fn unread(&self) -> Option<String> {
+        let about = self.before;
         if !matches!(self.end, Some(End::Empty | End::Round)) {
             Some(format!("stopped after {} of about {}", self.seen, about.total()))
         } else if about.hidden > 0 {
             Some(format!("{} in other hands just now (another reader, or a run that was killed)", about.hidden))
-        } else if self.queue.is_fifo() && (self.seen as u64) < about.visible {
-            Some(format!(
-                "saw {} of about {}: a FIFO queue shows ten letters of a tenant at most, and none behind one that stays",
-                self.seen, about.visible
-            ))
         } else {
             None
         }

@@ -31,7 +31,7 @@ run "named_principals_assume_it" {
   }
 }
 
-run "nothing_but_copies_in_cells_is_deleted_and_the_audit_trail_stays" {
+run "nothing_but_items_in_cells_is_deleted_and_the_audit_trail_stays" {
   command = plan
 
   assert {
@@ -48,6 +48,17 @@ run "nothing_but_copies_in_cells_is_deleted_and_the_audit_trail_stays" {
       if statement.Effect == "Deny" && contains(statement.Action, "dynamodb:UpdateItem") && statement.Resource == [var.registry.arn]
     ]) == ["audit"]
     error_message = "Entries of the audit trail are written once."
+  }
+
+  assert {
+    condition = alltrue([
+      for action in ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:Query"] :
+      contains(one([for statement in output.statements : statement.Action if statement.Sid == "WriteCells"]), action)
+      ]) && alltrue([
+      for action in ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"] :
+      contains(one([for statement in output.statements : statement.Action if statement.Sid == "HandleDeadLetters"]), action)
+    ])
+    error_message = "cellctl tenants erase reads and deletes a tenant's items and letters."
   }
 
   assert {

@@ -1,5 +1,7 @@
 //! `cellctl tenants`
 
+mod erase;
+mod export;
 mod ls;
 mod move_to;
 mod overlap;
@@ -8,6 +10,7 @@ mod place;
 mod set_standby;
 mod show;
 mod unplace;
+mod verify_export;
 
 pub(crate) use move_to::{Passage, go_on, standby};
 
@@ -37,9 +40,20 @@ enum Verb {
     #[command(name = "move")]
     MoveTo(move_to::MoveTo),
     Overlap(overlap::OverlapCommand),
+    Export(export::Export),
+    VerifyExport(verify_export::VerifyExport),
+    Erase(erase::Erase),
 }
 
 impl Tenants {
+    /// Runs the verb if it needs no deployment.
+    pub(crate) fn run_offline(&self, output: Output, console: &mut Console) -> Option<Result<Completion>> {
+        match &self.verb {
+            Verb::VerifyExport(verify) => Some(verify.run(output, console)),
+            _ => None,
+        }
+    }
+
     pub(crate) async fn run(
         self,
         deployment: &Deployment,
@@ -56,6 +70,9 @@ impl Tenants {
             Verb::MoveTo(move_to) => move_to.run(deployment, output, console).await,
             Verb::Overlap(overlap) => overlap.run(deployment, output, console).await,
             Verb::Unplace(unplace) => unplace.run(deployment, output, console).await,
+            Verb::Export(export) => export.run(deployment, output, console).await,
+            Verb::VerifyExport(verify) => verify.run(output, console),
+            Verb::Erase(erase) => erase.run(deployment, output, console).await,
         }
     }
 }
