@@ -53,8 +53,11 @@ test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a
 	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL)
 	cargo test --locked --workspace
 	terraform/local/tools
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target served unserved
+	$(MAKE) --no-print-directory --jobs=2 $(OUTPUT_SYNC) served unserved
 	$(MAKE) test-deployed
+
+# Two at once: the output of each is shown as a whole, where make can do that.
+OUTPUT_SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # One after the other, since they use the same ports. They wait more than they compute.
 .PHONY: served
@@ -67,7 +70,7 @@ served:
 .PHONY: unserved
 unserved:
 	nice -n 10 terraform/local/check
-	nice -n 10 $(MAKE) --no-print-directory --jobs=1 build
+	nice -n 10 $(MAKE) --no-print-directory --jobs=1 build ARCH=$(HOST_ARCH)
 
 .PHONY: api
 api: ## Hold the served API against docs/openapi.yaml with schemathesis

@@ -34,14 +34,9 @@ impl PartialFile {
         let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
         name.push(format!(".{}.partial", std::process::id()));
         let partial = path.with_file_name(name);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial).with_context(
-            || {
-                format!(
-                    "could not write {}; expected a path in a directory that exists and can be written",
-                    path.display()
-                )
-            },
-        )?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).with_context(|| {
+            format!("could not write {}; expected a path in a directory that exists and can be written", path.display())
+        })?;
         Ok(Self { path: path.to_owned(), partial, if_there, file: BufWriter::new(file) })
     }
 

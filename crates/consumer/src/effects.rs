@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::event::EventKey;
+use cellstack_core::journal::JOURNAL_PREFIX;
 use rust_decimal::Decimal;
 
 use crate::addition::Addition;
+
+/// The prefixes of Cellstack's own items in a tenant's partition.
+const RESERVED: [&str; 3] = [EventKey::PREFIX, "fence", JOURNAL_PREFIX];
 
 /// A write to one item of the tenant's partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,9 +46,9 @@ impl Effects {
         self
     }
 
-    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#` or `fence`
-    /// belong to Cellstack. Numbers are added exactly: an event is refused when its additions to one attribute take
-    /// more digits together than a decimal has, some 28.
+    /// Adds a number to an attribute of the item with this sort key. Sort keys that begin with `event#`, `fence` or
+    /// `journal#` belong to Cellstack: an event with an effect on one is refused. Numbers are added exactly: an event is
+    /// refused when its additions to one attribute take more digits together than a decimal has, some 28.
     #[must_use]
     pub fn add(self, sort_key: impl Into<String>, attribute: impl Into<String>, amount: impl Into<Decimal>) -> Self {
         self.change(sort_key.into(), attribute.into(), Addition::of(amount.into()))
@@ -57,8 +62,9 @@ impl Effects {
         self.change(sort_key.into(), attribute.into(), Addition::taking(amount.into()))
     }
 
-    fn change(mut self, sort_key: String, attribute: String, addition: Addition) -> Self {
-        let write = self.writes.entry(sort_key).or_insert_with(|| Effect::Add(BTreeMap::new()));
+    fn change(self, sort_key: String, attribute: String, addition: Addition) -> Self {
+        let mut changed = self.checked(&sort_key);
+        let write = changed.writes.entry(sort_key).or_insert_with(|| Effect::Add(BTreeMap::new()));
         if !matches!(write, Effect::Add(_)) {
             *write = Effect::Add(BTreeMap::new());
         }
@@ -66,24 +72,36 @@ impl Effects {
             let number = numbers.entry(attribute).or_default();
             match number.then(addition) {
                 Some(sum) => *number = sum,
-                None => self.fault = Some("its additions to one attribute take too many digits".to_owned()),
+                None => changed.fault = Some("its additions to one attribute take too many digits".to_owned()),
             }
+        }
+        changed
+    }
+
+    /// Refuses an effect on an item of Cellstack's own.
+    fn checked(mut self, sort_key: &str) -> Self {
+        if RESERVED.iter().any(|prefix| sort_key.starts_with(prefix)) {
+            self.fault = Some(format!("its effect on {sort_key} is on an item that belongs to Cellstack"));
         }
         self
     }
 
     /// Replaces the item with this sort key.
     #[must_use]
-    pub fn put(mut self, sort_key: impl Into<String>, item: BTreeMap<String, AttributeValue>) -> Self {
-        self.writes.insert(sort_key.into(), Effect::Put(item));
-        self
+    pub fn put(self, sort_key: impl Into<String>, item: BTreeMap<String, AttributeValue>) -> Self {
+        let sort_key = sort_key.into();
+        let mut changed = self.checked(&sort_key);
+        changed.writes.insert(sort_key, Effect::Put(item));
+        changed
     }
 
     /// Deletes the item with this sort key.
     #[must_use]
-    pub fn delete(mut self, sort_key: impl Into<String>) -> Self {
-        self.writes.insert(sort_key.into(), Effect::Delete);
-        self
+    pub fn delete(self, sort_key: impl Into<String>) -> Self {
+        let sort_key = sort_key.into();
+        let mut changed = self.checked(&sort_key);
+        changed.writes.insert(sort_key, Effect::Delete);
+        changed
     }
 
     pub(crate) fn as_result(&self) -> Option<&str> {
@@ -143,6 +161,17 @@ mod tests {
         let tiny = Effects::none().add("t", "count", Decimal::new(1, 28));
         let large = Effects::none().add("t", "count", Decimal::new(1_000, 0));
         assert_eq!(merge(large.writes(), tiny.writes()), None, "it would have to be rounded");
+    }
+
+    #[test]
+    fn an_effect_on_an_item_of_cellstacks_own_is_refused() {
+        for key in ["event#1", "fence#0", "journal#2026-01"] {
+            let none = Effects::none;
+            for effects in [none().add(key, "n", 1), none().put(key, BTreeMap::new()), none().delete(key)] {
+                assert!(effects.fault().is_some_and(|fault| fault.contains(key)), "{key}");
+            }
+        }
+        assert_eq!(Effects::none().add("journal", "n", 1).delete("events").fault(), None);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //!
 //! Ids of named events are hashes, so that no range of keys holds what is new. Each write that checks the fence therefore
 //! leaves a small item alongside the event, in the same transaction, and a move that has read the tenant once needs to read
-//! only these. An item ends with its event: by the move that has copied that, or by its time to live.
+//! only these. A move that has copied the event deletes the item, and so does the purge of a copy.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::EventId;
 use crate::cell_table::{Item, SORT_KEY, TENANT_ID};
 use crate::event::EventKey;
 
@@ -23,10 +24,11 @@ pub fn item_of(event: &Item) -> Option<Item> {
     Some(shared.chain([(SORT_KEY.to_owned(), AttributeValue::S(format!("{JOURNAL_PREFIX}{id}")))]).collect())
 }
 
-/// Returns the sort key of the event that an item is about.
+/// Returns the sort key of the event that an item is about, if it is an item of the journal.
 #[must_use]
 pub fn event_key(sort_key: &str) -> Option<String> {
-    sort_key.strip_prefix(JOURNAL_PREFIX).map(|id| format!("{}{id}", EventKey::PREFIX))
+    let id: EventId = sort_key.strip_prefix(JOURNAL_PREFIX)?.parse().ok()?;
+    Some(format!("{}{id}", EventKey::PREFIX))
 }
 
 /// Returns the sort key of the item for an event.
@@ -50,7 +52,7 @@ mod tests {
         expected.remove("data");
         expected.insert(SORT_KEY.to_owned(), text("journal#019b76da-a800-7000-8000-000000000004"));
         assert_eq!(item_of(&event), Some(expected));
-        assert_eq!(event_key("journal#1").as_deref(), Some("event#1"));
+        assert_eq!(event_key("journal#2026-01"), None, "no event has this id");
         assert_eq!(key_of(sk).and_then(|key| event_key(&key)).as_deref(), Some(sk));
         assert_eq!(item_of(&Item::from([(SORT_KEY.to_owned(), text("total#a"))])), None);
     }

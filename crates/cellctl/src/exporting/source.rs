@@ -71,10 +71,11 @@ impl<'a> Source<'a> {
     pub(crate) async fn write(&self, header: &Header, out: impl Write, path: &Path) -> Result<End> {
         let mut writer = Writer::begin(out, header).with_context(|| could_not_write(path))?;
         let (client, tenant) = (&self.deployment.dynamodb, &self.entry.route.tenant_id);
-        self.copy(&self.home.id, partition::items(client, &self.home.table, tenant), &mut writer, path).await?;
+        // Events come home meanwhile: read in the other order, one could be in neither cell.
         for holder in &self.holders {
             self.copy(&holder.id, held_events(client, &holder.table, tenant), &mut writer, path).await?;
         }
+        self.copy(&self.home.id, partition::items(client, &self.home.table, tenant), &mut writer, path).await?;
         let now = self.deployment.tenant_map().entry(tenant).await?;
         if now.is_none_or(|now| (now.route.cell_id, now.route.epoch) != (self.home.id.clone(), header.epoch)) {
             bail!("tenant {tenant} has changed its cell meanwhile; the export is not whole: run it again");

@@ -26,6 +26,8 @@ const READS_AT_ONCE: usize = 4;
 
 /// The first text behind all texts that begin with [`EventKey::PREFIX`].
 const BEHIND_EVENTS: &str = "event$";
+/// The first text behind all texts that begin with [`JOURNAL_PREFIX`].
+const BEHIND_JOURNAL: &str = "journal$";
 
 /// The size of a tenant in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,15 +89,24 @@ pub(super) async fn others(
     tenant: &TenantId,
 ) -> Result<HashMap<String, Item>, AwsFailure> {
     let mut found = HashMap::new();
-    for (condition, bound) in [("sk < :bound", EventKey::PREFIX), ("sk >= :bound", BEHIND_EVENTS)] {
-        let query = of(client, table, tenant)
+    let bound = |bound: &str| AttributeValue::S(bound.to_owned());
+    let ranges = [
+        ("sk < :bound", EventKey::PREFIX, None),
+        ("sk BETWEEN :bound AND :last", BEHIND_EVENTS, Some(JOURNAL_PREFIX)),
+        ("sk >= :bound", BEHIND_JOURNAL, None),
+    ];
+    for (condition, first, last) in ranges {
+        let mut query = of(client, table, tenant)
             .key_condition_expression(format!("tenant_id = :tenant AND {condition}"))
-            .expression_attribute_values(":bound", AttributeValue::S(bound.to_owned()));
+            .expression_attribute_values(":bound", bound(first));
+        if let Some(last) = last {
+            query = query.expression_attribute_values(":last", bound(last));
+        }
         let mut items = query.into_paginator().items().send();
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| AwsFailure::of(READ, error))?;
             let key = sort_key(&item)?;
-            if !key.starts_with(FENCE_PREFIX) && !key.starts_with(JOURNAL_PREFIX) {
+            if !key.starts_with(FENCE_PREFIX) {
                 found.insert(key, item);
             }
         }
@@ -179,9 +190,9 @@ pub(super) fn is_expired(item: &Item, now_ms: u64) -> bool {
     expires_at.is_some_and(|at| at <= now_ms / 1_000)
 }
 
-/// Returns whether an error's code says that the table takes no more for now.
-pub(super) fn is_throttled(code: &str) -> bool {
-    matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException")
+/// Returns whether an error's code says that a write is to be tried again.
+pub(super) fn is_busy(code: &str) -> bool {
+    matches!(code, "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
 }
 
 /// Estimates the bytes of an item as DynamoDB counts them: names and values.

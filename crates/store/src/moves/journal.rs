@@ -14,7 +14,7 @@ use cellstack_core::limits::PLACE_TIMEOUT;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Path;
-use super::items::{READ, is_throttled, of, sort_key};
+use super::items::{READ, is_busy, of, sort_key};
 
 const CLEAR: &str = "clear a tenant's journal";
 /// Writes of one `BatchWriteItem`
@@ -32,6 +32,7 @@ pub(super) async fn journal(client: &Client, table: &str, tenant: &TenantId) -> 
     while let Some(item) = items.next().await {
         found.push(sort_key(&item.map_err(|error| AwsFailure::of(READ, error))?)?);
     }
+    found.retain(|key| event_key(key).is_some());
     Ok(found)
 }
 
@@ -42,8 +43,9 @@ impl Path<'_> {
         Ok(keys.iter().filter_map(|key| event_key(key)).collect())
     }
 
-    /// Removes events from the source's journal: they are the same in both cells from now on, or gone. Safe at any time, also
-    /// long after the move has ended: no event is accepted twice under one key.
+    /// Removes events from the source's journal: they are processed, and the same in both cells from now on. Safe at any time,
+    /// also long after the move has ended: no event is accepted twice under one key. What a busy table does not take stays, and
+    /// is read again.
     pub(super) async fn clear_journal(&self, event_keys: &[String], at_once: usize) -> Result<(), AwsFailure> {
         let batches = event_keys.chunks(WRITES_AT_ONCE).map(|keys| self.clear(keys));
         stream::iter(batches).buffer_unordered(at_once).try_collect().await
@@ -61,11 +63,11 @@ impl Path<'_> {
             let sent = self.client.batch_write_item().request_items(&self.source.table, left.clone()).send().await;
             match sent {
                 Ok(sent) => left = sent.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left).collect(),
-                Err(error) if error.code().is_some_and(is_throttled) => {}
+                Err(error) if error.code().is_some_and(is_busy) => {}
                 Err(error) => return Err(AwsFailure::of(CLEAR, error)),
             }
             if !left.is_empty() && !backoff.pause().await {
-                return Err(AwsFailure::late(CLEAR));
+                break;
             }
         }
         Ok(())

@@ -22,10 +22,12 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
-use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, is_throttled, sort_key};
+use super::items::{READ, are_equal, by_key, bytes, events, is_busy, is_expired, is_processed, sort_key};
 use super::{MoveError, Path};
 
 const COPY: &str = "copy an item";
+/// Events that are read into memory at once, of those that are followed. Each has 400 KB at most, and most have less than 1.
+const FOLLOWED_AT_ONCE: usize = 2_000;
 
 /// A limit on the rate of the copy.
 #[derive(Debug)]
@@ -74,10 +76,10 @@ pub struct Known {
 }
 
 impl Known {
-    /// Returns whether no event is known.
+    /// Returns whether it is that of a run that has read nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.processed.is_empty()
+        self.processed.is_empty() && !self.is_complete
     }
 
     /// Says that the last round began when each write went into the journal already: nothing needs to be read in full again.
@@ -94,7 +96,7 @@ impl Known {
 /// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Round {
-    /// Events of the source.
+    /// Events of the source that were looked at.
     pub events: u64,
     /// Events that were copied.
     pub copied: u64,
@@ -171,33 +173,51 @@ impl Path<'_> {
     pub async fn follow(&self, known: &mut Known, rate_limit: &RateLimit, now_ms: u64) -> Result<Round, MoveError> {
         let journal = self.journaled().await?;
         known.open.extend(journal.iter().cloned());
-        let mut keys: Vec<String> = known.open.iter().cloned().collect();
+        let keys: Vec<String> = known.open.iter().cloned().collect();
         let mut round = Round { events: keys.len() as u64, ..Round::default() };
+        // A part at a time: there may be more than memory has room for.
+        for keys in keys.chunks(FOLLOWED_AT_ONCE) {
+            let missing = self.settle(keys, known, &journal, rate_limit, now_ms).await?;
+            round.copied += missing.len() as u64;
+            round.bytes += missing.iter().map(|item| bytes(item) as u64).sum::<u64>();
+            let puts =
+                stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once);
+            puts.try_collect::<()>().await?;
+        }
+        Ok(round)
+    }
+
+    /// Takes events that are processed and equal in both cells as known, out of the journal. Returns those that the destination
+    /// lacks. One that is not found stays open: the journal may show it before its table does.
+    async fn settle(
+        &self,
+        keys: &[String],
+        known: &mut Known,
+        journal: &BTreeSet<String>,
+        rate_limit: &RateLimit,
+        now_ms: u64,
+    ) -> Result<Vec<Item>, MoveError> {
+        let mut mine = by_key(self.client, &self.source.table, self.tenant, keys).await?;
+        mine.retain(|_, item| is_processed(item));
+        let processed: Vec<String> = mine.keys().cloned().collect();
+        let theirs = by_key(self.client, &self.destination.table, self.tenant, &processed).await?;
         let (mut missing, mut settled) = (Vec::new(), Vec::new());
-        let mut mine = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
-        keys.retain(|key| mine.get(key).is_none_or(is_processed));
-        let mut theirs = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
-        for key in keys {
-            match (mine.remove(&key), theirs.remove(&key)) {
-                (Some(mine), Some(theirs)) if is_processed(&mine) && are_equal(&mine, &theirs) => {
-                    known.processed.insert(key.clone());
-                    settled.push(key);
-                }
-                (Some(mine), None) if is_processed(&mine) && !is_expired(&mine, now_ms) => missing.push(mine),
-                (None, None) => settled.push(key),
+        for (key, mine) in mine {
+            match theirs.get(&key) {
+                Some(theirs) if are_equal(&mine, theirs) => settled.push(key),
+                None if !is_expired(&mine, now_ms) => missing.push(mine),
                 _ => {}
             }
         }
         for key in &settled {
             known.open.remove(key);
+            known.processed.insert(key.clone());
         }
         settled.retain(|key| journal.contains(key));
-        round.copied = missing.len() as u64;
-        round.bytes = missing.iter().map(|item| bytes(item) as u64).sum();
-        let puts = stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once);
-        puts.try_collect::<()>().await?;
         self.clear_journal(&settled, rate_limit.at_once).await?;
-        Ok(round)
+        // The order of a map differs from run to run.
+        missing.sort_by_cached_key(|item| sort_key(item).unwrap_or_default());
+        Ok(missing)
     }
 
     /// Writes an item into the destination, unless that has one of this key.
@@ -215,10 +235,6 @@ impl Path<'_> {
             }
         }
     }
-}
-
-fn is_busy(code: &str) -> bool {
-    code == "TransactionConflictException" || is_throttled(code)
 }
 
 type Items = aws_smithy_async::future::pagination_stream::PaginationStream<

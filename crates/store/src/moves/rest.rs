@@ -86,13 +86,12 @@ impl Path<'_> {
     /// Reads the events that were left open, and those in the journal.
     async fn followed(&self, known: &Known, mine: &AttributeValue) -> Result<Rest, MoveError> {
         let mut keys = self.journaled().await?;
-        keys.retain(|key| !known.processed.contains(key));
         keys.extend(known.open.iter().cloned());
         let keys: Vec<String> = keys.into_iter().collect();
         let mut found = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
         let mut rest = Rest {
             only_there: known.only_there.clone(),
-            events: (known.processed.len() + found.len()) as u64,
+            events: (known.processed.len() + keys.iter().filter(|key| !known.processed.contains(*key)).count()) as u64,
             ..Rest::default()
         };
         for key in keys {

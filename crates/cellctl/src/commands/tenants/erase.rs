@@ -72,13 +72,13 @@ impl Erase {
         let run = Run::find(deployment, erasure, cells::list(deployment).await?, self.dry_run).await;
         let erased = self.erase(deployment, &by, run, &mut certificate).await;
         certificate.ended_at = rfc3339(deployment.clock.wall_ms());
+        print(&certificate, output, console)?;
         if let Some((mut file, path)) = file {
             let text = serde_json::to_string_pretty(&certificate)?;
             writeln!(file, "{text}").with_context(|| could_not_write(path))?;
             file.keep()?;
             console.say(format_args!("the certificate is in {}", path.display()));
         }
-        print(&certificate, output, console)?;
         erased?;
         Ok(self.conclude(&certificate, deployment, console))
     }
