@@ -15,7 +15,7 @@ use crate::exporting::{End, Header, Source, Verified};
 use crate::operator::Routine;
 use crate::partial_file::{IfThere, PartialFile};
 
-/// Write all that cells keep of a tenant as JSON lines
+/// Write all items that cells keep of a tenant as JSON lines
 ///
 /// The first line says which tenant, cell, epoch and time; a line per item follows; the last line has the counts by kind and a
 /// SHA-256 over all lines before it. `cellctl tenants verify-export` checks them. Events have the names of the API, and every
