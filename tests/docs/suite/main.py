@@ -56,7 +56,9 @@ def environment(repo: Path, home: Path) -> dict[str, str]:
     tools = home / "bin"
     tools.mkdir()
     (tools / "aws").symlink_to(repo / ".venv/docs/bin/aws")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "CARGO_TARGET_DIR") if name in os.environ}
+    # Cargo's settings are those of what is built already: with others it would build all again.
+    names = ("PATH", "LANG", "TMPDIR", "CARGO_TARGET_DIR", "CARGO_INCREMENTAL")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     # On a terminal curl draws no progress into a response; in a file it would.
     (home / ".curlrc").write_text("no-progress-meter\n")
     return {
