@@ -30,8 +30,8 @@
 //! - Standbys, and events that they hold. Counts and capacities. Event bodies and times to live.
 //! - A second move of the tenant. The purge is one step: one that goes on while another move begins is not covered.
 //! - Reads that fail, maps that go back to an earlier epoch: the routers' own tests cover those.
-//! - A round, a reading of the rest, and the copy of the rest with the reading before it are one step each, and a catch-up
-//!   before the fence closes is one more round. An event's item has two readings at most, in two steps.
+//! - A round, a following of the journal (its readings, and the clearing), a reading of the rest, and the copy of the rest
+//!   with the reading before it are one step each. An event's item has two readings at most, in two steps.
 //! - More than two events, two routers and two runs at once. The tests name the bounds of each exploration; takeovers and
 //!   deaths are not bounded.
 

@@ -205,3 +205,51 @@ impl ShownMove<'_> {
         console.print(counts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, Read as _, pipe, sink};
+
+    use super::*;
+
+    /// Reports stages, each after a time, where no terminal is. Returns the lines.
+    async fn lines(output: Output, stages: &[(u64, Stage)]) -> Vec<String> {
+        let (mut said, talk): (PipeReader, _) = pipe().unwrap();
+        let mut console = Console::new(sink(), talk);
+        let reporter = Reporter::new(&mut console, output, 100);
+        for (seconds, stage) in stages {
+            tokio::time::advance(Duration::from_secs(*seconds)).await;
+            reporter.report(*stage);
+        }
+        reporter.finish();
+        drop(console);
+        let mut text = String::new();
+        said.read_to_string(&mut text).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn round(events: u64) -> Stage {
+        Stage::Round(Round { events, copied: events / 2, bytes: events * 10 })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_says_every_ten_seconds_how_far_it_has_come() {
+        let stages = [(1, round(1)), (8, round(30)), (11, round(40)), (100, round(2)), (1, round(9)), (9, round(50))];
+        let text = [
+            "40 of about 100 events read, 20 copied, 2 per second, 30 s left",
+            "50 of about 100 events read, 25 copied, 5 per second, 10 s left",
+        ];
+        assert_eq!(lines(Output::Table, &stages).await, text);
+        let json = lines(Output::Json, &stages[..3]).await;
+        let value: Value = serde_json::from_str(&json[0]).unwrap();
+        let expected = json!({"phase": "moving", "events": 40, "copied": 20, "bytes": 400, "seconds_left": 30});
+        assert_eq!((json.len(), value), (1, expected));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_reported_when_half_of_it_is_over() {
+        let waits = [310, 300, 155, 150, 70, 36, 35].map(|left| (10, Stage::Waiting(Duration::from_secs(left))));
+        let seconds = [310, 155, 70, 35].map(|left| format!("copied; no router has an old route in {left} s"));
+        assert_eq!(lines(Output::Table, &waits).await, seconds);
+    }
+}

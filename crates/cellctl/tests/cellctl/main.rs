@@ -7,6 +7,7 @@ mod cells;
 mod dlq;
 mod environment;
 mod help;
+mod kill;
 mod moves;
 mod ran;
 mod simulate;

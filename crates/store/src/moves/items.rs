@@ -16,6 +16,7 @@ use cellstack_core::{EventStatus, TenantId};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Path;
+use crate::partition;
 
 pub(super) const READ: &str = "read a tenant's items";
 /// Keys of one `BatchGetItem`
@@ -43,7 +44,7 @@ pub struct Size {
 /// # Errors
 /// When the table can't be read.
 pub async fn size(client: &Client, table: &str, tenant: &TenantId) -> Result<Size, AwsFailure> {
-    let query = of(client, table, tenant).select(Select::Count);
+    let query = partition::items(client, table, tenant).select(Select::Count);
     let mut pages = query.return_consumed_capacity(ReturnConsumedCapacity::Total).into_paginator().send();
     let mut size = Size::default();
     while let Some(page) = pages.next().await {
@@ -65,19 +66,9 @@ pub async fn kept_beside_events(client: &Client, table: &str, tenant: &TenantId)
     others(client, table, tenant).await.map(|found| found.len())
 }
 
-/// Begins a query over all of a tenant's items.
-pub(super) fn of(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuilder {
-    client
-        .query()
-        .table_name(table)
-        .key_condition_expression("tenant_id = :tenant")
-        .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
-        .consistent_read(true)
-}
-
 /// Begins a query for a tenant's events, in the order of their keys.
 pub(super) fn events(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuilder {
-    of(client, table, tenant)
+    partition::items(client, table, tenant)
         .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :event)")
         .expression_attribute_values(":event", AttributeValue::S(EventKey::PREFIX.to_owned()))
 }
@@ -96,7 +87,7 @@ pub(super) async fn others(
         ("sk >= :bound", BEHIND_JOURNAL, None),
     ];
     for (condition, first, last) in ranges {
-        let mut query = of(client, table, tenant)
+        let mut query = partition::items(client, table, tenant)
             .key_condition_expression(format!("tenant_id = :tenant AND {condition}"))
             .expression_attribute_values(":bound", bound(first));
         if let Some(last) = last {

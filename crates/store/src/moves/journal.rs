@@ -14,7 +14,8 @@ use cellstack_core::limits::PLACE_TIMEOUT;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Path;
-use super::items::{READ, is_busy, of, sort_key};
+use super::items::{READ, is_busy, sort_key};
+use crate::partition;
 
 const CLEAR: &str = "clear a tenant's journal";
 /// Writes of one `BatchWriteItem`
@@ -23,7 +24,7 @@ const WRITES_AT_ONCE: usize = 25;
 
 /// Reads the sort keys of a tenant's journal in a cell, strongly consistent.
 pub(super) async fn journal(client: &Client, table: &str, tenant: &TenantId) -> Result<Vec<String>, AwsFailure> {
-    let query = of(client, table, tenant)
+    let query = partition::items(client, table, tenant)
         .key_condition_expression("tenant_id = :tenant AND begins_with(sk, :journal)")
         .expression_attribute_values(":journal", AttributeValue::S(JOURNAL_PREFIX.to_owned()))
         .projection_expression("sk");

@@ -1,13 +1,10 @@
 //! `cells up` that ends at any moment, and another one after it.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use cellstack_cellctl::Completion;
 
 use super::up::{all_is_home, held};
 use super::world::CellsWorld;
+use crate::kill::killed_at;
 
 /// Await points from one kill to the next: prime, so that kills fall into every part of a carried event.
 const STRIDE: usize = 5;
@@ -15,16 +12,7 @@ const STRIDE: usize = 5;
 /// Drops the run when it is polled the `kill_at`th time. Returns `false` if it ended before.
 async fn killed(world: &CellsWorld, kill_at: usize) -> bool {
     world.slow_down();
-    let mut run = pin!(world.ann("up alpha"));
-    let mut polls = 0;
-    let ended = poll_fn(|context| {
-        polls += 1;
-        if polls == kill_at {
-            return Poll::Ready(None);
-        }
-        run.as_mut().poll(context).map(Some)
-    })
-    .await;
+    let ended = killed_at(kill_at, world.ann("up alpha")).await;
     world.stack.aws().faults().clear();
     if let Some(ran) = ended {
         ran.ended(Completion::Done);

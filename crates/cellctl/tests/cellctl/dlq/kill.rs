@@ -1,14 +1,12 @@
 //! A run that ends at any moment, and another one after it.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
 use cellstack_emulator::{Fault, FaultKind};
 
 use super::world::DlqWorld;
+use crate::kill::killed_at;
 
 /// Makes three letters: of an event that failed, of one that is still accepted, and of one that was processed
 /// meanwhile.
@@ -33,16 +31,7 @@ async fn killed(world: &DlqWorld, kill_at: usize) -> bool {
     for service in ["DynamoDB", "SQS"] {
         faults.inject(Fault::any(service, FaultKind::Latency(Duration::from_millis(3))));
     }
-    let mut run = pin!(world.redrive("--cell alpha"));
-    let mut polls = 0;
-    let ended = poll_fn(|context| {
-        polls += 1;
-        if polls == kill_at {
-            return Poll::Ready(None);
-        }
-        run.as_mut().poll(context).map(Some)
-    })
-    .await;
+    let ended = killed_at(kill_at, world.redrive("--cell alpha")).await;
     faults.clear();
     if let Some(ran) = ended {
         ran.ended(Completion::Done);

@@ -1,8 +1,5 @@
 //! Moves that end at any moment, and what goes on with them, or undoes them.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
@@ -10,22 +7,14 @@ use futures::future::join;
 
 use super::world::Caller;
 use crate::cells::world::CellsWorld;
+use crate::kill::killed_at;
 
 /// Await points from one kill to the next: prime, so that kills fall between any two calls.
 const STRIDE: usize = 67;
 
 /// Drops the run when it is polled the `kill_at`th time. Returns `false` if it ended before.
 async fn killed(world: &CellsWorld, line: &str, kill_at: usize) -> bool {
-    let mut run = pin!(world.as_ann(line));
-    let mut polls = 0;
-    let ended = poll_fn(|context| {
-        polls += 1;
-        if polls == kill_at {
-            return Poll::Ready(None);
-        }
-        run.as_mut().poll(context).map(Some)
-    })
-    .await;
+    let ended = killed_at(kill_at, world.as_ann(line)).await;
     if let Some(ran) = ended {
         ran.ended(Completion::Done);
         return false;

@@ -1,8 +1,5 @@
 //! An erasure that ends at any moment, and another one after it.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
@@ -10,6 +7,7 @@ use cellstack_emulator::{Fault, FaultKind};
 
 use super::erase::{dead_letters, erase, is_erased, removed};
 use crate::cells::world::CellsWorld;
+use crate::kill::killed_at;
 
 /// Drops the run when it is polled the `kill_at`th time. Returns `false` if it ended before.
 async fn killed(world: &CellsWorld, kill_at: usize) -> bool {
@@ -17,16 +15,7 @@ async fn killed(world: &CellsWorld, kill_at: usize) -> bool {
     for service in ["DynamoDB", "SQS"] {
         faults.inject(Fault::any(service, FaultKind::Latency(Duration::from_millis(3))));
     }
-    let mut run = pin!(erase(world, ""));
-    let mut polls = 0;
-    let ended = poll_fn(|context| {
-        polls += 1;
-        if polls == kill_at {
-            return Poll::Ready(None);
-        }
-        run.as_mut().poll(context).map(Some)
-    })
-    .await;
+    let ended = killed_at(kill_at, erase(world, "")).await;
     faults.clear();
     if let Some(ran) = ended {
         ran.ended(Completion::Done);

@@ -1,36 +1,19 @@
 //! Placements that end at any moment, and others after them.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use cellstack_cellctl::Completion;
 use cellstack_embedded::Disorder;
 use futures::future::join_all;
 
 use super::world::TenantsWorld;
+use crate::kill::killed_at;
 use crate::ran::Ran;
-
-/// Runs a future and drops it when it is polled the `kill_at`th time. Returns `None` then.
-async fn killed<T>(run: impl Future<Output = T>, kill_at: usize) -> Option<T> {
-    let mut run = pin!(run);
-    let mut polls = 0;
-    poll_fn(|context| {
-        polls += 1;
-        if polls == kill_at {
-            return Poll::Ready(None);
-        }
-        run.as_mut().poll(context).map(Some)
-    })
-    .await
-}
 
 const TENANTS: usize = 6;
 const PLACES: usize = 3;
 
 async fn place_each(world: &TenantsWorld, kill_at: usize) -> Vec<Option<Ran>> {
     let lines = (0..TENANTS).map(|tenant| format!("tenant-{tenant}"));
-    join_all(lines.map(async |line| killed(world.place(&line), kill_at).await)).await
+    join_all(lines.map(async |line| killed_at(kill_at, world.place(&line)).await)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +47,7 @@ async fn a_file_killed_at_any_await_point_and_run_again_is_placed_whole() {
         let world = TenantsWorld::new(&[("alpha", 20), ("beta", 20), ("gamma", 20)]).await;
         world.slow_down();
         let line = format!("--from {}", world.file(&format!("tenant,weight\n{tenants}")));
-        let ended = killed(world.place(&line), kill_at).await;
+        let ended = killed_at(kill_at, world.place(&line)).await;
         world.check_books(&format!("killed at {kill_at}")).await;
         world.place(&line).await.ended(Completion::Done);
         assert_eq!(world.check_books(&format!("again after {kill_at}")).await, 13);
@@ -83,7 +66,7 @@ async fn killed_and_again(line: &str, left: usize, check: impl AsyncFn(&TenantsW
         let world = TenantsWorld::new(&[("alpha", 9), ("beta", 9), ("gamma", 9)]).await;
         world.place("acme --cell alpha --standby beta").await.ended(Completion::Done);
         world.slow_down();
-        let ended = killed(world.cellctl(line), kill_at).await;
+        let ended = killed_at(kill_at, world.cellctl(line)).await;
         world.check_books(&format!("{line}, killed at {kill_at}")).await;
         let again = world.cellctl(line).await;
         // A tenant that the killed run removed is there no more.
