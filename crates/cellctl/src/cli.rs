@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 
 use crate::commands::audit::Audit;
 use crate::commands::cells::Cells;
@@ -107,18 +109,29 @@ impl Cli {
     ///
     /// # Errors
     /// Fails if something could not be read or done. The console shows what was done until then.
-    pub async fn run(self, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
-        match self.command {
-            Command::Status(status) => status.run(deployment, self.output, console).await,
-            Command::Cells(cells) => cells.run(deployment, self.output, console).await,
-            Command::Tenants(tenants) => Box::pin(tenants.run(deployment, self.output, console)).await,
-            Command::Rebalance(rebalance) => rebalance.run(deployment, self.output, console).await,
-            Command::Moves(moves) => Box::pin(moves.run(deployment, self.output, console)).await,
-            Command::Plan(plan) => plan.run(deployment, self.output, console).await,
-            Command::Simulate(simulate) => simulate.run(self.output, console),
-            Command::Dlq(dlq) => dlq.run(deployment, self.output, console).await,
-            Command::Audit(audit) => audit.run(deployment, self.output, console).await,
-            Command::Snapshot(snapshot) => snapshot.run(deployment, self.output, console).await,
+    pub fn run<'a>(
+        self,
+        deployment: &'a Deployment,
+        console: &'a mut Console,
+    ) -> LocalBoxFuture<'a, Result<Completion>> {
+        // Boxed, so that the commands are compiled here and not again in each program that runs them.
+        self.command.run(self.output, deployment, console).boxed_local()
+    }
+}
+
+impl Command {
+    async fn run(self, output: Output, deployment: &Deployment, console: &mut Console) -> Result<Completion> {
+        match self {
+            Command::Status(status) => status.run(deployment, output, console).await,
+            Command::Cells(cells) => cells.run(deployment, output, console).await,
+            Command::Tenants(tenants) => Box::pin(tenants.run(deployment, output, console)).await,
+            Command::Rebalance(rebalance) => rebalance.run(deployment, output, console).await,
+            Command::Moves(moves) => Box::pin(moves.run(deployment, output, console)).await,
+            Command::Plan(plan) => plan.run(deployment, output, console).await,
+            Command::Simulate(simulate) => simulate.run(output, console),
+            Command::Dlq(dlq) => dlq.run(deployment, output, console).await,
+            Command::Audit(audit) => audit.run(deployment, output, console).await,
+            Command::Snapshot(snapshot) => snapshot.run(deployment, output, console).await,
         }
     }
 }

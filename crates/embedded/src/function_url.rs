@@ -15,6 +15,8 @@ use cellstack_core::limits::pipeline::ROUTER_TIMEOUT;
 use cellstack_core::{Clock, EventId};
 use cellstack_emulator::Aws;
 use cellstack_router::{Invocation, Reply, Router};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -92,7 +94,12 @@ impl FunctionUrl {
     }
 
     /// Sends one invocation event, in the form of `events/router/*.json`.
-    pub async fn invoke(&self, event: &str) -> Response<Bytes> {
+    pub fn invoke<'a>(&'a self, event: &'a str) -> BoxFuture<'a, Response<Bytes>> {
+        // Boxed, so that the router is compiled here and not again in each program that calls it.
+        self.respond(event).boxed()
+    }
+
+    async fn respond(&self, event: &str) -> Response<Bytes> {
         let invocation: Invocation = match serde_json::from_str(event) {
             Ok(invocation) => invocation,
             // Lambda responds in this way when a function fails.

@@ -13,6 +13,7 @@ use aws_config::SdkConfig;
 use bytes::Bytes;
 use dynoxide::DynoxideError;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
@@ -89,7 +90,12 @@ impl Aws {
 
     /// Handles one request: `X-Amz-Target` with JSON for DynamoDB, DynamoDB Streams and SQS, form parameters with XML
     /// for SNS. Signatures are not checked.
-    pub async fn handle(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
+    pub fn handle(&self, request: http::Request<Bytes>) -> BoxFuture<'_, http::Response<Bytes>> {
+        // Boxed, so that the services are compiled here and not again in each program that calls them.
+        self.response(request).boxed()
+    }
+
+    async fn response(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
         let call = match Call::read(request) {
             Ok(call) => call,
             Err(response) => return *response,

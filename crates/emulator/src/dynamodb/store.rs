@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
 use dynoxide::storage::Storage;
 use dynoxide::{DynoxideError, Result};
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,9 +22,13 @@ use crate::context::{Context, lock};
 
 /// The prefix of every ARN that dynoxide writes.
 const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
-/// The statement that takes the records of the latest writes out of the engine.
-const DRAIN: &str = "DELETE FROM _stream_records \
-    RETURNING id, table_name, event_name, keys_json, new_image, old_image, user_identity IS NOT NULL";
+/// The statements that take the records of the latest writes out of the engine. One with RETURNING would make and drop a
+/// table of its own for each write.
+const READ_RECORDS: &str = "SELECT table_name, event_name, keys_json, new_image, old_image, user_identity IS NOT NULL \
+    FROM _stream_records ORDER BY id";
+const DROP_RECORDS: &str = "DELETE FROM _stream_records";
+/// The number of prepared statements that are kept: the engine has a few for each table. SQLite's binding keeps 16.
+const STATEMENTS: usize = 512;
 
 /// The DynamoDB and DynamoDB Streams services.
 pub(crate) struct DynamoDb {
@@ -74,6 +79,7 @@ impl DynamoDb {
             None => Storage::memory()?,
         };
         let storage = storage.with_clock(Arc::new(context.clock));
+        storage.conn().set_prepared_statement_cache_capacity(STATEMENTS);
         if file.is_some() {
             kept::prepare(storage.conn())?;
         }
@@ -240,28 +246,10 @@ impl DynamoDb {
     }
 
     fn drain_into_streams(&self, state: &mut State) -> Result<()> {
-        let mut rows: Vec<(i64, Change)> = {
-            let mut statement = state.storage.conn().prepare_cached(DRAIN)?;
-            let rows = statement.query_map((), |row| {
-                Ok((
-                    row.get(0)?,
-                    Change {
-                        table: row.get(1)?,
-                        event_name: row.get(2)?,
-                        keys: row.get(3)?,
-                        new_image: row.get(4)?,
-                        old_image: row.get(5)?,
-                        by_ttl: row.get(6)?,
-                    },
-                ))
-            })?;
-            rows.collect::<std::result::Result<_, _>>()?
-        };
-        // RETURNING promises no order.
-        rows.sort_unstable_by_key(|(id, _)| *id);
+        let changes = take_records(state.storage.conn())?;
         let now = self.context.clock.ms();
         let mut woken: Vec<Arc<Shard>> = Vec::new();
-        for (_, change) in rows {
+        for change in changes {
             if is_no_change(&change) {
                 continue;
             }
@@ -311,6 +299,26 @@ impl DynamoDb {
         state.streams.insert(table.to_string(), stream.clone());
         Ok(stream)
     }
+}
+
+/// Takes the records of the latest writes out of the engine, in their order.
+fn take_records(engine: &Connection) -> Result<Vec<Change>> {
+    let mut statement = engine.prepare_cached(READ_RECORDS)?;
+    let rows = statement.query_map((), |row| {
+        Ok(Change {
+            table: row.get(0)?,
+            event_name: row.get(1)?,
+            keys: row.get(2)?,
+            new_image: row.get(3)?,
+            old_image: row.get(4)?,
+            by_ttl: row.get(5)?,
+        })
+    })?;
+    let changes: Vec<Change> = rows.collect::<std::result::Result<_, _>>()?;
+    if !changes.is_empty() {
+        engine.prepare_cached(DROP_RECORDS)?.execute(())?;
+    }
+    Ok(changes)
 }
 
 /// Returns whether nothing is left of a batch.
