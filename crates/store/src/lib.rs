@@ -1,5 +1,5 @@
 //! Access to the control plane's tables and to the parts of a cell that several tools share: tenant map, registry,
-//! placement, the audit trail, fences, snapshots, and dead letters on their way to a queue. One
+//! placement and requests for it, the audit trail, fences, snapshots, and dead letters on their way to a queue. One
 //! function per access, each with its error.
 
 pub mod audit;
@@ -12,6 +12,7 @@ pub mod fence;
 pub mod moves;
 pub mod partition;
 pub mod placement;
+pub mod placement_requests;
 pub mod probe;
 mod registry;
 pub mod snapshot;

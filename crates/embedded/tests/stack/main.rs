@@ -12,6 +12,7 @@ mod environment;
 mod failed_cell;
 mod faults;
 mod fence;
+mod first_sight;
 mod held;
 mod lease;
 mod listing;
