@@ -13,6 +13,7 @@ mod failed_cell;
 mod faults;
 mod fence;
 mod first_sight;
+mod first_sight_redelivery;
 mod held;
 mod lease;
 mod listing;
