@@ -168,7 +168,7 @@ destroy-local: ## End the emulator and forget its state
 	@terraform/local/down
 
 .PHONY: watch
-watch: tools ## Run router, producer and consumer under `cargo lambda watch` against `make serve`
+watch: tools ## Run router, placer, producer and consumer under `cargo lambda watch` against `make serve`
 	@$(NEED_CARGO)
 	@$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
 

@@ -165,13 +165,42 @@ run "people_are_told" {
   }
 }
 
-run "wrong_settings_are_refused" {
+run "an_empty_batch_is_refused" {
   command = plan
 
   variables {
-    settings    = { batch_size = 0, record_age = 10, write_units = 0.5 }
+    settings = { batch_size = 0 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "an_age_that_lambda_does_not_take_is_refused" {
+  command = plan
+
+  variables {
+    settings = { record_age = 10 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_part_of_a_write_unit_is_refused" {
+  command = plan
+
+  variables {
+    settings = { write_units = 0.5 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "another_way_to_cells_is_refused" {
+  command = plan
+
+  variables {
     cell_access = "any"
   }
 
-  expect_failures = [var.settings, var.cell_access]
+  expect_failures = [var.cell_access]
 }
