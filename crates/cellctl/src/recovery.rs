@@ -9,8 +9,7 @@ use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
 use cellstack_store::cells::{Lease, Look};
 
-use crate::audit::Signature;
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::console::Console;
 use crate::deployment::Deployment;
 use crate::homecoming::{Homecoming, wait};

@@ -7,8 +7,7 @@ use cellstack_store::cells::{Cell, StateError, create_state};
 use clap::Args;
 use serde::Serialize;
 
-use crate::audit::Signature;
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};

@@ -14,8 +14,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde::Serialize;
 
-use crate::audit::Signature;
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cli::Completion;
 use crate::commands::tenants::Passage;
 use crate::console::{Console, Output, table};

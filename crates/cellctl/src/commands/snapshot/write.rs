@@ -8,8 +8,7 @@ use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 use clap::Args;
 
 use super::summary::Summary;
-use crate::audit::Signature;
-use crate::audit::{self, Counts};
+use crate::audit::{self, Counts, Signature};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;

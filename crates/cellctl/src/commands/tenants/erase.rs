@@ -11,8 +11,7 @@ use cellstack_store::partition::Kind;
 use cellstack_store::tenant_map::TenantEntry;
 use clap::Args;
 
-use crate::audit::Signature;
-use crate::audit::{self, Facts, RunOutcome, runs};
+use crate::audit::{self, Facts, RunOutcome, Signature, runs};
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{self, Console, Output, table};

@@ -9,8 +9,7 @@ use cellstack_store::placement::RegisteredFleet;
 use cellstack_store::tenant_map::TenantEntry;
 use clap::Args;
 
-use crate::audit::Signature;
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
