@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use cellstack_core::limits::pipeline::PLACER_TIMEOUT;
-use cellstack_embedded::names::{placement_requests, registry, tenant_map};
+use cellstack_embedded::names::{placement_requests, tenant_map};
 use cellstack_emulator::{Fault, FaultKind};
 use cellstack_placer::{Placer, Settings, StreamEvent};
 use serde_json::json;
