@@ -38,7 +38,7 @@ variable "architecture" {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds, in a folder per architecture, manifest.json and router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip; null is the output directory of `make build`."
+  description = "Directory that holds, in a folder per architecture, manifest.json and router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip, with first_sight also placer/bootstrap.zip; null is the output directory of `make build`."
   default     = null
 
   validation {
@@ -145,6 +145,18 @@ variable "standby" {
   description = "Handling of events that arrive at a standby while their tenant's cell is marked down. hold: the standby keeps them until they can be carried home. process: it processes them, without the tenant's state."
   default     = "hold"
   nullable    = false
+}
+
+variable "first_sight" {
+  type = object({
+    memory      = optional(number, 256)
+    timeout     = optional(number, 60)
+    batch_size  = optional(number, 25)
+    record_age  = optional(number, 300)
+    write_units = optional(number, 100)
+  })
+  description = "Placement on first sight: an event of a tenant without a cell requests one, and the placer places the tenant. {} turns it on, null off. Only behind callers that are authenticated. memory in MB and timeout in seconds of the placer; batch_size: requests per invocation; record_age: seconds for which a request is retried; write_units: write units per second that the table of requests takes at most, of which a new tenant costs two."
+  default     = null
 }
 
 variable "functions" {

@@ -52,6 +52,39 @@ run "stamps_every_cell_and_records_it" {
   }
 }
 
+run "placement_on_first_sight_is_off_until_it_is_wanted" {
+  command = plan
+
+  assert {
+    condition     = length(module.placer) == 0 && !contains(keys(module.router.environment), "CELLSTACK_PLACEMENT_REQUESTS_TABLE")
+    error_message = "Without the variable there is no placer, and the router requests nothing."
+  }
+}
+
+run "placement_on_first_sight_connects_router_and_placer" {
+  command = plan
+
+  variables {
+    first_sight            = { write_units = 10 }
+    remote_cell_table_arns = ["arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far"]
+  }
+
+  assert {
+    condition = (
+      module.router.environment.CELLSTACK_PLACEMENT_REQUESTS_TABLE == module.placer[0].requests.name &&
+      module.placer[0].requests.name == "cellstack-placement-requests" && module.placer[0].function_name == "cellstack-placer"
+    )
+    error_message = "The router writes the table that the placer reads."
+  }
+
+  assert {
+    condition = [for statement in module.placer[0].statements : statement.Resource if statement.Sid == "OpenFencesOfListedCells"] == [
+      tolist(["arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far"]),
+    ]
+    error_message = "Tenants are placed wherever the router serves them."
+  }
+}
+
 run "one_line_more_is_one_cell_more" {
   command = plan
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cellstack_core::limits::pipeline;
+use cellstack_core::names;
 
 fn terraform(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform").join(file);
@@ -51,6 +52,20 @@ fn the_functions_timeouts() {
     ] {
         assert_eq!(default(&variables, function, "timeout"), timeout.as_secs(), "{function}");
     }
+}
+
+#[test]
+fn the_placers_settings() {
+    let variables = terraform("variables.tf");
+    let of_module = terraform("modules/placer/variables.tf");
+    let seconds = pipeline::PLACER_RECORD_AGE.as_secs();
+    for (variables, block) in [(&variables, "variable \"first_sight\""), (&of_module, "variable \"settings\"")] {
+        assert_eq!(default(variables, block, "timeout"), pipeline::PLACER_TIMEOUT.as_secs(), "{block}");
+        assert_eq!(default(variables, block, "batch_size"), pipeline::PLACER_BATCH as u64, "{block}");
+        assert_eq!(default(variables, block, "record_age"), seconds, "{block}");
+    }
+    let name = names::placement_requests("${var.stack.prefix}");
+    assert!(terraform("modules/placer/main.tf").contains(&format!("name             = \"{name}\"")), "{name}");
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use cellstack_aws as aws;
+use cellstack_aws::{self as aws, AwsFailure};
 use cellstack_core::{Clock, Entropy, SystemClock, names};
 use cellstack_store::TenantMap;
-use cellstack_store::placement::Placement;
+use cellstack_store::placement::{Placement, RegisteredFleet};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnosis::{Destination, Diagnosis};
@@ -90,6 +90,11 @@ impl Deployment {
     /// Returns the placement of tenants in this deployment by an operator.
     pub(crate) fn placement<'a>(&'a self, tables: &'a Tables, operator: &'a str) -> Placement<'a> {
         Placement { client: &self.dynamodb, map_table: &tables.tenant_map, registry: &tables.registry, operator }
+    }
+
+    /// Reads the cells and their counts.
+    pub(crate) async fn fleet(&self) -> Result<RegisteredFleet, AwsFailure> {
+        RegisteredFleet::read(&self.dynamodb, &self.registry()).await
     }
 
     /// Returns the names of the control plane's tables.

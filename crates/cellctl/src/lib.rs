@@ -15,7 +15,6 @@ mod dlq;
 pub mod duration;
 mod erasing;
 mod exporting;
-mod fleet;
 mod health;
 mod homecoming;
 mod marking;

@@ -7,9 +7,8 @@ use cellstack_core::{CellId, Clock as _};
 use cellstack_placement::Refusal;
 use cellstack_store::cells::{Cell, Listing, Look, Mark, StateError, mark, mark_under_lease};
 
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::deployment::Deployment;
-use crate::operator::Signature;
 
 /// Returns a cell that has a state, with it.
 ///

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::audit::Signature;
 use crate::console::Console;
 use crate::health::AUTOMATION;
 
@@ -33,13 +34,6 @@ struct Name {
     /// Your name, kept in the audit trail [default: $USER, else your user id]
     #[arg(long, value_name = "NAME", env = "CELLSTACK_OPERATOR", hide_env_values = true, value_parser = name)]
     operator: Option<String>,
-}
-
-/// An operator by name, with a reason: an entry of the audit trail has both.
-#[derive(Debug, Clone)]
-pub(crate) struct Signature {
-    pub(crate) operator: String,
-    pub(crate) reason: String,
 }
 
 impl Operator {

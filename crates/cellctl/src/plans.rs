@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result, bail};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{CellId, Clock as _, RouteState};
 use cellstack_placement::plan::{Plan, Tenant, VERSION};
+use cellstack_store::placement::RegisteredFleet;
 use cellstack_store::tenant_map::TenantEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::picture;
 
 /// A plan with its origin, as a file keeps it.
@@ -28,7 +28,7 @@ pub(crate) struct Saved {
 
 /// The world that a plan is made from.
 pub(crate) struct Surveyed {
-    pub(crate) world: World,
+    pub(crate) world: RegisteredFleet,
     pub(crate) tenants: Vec<Tenant>,
 }
 
@@ -51,7 +51,7 @@ impl Surveyed {
             bail!("{} entries of the tenant map can't be read, such as {reason}; mend them first", unreadable.len());
         }
         tenants.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(Self { world: World::read(deployment).await?, tenants })
+        Ok(Self { world: deployment.fleet().await?, tenants })
     }
 }
 

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod message;
 pub mod mutation;
 pub mod names;
+pub mod placement_request;
 pub mod queue_text;
 pub mod registry;
 pub mod snapshot;

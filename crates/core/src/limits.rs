@@ -45,6 +45,18 @@ pub const CELL_LEASE: Duration = Duration::from_secs(10);
 pub const FAILED_CELL_LEASE: Duration = Duration::from_secs(1);
 /// Time for which "no such tenant" is remembered: long enough to blunt a flood, short enough for a tenant just placed.
 pub const NOT_FOUND_LEASE: Duration = Duration::from_secs(2);
+/// Age up to which the router believes that a tenant for which it has requested a cell has none. It is shorter than
+/// [`NOT_FOUND_LEASE`]: a caller that repeats its request after [`RETRY_AFTER`] is served once the tenant is placed.
+pub const UNPLACED_LEASE: Duration = Duration::from_millis(500);
+/// Time for which the router remembers the state of a request for placement. It writes to a tenant's request once in this
+/// time at most, however many calls name the tenant.
+pub const PLACEMENT_REQUEST_LEASE: Duration = Duration::from_secs(5);
+/// Time for which a request for placement counts. A request that got lost is made anew after it.
+pub const PLACEMENT_REQUEST_RETENTION: Duration = Duration::from_secs(300);
+/// Time for which the refusal of a request counts, before the next call for the tenant makes it anew.
+pub const PLACEMENT_REFUSAL_RETENTION: Duration = Duration::from_secs(30);
+/// Longest id of an HTTP request that a request for placement keeps, in bytes. A UUID has 36.
+pub const MAX_REQUEST_ID: usize = 128;
 /// Tenants per router environment that are remembered as not placed. They are kept apart from [`TENANT_CACHE`], so that
 /// a loop over names evicts no route.
 pub const NOT_FOUND_CACHE: usize = 1_000;
@@ -177,6 +189,8 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The same while the tenant's cell is marked down: operators set and lift that state, and routers learn of it within
 /// [`CELL_LEASE`].
 pub const RETRY_AFTER_DOWN: Duration = Duration::from_secs(30);
+/// The same while no cell has room for the tenant: until then, the refusal counts.
+pub const RETRY_AFTER_NO_CAPACITY: Duration = PLACEMENT_REFUSAL_RETENTION;
 
 /// Most actions in one `TransactWriteItems`
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
@@ -227,6 +241,12 @@ pub mod pipeline {
     pub const ROUTER_TIMEOUT: Duration = Duration::from_secs(10);
     /// Function time-out of the producer.
     pub const PRODUCER_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Function time-out of the placer: one placement among many others, conflicts included, fits in.
+    pub const PLACER_TIMEOUT: Duration = Duration::from_secs(60);
+    /// Requests for placement that a placer invocation takes.
+    pub const PLACER_BATCH: usize = 25;
+    /// Oldest request for placement that is still tried: the router makes one anew by then.
+    pub const PLACER_RECORD_AGE: Duration = super::PLACEMENT_REQUEST_RETENTION;
     /// Function time-out of the consumer.
     pub const CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
     /// Visibility timeout of the queue: six times the consumer's time-out

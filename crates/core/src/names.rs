@@ -14,3 +14,9 @@ pub fn tenant_map(prefix: &str) -> String {
 pub fn registry(prefix: &str) -> String {
     format!("{prefix}-registry")
 }
+
+/// Returns the name of the table of placement requests, which a deployment with placement on first sight has.
+#[must_use]
+pub fn placement_requests(prefix: &str) -> String {
+    format!("{prefix}-placement-requests")
+}

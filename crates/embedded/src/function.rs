@@ -1,12 +1,13 @@
-//! The producer's and the consumer's handlers as functions that an event source mapping invokes.
+//! The producer's, the consumer's and the placer's handlers as functions that an event source mapping invokes.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cellstack_consumer::{Consumer, Processor};
 use cellstack_core::Clock;
-use cellstack_core::limits::pipeline::{CONSUMER_TIMEOUT, PRODUCER_TIMEOUT};
+use cellstack_core::limits::pipeline::{CONSUMER_TIMEOUT, PLACER_TIMEOUT, PRODUCER_TIMEOUT};
 use cellstack_emulator::{Function, FunctionError};
+use cellstack_placer::Placer;
 use cellstack_producer::Producer;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -28,6 +29,15 @@ pub(crate) struct ConsumerFunction<P>(pub(crate) Consumer<P, Arc<dyn Clock>>);
 impl<P: Processor> Function for ConsumerFunction<P> {
     fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
         async move { encode(&self.0.handle(decode(&payload)?, CONSUMER_TIMEOUT).await) }.boxed()
+    }
+}
+
+/// The placer's handler.
+pub(crate) struct PlacerFunction(pub(crate) Placer);
+
+impl Function for PlacerFunction {
+    fn invoke(&self, payload: Bytes) -> BoxFuture<'_, Result<Bytes, FunctionError>> {
+        async move { encode(&self.0.handle(decode(&payload)?, PLACER_TIMEOUT).await) }.boxed()
     }
 }
 

@@ -11,6 +11,7 @@ mod cloud;
 pub mod data;
 mod disorder;
 pub mod faults;
+mod first_sight;
 mod function;
 pub mod function_url;
 pub mod hooks;

@@ -20,6 +20,17 @@ pub fn registry() -> String {
     cellstack_core::names::registry(PREFIX)
 }
 
+/// Returns the name of the table of placement requests.
+#[must_use]
+pub fn placement_requests() -> String {
+    cellstack_core::names::placement_requests(PREFIX)
+}
+
+/// Returns the name of the placer.
+pub(crate) fn placer() -> String {
+    format!("{PREFIX}-placer")
+}
+
 /// The ordering of a cell's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ordering {

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::cell_table::TENANT_ID;
 use cellstack_core::registry::{CONFIG, PARTITION_KEY, partition};
 use cellstack_core::{CellId, Clock, TenantId};
-use cellstack_emulator::Aws;
+use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::TenantSource;
 use cellstack_store::placement::{Order, Placed, Placement, Site};
 use cellstack_store::tenant_map::{DEFAULT_WEIGHT, TenantEntry};
@@ -35,6 +35,8 @@ pub struct Stack {
     cells: Cells,
     faults: FaultBoard,
     data: Option<Arc<DataDir>>,
+    /// The placer's mapping, with placement on first sight.
+    placer: Option<MappingHandle>,
 }
 
 impl Stack {
@@ -49,6 +51,7 @@ impl Stack {
             disorder: Disorder::NONE,
             seed: 0,
             data: None,
+            first_sight: false,
             hooks: Hooks::NONE,
         }
     }
@@ -74,12 +77,13 @@ impl Stack {
     /// Returns the number of stream records that its mappings have not finished.
     #[must_use]
     pub fn lag(&self) -> u64 {
-        self.cells.roster().lag()
+        self.cells.roster().lag() + self.placer.as_ref().map_or(0, MappingHandle::lag)
     }
 
     /// Cuts off its mappings, with all that they have under way.
     pub fn drop_mappings(&mut self) {
         drop(self.cells.roster().take_mappings());
+        drop(self.placer.take());
     }
 
     /// Returns the function URL.
@@ -209,8 +213,8 @@ impl Stack {
     }
 
     /// Ends the mappings, after what they have under way.
-    pub async fn stop(self) {
-        for mapping in self.cells.roster().take_mappings() {
+    pub async fn stop(mut self) {
+        for mapping in self.cells.roster().take_mappings().into_iter().chain(self.placer.take()) {
             mapping.stop().await;
         }
     }

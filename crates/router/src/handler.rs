@@ -24,7 +24,7 @@ use crate::ingest;
 use crate::metrics::{Metric, Metrics};
 use crate::priming::prime;
 use crate::routing::failover::Standby;
-use crate::routing::{Locator, Resolver};
+use crate::routing::{FirstSight, Locator, Resolver};
 use crate::settings::Settings;
 
 /// The router: everything a request needs, made once per environment.
@@ -33,6 +33,8 @@ pub struct Router<A> {
     pub(crate) locator: Locator<A>,
     pub(crate) metrics: Metrics,
     pub(crate) standby: Standby,
+    /// The writer of requests for placement, where placement on first sight is on.
+    pub(crate) first_sight: Option<FirstSight<A>>,
     identity: Identity<A>,
     warm_up: bool,
 }
@@ -47,6 +49,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 Resolver::new(config, &settings, &clock, metrics.clone()),
                 Cells::new(config.clone(), clock.clone(), metrics.clone()),
             ),
+            first_sight: FirstSight::new(config, &settings, &clock),
             identity: Identity::new(settings.tenant_source, source),
             standby: settings.standby,
             warm_up: settings.warm_up,
@@ -142,7 +145,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 let ingest = ingest::read(&headers, &body.bytes()?, &self.clock.source)?;
                 let tenant = tenant(ingest.claimed)?;
                 ingest::check_size(&tenant, &ingest.event)?;
-                self.post_event(tenant, ingest.event, ingest.named, context).await
+                self.post_event(tenant, ingest.event, ingest.named, context, request_id).await
             }
             Operation::ListEvents(listing) => {
                 Box::pin(self.list_events(&tenant(query.tenant()?)?, &listing, context)).await

@@ -14,6 +14,8 @@ pub struct Settings {
     pub tenant_map_table: String,
     /// The name of the registry's table.
     pub registry_table: String,
+    /// The name of the table of placement requests. Without one no tenant is placed on first sight.
+    pub placement_requests_table: Option<String>,
     /// The source of a request's tenant.
     pub tenant_source: TenantSource,
     /// The snapshot from which a router without a cache starts if the map can't be read.
@@ -33,6 +35,7 @@ impl Settings {
         Self {
             tenant_map_table,
             registry_table,
+            placement_requests_table: None,
             tenant_source,
             snapshot: None,
             standby: Standby::Hold,
@@ -47,6 +50,7 @@ impl Settings {
     /// |---|---|
     /// | `CELLSTACK_TENANT_MAP_TABLE` | the name of the tenant map's table |
     /// | `CELLSTACK_REGISTRY_TABLE` | the name of the registry's table |
+    /// | `CELLSTACK_PLACEMENT_REQUESTS_TABLE` | optional: the name of the table of placement requests; turns placement on first sight on |
     /// | `CELLSTACK_TENANT_SOURCE` | `header`, `body` or `jwt`; with `jwt`, see [`JwtSettings::from_env`] |
     /// | `CELLSTACK_SNAPSHOT` | optional: `s3://bucket/key` or `file:///path` of a snapshot of the map |
     /// | `CELLSTACK_STANDBY` | optional: `hold` (the default) or `process` |
@@ -82,6 +86,10 @@ impl Settings {
         let registry = var("CELLSTACK_REGISTRY_TABLE", "the name of the registry's table")?;
         Ok(Self {
             snapshot: optional("CELLSTACK_SNAPSHOT", "s3://bucket/key or file:///path of a snapshot of the map")?,
+            placement_requests_table: optional(
+                "CELLSTACK_PLACEMENT_REQUESTS_TABLE",
+                "the name of the table of placement requests",
+            )?,
             standby,
             stack: optional("CELLSTACK_STACK", "the stack's name")?,
             warm_up,

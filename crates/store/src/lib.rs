@@ -1,7 +1,8 @@
 //! Access to the control plane's tables and to the parts of a cell that several tools share: tenant map, registry,
-//! placement, fences, snapshots, and dead letters on their way to a queue. One function per access, each with its
-//! error.
+//! placement and requests for it, the audit trail, fences, snapshots, and dead letters on their way to a queue. One
+//! function per access, each with its error.
 
+pub mod audit;
 pub mod carry;
 pub mod cells;
 pub mod dead_letter;
@@ -11,6 +12,7 @@ pub mod fence;
 pub mod moves;
 pub mod partition;
 pub mod placement;
+pub mod placement_requests;
 pub mod probe;
 mod registry;
 pub mod snapshot;

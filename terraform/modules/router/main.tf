@@ -68,6 +68,7 @@ module "function" {
       CELLSTACK_JWT_HEADER       = var.jwt.header
       CELLSTACK_JWT_KEYS         = var.jwt.keys
     },
+    var.placement_requests == null ? {} : { CELLSTACK_PLACEMENT_REQUESTS_TABLE = var.placement_requests.name },
     var.snapshot == null ? {} : { CELLSTACK_SNAPSHOT = "s3://${var.snapshot.bucket}/${var.snapshot.key}" },
   )
 
@@ -77,6 +78,8 @@ module "function" {
       { sid = "ReadRegistry", actions = ["dynamodb:Query"], resources = [var.registry.arn] },
     ],
     local.cell_statements,
+    # Its condition brings back the request that is there: no permission to read.
+    [for requests in var.placement_requests[*] : { sid = "RequestPlacement", actions = ["dynamodb:PutItem"], resources = [requests.arn] }],
     [for snapshot in var.snapshot[*] : {
       sid       = "ReadSnapshot"
       actions   = ["s3:GetObject"]

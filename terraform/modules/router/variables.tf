@@ -75,6 +75,12 @@ variable "registry" {
   }
 }
 
+variable "placement_requests" {
+  type        = object({ name = string, arn = string })
+  description = "The table of placement requests: name and ARN; null: no tenant is placed on first sight."
+  default     = null
+}
+
 variable "cell_access" {
   type        = string
   description = "Form of the router's permission to write cells. tag: every table of this account and Region with a cell's name and the stack's tag. list: the tables in cell_table_arns and no others."

@@ -14,6 +14,7 @@ from shell import Failed, Shell
 URL = "http://127.0.0.1:9000"
 ENDPOINT = "http://127.0.0.1:4566"
 TABLE = "cellstack-cell-alpha"
+REQUESTS = "cellstack-placement-requests"
 # Seconds within which a sample's outcome must come, and seconds to wait for one that must not come.
 PATIENCE = 8
 QUIET = 0.6
@@ -96,7 +97,25 @@ def consumer(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
     same("added to the totals", wanted, {name: total for name, total in added.items() if total != (0, 0)})
 
 
-CHECKS = {"router": router, "producer": producer, "consumer": consumer}
+def placer(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
+    """The stack is served without placement on first sight: the placer's table is made here, without a stream."""
+    if REQUESTS not in dynamodb("ListTables", {})["TableNames"]:
+        key = {"AttributeName": "tenant_id"}
+        dynamodb("CreateTable", {
+            "TableName": REQUESTS, "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{**key, "KeyType": "HASH"}],
+            "AttributeDefinitions": [{**key, "AttributeType": "S"}],
+        })
+
+    def placed() -> list[str]:
+        entries = dynamodb("Scan", {"TableName": "cellstack-tenant-map"})["Items"]
+        return sorted(entry["tenant_id"]["S"] for entry in entries if entry["updated_by"]["S"] == "first-sight")
+
+    before = placed()
+    same("failures", [], invoke(shell, path)["batchItemFailures"])
+    same("placed", sorted(event["x-expect"]["placed"]), [tenant for tenant in placed() if tenant not in before])
+
+
+CHECKS = {"router": router, "producer": producer, "placer": placer, "consumer": consumer}
 
 
 def seed(body: str) -> None:

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::event::rfc3339;
+use cellstack_store::audit::{ENDED, PARTITION};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ENDED, PARTITION, text};
 use crate::deployment::Deployment;
 
 /// A run of a command, as the trail has it.
@@ -131,4 +132,8 @@ impl Stored {
         let (after, done, troubles) = Default::default();
         Run { run, at, who, what, scope, why, outcome: RunOutcome::Unfinished, before, after, done, troubles }
     }
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
 }

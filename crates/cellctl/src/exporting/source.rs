@@ -17,7 +17,6 @@ use cellstack_store::tenant_map::TenantEntry;
 use super::line::{FORMAT, HEADER, Header, VERSION, line};
 use super::{End, writer::Writer};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::partial_file::could_not_write;
 
 /// A tenant, the cell that has its data, and the cells that may hold events of it.
@@ -37,7 +36,7 @@ impl<'a> Source<'a> {
         let Some(entry) = deployment.tenant_map().entry(tenant).await? else {
             bail!("tenant {tenant} was never placed; expected one that `cellctl tenants ls --removed` lists");
         };
-        let world = World::read(deployment).await?;
+        let world = deployment.fleet().await?;
         let home = world.site(&entry.route.cell_id)?;
         let holders = match &entry.route.standby_cell_id {
             Some(standby) => vec![world.site(standby)?],

@@ -13,12 +13,12 @@ use cellstack_store::cells::{
 use serde::Serialize;
 
 use super::{AUTOMATION, Action, Decision, Evidence, Rules, decide};
+use crate::audit::Signature;
 use crate::cells;
 use crate::console::Console;
 use crate::deployment::Deployment;
 use crate::homecoming::Homecoming;
 use crate::marking::{Change, retry_after_down, set, stated};
-use crate::operator::Signature;
 use crate::recovery::Recovery;
 
 /// The name of the command in the audit trail.

@@ -10,10 +10,9 @@ use tokio::time::Instant;
 
 use super::Sites;
 use super::engine::BEAT;
+use crate::audit::Signature;
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::homecoming::wait;
-use crate::operator::Signature;
 
 /// Time for which the record is watched: three signs of life.
 const WATCH: Duration = BEAT.saturating_mul(3);
@@ -68,7 +67,7 @@ pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Sig
             record.id
         );
     }
-    let sites = Sites::of(&World::read(deployment).await?, record)?;
+    let sites = Sites::of(&deployment.fleet().await?, record)?;
     let (tables, registry) = (deployment.tables(), deployment.registry());
     let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: record.id, run: record.run };
     let path = sites.path(deployment, &record.tenant, record.epoch);

@@ -4,10 +4,9 @@ use anyhow::Result;
 use cellstack_core::{CellId, Epoch, TenantId};
 use cellstack_placement::Refusal;
 use cellstack_store::moves::{MoveRecord, Path};
-use cellstack_store::placement::Site;
+use cellstack_store::placement::{RegisteredFleet, Site};
 
 use crate::deployment::Deployment;
-use crate::fleet::World;
 
 /// The cells between which a tenant moves, and its standbys.
 #[derive(Debug, Clone)]
@@ -24,7 +23,7 @@ impl Sites {
     /// # Errors
     /// Fails if one is not registered.
     pub(crate) fn new(
-        world: &World,
+        world: &RegisteredFleet,
         (from, standby): (&CellId, Option<&CellId>),
         (to, next_standby): (&CellId, Option<&CellId>),
     ) -> Result<Self, Refusal> {
@@ -40,7 +39,7 @@ impl Sites {
     ///
     /// # Errors
     /// Fails if one is not registered.
-    pub(crate) fn of(world: &World, record: &MoveRecord) -> Result<Self, Refusal> {
+    pub(crate) fn of(world: &RegisteredFleet, record: &MoveRecord) -> Result<Self, Refusal> {
         let before = (&record.from, record.standby_before.as_ref());
         Self::new(world, before, (&record.to, record.standby_after.as_ref()))
     }

@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use anyhow::Result;
 use cellstack_core::{CellId, Clock as _};
 use cellstack_placement::Choice;
-use cellstack_store::placement::{Group, Order, Placement};
+use cellstack_store::placement::{Group, Order, Placement, RegisteredFleet};
 use futures::stream::{self, StreamExt as _};
 
 use super::entries::entries;
-use super::one::{choose, place};
+use super::one::place;
 use super::{Outcome, Wanted};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 
 /// Homes that are filled at once. Within a home one transaction follows the other: they share its count.
 const HOMES_AT_ONCE: usize = 16;
@@ -48,13 +47,13 @@ async fn try_place_all(
 ) -> Result<()> {
     let tables = deployment.tables();
     let placement = deployment.placement(&tables, operator);
-    let mut world = World::read(deployment).await?;
+    let mut world = deployment.fleet().await?;
     if wanted.len() > 1 {
         let homes = choose_all(deployment, &mut world, wanted, outcomes).await?;
         placed(outcomes.iter().flatten().count() as u64);
         fill_all(deployment, &placement, &world, wanted, homes, outcomes, &placed).await?;
         if outcomes.iter().any(Option::is_none) {
-            world = World::read(deployment).await?;
+            world = deployment.fleet().await?;
         }
     }
     for (outcome, wish) in outcomes.iter_mut().zip(wanted).filter(|(outcome, _)| outcome.is_none()) {
@@ -70,7 +69,7 @@ async fn try_place_all(
 /// Chooses cells for the tenants that are new, and notes the outcome for those that have a cell.
 async fn choose_all(
     deployment: &Deployment,
-    world: &mut World,
+    world: &mut RegisteredFleet,
     wanted: &[Wanted],
     outcomes: &mut [Option<Outcome>],
 ) -> Result<Homes> {
@@ -84,7 +83,7 @@ async fn choose_all(
             // One that is named twice is placed by its first line.
             None if !seen.insert(&wish.tenant) => {}
             None => {
-                if let Ok(choice) = choose(world, wish) {
+                if let Ok(choice) = world.choose(&wish.request()) {
                     homes.entry(choice.home.clone()).or_default().push((at, choice));
                 }
             }
@@ -97,7 +96,7 @@ async fn choose_all(
 async fn fill_all(
     deployment: &Deployment,
     placement: &Placement<'_>,
-    world: &World,
+    world: &RegisteredFleet,
     wanted: &[Wanted],
     homes: Homes,
     outcomes: &mut [Option<Outcome>],
@@ -128,7 +127,7 @@ async fn fill_all(
 async fn fill(
     deployment: &Deployment,
     placement: &Placement<'_>,
-    world: &World,
+    world: &RegisteredFleet,
     wanted: &[Wanted],
     chosen: &[(usize, Choice)],
     mut placed: impl FnMut(std::ops::Range<usize>),

@@ -7,17 +7,15 @@ use cellstack_core::{CellId, Clock as _};
 use cellstack_store::placement::allow;
 
 use super::entries::entries;
-use super::one::choose;
 use super::{Outcome, Wanted};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 
 /// Returns where tenants would go. Nothing is written.
 ///
 /// # Errors
 /// When a table can't be read.
 pub(crate) async fn rehearse(deployment: &Deployment, wanted: &[Wanted]) -> Result<Vec<Outcome>> {
-    let mut world = World::read(deployment).await?;
+    let mut world = deployment.fleet().await?;
     let now_ms = deployment.clock.wall_ms();
     let mut chosen = HashMap::new();
     let mut outcomes = Vec::with_capacity(wanted.len());
@@ -28,7 +26,7 @@ pub(crate) async fn rehearse(deployment: &Deployment, wanted: &[Wanted]) -> Resu
                 (_, Err(error)) => Outcome::refused(&wish.tenant, error),
                 // An earlier line places it.
                 (Some((home, standby)), Ok(())) => Outcome::kept(wish, CellId::clone(home), Option::clone(standby)),
-                (None, Ok(())) => match choose(&mut world, wish) {
+                (None, Ok(())) => match world.choose(&wish.request()) {
                     Ok(choice) => {
                         chosen.insert(&wish.tenant, (choice.home.clone(), choice.standby.clone()));
                         Outcome::placed(wish, choice)

@@ -1,68 +1,32 @@
-//! The placement of one tenant: chosen from the fleet as it was read, written by one transaction, chosen again where another
-//! operator came first.
+//! The placement of one tenant by policy.
 
-use cellstack_core::Clock as _;
-use cellstack_placement::{Choice, Refusal, Request};
-use cellstack_store::placement::{Order, Placed, Placement, PlacementError};
-use cellstack_store::tenant_map::TenantEntry;
+use cellstack_placement::Request;
+use cellstack_store::placement::{Candidate, Decision, Placement, PlacementError, RegisteredFleet};
 
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::placing::{Outcome, Wanted};
 
-/// Times that a tenant is chosen a cell anew because other operators filled or marked the one before.
-const CHOICES: usize = 20;
-
-/// Chooses a tenant's cells and counts it in, so that the next choice knows of it.
-pub(crate) fn choose(world: &mut World, wanted: &Wanted) -> Result<Choice, Refusal> {
-    let (cell, standby) = (wanted.cell.clone(), wanted.standby.clone());
-    let choice = world.fleet.choose(&Request { weight: wanted.weight, cell, standby })?;
-    world.fleet.add(&choice, wanted.weight);
-    Ok(choice)
+impl Wanted {
+    /// Returns what the tenant needs of its cells.
+    pub(super) fn request(&self) -> Request {
+        Request { weight: self.weight, cell: self.cell.clone(), standby: self.standby.clone() }
+    }
 }
 
-/// Places one tenant in the cells that were chosen, or in others where these have changed meanwhile.
+/// Places one tenant in the cells that are chosen for it.
 ///
 /// # Errors
 /// When a table can't be read or written. A tenant that is refused is an [`Outcome`].
 pub(crate) async fn place(
     deployment: &Deployment,
     placement: &Placement<'_>,
-    world: &mut World,
+    world: &mut RegisteredFleet,
     wanted: &Wanted,
 ) -> Result<Outcome, PlacementError> {
-    for _ in 0..CHOICES {
-        let choice = match choose(world, wanted) {
-            Ok(choice) => choice,
-            Err(refusal) => return already_or_refused(deployment, wanted, &refusal).await,
-        };
-        let standby = choice.standby.as_ref().map(|standby| world.site(standby)).transpose()?;
-        let (tenant, home) = (&wanted.tenant, world.site(&choice.home)?);
-        let order = Order { tenant, home, standby, weight: wanted.weight, pinned: wanted.pinned };
-        match placement.place(&order, deployment.clock.wall_ms()).await {
-            Ok(Placed::New(_)) => return Ok(Outcome::placed(wanted, choice)),
-            Ok(Placed::Already(entry)) => {
-                world.fleet.remove(&choice.home, choice.standby.as_ref(), wanted.weight);
-                return Ok(Outcome::of_entry(wanted, entry));
-            }
-            // The fleet has changed since it was read.
-            Err(PlacementError::Refused(_)) => *world = World::read(deployment).await?,
-            Err(PlacementError::Failed(failure)) => return Err(failure.into()),
-            Err(error) => {
-                world.fleet.remove(&choice.home, choice.standby.as_ref(), wanted.weight);
-                return Ok(Outcome::refused(tenant, error));
-            }
-        }
-    }
-    Ok(Outcome::refused(&wanted.tenant, PlacementError::Contended { tenant: wanted.tenant.clone() }))
-}
-
-/// Returns the outcome for a tenant that no cell takes: it may have one already.
-async fn already_or_refused(
-    deployment: &Deployment,
-    wanted: &Wanted,
-    refusal: &Refusal,
-) -> Result<Outcome, PlacementError> {
-    let entry = deployment.tenant_map().entry(&wanted.tenant).await?.filter(TenantEntry::is_placed);
-    Ok(entry.map_or_else(|| Outcome::refused(&wanted.tenant, refusal), |entry| Outcome::of_entry(wanted, entry)))
+    let candidate = Candidate { tenant: &wanted.tenant, request: wanted.request(), pinned: wanted.pinned };
+    Ok(match placement.place_by_policy(world, &candidate, &*deployment.clock).await? {
+        Decision::Placed(choice) => Outcome::placed(wanted, choice),
+        Decision::Already(entry) => Outcome::of_entry(wanted, *entry),
+        Decision::Refused(error) => Outcome::refused(&wanted.tenant, error),
+    })
 }

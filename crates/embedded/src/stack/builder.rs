@@ -18,9 +18,10 @@ use crate::cells::{Cells, Foundation, MakeConsumer, Roster};
 use crate::cloud::Cloud;
 use crate::data::DataDir;
 use crate::faults::FaultBoard;
+use crate::first_sight;
 use crate::function_url::FunctionUrl;
 use crate::hooks::Hooks;
-use crate::names::{ACCOUNT, Ordering, REGION, registry, tenant_map};
+use crate::names::{ACCOUNT, Ordering, REGION, placement_requests, registry, tenant_map};
 
 /// The settings of a cell's pipeline that may differ on a laptop.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,7 @@ pub struct StackBuilder {
     pub(super) disorder: Disorder,
     pub(super) seed: u64,
     pub(super) data: Option<Arc<DataDir>>,
+    pub(super) first_sight: bool,
     pub(super) hooks: Hooks,
 }
 
@@ -121,6 +123,13 @@ impl StackBuilder {
         self
     }
 
+    /// Places tenants on first sight: an event of a tenant without a cell requests one. Off unless set.
+    #[must_use]
+    pub const fn first_sight(mut self) -> Self {
+        self.first_sight = true;
+        self
+    }
+
     /// Sets the simulator's hooks.
     #[must_use]
     pub fn hooks(mut self, hooks: Hooks) -> Self {
@@ -163,8 +172,8 @@ impl StackBuilder {
         consumer: Option<MakeConsumer>,
     ) -> Result<Stack> {
         let is_there = self.data.as_ref().is_some_and(|data| data.has_stack());
-        let (tenants, data) = (self.tenants.clone(), self.data.clone());
-        let stack = self.open(consumer)?;
+        let (tenants, data, first_sight) = (self.tenants.clone(), self.data.clone(), self.first_sight);
+        let mut stack = self.open(consumer)?;
         if !is_there {
             stack.create().await?;
         }
@@ -177,6 +186,9 @@ impl StackBuilder {
                 _ => {}
             }
         }
+        if first_sight {
+            first_sight::create(&stack.cloud).await?;
+        }
         if let Some(data) = data.filter(|_| !is_there) {
             data.complete()?;
         }
@@ -186,6 +198,9 @@ impl StackBuilder {
             let processor = processor();
             let ran = stack.cells.run(&cell, |parts| parts.around(processor)).await;
             ran.with_context(|| format!("cell {cell}"))?;
+        }
+        if first_sight {
+            stack.placer = Some(first_sight::map(&stack.cloud, &stack.clock)?);
         }
         Ok(stack)
     }
@@ -201,7 +216,9 @@ impl StackBuilder {
         let aws = aws.open().map_err(anyhow::Error::msg)?;
         let config = aws.sdk_config().to_builder().timeout_config(aws::timeouts()).build();
         let clock = Arc::new(hooks.clock(self.seed));
-        let settings = Settings::new(tenant_map(), registry(), self.tenant_source);
+        let placement_requests_table = self.first_sight.then(placement_requests);
+        let settings =
+            Settings { placement_requests_table, ..Settings::new(tenant_map(), registry(), self.tenant_source) };
         let router = Router::new(&config, settings, Arc::clone(&clock));
         let url = FunctionUrl::new(Arc::new(router), Arc::clone(&clock)).bounded_by(aws.clone());
         let added = data.as_ref().map(|data| data.added()).unwrap_or_default();
@@ -218,6 +235,6 @@ impl StackBuilder {
             faults: faults.clone(),
             consumer,
         });
-        Ok(Stack { cloud, url, clock, cells, faults, data })
+        Ok(Stack { cloud, url, clock, cells, faults, data, placer: None })
     }
 }

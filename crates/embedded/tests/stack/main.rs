@@ -12,6 +12,8 @@ mod environment;
 mod failed_cell;
 mod faults;
 mod fence;
+mod first_sight;
+mod first_sight_redelivery;
 mod held;
 mod lease;
 mod listing;

@@ -1,4 +1,4 @@
-//! Every event of producer and consumer in `events/` does what its `x-expect` says.
+//! Every event of producer, placer and consumer in `events/` does what its `x-expect` says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use cellstack_producer::{Producer, StreamEvent};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::first_sight;
 use crate::world::StackWorld;
 
 fn directory(function: &str) -> PathBuf {
@@ -71,6 +72,23 @@ async fn producer_samples() {
             }
         }
         assert_eq!((published, quarantined), (expect.published, expect.quarantined), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn placer_samples() {
+    #[derive(Deserialize)]
+    struct Expect {
+        placed: BTreeSet<String>,
+    }
+    for (name, event, expect) in read::<cellstack_placer::StreamEvent, Expect>("placer") {
+        let mut world = first_sight::world().await;
+        world.stack.drop_mappings();
+        let response = first_sight::placer(&world).handle(event, pipeline::PLACER_TIMEOUT).await;
+        assert!(response.batch_item_failures.is_empty(), "{name}");
+        let entries = first_sight::placed(&world).await;
+        let placed: BTreeSet<_> = entries.iter().map(|entry| entry.route.tenant_id.to_string()).collect();
+        assert_eq!(placed, expect.placed, "{name}");
     }
 }
 

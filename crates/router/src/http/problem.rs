@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cellstack_aws::{AwsFailure, FailureKind};
-use cellstack_core::limits::RETRY_AFTER;
+use cellstack_core::limits::{RETRY_AFTER, RETRY_AFTER_NO_CAPACITY};
 use lambda_http::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER as RETRY_AFTER_HEADER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     TooManyRequests,
     HeadersTooLarge,
     Unavailable,
+    BeingPlaced,
+    NoCapacity,
     UnreadableEvent,
     Internal,
 }
@@ -68,6 +70,10 @@ impl Kind {
             Self::Unavailable => {
                 ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The tenant can't be served just now")
             }
+            Self::BeingPlaced => {
+                ("being-placed", StatusCode::SERVICE_UNAVAILABLE, "The tenant is being placed in a cell")
+            }
+            Self::NoCapacity => ("no-capacity", StatusCode::SERVICE_UNAVAILABLE, "No cell has room for the tenant"),
             Self::UnreadableEvent => {
                 ("unreadable-event", StatusCode::INTERNAL_SERVER_ERROR, "The stored event can't be read")
             }
@@ -128,6 +134,18 @@ impl Problem {
     /// Makes an [`unavailable`](Self::unavailable) problem of a state that people set and lift.
     pub(crate) fn lasting(reason: impl std::fmt::Display, after: Duration) -> Self {
         Self::retryable(Kind::Unavailable, reason, after)
+    }
+
+    /// Describes a tenant that was seen first a moment ago.
+    pub(crate) fn being_placed() -> Self {
+        let reason = "The tenant is new and is being placed in a cell; the event was not accepted.";
+        Self::retryable(Kind::BeingPlaced, reason, RETRY_AFTER)
+    }
+
+    /// Describes a tenant that was seen first while no cell takes new tenants.
+    pub(crate) fn no_capacity() -> Self {
+        let reason = "The tenant is new, and no cell has room for it; the event was not accepted.";
+        Self::retryable(Kind::NoCapacity, reason, RETRY_AFTER_NO_CAPACITY)
     }
 
     /// Adds the advice for the caller of a `POST`, whose first try may have arrived.

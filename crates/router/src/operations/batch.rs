@@ -48,7 +48,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let posts = events.into_iter().map(|event| async move {
             let mut context = RequestContext { waits_until, ..RequestContext::default() };
             let span = tracing::error_span!("event", tenant = Empty);
-            let post = self.post(event, settle, &span, &mut context).instrument(span.clone());
+            let post = self.post(event, settle, &span, &mut context, request_id).instrument(span.clone());
             let late = || Problem::unavailable("The event could not be written in time.");
             (timeout_at(deadline, post).await.unwrap_or_else(|_| Err(late())), context)
         });
@@ -74,13 +74,14 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         settle: &impl Fn(Option<TenantId>) -> Result<TenantId, Problem>,
         span: &Span,
         context: &mut RequestContext,
+        request_id: &str,
     ) -> Result<Response<Body>, Problem> {
         let Ingested { event, claimed, named } = event?;
         let tenant = settle(claimed)?;
         span.record("tenant", tenant.as_str());
         ingest::check_size(&tenant, &event)?;
         // Boxed: so many futures at once would nest the type of a request's future deeper than the compiler follows.
-        self.post_event(tenant, event, named, context).boxed().await
+        self.post_event(tenant, event, named, context, request_id).boxed().await
     }
 }
 

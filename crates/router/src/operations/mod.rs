@@ -1,6 +1,7 @@
 //! The operations of the API, each from its tenant to its response.
 
 mod batch;
+mod first_sight;
 mod list;
 mod post;
 mod read;

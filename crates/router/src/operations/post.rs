@@ -16,7 +16,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::response;
 use crate::metrics::Metric;
 use crate::routing::failover::{Standby, Taker};
-use crate::routing::{Located, Other, Resolved, RouteSource};
+use crate::routing::{Located, LookupError, Other, Resolved, RouteSource};
 
 /// The outcome of one try to write an event.
 enum Attempt {
@@ -35,8 +35,15 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         event: NewEvent,
         named: bool,
         context: &mut RequestContext,
+        request_id: &str,
     ) -> Result<Response<Body>, Problem> {
-        let mut located = self.locator.locate(&tenant, |state| state == RouteState::Fenced, context).await?;
+        let located = self.locator.locate(&tenant, |state| state == RouteState::Fenced, context).await;
+        let mut located = match (located, &self.first_sight) {
+            (Err(LookupError::UnknownTenant(_)), Some(first_sight)) => {
+                Box::pin(self.locate_on_first_sight(first_sight, &tenant, request_id, context)).await?
+            }
+            (located, _) => located?,
+        };
         let mut record = EventRecord::accepted(tenant, event, located.route().epoch, self.clock.source.wall_ms());
         let mut is_second = false;
         loop {

@@ -83,7 +83,7 @@ impl<A: Clock> CachedTable<CellId, A> {
     }
 }
 
-fn lookups(config: &SdkConfig, name: &'static str) -> aws_sdk_dynamodb::Client {
+pub(super) fn lookups(config: &SdkConfig, name: &'static str) -> aws_sdk_dynamodb::Client {
     clients::dynamodb(config, name, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT)
 }
 

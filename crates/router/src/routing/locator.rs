@@ -99,6 +99,17 @@ impl<A: Clock + Clone> Locator<A> {
         self.at_home(resolved).await
     }
 
+    /// Finds the cell of a tenant that had none when it was last looked up.
+    pub(crate) async fn refresh_unplaced(
+        &self,
+        tenant: &TenantId,
+        context: &mut RequestContext,
+    ) -> Result<Located, LookupError> {
+        let resolved = self.resolver.refresh_unplaced(tenant).await?;
+        context.route = Some(resolved.clone());
+        self.at_home(resolved).await
+    }
+
     async fn at_home(&self, resolved: Resolved) -> Result<Located, LookupError> {
         let home = self.resolver.cell(&resolved.route.cell_id).await?;
         Ok(Located { resolved, home })

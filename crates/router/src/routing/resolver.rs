@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use cellstack_core::lease::{Known, LeaseTime, Lookup};
-use cellstack_core::limits::FAILED_CELL_LEASE;
+use cellstack_core::limits::{FAILED_CELL_LEASE, UNPLACED_LEASE};
 use cellstack_core::registry::CellRecord;
 use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 
@@ -110,6 +110,13 @@ impl<A: Clock + Clone> Resolver<A> {
     /// Reads the tenant's route from the map, by a read that begins from now on.
     pub(crate) async fn refresh(&self, tenant: &TenantId) -> Result<Resolved, LookupError> {
         let known = self.tenants.read(tenant, Some(self.tenants.now())).await;
+        self.found(tenant, known?)
+    }
+
+    /// Reads the tenant's route, unless that was done a moment ago ([`UNPLACED_LEASE`]).
+    pub(crate) async fn refresh_unplaced(&self, tenant: &TenantId) -> Result<Resolved, LookupError> {
+        let since = self.tenants.now().minus(UNPLACED_LEASE);
+        let known = self.tenants.read(tenant, Some(since)).await;
         self.found(tenant, known?)
     }
 

@@ -10,8 +10,10 @@ mod actions;
 mod change;
 mod epoch;
 mod error;
+mod fleet;
 mod group;
 mod place;
+mod policy;
 
 use aws_sdk_dynamodb::Client;
 use cellstack_core::{CellId, TenantId};
@@ -21,9 +23,11 @@ use crate::cells::Cell;
 use crate::tenant_map::TenantEntry;
 
 pub use error::PlacementError;
+pub use fleet::RegisteredFleet;
 pub use group::Group;
 pub use place::allow;
 pub(crate) use place::is_here;
+pub use policy::{Candidate, Decision};
 
 /// The tables in which tenants are placed, and the operator who does it.
 #[derive(Debug, Clone)]

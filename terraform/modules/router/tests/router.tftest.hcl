@@ -57,6 +57,11 @@ run "reads_the_control_plane_and_writes_cells" {
     error_message = "The router reads the map and the registry and writes tables with a cell's name and the stack's tag, nothing else."
   }
 
+  assert {
+    condition     = !contains(keys(output.environment), "CELLSTACK_PLACEMENT_REQUESTS_TABLE")
+    error_message = "Placement on first sight is off."
+  }
+
   # Said again as what must not be, so that a statement added later fails here.
   assert {
     condition = alltrue([
@@ -66,6 +71,30 @@ run "reads_the_control_plane_and_writes_cells" {
       if length(setintersection(statement.Resource, [var.tenant_map.arn, var.registry.arn])) > 0
     ])
     error_message = "The router must not write the tenant map or the registry."
+  }
+}
+
+run "requests_for_placement_are_all_it_may_write_of_the_control_plane" {
+  command = plan
+
+  variables {
+    placement_requests = {
+      name = "cellstack-placement-requests"
+      arn  = "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-placement-requests"
+    }
+  }
+
+  assert {
+    condition = [for statement in jsondecode(jsonencode(output.statements)) : statement if contains(statement.Resource, var.placement_requests.arn)] == [{
+      Sid      = "RequestPlacement", Effect = "Allow", Action = ["dynamodb:PutItem"],
+      Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-placement-requests"]
+    }]
+    error_message = "The router writes requests, and reads none."
+  }
+
+  assert {
+    condition     = output.environment.CELLSTACK_PLACEMENT_REQUESTS_TABLE == "cellstack-placement-requests"
+    error_message = "The table turns placement on first sight on."
   }
 }
 

@@ -9,14 +9,14 @@ use cellstack_store::cells::{Cell, StateError, create_state};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
 use crate::health::{Probe, probe};
-use crate::operator::{Routine, Signature};
+use crate::operator::Routine;
 use crate::queue::size;
 use crate::recount::Counted;
 

@@ -8,13 +8,14 @@ use cellstack_store::events::undone;
 use clap::Args;
 use serde::Serialize;
 
+use crate::audit::Signature;
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
 use crate::marking::{Change, said, set, stated};
-use crate::operator::{Operator, Signature};
+use crate::operator::Operator;
 use crate::queue::size;
 use crate::recount::Counted;
 

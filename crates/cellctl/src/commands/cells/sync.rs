@@ -7,13 +7,13 @@ use cellstack_store::cells::{Cell, StateError, create_state};
 use clap::Args;
 use serde::Serialize;
 
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::marking::{Change, change};
-use crate::operator::{Routine, Signature};
+use crate::operator::Routine;
 use crate::recount::Counted;
 
 /// Bring the cells that Terraform stamped and those that cellctl knows into agreement

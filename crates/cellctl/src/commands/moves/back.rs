@@ -9,7 +9,6 @@ use crate::cli::Completion;
 use crate::commands::tenants::{Passage, standby};
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::moving::Manner;
 use crate::operator::Operator;
 
@@ -62,7 +61,7 @@ impl Back {
                 record.from
             );
         }
-        let world = World::read(deployment).await?;
+        let world = deployment.fleet().await?;
         let before = record.standby_before.as_ref().map_or("none", |cell| cell.as_str());
         let standby = standby(&world, &entry, &record.from, Some(before))?;
         let passage = Passage { entry, to: record.from, standby, manner: self.manner };

@@ -12,7 +12,6 @@ use crate::cli::Completion;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::moving::ShownMove;
 use crate::operator::Operator;
 
@@ -56,7 +55,7 @@ impl Purge {
                 record.tenant
             );
         }
-        let world = World::read(deployment).await?;
+        let world = deployment.fleet().await?;
         let (site, owner) = (world.site(&of)?, world.site(&entry.route.cell_id)?);
         let copy = Copy {
             client: &deployment.dynamodb,

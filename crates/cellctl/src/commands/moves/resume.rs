@@ -10,7 +10,6 @@ use crate::cli::Completion;
 use crate::commands::tenants::go_on;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::moving::{Manner, Sites, claim};
 use crate::operator::Operator;
 
@@ -42,7 +41,7 @@ impl Resume {
         let seen = read(deployment, self.id).await?;
         console.say(format_args!("move {} of {} is {}, by {}", self.id, seen.tenant, seen.phase.as_str(), seen.by));
         let record = claim(deployment, self.id, &by).await?;
-        let sites = Sites::of(&World::read(deployment).await?, &record)?;
+        let sites = Sites::of(&deployment.fleet().await?, &record)?;
         let before = Facts::default().text("phase", record.phase.as_str()).text("move", &self.id.to_string());
         let trail = audit::begin(deployment, &by, "moves resume", record.tenant.to_string(), before).await?;
         go_on(deployment, &by, sites, self.manner, record, trail, output, console).await

@@ -14,15 +14,14 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde::Serialize;
 
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cli::Completion;
 use crate::commands::tenants::Passage;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::homecoming::wait;
 use crate::moving::{Ended, Engine, Manner};
-use crate::operator::{Operator, Signature};
+use crate::operator::Operator;
 use crate::plans::{Saved, Surveyed};
 
 /// Run the moves of a plan that cells drain or rebalance has kept
@@ -174,7 +173,7 @@ impl Run {
         {
             bail!("it has changed its cell, standby or epoch since the plan was made");
         }
-        let world = World::read(deployment).await?;
+        let world = deployment.fleet().await?;
         let (to, standby) = (planned.to.clone(), planned.standby_after.clone());
         let passage = Passage { entry, to, standby, manner: self.manner };
         let (sites, prediction) = passage.look(deployment, &world).await?;
@@ -200,7 +199,7 @@ async fn appoint(deployment: &Deployment, by: &Signature, change: &StandbyChange
     if entry.route.standby_cell_id == change.after {
         return Ok(());
     }
-    let world = World::read(deployment).await?;
+    let world = deployment.fleet().await?;
     let after = change.after.as_ref().map(|cell| world.site(cell)).transpose()?;
     let before = world.site(&change.before)?;
     placement.appoint_standby(&entry, after.as_ref(), Some(&before), deployment.clock.wall_ms()).await?;

@@ -8,11 +8,11 @@ use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 use clap::Args;
 
 use super::summary::Summary;
-use crate::audit::{self, Counts};
+use crate::audit::{self, Counts, Signature};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::operator::{Routine, Signature};
+use crate::operator::Routine;
 use crate::scan;
 
 /// Write a snapshot of the tenant map and the cells

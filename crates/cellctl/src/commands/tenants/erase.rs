@@ -11,13 +11,13 @@ use cellstack_store::partition::Kind;
 use cellstack_store::tenant_map::TenantEntry;
 use clap::Args;
 
-use crate::audit::{self, Facts, RunOutcome, runs};
+use crate::audit::{self, Facts, RunOutcome, Signature, runs};
 use crate::cells;
 use crate::cli::Completion;
 use crate::console::{self, Console, Output, table};
 use crate::deployment::Deployment;
 use crate::erasing::{Certificate, Run, removed};
-use crate::operator::{Operator, Signature};
+use crate::operator::Operator;
 use crate::partial_file::{IfThere, PartialFile, could_not_write};
 
 /// Erase a removed tenant's items and letters from every cell, for good

@@ -5,16 +5,16 @@ use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Clock as _, EventId, RouteState, TenantId};
 use cellstack_placement::Refusal;
 use cellstack_store::moves::{MoveError, MoveOrder, MoveRecord, of_tenant};
+use cellstack_store::placement::RegisteredFleet;
 use cellstack_store::tenant_map::TenantEntry;
 use clap::Args;
 
-use crate::audit::{self, Facts};
+use crate::audit::{self, Facts, Signature};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::moving::{Ended, Engine, Manner, Prediction, Reporter, ShownMove, Sites};
-use crate::operator::{Operator, Signature};
+use crate::operator::Operator;
 
 /// Move a tenant to another cell while it writes
 ///
@@ -58,7 +58,7 @@ impl MoveTo {
             return Err(MoveError::UnderWay(Box::new(record)).into());
         }
         let entry = deployment.placement(&tables, &by.operator).settled(&self.tenant).await?;
-        let world = World::read(deployment).await?;
+        let world = deployment.fleet().await?;
         let standby = standby(&world, &entry, &self.to, self.standby.as_deref())?;
         let passage = Passage { entry, to: self.to, standby, manner: self.manner };
         passage.go(deployment, &by, &world, self.dry_run, output, console).await
@@ -66,7 +66,12 @@ impl MoveTo {
 }
 
 /// Chooses the standby in the next cell.
-pub(crate) fn standby(world: &World, entry: &TenantEntry, to: &CellId, wanted: Option<&str>) -> Result<Option<CellId>> {
+pub(crate) fn standby(
+    world: &RegisteredFleet,
+    entry: &TenantEntry,
+    to: &CellId,
+    wanted: Option<&str>,
+) -> Result<Option<CellId>> {
     let route = &entry.route;
     match wanted {
         Some("none") => return Ok(None),
@@ -101,7 +106,7 @@ pub(crate) struct Passage {
 
 impl Passage {
     /// Looks the cells up, and predicts.
-    pub(crate) async fn look(&self, deployment: &Deployment, world: &World) -> Result<(Sites, Prediction)> {
+    pub(crate) async fn look(&self, deployment: &Deployment, world: &RegisteredFleet) -> Result<(Sites, Prediction)> {
         let route = &self.entry.route;
         if route.cell_id == self.to {
             let (tenant, cell) = (route.tenant_id.clone(), self.to.clone());
@@ -127,7 +132,7 @@ impl Passage {
         self,
         deployment: &Deployment,
         by: &Signature,
-        world: &World,
+        world: &RegisteredFleet,
         dry_run: bool,
         output: Output,
         console: &mut Console,

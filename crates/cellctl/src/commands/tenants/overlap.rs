@@ -8,7 +8,6 @@ use clap::Args;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 
 /// Show how many tenants share both their cells, and what the loss of one or two cells costs
 ///
@@ -27,7 +26,7 @@ impl OverlapCommand {
         output: Output,
         console: &mut Console,
     ) -> Result<Completion> {
-        let overlap = Overlap::of(&World::read(deployment).await?.fleet);
+        let overlap = Overlap::of(&deployment.fleet().await?.fleet);
         if output == Output::Json {
             console.json(&overlap)?;
             return Ok(Completion::Done);

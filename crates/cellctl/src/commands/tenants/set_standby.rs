@@ -9,7 +9,6 @@ use crate::audit::{self, Facts};
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::operator::Routine;
 use crate::tenants::{COLUMNS, ShownTenant};
 
@@ -52,7 +51,7 @@ impl SetStandby {
         let mut entry = placement.settled(&self.tenant).await?;
         let was = entry.route.standby_cell_id.clone();
         if was != self.standby {
-            let world = World::read(deployment).await?;
+            let world = deployment.fleet().await?;
             let home = world.listing.cell(&entry.route.cell_id).map(cellstack_store::cells::Cell::status);
             if was.is_some() && matches!(home, Some(CellStatus::Down | CellStatus::Recovering)) {
                 bail!(

@@ -12,7 +12,6 @@ use crate::audit::{self, Facts};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::fleet::World;
 use crate::operator::Operator;
 use crate::tenants::ShownTenant;
 
@@ -53,7 +52,7 @@ impl Unplace {
         let tables = deployment.tables();
         let placement = deployment.placement(&tables, &by.operator);
         let entry = placement.settled(&self.tenant).await?;
-        let world = World::read(deployment).await?;
+        let world = deployment.fleet().await?;
         let home = world.site(&entry.route.cell_id)?;
         let standby = entry.route.standby_cell_id.as_ref().map(|standby| world.site(standby)).transpose()?;
         if !self.force {

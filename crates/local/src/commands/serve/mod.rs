@@ -79,6 +79,9 @@ pub(crate) struct Serve {
     /// The place where requests name their tenant
     #[arg(long, value_enum, value_name = "SOURCE", default_value_t = Source::Header)]
     tenant_source: Source,
+    /// Place a tenant that has no cell at its first event: it gets 503 until the placer has placed it
+    #[arg(long)]
+    first_sight: bool,
     /// Faults from the start
     #[arg(long, value_name = "KIND:TABLE", value_parser = fault::parse, hide = true)]
     fault: Vec<Fault>,
@@ -165,6 +168,9 @@ impl Serve {
         }
         for (tenant, cell) in placements(cells)? {
             builder = builder.tenant(tenant, cell);
+        }
+        if self.first_sight {
+            builder = builder.first_sight();
         }
         if let Some(data) = data {
             builder = builder.data(data);

@@ -1,30 +1,38 @@
 //! The cells of the registry, as placement sees them.
 
+use aws_sdk_dynamodb::Client;
 use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_placement::{Cell, Fleet, Refusal};
-use cellstack_store::cells::{self, Listing};
-use cellstack_store::placement::Site;
 
-use crate::cells::list;
-use crate::deployment::Deployment;
+use super::Site;
+use crate::cells::{self, Listing};
 
 /// The registry's listing, and the fleet that it makes.
-pub(crate) struct World {
-    pub(crate) listing: Listing,
-    pub(crate) fleet: Fleet,
+#[derive(Debug)]
+pub struct RegisteredFleet {
+    /// The listing.
+    pub listing: Listing,
+    /// The fleet, in which choices are counted.
+    pub fleet: Fleet,
 }
 
-impl World {
+impl RegisteredFleet {
     /// Reads cells and counts.
-    pub(crate) async fn read(deployment: &Deployment) -> Result<Self, AwsFailure> {
-        let listing = list(deployment).await?;
+    ///
+    /// # Errors
+    /// When the registry can't be read, or an item is not of the shape that its writer writes.
+    pub async fn read(client: &Client, registry: &str) -> Result<Self, AwsFailure> {
+        let listing = cells::list(client, registry).await?;
         let fleet = Fleet::new(listing.cells.iter().map(cell), listing.pairs.clone());
         Ok(Self { listing, fleet })
     }
 
     /// Returns a cell as a transaction needs it.
-    pub(crate) fn site(&self, id: &CellId) -> Result<Site, Refusal> {
+    ///
+    /// # Errors
+    /// When the listing does not have it.
+    pub fn site(&self, id: &CellId) -> Result<Site, Refusal> {
         let cell = self.listing.cell(id).ok_or_else(|| Refusal::UnknownCell { cell: id.clone() })?;
         Ok(Site::from(cell))
     }
