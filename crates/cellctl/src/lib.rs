@@ -10,13 +10,14 @@ mod cli;
 mod commands;
 mod console;
 mod deployment;
+#[cfg(feature = "operator")]
 mod diagnosis;
 mod dlq;
 pub mod duration;
 mod erasing;
 mod exporting;
 mod fleet;
-mod health;
+pub mod health;
 mod homecoming;
 mod marking;
 mod moving;
@@ -34,4 +35,5 @@ mod tenants;
 pub use cli::{Cli, Completion};
 pub use console::Console;
 pub use deployment::Deployment;
+#[cfg(feature = "operator")]
 pub use diagnosis::{Destination, Diagnosis};
