@@ -21,7 +21,7 @@ pub struct Prober {
     settings: Settings,
 }
 
-/// The failure of a round. That a cell fails is none.
+/// The failure of a round. A cell that fails is a result, not a failure of its round.
 #[derive(Debug, thiserror::Error)]
 pub enum RoundError {
     /// The registry could not be read or written.
@@ -31,8 +31,8 @@ pub enum RoundError {
     #[error("the round had no time to act; expected a function with more time than CELLSTACK_PROBE_TIMEOUT_MS and 15 s")]
     OutOfTime,
     /// Results were not kept, or marks not made.
-    #[error("the round left something: {}; the next round looks again", .0.join("; "))]
-    Left(Vec<String>),
+    #[error("the round is incomplete: {}; the next one looks again", .0.join("; "))]
+    Incomplete(Vec<String>),
 }
 
 impl Prober {
@@ -62,7 +62,7 @@ impl Prober {
         self.report(&round);
         if !stop.is_cancelled() {
             let troubles = round.troubles();
-            return if troubles.is_empty() { Ok(round) } else { Err(RoundError::Left(troubles)) };
+            return if troubles.is_empty() { Ok(round) } else { Err(RoundError::Incomplete(troubles)) };
         }
         if round.marks.is_none() {
             return Err(RoundError::OutOfTime);

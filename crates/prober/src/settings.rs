@@ -18,12 +18,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings from the environment. All but the first have the defaults of `cellctl cells probe --act`.
+    /// Reads the settings from the environment. They have the defaults of `cellctl cells probe`.
     ///
     /// | variable | holds |
     /// |---|---|
     /// | `CELLSTACK_STACK` | the stack's name |
-    /// | `CELLSTACK_PROBE_ACT` | optional: `on` (the default), or `off`: probe and mark nothing |
+    /// | `CELLSTACK_PROBE_ACT` | optional: `on`: cells are marked by the results; or `off` (the default) |
     /// | `CELLSTACK_PROBE_FAILURES` | optional: failures in a row that take a cell out |
     /// | `CELLSTACK_PROBE_SUCCESSES` | optional: successes in a row that bring a cell back |
     /// | `CELLSTACK_PROBE_MAX_DOWN` | optional: percent of the cells that may be out of service |
@@ -35,8 +35,8 @@ impl Settings {
         const ACT: &str = "CELLSTACK_PROBE_ACT";
         const SWITCH: &str = "on or off";
         let acts = match optional::<String>(ACT, SWITCH)?.as_deref() {
-            None | Some("on") => true,
-            Some("off") => false,
+            Some("on") => true,
+            None | Some("off") => false,
             Some(other) => return Err(ConfigError::invalid(ACT, SWITCH, other, "it is a switch")),
         };
         let rules = rules()?;

@@ -96,7 +96,12 @@ def consumer(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
     same("added to the totals", wanted, {name: total for name, total in added.items() if total != (0, 0)})
 
 
-CHECKS = {"router": router, "producer": producer, "consumer": consumer}
+def prober(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
+    stages = {probe["cell"]: probe["stage"] for probe in invoke(shell, path)["probes"]}
+    same("stages", event["x-expect"]["stages"], stages)
+
+
+CHECKS = {"router": router, "producer": producer, "consumer": consumer, "prober": prober}
 
 
 def seed(body: str) -> None:

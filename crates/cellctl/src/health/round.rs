@@ -77,7 +77,7 @@ impl Round {
     }
 
     /// Returns the reasons why the round is not what it should be, whether cells pass or fail: results that do not count,
-    /// and marks that were decided on and not made. An operator or another run that was faster is no such reason.
+    /// and marks that were decided on and not made, unless an operator or another run was faster.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
         let unmade = self.marks.iter().flatten().filter_map(|mark| Some(format!("{}: {}", mark.cell, mark.failure()?)));
