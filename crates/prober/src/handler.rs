@@ -28,7 +28,9 @@ pub enum RoundError {
     #[error("the round failed: {0:#}")]
     Failed(anyhow::Error),
     /// The invocation's time was over before the results counted.
-    #[error("the round had no time to act; expected a function with more time than CELLSTACK_PROBE_TIMEOUT_MS and 15 s")]
+    #[error(
+        "the round had no time to act; expected a function with more time than CELLSTACK_PROBE_TIMEOUT_MS and 15 s"
+    )]
     OutOfTime,
     /// Results were not kept, or marks not made.
     #[error("the round is incomplete: {}; the next one looks again", .0.join("; "))]
@@ -59,16 +61,16 @@ impl Prober {
             }
         };
         let round = ended.map_err(RoundError::Failed)?;
-        self.report(&round);
-        if !stop.is_cancelled() {
-            let troubles = round.troubles();
-            return if troubles.is_empty() { Ok(round) } else { Err(RoundError::Incomplete(troubles)) };
-        }
-        if round.marks.is_none() {
+        if stop.is_cancelled() && round.marks.is_none() {
             return Err(RoundError::OutOfTime);
         }
-        tracing::warn!("a cell's way up takes longer than this invocation: the next round goes on");
-        Ok(round)
+        self.report(&round);
+        if stop.is_cancelled() {
+            tracing::warn!("a cell's way up takes longer than this invocation: the next round goes on");
+            return Ok(round);
+        }
+        let troubles = round.troubles();
+        if troubles.is_empty() { Ok(round) } else { Err(RoundError::Incomplete(troubles)) }
     }
 
     fn report(&self, round: &Round) {

@@ -20,7 +20,10 @@ async fn a_registry_that_cannot_be_read() {
     let failed = fleet.round(RULES).await.unwrap_err();
     assert!(matches!(failed, RoundError::Failed(_)), "{failed:?}");
     let text = failed.to_string();
-    assert!(text.starts_with("the round failed: could not read the registry") && text.contains("AccessDenied"), "{text}");
+    assert!(
+        text.starts_with("the round failed: could not read the registry") && text.contains("AccessDenied"),
+        "{text}"
+    );
     fleet.mend(unread);
     fleet.round(RULES).await.unwrap();
 }

@@ -44,8 +44,7 @@ impl Fleet {
     pub(crate) fn prober(&self, rules: Option<Rules>) -> Prober {
         let automation = rules.map(|rules| Automation { rules, dry_run: false });
         let round = health::Settings { cells: Vec::new(), timeout: Duration::from_secs(5), automation };
-        let deployment =
-            Deployment::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), Arc::clone(&self.clock));
+        let deployment = Deployment::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), Arc::clone(&self.clock));
         Prober::new(deployment, Settings { stack: "cellstack".to_owned(), round })
     }
 
