@@ -41,6 +41,9 @@ module "settings" {
 locals {
   stack = module.settings.stack
 
+  listed_cell_tables = concat(var.router_cell_access == "list" ? [for cell in module.cell : cell.table_arn] : [], var.remote_cell_table_arns)
+  cell_keys          = distinct(compact([for cell in module.settings.cells : cell.stack.kms_key_arn]))
+
   snapshot = var.router_snapshot == null ? null : {
     bucket = coalesce(var.router_snapshot.bucket, var.artifact_bucket, local.bucket_name)
     key    = coalesce(var.router_snapshot.key, "${var.prefix}/tenant-map.snapshot")
@@ -83,8 +86,8 @@ module "router" {
   tenant_map          = module.control_plane.tenant_map
   registry            = module.control_plane.registry
   cell_access         = var.router_cell_access
-  cell_table_arns     = concat(var.router_cell_access == "list" ? [for cell in module.cell : cell.table_arn] : [], var.remote_cell_table_arns)
-  cell_key_arns       = distinct(compact([for cell in module.settings.cells : cell.stack.kms_key_arn]))
+  cell_table_arns     = local.listed_cell_tables
+  cell_key_arns       = local.cell_keys
   auth_type           = var.router_auth_type
   invokers            = var.router_invokers
   org_id              = var.router_org_id
@@ -98,7 +101,7 @@ module "operator" {
   tenant_map    = module.control_plane.tenant_map
   registry      = module.control_plane.registry
   snapshot      = local.snapshot
-  cell_key_arns = distinct(compact([for cell in module.settings.cells : cell.stack.kms_key_arn]))
+  cell_key_arns = local.cell_keys
 }
 
 module "prober" {
@@ -112,8 +115,8 @@ module "prober" {
   tenant_map      = module.control_plane.tenant_map
   registry        = module.control_plane.registry
   cell_access     = var.router_cell_access
-  cell_table_arns = concat(var.router_cell_access == "list" ? [for cell in module.cell : cell.table_arn] : [], var.remote_cell_table_arns)
-  cell_key_arns   = distinct(compact([for cell in module.settings.cells : cell.stack.kms_key_arn]))
+  cell_table_arns = local.listed_cell_tables
+  cell_key_arns   = local.cell_keys
 }
 
 # A warning, not an error: behind an authenticator of your own it can be right. Every plan repeats it. A verified token
