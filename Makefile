@@ -149,7 +149,7 @@ OWN_CONSUMER := $(if $(filter-out cellstack-consumer,$(CONSUMER)),$(CONSUMER:cel
 build: tools ## Build the release zips into target/lambda/ARCH (arm64 or x86_64), with a manifest (CONSUMER=PACKAGE)
 	@$(NEED_CARGO); case "$(ARCH)" in arm64 | x86_64) ;; *) echo "error: ARCH=$(ARCH) is neither arm64 nor x86_64." >&2; exit 1 ;; esac
 	$(CARGO_LAMBDA) build --locked --profile function $(LAMBDA_ARCH_FLAG) --output-format zip --lambda-dir target/lambda/$(ARCH) \
-		-p cellstack-router -p cellstack-producer -p cellstack-placer -p $(CONSUMER) --no-default-features
+		-p cellstack-router -p cellstack-producer -p cellstack-placer -p cellstack-prober -p $(CONSUMER) --no-default-features
 	$(if $(OWN_CONSUMER),mkdir -p target/lambda/$(ARCH)/consumer)
 	$(if $(OWN_CONSUMER),cp target/lambda/$(ARCH)/$(OWN_CONSUMER)/bootstrap.zip target/lambda/$(ARCH)/consumer/bootstrap.zip)
 	terraform/local/manifest target/lambda/$(ARCH) $(ARCH)
@@ -168,7 +168,7 @@ destroy-local: ## End the emulator and forget its state
 	@terraform/local/down
 
 .PHONY: watch
-watch: tools ## Run router, placer, producer and consumer under `cargo lambda watch` against `make serve`
+watch: tools ## Run router, placer, producer, consumer and prober under `cargo lambda watch` against `make serve`
 	@$(NEED_CARGO)
 	@$(LOCAL_ENV) $(CARGO_LAMBDA) watch --invoke-address 127.0.0.1 --invoke-port 9001
 

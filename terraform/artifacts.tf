@@ -3,7 +3,8 @@
 locals {
   # A folder per architecture, so that a build for this machine does not overwrite zips for AWS.
   artifact_dir = "${coalesce(var.artifact_dir, "${path.module}/../target/lambda")}/${local.stack.architecture}"
-  zips         = { for name in concat(["router", "producer", "consumer"], var.first_sight == null ? [] : ["placer"]) : name => "${local.artifact_dir}/${name}/bootstrap.zip" }
+  functions    = concat(["router", "producer", "consumer"], [for on in var.first_sight[*] : "placer"], [for on in var.prober[*] : "prober"])
+  zips         = { for name in local.functions : name => "${local.artifact_dir}/${name}/bootstrap.zip" }
   # An absent zip has a hash too, so that the precondition below can explain it.
   sha256 = { for name, zip in local.zips : name => fileexists(zip) ? filesha256(zip) : "absent" }
 

@@ -35,6 +35,7 @@ module "settings" {
   pipeline            = var.pipeline
   alarms              = var.alarms
   account_concurrency = var.account_concurrency
+  other_reservations  = var.prober == null ? 0 : 1
 }
 
 locals {
@@ -116,6 +117,21 @@ module "operator" {
   registry      = module.control_plane.registry
   snapshot      = local.snapshot
   cell_key_arns = local.cell_keys
+}
+
+module "prober" {
+  source = "./modules/prober"
+  count  = var.prober == null ? 0 : 1
+
+  stack           = local.stack
+  artifact        = local.artifacts.prober
+  settings        = var.prober
+  cell_count      = length(var.cells)
+  tenant_map      = module.control_plane.tenant_map
+  registry        = module.control_plane.registry
+  cell_access     = var.router_cell_access
+  cell_table_arns = local.listed_cell_tables
+  cell_key_arns   = local.cell_keys
 }
 
 # A warning, not an error: behind an authenticator of your own it can be right. Every plan repeats it. A verified token

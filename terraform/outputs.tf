@@ -53,6 +53,11 @@ output "operator_role_arn" {
   value       = module.operator.role_arn
 }
 
+output "prober" {
+  description = "The prober's function name and role ARN; null without one."
+  value       = one([for prober in module.prober : { function_name = prober.function_name, role_arn = prober.role_arn }])
+}
+
 output "artifact_bucket" {
   description = "Bucket with the functions' zips."
   value       = local.artifacts.router.bucket

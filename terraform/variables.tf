@@ -1,6 +1,6 @@
 # The inputs of a stack, with their defaults. The rules stand in the modules that own them: modules/settings for what several
 # modules share, modules/router for callers, tokens, CORS, the snapshot and standbys, modules/control-plane for a cell's share of
-# tenants. Only the artifacts are the root's own.
+# tenants, modules/prober for its rounds. Only the artifacts are the root's own.
 
 variable "cells" {
   type = map(object({
@@ -38,7 +38,7 @@ variable "architecture" {
 
 variable "artifact_dir" {
   type        = string
-  description = "Directory that holds, in a folder per architecture, manifest.json and router/bootstrap.zip, producer/bootstrap.zip and consumer/bootstrap.zip, with first_sight also placer/bootstrap.zip; null is the output directory of `make build`."
+  description = "Directory that holds, in a folder per architecture, manifest.json and router/bootstrap.zip, producer/bootstrap.zip, consumer/bootstrap.zip, with first_sight placer/bootstrap.zip, and for a prober prober/bootstrap.zip; null is the output directory of `make build`."
   default     = null
 
   validation {
@@ -116,14 +116,14 @@ variable "router_org_id" {
 
 variable "router_cell_access" {
   type        = string
-  description = "Form of the router's permission to write cells. tag: all tables of this account and Region with a cell's name and the stack's tag. list: each table by its ARN, some 80 at most, for an account that has opted out of tags in DynamoDB's policies (ABAC)."
+  description = "Form of the permission of router and prober to write cells. tag: all tables of this account and Region with a cell's name and the stack's tag. list: each table by its ARN, some 80 at most, for an account that has opted out of tags in DynamoDB's policies (ABAC)."
   default     = "tag"
   nullable    = false
 }
 
 variable "remote_cell_table_arns" {
   type        = list(string)
-  description = "ARNs of tables of cells in other accounts that the router may write. Their own policies have to admit it as well."
+  description = "ARNs of tables of cells in other accounts that router and prober may write. Their own policies have to admit it as well."
   default     = []
   nullable    = false
 }
@@ -181,6 +181,21 @@ variable "functions" {
   description = "Memory in MB, timeout in seconds and reserved concurrency (-1: none) of the three functions; environment: variables that the processor of a consumer of your own reads. All reservations have to fit into account_concurrency."
   default     = {}
   nullable    = false
+}
+
+variable "prober" {
+  type = object({
+    schedule      = optional(string, "rate(1 minute)")
+    failures      = optional(number, 3)
+    successes     = optional(number, 5)
+    max_down      = optional(number, 25)
+    act           = optional(bool, false)
+    probe_timeout = optional(number, 30)
+    memory        = optional(number, 256)
+    timeout       = optional(number, 300)
+  })
+  description = "A function that probes all cells on a schedule (`cellctl cells probe`); {} measures only, null: none. schedule: rate(1 minute) to rate(15 minutes); act: mark cells down and up by the results; failures, successes: results in a row that take a cell out or bring it back; max_down: percent of the cells that may be out of service, at least one cell; probe_timeout: seconds that a probe's event may take; memory in MB and timeout in seconds of the function."
+  default     = null
 }
 
 variable "account_concurrency" {

@@ -190,6 +190,86 @@ run "cells_are_unordered_by_default" {
   }
 }
 
+run "no_prober_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = output.prober == null && !contains(keys(aws_s3_object.zip), "prober")
+    error_message = "Nor its zip."
+  }
+}
+
+run "a_prober_gets_its_settings_and_the_fleet_s" {
+  command = plan
+
+  variables {
+    prober        = { schedule = "rate(5 minutes)", act = true, max_down = 50, failures = 2, successes = 4, probe_timeout = 20, timeout = 120, memory = 512 }
+    cells         = { alpha = {}, beta = { kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/beta" } }
+    alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:ops"]
+  }
+
+  assert {
+    condition = (
+      output.prober.function_name == "cellstack-prober" &&
+      module.prober[0].environment == tomap({
+        CELLSTACK_STACK            = "cellstack"
+        CELLSTACK_PROBE_ACT        = "on"
+        CELLSTACK_PROBE_FAILURES   = "2"
+        CELLSTACK_PROBE_SUCCESSES  = "4"
+        CELLSTACK_PROBE_MAX_DOWN   = "50"
+        CELLSTACK_PROBE_TIMEOUT_MS = "20000"
+      })
+    )
+    error_message = "The variable reaches the function."
+  }
+
+  assert {
+    condition = (
+      one([for statement in module.prober[0].statements : statement.Resource if statement.Sid == "ReadTenantMap"]) == tolist([module.control_plane.tenant_map.arn]) &&
+      one([for statement in module.prober[0].statements : statement.Resource if statement.Sid == "MarkCells"]) == tolist([module.control_plane.registry.arn]) &&
+      one([for statement in module.prober[0].statements : statement.Resource if statement.Sid == "CustomerKey"]) == tolist(["arn:aws:kms:eu-west-1:111122223333:key/beta"])
+    )
+    error_message = "It reaches the control plane, and cells with keys of their own."
+  }
+
+  assert {
+    condition     = aws_s3_object.zip["prober"].key == "cellstack/prober/${filesha256("tests/fixtures/lambda/arm64/prober/bootstrap.zip")}.zip"
+    error_message = "Its code is uploaded like the others'."
+  }
+}
+
+run "a_prober_reaches_cells_as_the_router_does" {
+  command = plan
+
+  variables {
+    prober                 = {}
+    router_cell_access     = "list"
+    remote_cell_table_arns = ["arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far"]
+  }
+
+  assert {
+    condition = one([for statement in module.prober[0].statements : statement.Resource if statement.Sid == "ProbeListedCells"]) == tolist([
+      "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha",
+      "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-beta",
+      "arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far",
+    ])
+    error_message = "Where tags count for nothing, each by its ARN."
+  }
+}
+
+run "a_prober_takes_an_execution_of_the_account" {
+  command = plan
+
+  variables {
+    prober = {}
+  }
+
+  assert {
+    condition     = module.settings.reserved_executions == 2 * 30 + 100 + 1
+    error_message = "It counts among the stack's reservations."
+  }
+}
+
 run "code_is_named_by_its_content" {
   command = plan
 

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use cellstack_cellctl::health::{Rules, Settings};
 use cellstack_core::limits::pipeline;
 use cellstack_core::names;
 
@@ -66,6 +67,20 @@ fn the_placers_settings() {
     }
     let name = names::placement_requests("${var.stack.prefix}");
     assert!(terraform("modules/placer/main.tf").contains(&format!("name             = \"{name}\"")), "{name}");
+}
+
+#[test]
+fn the_probers_rounds() {
+    for file in ["variables.tf", "modules/prober/variables.tf"] {
+        let variables = terraform(file);
+        let block = if file == "variables.tf" { "variable \"prober\"" } else { "variable \"settings\"" };
+        let prober = |name| default(&variables, block, name);
+        let Rules { failures, successes, max_down } = Rules::DEFAULT;
+        let found = (prober("failures"), prober("successes"), prober("max_down"));
+        assert_eq!(found, (failures.into(), successes.into(), max_down.into()), "{file}");
+        assert_eq!(prober("probe_timeout"), Settings::TIMEOUT.as_secs(), "{file}");
+        assert_eq!(prober("timeout"), pipeline::PROBER_TIMEOUT.as_secs(), "{file}");
+    }
 }
 
 #[test]

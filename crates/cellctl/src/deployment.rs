@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
-use cellstack_aws::{self as aws, AwsFailure};
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 use cellstack_core::{Clock, Entropy, SystemClock, names};
 use cellstack_store::TenantMap;
 use cellstack_store::placement::{Placement, RegisteredFleet};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "operator")]
 use crate::diagnosis::{Destination, Diagnosis};
 
 /// The clients, clocks and names of a deployment. Clones are the same deployment.
@@ -60,17 +60,30 @@ impl Deployment {
     ///
     /// # Errors
     /// Fails if they lead nowhere.
+    #[cfg(feature = "operator")]
     pub async fn from_env(prefix: &str) -> Result<(Self, Destination), Diagnosis> {
+        let config = cellstack_aws::config().await;
+        let destination = Destination::of(&config, prefix).await?;
+        Ok((Self::from_config(prefix, &config), destination))
+    }
+
+    /// Makes the deployment that a configuration leads to. Its calls have an operator's time.
+    #[must_use]
+    pub fn from_config(prefix: &str, config: &SdkConfig) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .connect_timeout(ATTEMPT_TIMEOUT)
             .build();
-        let config = aws::config().await.to_builder().timeout_config(timeouts).build();
-        let destination = Destination::of(&config, prefix).await?;
+        let config = config.to_builder().timeout_config(timeouts).build();
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_sqs::Client::new(&config));
-        let deployment = Self::new(prefix, dynamodb, sqs, Arc::new(SystemClock::new())).with_config(config);
-        Ok((deployment, destination))
+        Self::new(prefix, dynamodb, sqs, Arc::new(SystemClock::new())).with_config(config)
+    }
+
+    /// Gives it a stop of its own: the one before ends nothing in it any more.
+    #[must_use]
+    pub fn with_stop(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
     }
 
     /// Returns the token whose cancellation ends a run before its next letter.

@@ -6,9 +6,9 @@
 
 use std::fmt;
 
-use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_types::SdkConfig;
 use cellstack_aws::{AwsFailure, FailureKind, chain};
 use cellstack_core::names;
 

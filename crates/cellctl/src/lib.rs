@@ -10,12 +10,13 @@ mod cli;
 mod commands;
 mod console;
 mod deployment;
+#[cfg(feature = "operator")]
 mod diagnosis;
 mod dlq;
 pub mod duration;
 mod erasing;
 mod exporting;
-mod health;
+pub mod health;
 mod homecoming;
 mod marking;
 mod moving;
@@ -33,4 +34,5 @@ mod tenants;
 pub use cli::{Cli, Completion};
 pub use console::Console;
 pub use deployment::Deployment;
+#[cfg(feature = "operator")]
 pub use diagnosis::{Destination, Diagnosis};

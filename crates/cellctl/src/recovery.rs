@@ -69,7 +69,7 @@ impl<'a> Recovery<'a> {
         let ran = self.all(state, homes, console).await;
         let mut troubles: Vec<String> = ran.as_ref().err().map(|error| format!("{error:#}")).into_iter().collect();
         if self.is_stopped() {
-            troubles.push("stopped by the operator".to_owned());
+            troubles.push("stopped before its end".to_owned());
             console.say(format_args!(
                 "stopped; cell {0} is {1}: cellctl cells up {0} goes on from there",
                 self.cell,

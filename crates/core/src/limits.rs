@@ -249,6 +249,8 @@ pub mod pipeline {
     pub const PLACER_RECORD_AGE: Duration = super::PLACEMENT_REQUEST_RETENTION;
     /// Function time-out of the consumer.
     pub const CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Function time-out of the prober: a cell's way up waits twice for the routers, and carries events home between.
+    pub const PROBER_TIMEOUT: Duration = Duration::from_secs(300);
     /// Visibility timeout of the queue: six times the consumer's time-out
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
     pub const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(180);

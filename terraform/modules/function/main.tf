@@ -95,7 +95,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:Serves asynchronous invocations only. These functions get none; streams and queues have their own dead-letter queues.
+  #checkov:skip=CKV_AWS_116:Serves asynchronous invocations only: the prober's, and after a failed one the next comes anyway. Streams and queues have their own dead-letter queues.
   #checkov:skip=CKV_AWS_117:Calls nothing but public AWS endpoints. A VPC would add a NAT gateway, shared by cells that must share nothing.
   #checkov:skip=CKV_AWS_272:The artifact bucket is the deployer's own, and objects are named and checked by their SHA-256.
   function_name                  = var.name

@@ -23,6 +23,11 @@ output "role_name" {
   value       = aws_iam_role.this.name
 }
 
+output "reserved_concurrency" {
+  description = "Executions reserved for the function, for reviews and tests."
+  value       = aws_lambda_function.this.reserved_concurrent_executions
+}
+
 output "statements" {
   description = "The statements of the role's only policy, for reviews and tests."
   value       = local.statements

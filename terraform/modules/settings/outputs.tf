@@ -8,6 +8,13 @@ output "stack" {
   value       = local.stack
 }
 
+locals {
+  reserved_executions = (
+    length(var.cells) * (max(var.functions.producer.reserved_concurrency, 0) + max(var.functions.consumer.reserved_concurrency, 0)) +
+    max(var.functions.router.reserved_concurrency, 0) + var.other_reservations
+  )
+}
+
 output "cells" {
   description = "The cells by id: the ordering of each, and the stack's settings as they hold for it."
   value = {
@@ -35,4 +42,9 @@ output "pipeline" {
 output "alarms" {
   description = "The limits of the alarms, checked."
   value       = var.alarms
+}
+
+output "reserved_executions" {
+  description = "Executions that all functions of the stack reserve."
+  value       = local.reserved_executions
 }

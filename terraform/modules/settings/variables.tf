@@ -144,12 +144,16 @@ variable "account_concurrency" {
   nullable    = false
 
   validation {
-    condition = (
-      length(var.cells) * (max(var.functions.producer.reserved_concurrency, 0) + max(var.functions.consumer.reserved_concurrency, 0)) +
-      max(var.functions.router.reserved_concurrency, 0) <= max(var.account_concurrency - 100, 0)
-    )
-    error_message = "${length(var.cells)} cells do not fit. A cell reserves ${max(var.functions.producer.reserved_concurrency, 0) + max(var.functions.consumer.reserved_concurrency, 0)} concurrent executions and the router ${max(var.functions.router.reserved_concurrency, 0)}; of account_concurrency = ${var.account_concurrency} Lambda keeps 100 unreserved, so that ${max(floor((var.account_concurrency - 100 - max(var.functions.router.reserved_concurrency, 0)) / max(var.functions.producer.reserved_concurrency + var.functions.consumer.reserved_concurrency, 1)), 0)} cells fit. Ask AWS for a higher quota and set account_concurrency to it, or lower functions.*.reserved_concurrency (-1 shares the unreserved executions)."
+    condition     = local.reserved_executions <= max(var.account_concurrency - 100, 0)
+    error_message = "${length(var.cells)} cells do not fit. A cell reserves ${max(var.functions.producer.reserved_concurrency, 0) + max(var.functions.consumer.reserved_concurrency, 0)} concurrent executions and the stack's own functions ${max(var.functions.router.reserved_concurrency, 0) + var.other_reservations}; of account_concurrency = ${var.account_concurrency} Lambda keeps 100 unreserved, so that ${max(floor((var.account_concurrency - 100 - max(var.functions.router.reserved_concurrency, 0) - var.other_reservations) / max(var.functions.producer.reserved_concurrency + var.functions.consumer.reserved_concurrency, 1)), 0)} cells fit. Ask AWS for a higher quota and set account_concurrency to it, or lower functions.*.reserved_concurrency (-1 shares the unreserved executions)."
   }
+}
+
+variable "other_reservations" {
+  type        = number
+  description = "Executions that the functions besides router, producer and consumer reserve."
+  default     = 0
+  nullable    = false
 }
 
 variable "alarms" {

@@ -115,7 +115,12 @@ def placer(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
     same("placed", sorted(event["x-expect"]["placed"]), [tenant for tenant in placed() if tenant not in before])
 
 
-CHECKS = {"router": router, "producer": producer, "placer": placer, "consumer": consumer}
+def prober(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
+    stages = {probe["cell"]: probe["stage"] for probe in invoke(shell, path)["probes"]}
+    same("stages", event["x-expect"]["stages"], stages)
+
+
+CHECKS = {"router": router, "producer": producer, "placer": placer, "consumer": consumer, "prober": prober}
 
 
 def seed(body: str) -> None:

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName};
+use aws_smithy_types::timeout::TimeoutConfig;
 use cellstack_aws::AwsFailure;
 use cellstack_core::CellId;
 use cellstack_core::dead_letter::Place;

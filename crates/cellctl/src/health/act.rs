@@ -12,7 +12,7 @@ use cellstack_store::cells::{
 };
 use serde::Serialize;
 
-use super::{AUTOMATION, Action, Decision, Evidence, Rules, decide};
+use super::{AUTOMATION, Action, Decision, Evidence, Rules, decide, too_small};
 use crate::audit::Signature;
 use crate::cells;
 use crate::console::Console;
@@ -25,28 +25,36 @@ use crate::recovery::Recovery;
 const WHAT: &str = "cells probe --act";
 
 /// The result for a cell that a stopped run did not finish.
-const STOPPED: &str = "stopped by the operator; the next run goes on";
+const STOPPED: &str = "stopped; the next run goes on";
 
 /// The settings of automation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Automation {
-    pub(crate) rules: Rules,
+pub struct Automation {
+    /// The bounds.
+    pub rules: Rules,
     /// True if it only says what it would do.
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
 }
 
 /// A decision, and what came of it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Acted {
-    pub(crate) cell: CellId,
-    pub(crate) before: &'static str,
-    pub(crate) action: Action,
-    pub(crate) because: String,
+pub struct Acted {
+    /// The cell.
+    pub cell: CellId,
+    /// The status on which the decision rests.
+    pub before: &'static str,
+    /// The action.
+    pub action: Action,
+    /// The reason for it.
+    pub because: String,
     /// True if the cell was marked.
-    pub(crate) done: bool,
+    pub done: bool,
     /// The reason why it was not, or what it has left.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
+    /// True if an operator or another run was faster. The next round looks again.
+    #[serde(skip)]
+    outrun: bool,
     /// Events that came home from standbys, if it came up.
     #[serde(skip_serializing_if = "Option::is_none")]
     carried: Option<u64>,
@@ -55,21 +63,27 @@ pub(crate) struct Acted {
 impl Acted {
     fn new(decision: Decision, result: Result<Carry>) -> Self {
         let Decision { cell, seen, action, because } = decision;
+        let outrun = result.as_ref().err().and_then(|error| error.downcast_ref()).is_some_and(StateError::is_outrun);
         let (done, carried, error) = match result {
             Ok(Carry { carried, left }) => (true, carried, left),
             Err(error) => (false, None, Some(format!("{error:#}"))),
         };
-        Self { cell, before: seen.as_str(), action, because, done, error, carried }
+        Self { cell, before: seen.as_str(), action, because, done, error, outrun, carried }
     }
 
     /// Returns the decision as it would be carried out.
     fn planned(Decision { cell, seen, action, because }: Decision) -> Self {
-        Self { cell, before: seen.as_str(), action, because, done: false, error: None, carried: None }
+        Self { cell, before: seen.as_str(), action, because, done: false, error: None, outrun: false, carried: None }
     }
 
     /// Returns whether nothing is left for an operator to look at.
     pub(crate) fn is_settled(&self) -> bool {
         self.action != Action::Leave && self.error.is_none()
+    }
+
+    /// Returns the reason why an action was not carried out, or not wholly, unless someone was faster.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.error.as_deref().filter(|_| !self.outrun)
     }
 }
 
@@ -92,6 +106,9 @@ pub(crate) async fn act(
     let (client, registry) = (&deployment.dynamodb, deployment.registry());
     let was_left = is_unfinished(client, &registry, deployment.clock.wall_ms()).await?;
     let listing = cells::list(deployment).await?;
+    if let Some(notice) = too_small(rules, &listing) {
+        console.say(notice);
+    }
     let planned = decide(rules, Evidence { listing: &listing, probed, was_left });
     if *dry_run || planned.iter().all(|one| one.action == Action::Leave) {
         return Ok(planned.into_iter().map(Acted::planned).collect());

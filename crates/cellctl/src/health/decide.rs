@@ -23,13 +23,20 @@ pub(crate) struct Evidence<'a> {
 
 /// The bounds of automation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
+pub struct Rules {
     /// Failures in a row that take a cell out.
-    pub(crate) failures: u32,
+    pub failures: u32,
     /// Successes in a row that bring a cell back.
-    pub(crate) successes: u32,
+    pub successes: u32,
     /// Percent of the fleet that may be out of service when automation takes out a cell, that cell included.
-    pub(crate) max_down: u8,
+    pub max_down: u8,
+}
+
+impl Rules {
+    /// The rules unless others are given.
+    pub const DEFAULT: Self = Self { failures: 3, successes: 5, max_down: 25 };
+    /// The longest row of results that may be asked for.
+    pub const MAX_ROW: u32 = 1_000;
 }
 
 /// A decision about a cell.
@@ -45,7 +52,7 @@ pub(crate) struct Decision {
 /// The action on a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
+pub enum Action {
     /// It is marked down.
     Down,
     /// It is marked up, or its way up goes on.
@@ -110,6 +117,18 @@ const INTERRUPTED: &str = "its way up was interrupted, and it passes";
 fn word(state: &CellState) -> String {
     let by = state.updated_by.as_deref().unwrap_or("an operator");
     format!("{by} has marked it {}: an operator decides", state.status.as_str())
+}
+
+/// Returns a notice if the share that automation may take out of a fleet is less than one cell: it takes out none then.
+pub(crate) fn too_small(rules: &Rules, listing: &Listing) -> Option<String> {
+    let Share { fleet, limit, .. } = Share::of(rules, listing);
+    if limit > 0 || rules.max_down == 0 || fleet == 0 {
+        return None;
+    }
+    let (found, least) = (rules.max_down, 100_usize.div_ceil(fleet));
+    Some(format!(
+        "automation takes out no cell: {found} % of {fleet} is less than one; expected --max-down {least} or more"
+    ))
 }
 
 /// The cells that are out of service, and the number that may be.

@@ -5,7 +5,9 @@ mod decide;
 mod probe;
 mod round;
 
-pub(crate) use act::{Acted, Automation};
-pub(crate) use decide::{AUTOMATION, Action, Decision, Evidence, Rules, decide};
-pub(crate) use probe::{Probe, probe};
-pub(crate) use round::{Round, Settings};
+pub use act::{Acted, Automation};
+pub(crate) use decide::{AUTOMATION, Decision, Evidence, decide, too_small};
+pub use decide::{Action, Rules};
+pub(crate) use probe::probe;
+pub use probe::{Probe, Stage};
+pub use round::{Round, Settings};

@@ -13,22 +13,25 @@ use crate::deployment::Deployment;
 
 /// The result of a probe.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Probe {
-    pub(crate) cell: CellId,
-    pub(crate) event: EventId,
+pub struct Probe {
+    /// The cell.
+    pub cell: CellId,
+    /// The event that was sent through it.
+    pub event: EventId,
     /// The stage that the event reached.
-    pub(crate) stage: Stage,
+    pub stage: Stage,
     /// The time from its write until it was processed, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ms: Option<u64>,
+    pub ms: Option<u64>,
+    /// The reason why it was not processed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// The stages of a probe's event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Stage {
+pub enum Stage {
     /// It was processed.
     Processed,
     /// It could not be written: the cell's table is out of reach.
@@ -40,7 +43,9 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Returns the stage in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Processed => "processed",
             Self::NotWritten => "not written",
@@ -86,7 +91,9 @@ pub(crate) async fn probe(deployment: &Deployment, cell: &Cell, timeout: Duratio
 }
 
 impl Probe {
-    pub(crate) fn passed(&self) -> bool {
+    /// Returns whether the cell passed it on to its end.
+    #[must_use]
+    pub fn passed(&self) -> bool {
         self.stage == Stage::Processed
     }
 

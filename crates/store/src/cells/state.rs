@@ -46,6 +46,14 @@ pub enum StateError {
     Failed(#[from] AwsFailure),
 }
 
+impl StateError {
+    /// Returns whether someone else was faster, so that a second look may lead to another decision.
+    #[must_use]
+    pub const fn is_outrun(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+}
+
 /// A mark of a cell by an operator.
 #[derive(Debug, Clone)]
 pub struct Mark<'a> {

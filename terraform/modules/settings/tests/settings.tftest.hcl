@@ -367,6 +367,15 @@ run "takes_as_many_cells_as_the_account_can_run" {
   }
 }
 
+run "counts_what_other_functions_reserve" {
+  command = plan
+  variables {
+    cells              = { for n in range(26) : "cell-${n}" => {} }
+    other_reservations = 21
+  }
+  expect_failures = [var.account_concurrency]
+}
+
 run "refuses_the_smallest_account" {
   command = plan
   variables {

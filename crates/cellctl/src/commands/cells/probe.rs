@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cellstack_core::CellId;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
@@ -32,7 +33,7 @@ pub(super) struct ProbeCells {
     #[arg(value_name = "CELL")]
     cell: Vec<CellId>,
     /// Seconds that an event may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = Settings::TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=Settings::MAX_TIMEOUT.as_secs()))]
     timeout: u64,
     /// Probe again and again, until Ctrl-C
     #[arg(long = "loop")]
@@ -51,17 +52,21 @@ struct Act {
     #[arg(long)]
     act: bool,
     /// Failures in a row that take a cell out
-    #[arg(long, value_name = "PROBES", default_value_t = 3, requires = "act", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "PROBES", default_value_t = Rules::DEFAULT.failures, requires = "act", value_parser = row())]
     failures: u32,
     /// Successes in a row that bring a cell back
-    #[arg(long, value_name = "PROBES", default_value_t = 5, requires = "act", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "PROBES", default_value_t = Rules::DEFAULT.successes, requires = "act", value_parser = row())]
     successes: u32,
     /// Percent of the cells that may be out of service: no cell is taken out beyond it
-    #[arg(long, value_name = "PERCENT", default_value_t = 25, requires = "act", value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", default_value_t = Rules::DEFAULT.max_down, requires = "act", value_parser = clap::value_parser!(u8).range(0..=100))]
     max_down: u8,
     /// Probe, say what would be marked, and mark nothing
     #[arg(long, requires = "act")]
     dry_run: bool,
+}
+
+fn row() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u64::from(Rules::MAX_ROW))
 }
 
 impl ProbeCells {
@@ -100,7 +105,7 @@ impl ProbeCells {
 }
 
 fn print(round: &Round, output: Output, console: &mut Console) -> Result<Completion> {
-    let Round { probes, marks } = round;
+    let Round { probes, marks, .. } = round;
     match (output, marks) {
         (Output::Json, Some(_)) => console.json(round)?,
         (Output::Json, None) => console.json(probes)?,

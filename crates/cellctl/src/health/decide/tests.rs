@@ -147,6 +147,23 @@ fn the_share_goes_to_the_cells_that_have_failed_for_longest() {
 }
 
 #[test]
+fn a_share_of_less_than_a_cell_is_said() {
+    let said = |cells: usize, max_down| {
+        let cells = vec![(Some(state(CellStatus::Active, "ana")), failing(9)); cells];
+        let (listing, all) = fleet(cells);
+        let rules = Rules { max_down, ..RULES };
+        let takes_out = decide(&rules, look(&listing, &all)).iter().any(|one| one.action == Action::Down);
+        (too_small(&rules, &listing), takes_out)
+    };
+    let notice = "automation takes out no cell: 25 % of 3 is less than one; expected --max-down 34 or more";
+    assert_eq!(said(3, 25), (Some(notice.to_owned()), false));
+    for (cells, max_down) in [(3, 34), (4, 25), (1, 100)] {
+        assert_eq!(said(cells, max_down), (None, true), "{max_down} % of {cells}");
+    }
+    assert_eq!(said(3, 0), (None, false), "none is what was asked for");
+}
+
+#[test]
 fn an_operators_word_stays() {
     let (listing, all) = fleet(vec![
         (Some(state(CellStatus::Down, "ana")), passing(9)),
