@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use cellstack_aws::AwsFailure;
 use cellstack_core::{Clock, Entropy, SystemClock, names};
 use cellstack_store::TenantMap;
 use cellstack_store::placement::{Placement, RegisteredFleet};
