@@ -78,6 +78,8 @@ async fn produced() -> Vec<String> {
     let ran = world.cellctl("cells probe alpha --act --failures 1 --max-down 50 --timeout 5 --output json").await;
     all.push(ran.ended(Completion::LeftSome).json()["marks"][0]["error"].as_str().unwrap().to_owned());
 
+    all.push(world.cellctl("cells probe alpha --act --max-down 25 --timeout 5").await.talk);
+
     for (option, value) in [("--retry-after", "1500ms"), ("--operator", "probe")] {
         let wrong = ["cellctl", "cells", "down", "alpha", "--reason", "test", option, value];
         all.push(Cli::try_parse_from(wrong).unwrap_err().to_string());
