@@ -116,8 +116,14 @@ def placer(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
 
 
 def prober(shell: Shell, path: Path, event: Any, _: dict[str, Any]) -> None:
-    stages = {probe["cell"]: probe["stage"] for probe in invoke(shell, path)["probes"]}
-    same("stages", event["x-expect"]["stages"], stages)
+    start, probes = served(shell), invoke(shell, path)["probes"]
+    same("stages", event["x-expect"]["stages"], {probe["cell"]: probe["stage"] for probe in probes})
+
+    def shown() -> list[str]:
+        return [rest for word, rest in lines(shell, start) if word == "processed"]
+
+    # The next sample looks at what is served after its own start.
+    soon("the probes' events are shown", lambda: all(any(probe["event"] in rest for rest in shown()) for probe in probes))
 
 
 CHECKS = {"router": router, "producer": producer, "placer": placer, "consumer": consumer, "prober": prober}
