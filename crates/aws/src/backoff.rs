@@ -7,6 +7,9 @@ use cellstack_core::limits::{BACKOFF_BASE, BACKOFF_CAP};
 use cellstack_core::mutation::{Mutation, is_planted};
 use tokio::time::Instant;
 
+/// The unit in which the timer counts. It rounds pauses up, so that one may take that much longer.
+const TIMER_STEP: Duration = Duration::from_millis(1);
+
 /// The tries of one piece of work until its time is over.
 #[derive(Debug)]
 pub struct Backoff {
@@ -34,7 +37,7 @@ impl Backoff {
         let jitter = if is_planted(Mutation::ConflictWithoutJitter) { 1.0 } else { fastrand::f64() };
         let pause = longest.mul_f64(jitter);
         self.tries = self.tries.saturating_add(1);
-        if Instant::now() + pause >= self.deadline {
+        if Instant::now() + pause + TIMER_STEP >= self.deadline {
             return false;
         }
         tokio::time::sleep(pause).await;
@@ -68,5 +71,14 @@ mod tests {
         assert!(pauses.iter().all(|pause| *pause <= BACKOFF_CAP), "{pauses:?}");
         pauses.dedup();
         assert!(pauses.len() > 10, "jitter makes pauses differ: {pauses:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_pause_ends_with_the_deadline_or_after_it() {
+        for _ in 0..5000 {
+            let (begun, mut backoff) = (Instant::now(), Backoff::within(BACKOFF_BASE));
+            while backoff.pause().await {}
+            assert!(begun.elapsed() < BACKOFF_BASE, "{:?}", begun.elapsed());
+        }
     }
 }
