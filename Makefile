@@ -135,6 +135,11 @@ bench-throughput: ## Measure 20,000 events from 50 tenants through a served stac
 	@$(NEED_CARGO)
 	cargo bench --locked -p cellstack-local --bench throughput
 
+.PHONY: bench-copy
+bench-copy: ## Measure the copy of a move alongside the SDK alone, over a served stack
+	@$(NEED_CARGO)
+	cargo bench --locked -p cellstack-local --bench copy
+
 .PHONY: tools
 tools: ## Install the pinned tools of build, deploy-local and watch into .venv
 	@$(NEED_PYTHON)

@@ -18,6 +18,8 @@ mod erasing;
 mod exporting;
 pub mod health;
 mod homecoming;
+mod lines;
+mod loads;
 mod marking;
 mod moving;
 mod operator;

@@ -6,13 +6,14 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{CellId, Clock as _, RouteState};
-use cellstack_placement::plan::{Plan, Tenant, VERSION};
+use cellstack_placement::plan::{Load, Measured, Plan, Tenant, VERSION};
 use cellstack_store::placement::RegisteredFleet;
 use cellstack_store::tenant_map::TenantEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
+use crate::partial_file::{IfThere, PartialFile};
 use crate::picture;
 
 /// A plan with its origin, as a file keeps it.
@@ -103,6 +104,14 @@ impl Saved {
     }
 }
 
+/// Checks that a plan and its picture can be written, before anything is changed for them.
+pub(crate) fn check_paths(plan: Option<&Path>, svg: Option<&Path>) -> Result<()> {
+    for (path, if_there) in [(plan, IfThere::Refuse), (svg, IfThere::Replace)] {
+        path.map(|path| PartialFile::create(path, if_there)).transpose()?;
+    }
+    Ok(())
+}
+
 /// Shows a plan as it was asked for, and draws it into a file if there is one.
 pub(crate) fn show(plan: &Plan, output: Output, svg: Option<&Path>, console: &mut Console) -> Result<()> {
     print(plan, output, console)?;
@@ -117,25 +126,23 @@ fn print(plan: &Plan, output: Output, console: &mut Console) -> Result<()> {
     if output == Output::Json {
         return console.json(plan);
     }
-    let mut ways: BTreeMap<(&CellId, &CellId), (u64, u64)> = BTreeMap::new();
+    let mut ways: BTreeMap<(&CellId, &CellId), [u64; 3]> = BTreeMap::new();
     for planned in &plan.moves {
-        let (tenants, weight) = ways.entry((&planned.from, &planned.to)).or_default();
-        *tenants += 1;
-        *weight += planned.weight;
+        let sums = ways.entry((&planned.from, &planned.to)).or_default();
+        for (sum, more) in sums.iter_mut().zip([1, planned.weight, planned.load.unwrap_or_default()]) {
+            *sum += more;
+        }
     }
-    let mut moves = table(&["from", "to", "tenants", "weight"]);
-    for ((from, to), (tenants, weight)) in ways {
-        moves.add_row([from.as_str(), to.as_str(), &tenants.to_string(), &weight.to_string()]);
+    let busiest = plan.cells.iter().filter_map(|load| load.measured).map(|it| it.before.max(it.after)).max();
+    let columns = ["from", "to", "tenants", "weight", "load"];
+    let shown = if busiest.is_some() { columns.len() } else { columns.len() - 1 };
+    let mut moves = table(&columns[..shown]);
+    for ((from, to), sums) in ways {
+        let numbers = sums.map(|sum| sum.to_string());
+        moves.add_row([from.as_str(), to.as_str()].into_iter().chain(numbers.iter().map(String::as_str)).take(shown));
     }
     console.print(moves)?;
-    let mut loads = table(&["cell", "tenants", "load before", "load after", ""]);
-    for load in &plan.cells {
-        let tenants = format!("{} -> {}", load.tenants_before, load.tenants_after);
-        let bars = format!("{} -> {}", bar(load.before, load.capacity), bar(load.after, load.capacity));
-        let [before, after] = [load.before, load.after].map(|now| format!("{now} of {}", load.capacity));
-        loads.add_row([load.cell.as_str(), &tenants, &before, &after, &bars]);
-    }
-    console.print(loads)?;
+    console.print(cells(plan, busiest))?;
     let standbys = plan.standbys.len();
     let (moves, left) = (plan.moves.len(), plan.left.len());
     console
@@ -150,6 +157,30 @@ fn print(plan: &Plan, output: Output, console: &mut Console) -> Result<()> {
         console.say(format_args!("and {} more; --output json has all", left - LEFT_SHOWN));
     }
     Ok(())
+}
+
+/// Makes the table of cells. A measured load has no bound: its bars are relative to the busiest cell's.
+fn cells(plan: &Plan, busiest: Option<u64>) -> comfy_table::Table {
+    let mut cells = match busiest {
+        None => table(&["cell", "tenants", "load before", "load after", ""]),
+        Some(_) => table(&["cell", "tenants", "weight", "load before", "load after", ""]),
+    };
+    for Load { cell, capacity, before, after, tenants_before, tenants_after, measured, .. } in &plan.cells {
+        let tenants = format!("{tenants_before} -> {tenants_after}");
+        match (measured, busiest) {
+            (Some(Measured { before: was, after: is }), Some(busiest)) => {
+                let weight = format!("{before} -> {after} of {capacity}");
+                let bars = format!("{} -> {}", bar(*was, busiest), bar(*is, busiest));
+                cells.add_row([cell.as_str(), &tenants, &weight, &was.to_string(), &is.to_string(), &bars]);
+            }
+            _ => {
+                let bars = format!("{} -> {}", bar(*before, *capacity), bar(*after, *capacity));
+                let [before, after] = [before, after].map(|now| format!("{now} of {capacity}"));
+                cells.add_row([cell.as_str(), &tenants, &before, &after, &bars]);
+            }
+        }
+    }
+    cells
 }
 
 /// Tenants that are shown with the reason why they stay.

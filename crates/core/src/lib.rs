@@ -24,6 +24,7 @@ pub mod sync;
 pub mod telemetry;
 pub mod tenant_map;
 pub mod text;
+pub mod usage;
 
 pub use clock::{Clock, Entropy, SystemClock};
 pub use event::{EventRecord, EventStatus, NewEvent};

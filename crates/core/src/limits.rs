@@ -132,6 +132,8 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
 pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
 /// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
 pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Days for which the usage of a cell can be read, today included: a week has each kind of day.
+pub const USAGE_DAYS: u8 = 7;
 /// Time after which a probe's event expires: long enough to look at one that failed.
 pub const PROBE_RETENTION: Duration = Duration::from_secs(3_600);
 /// Time in which a tenant is placed or changed, conflicts with other operators included.

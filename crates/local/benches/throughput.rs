@@ -4,20 +4,20 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use std::io::{BufRead, BufReader};
+mod served;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use served::Served;
 use tokio::net::TcpStream;
 
 const EVENTS: usize = 20_000;
@@ -31,8 +31,8 @@ fn main() -> Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let mut server = Server::start()?;
-    let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server));
+    let (server, url) = Served::start(TENANTS)?;
+    let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
     server.stop()?;
     let measured = measured?;
@@ -57,26 +57,26 @@ struct Measured {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-async fn measure(server: &Server) -> Result<Measured> {
+async fn measure(server: &Served, url: SocketAddr) -> Result<Measured> {
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
-    let posts = (0..CONNECTIONS).map(|_| tokio::spawn(post_all(server.url, Arc::clone(&next))));
+    let posts = (0..CONNECTIONS).map(|_| tokio::spawn(post_all(url, Arc::clone(&next))));
     let mut accept = Vec::with_capacity(EVENTS);
     for post in posts.collect::<Vec<_>>() {
         accept.extend(post.await??);
     }
     let accepted = start.elapsed();
-    let mut connection = connect(server.url).await?;
+    let mut connection = connect(url).await?;
     for tenant in 0..TENANTS {
         let (count, sum) = expected(tenant);
         let exact = format!(r#"[{{"type":"bench","count":{count},"sum":{sum}}}]"#);
-        while !totals(&mut connection, server.url, tenant).await?.ends_with(&format!("{exact}}}")) {
+        while !totals(&mut connection, url, tenant).await?.ends_with(&format!("{exact}}}")) {
             ensure!(start.elapsed() < PATIENCE, "tenant {tenant} has not come to {exact}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     let processed = start.elapsed();
-    let through = server.times_through().await?;
+    let through = times_through(&server.dynamodb()).await?;
     ensure!(through.len() == EVENTS, "{} of {EVENTS} events are processed", through.len());
     Ok(Measured { accepted, processed, accept: percentiles(accept), through: percentiles(through) })
 }
@@ -139,61 +139,18 @@ fn percentiles(mut values: Vec<f64>) -> (f64, f64) {
     (at(0.5), at(0.99))
 }
 
-struct Server {
-    child: Child,
-    url: SocketAddr,
-    endpoint: SocketAddr,
-}
-
-impl Server {
-    fn start() -> Result<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
-            .args(["serve", "--port", "0", "--endpoint-port", "0", "--tenants", &TENANTS.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut ready)?;
-        let mut addresses =
-            ready.split("http://").skip(1).map(|rest| rest.split([',', ' ']).next().unwrap_or_default().parse());
-        let (url, endpoint) = (addresses.next(), addresses.next());
-        let (url, endpoint) = (url.context(ready.clone())??, endpoint.context(ready.clone())??);
-        Ok(Self { child, url, endpoint })
-    }
-
-    /// Returns the milliseconds from accepted to processed, of every processed event in every cell.
-    async fn times_through(&self) -> Result<Vec<f64>> {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
-            .http_client(cellstack_aws::http_client())
-            .endpoint_url(format!("http://{}", self.endpoint))
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
-        let mut times = Vec::with_capacity(EVENTS);
-        for cell in ["alpha", "beta", "gamma"] {
-            let mut items = client.scan().table_name(format!("cellstack-cell-{cell}")).into_paginator().items().send();
-            while let Some(item) = items.next().await {
-                let item = item?;
-                let time = |name: &str| item.get(name)?.as_n().ok()?.parse::<f64>().ok();
-                if let (Some(accepted), Some(processed)) = (time("accepted_at"), time("processed_at")) {
-                    times.push(processed - accepted);
-                }
+/// Returns the milliseconds from accepted to processed, of every processed event in every cell.
+async fn times_through(client: &aws_sdk_dynamodb::Client) -> Result<Vec<f64>> {
+    let mut times = Vec::with_capacity(EVENTS);
+    for cell in ["alpha", "beta", "gamma"] {
+        let mut items = client.scan().table_name(format!("cellstack-cell-{cell}")).into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item?;
+            let time = |name: &str| item.get(name)?.as_n().ok()?.parse::<f64>().ok();
+            if let (Some(accepted), Some(processed)) = (time("accepted_at"), time("processed_at")) {
+                times.push(processed - accepted);
             }
         }
-        Ok(times)
     }
-
-    fn peak_memory_mib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
-    }
-
-    fn stop(&mut self) -> Result<()> {
-        // Nothing is kept, so there is nothing to end cleanly.
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
-    }
+    Ok(times)
 }

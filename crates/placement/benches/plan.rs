@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Clock as _, Epoch, SystemClock};
-use cellstack_placement::plan::{Limits, Tenant, drain, rebalance};
+use cellstack_placement::plan::{Limits, Loads, Tenant, drain, rebalance};
 use cellstack_placement::{Cell, Fleet, Request, StandbyRequest};
 
 /// Cells of a measurement. One of them is empty when the rebalance is planned.
@@ -49,7 +49,7 @@ fn measure(tenants: u64) {
     let grown = fleet.cells().iter().cloned().chain([cell(CELLS)]);
     let grown = Fleet::new(grown, pairs);
     let counted = clock.wall_ms();
-    let balanced = rebalance(&grown, &placed, &Limits { tolerance: 0.05, max_share: 1.0 });
+    let balanced = rebalance(&grown, &placed, Loads::Weights, &Limits { tolerance: 0.05, max_share: 1.0 });
     let planned = clock.wall_ms();
     let drained = drain(&grown, &placed, &id(0)).unwrap();
     let ended = clock.wall_ms();

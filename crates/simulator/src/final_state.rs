@@ -8,7 +8,7 @@ use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
 use cellstack_core::journal::JOURNAL_PREFIX;
-use cellstack_core::{CellId, EventId, EventRecord, EventStatus};
+use cellstack_core::{CellId, EventId, EventRecord, EventStatus, usage};
 use serde::Deserialize;
 
 use crate::amount::billionths;
@@ -57,6 +57,8 @@ pub(crate) struct FinalState {
     pub(crate) routes: BTreeMap<String, String>,
     /// Letters by event. A stream mapping's note stands for those events of its batch that are still accepted.
     pub(crate) dead_letters: BTreeMap<Subject, Vec<Letter>>,
+    /// Events in the usage of all cells, by tenant.
+    pub(crate) usage: BTreeMap<String, u64>,
     /// Letters that name no event.
     pub(crate) anonymous: Vec<String>,
     /// Events of batches that a stream mapping discarded.
@@ -107,6 +109,10 @@ impl FinalState {
             name: String,
             #[serde(rename = "mood")]
             behaviour: String,
+        }
+        if let Some((tenant, events)) = usage::read(&item) {
+            *self.usage.entry(tenant.as_str().to_owned()).or_default() += events;
+            return Ok(());
         }
         let (tenant, sort_key) = (text(&item, TENANT_ID), text(&item, SORT_KEY));
         if let Some(shard) = sort_key.strip_prefix(FENCE_PREFIX) {

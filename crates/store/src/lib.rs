@@ -17,6 +17,7 @@ pub mod probe;
 mod registry;
 pub mod snapshot;
 pub mod tenant_map;
+pub mod usage;
 
 pub use registry::Registry;
 pub use tenant_map::TenantMap;

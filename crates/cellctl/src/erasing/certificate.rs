@@ -27,7 +27,7 @@ pub(crate) struct Certificate {
     pub(crate) ended_at: String,
     pub(crate) cells: Vec<Erased>,
     pub(crate) unreached: Vec<Unreached>,
-    stays: [Stays; 4],
+    stays: [Stays; 5],
     /// Runs before this one since the tenant was removed, with what they found.
     pub(crate) earlier_runs: Vec<audit::Run>,
 }
@@ -65,7 +65,7 @@ struct Stays {
     why: &'static str,
 }
 
-const STAYS: [Stays; 4] = [
+const STAYS: [Stays; 5] = [
     Stays {
         name: "tenant map",
         has: "the tenant's id, its last cell and its epoch",
@@ -75,6 +75,11 @@ const STAYS: [Stays; 4] = [
         name: "fences",
         has: "the tenant's id and epochs",
         why: "they keep out writes of routers that still have an old route",
+    },
+    Stays {
+        name: "usage of the cells",
+        has: "the tenant's id and a number of events, by day",
+        why: "DynamoDB deletes it by itself, eight days later",
     },
     Stays {
         name: "audit trail and records of moves",

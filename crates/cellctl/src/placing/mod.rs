@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub(crate) use bulk::{Run, place_all};
 pub(crate) use dry_run::rehearse;
-pub(crate) use source::{Format, read};
+pub(crate) use source::read;
 
 /// A tenant that is to be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,21 +1,12 @@
-//! Tenants to be placed, from a file: CSV with a header, or JSON lines.
+//! Tenants to be placed, from a file.
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use cellstack_core::text::excerpt;
+use anyhow::{Result, bail};
 use cellstack_placement::StandbyRequest;
 use cellstack_store::tenant_map::DEFAULT_WEIGHT;
 use serde::Deserialize;
 
 use super::Wanted;
-
-/// The form of a file of tenants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// A header, then a line per tenant.
-    Csv,
-    /// An object per line.
-    Json,
-}
+use crate::lines::{self, Format};
 
 /// A line of a file.
 #[derive(Debug, Deserialize)]
@@ -28,6 +19,9 @@ struct Line {
     weight: Option<u64>,
     pinned: Option<bool>,
 }
+
+/// The columns of a file.
+const COLUMNS: [&str; 5] = ["tenant", "cell", "standby", "weight", "pinned"];
 
 /// The standby of a line that wants none.
 const NONE: &str = "none";
@@ -56,69 +50,7 @@ impl Line {
 
 /// Reads tenants. Returns those of the good lines, and a message for each bad one: its number, and the reason.
 pub(crate) fn read(text: &str, format: Option<Format>) -> Result<(Vec<Wanted>, Vec<String>)> {
-    let guessed = || if text.trim_start().starts_with('{') { Format::Json } else { Format::Csv };
-    let lines = match format.unwrap_or_else(guessed) {
-        Format::Csv => csv(text)?,
-        Format::Json => json(text),
-    };
-    let (mut wanted, mut bad) = (Vec::new(), Vec::new());
-    for (number, line) in lines {
-        match line.and_then(Line::wanted) {
-            Ok(line) => wanted.push(line),
-            Err(error) => bad.push(format!("line {number}: {error:#}")),
-        }
-    }
-    Ok((wanted, bad))
-}
-
-type Lines = Vec<(u64, Result<Line>)>;
-
-fn json(text: &str) -> Lines {
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(number, line)| (number, serde_json::from_str(line).map_err(anyhow::Error::from))).collect()
-}
-
-fn csv(text: &str) -> Result<Lines> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let header =
-        reader.headers().context("expected a header with tenant, and cell, standby, weight, pinned as needed")?;
-    if !header.iter().any(|name| name == "tenant") {
-        let found: Vec<&str> = header.iter().collect();
-        let found = found.join(",");
-        return Err(anyhow!("expected a header with tenant, cell, standby, weight, pinned; found {found:?}"));
-    }
-    let header = header.clone();
-    let line = |record: csv::Result<csv::StringRecord>| match record {
-        Ok(record) => {
-            let number = record.position().map_or(0, csv::Position::line);
-            (number, record.deserialize(Some(&header)).map_err(|error| explained(error, &header, &record)))
-        }
-        Err(error) => {
-            let number = error.position().map_or(0, csv::Position::line);
-            (number, Err(explained(error, &header, &csv::StringRecord::new())))
-        }
-    };
-    Ok(reader.records().map(line).collect())
-}
-
-/// Returns the expected and the found form of a line's field, by the name of its column.
-fn explained(error: csv::Error, header: &csv::StringRecord, record: &csv::StringRecord) -> anyhow::Error {
-    use csv::{DeserializeErrorKind as Kind, ErrorKind};
-    let err = match error.kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            return anyhow!("expected {expected_len} fields, as in the header; found {len}");
-        }
-        ErrorKind::Deserialize { err, .. } => err,
-        _ => return error.into(),
-    };
-    let column = err.field().and_then(|at| usize::try_from(at).ok());
-    let expected = match err.kind() {
-        Kind::ParseInt(_) => "a whole number",
-        Kind::ParseBool(_) => "true or false",
-        other => return anyhow!("{other}"),
-    };
-    let of = |record: &csv::StringRecord| column.and_then(|at| record.get(at)).unwrap_or_default().to_owned();
-    anyhow!("{} must be {expected}; found '{}'", of(header), excerpt(&of(record)))
+    lines::read(text, format, &COLUMNS, Line::wanted)
 }
 
 #[cfg(test)]

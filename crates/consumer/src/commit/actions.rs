@@ -1,4 +1,4 @@
-//! The actions of a transaction: the marks of its events first, in their order, then the effects.
+//! The actions of a transaction: the marks of its events first, in their order, then the effects, then the cell's usage.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,11 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use cellstack_core::EventId;
 use cellstack_core::cell_table::{Item, key, number};
 use cellstack_core::event::EventStatus;
+use cellstack_core::ids::PROBE_TENANT;
+use cellstack_core::limits::MAX_TRANSACTION;
+use cellstack_core::{EventId, usage};
 use rust_decimal::Decimal;
 
 use super::Committer;
@@ -26,7 +28,27 @@ impl Committer<'_> {
         for (sort_key, effect) in &chunk.writes {
             actions.push(self.write(sort_key, effect)?);
         }
+        // An event whose own writes fill the transaction is not counted.
+        if actions.len() < MAX_TRANSACTION {
+            actions.extend(self.count(chunk)?.map(|count| TransactWriteItem::builder().update(count).build()));
+        }
         Ok(actions)
+    }
+
+    /// Returns the update that counts events in the cell's usage, if any of the chunk is one that counts.
+    fn count(&self, chunk: &Chunk<'_>) -> Result<Option<Update>, BuildError> {
+        let counted: u64 = chunk.events.iter().map(|(id, _)| usage::counted(*id)).sum();
+        if counted == 0 || self.tenant.as_str() == PROBE_TENANT {
+            return Ok(None);
+        }
+        let update = Update::builder()
+            .table_name(self.table)
+            .set_key(Some(usage::key(&usage::partition(self.now_ms), self.tenant)))
+            .update_expression("SET expires_at = :end ADD #events :counted")
+            .expression_attribute_names("#events", usage::EVENTS)
+            .expression_attribute_values(":counted", number(counted))
+            .expression_attribute_values(":end", number(usage::expires_at(self.now_ms)));
+        update.build().map(Some)
     }
 
     /// Returns the mark of an event. The event's own item is the guard: it must still be `accepted`.

@@ -8,6 +8,9 @@ use cellstack_core::limits::MAX_TRANSACTION;
 use crate::effects::{Effect, Effects, merge};
 use crate::failure::Failure;
 
+/// The action that counts the events of a chunk.
+const COUNT: usize = 1;
+
 /// Events that share a transaction, and their writes merged.
 pub(super) struct Chunk<'a> {
     pub(super) events: Vec<(EventId, &'a Effects)>,
@@ -27,7 +30,7 @@ pub(super) fn chunks<'a>(events: impl IntoIterator<Item = (EventId, &'a Effects)
     for (id, effects) in events {
         if let Some(last) = chunks.last_mut()
             && let Some(merged) = merge(&last.writes, effects.writes())
-            && last.events.len() + 1 + merged.len() <= MAX_TRANSACTION
+            && last.events.len() + 1 + merged.len() + COUNT <= MAX_TRANSACTION
         {
             last.events.push((id, effects));
             last.writes = merged;

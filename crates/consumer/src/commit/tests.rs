@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cellstack_core::EventId;
 use cellstack_core::limits::MAX_TRANSACTION;
+use cellstack_core::{EventId, usage};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -30,6 +30,14 @@ fn one() -> Effects {
 /// Returns the event of an action that is a mark.
 pub(super) fn marked(action: &Value) -> Option<&str> {
     action["Update"]["Key"]["sk"]["S"].as_str().and_then(|key| key.strip_prefix("event#"))
+}
+
+/// Returns the events that an action counts, if it is one of usage.
+fn counted(action: &Value) -> Option<u64> {
+    let update = &action["Update"];
+    update["Key"]["tenant_id"]["S"].as_str()?.strip_prefix(usage::USAGE_PREFIX)?;
+    assert_eq!(update["Key"]["sk"]["S"], "acme");
+    update["ExpressionAttributeValues"][":counted"]["N"].as_str()?.parse().ok()
 }
 
 pub(super) async fn commit(
@@ -132,6 +140,23 @@ async fn a_throttle_is_tried_again_for_a_while_and_says_nothing_about_the_event(
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_fills_a_transaction_is_committed_and_not_counted() {
+    let full = (0..MAX_TRANSACTION - 1).fold(Effects::none(), |effects, at| effects.add(format!("n{at:02}"), "n", 1));
+    let one_less =
+        (0..MAX_TRANSACTION - 2).fold(Effects::none(), |effects, at| effects.add(format!("n{at:02}"), "n", 1));
+    let counts = (0..).map(id).find(|id| usage::counted(*id) > 0).unwrap();
+    for (effects, expected) in [(full, 0), (one_less, usage::SAMPLE)] {
+        let table = Arc::new(Mutex::new(Table::default()));
+        table.lock().unwrap().accepted.insert(counts.to_string(), true);
+        let shared = Arc::clone(&table);
+        let respond = move |_: &str, request: &Value| shared.lock().unwrap().respond(request);
+        assert_eq!(commit(respond, false, &[(counts, effects)]).await, []);
+        let table = table.lock().unwrap();
+        assert_eq!((table.processed.len(), table.counted), (1, expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_that_fails_or_refuses_the_caller_says_nothing_about_the_events() {
     for reply in [error(500, "InternalServerError"), error(400, "AccessDeniedException")] {
         let (respond, asked) = listed(vec![reply]);
@@ -183,6 +208,8 @@ struct Table {
     /// The events that these commits processed, in order.
     processed: Vec<String>,
     count: i64,
+    /// The events that were counted in the cell's usage.
+    counted: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -227,6 +254,7 @@ impl Table {
         }
         let added = actions.iter().map(|action| &action["Update"]["ExpressionAttributeValues"][":a0"]["N"]);
         self.count += added.filter_map(|number| number.as_str()?.parse::<i64>().ok()).sum::<i64>();
+        self.counted += actions.iter().filter_map(counted).sum::<u64>();
         (200, json!({}))
     }
 }
@@ -271,6 +299,8 @@ proptest! {
 
         let table = table.lock().unwrap();
         prop_assert_eq!(table.count, table.processed.len() as i64);
+        let expected: u64 = table.processed.iter().map(|id| usage::counted(id.parse().unwrap())).sum();
+        prop_assert_eq!(table.counted, expected, "usage");
         let order: Vec<_> = events.iter().map(|(id, _)| id.to_string()).filter(|id| table.processed.contains(id)).collect();
         if ordered {
             prop_assert_eq!(&order, &table.processed, "in order");
@@ -317,7 +347,8 @@ proptest! {
         let exact = |amount: &Decimal| amount.mantissa() * 10_i128.pow(9 - amount.scale());
         let mut sum = 0;
         for chunk in &chunks {
-            prop_assert!(chunk.events.len() + chunk.writes.len() <= MAX_TRANSACTION);
+            let own = chunk.events.len() + chunk.writes.len();
+            prop_assert!(own < MAX_TRANSACTION || chunk.events.len() == 1, "there is room for the count");
             match &chunk.writes["total"] {
                 Effect::Add(numbers) => sum += exact(&numbers["sum"].amount),
                 other => prop_assert!(false, "{other:?}"),

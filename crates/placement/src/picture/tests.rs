@@ -3,7 +3,7 @@ use cellstack_core::{CellId, Epoch};
 
 use super::frame::{count, percent, ticks};
 use super::*;
-use crate::plan::{Limits, Tenant, drain, rebalance};
+use crate::plan::{Limits, Loads, Tenant, drain, rebalance};
 use crate::simulate::{Scenario, run};
 use crate::{Cell, Fleet};
 
@@ -42,9 +42,22 @@ fn bars(svg: &str, class: &str) -> Vec<(f64, f64)> {
 }
 
 #[test]
+fn a_measured_load_is_drawn_and_no_capacity() {
+    let (fleet, tenants) = world(4, 100);
+    let measured = tenants.iter().map(|tenant| (tenant.id.clone(), 30)).collect();
+    let limits = Limits { tolerance: 0.0, max_share: 1.0 };
+    let svg = plan(&rebalance(&fleet, &tenants, Loads::Measured(&measured), &limits));
+    assert!(svg.contains("measured load, by cell") && !svg.contains(">capacity</text>"), "{svg}");
+    assert!(svg.contains("The busiest cell before: cell-0 with 3000. The busiest cell after: cell-"), "{svg}");
+    let (before, after) = (bars(&svg, "before"), bars(&svg, "after"));
+    assert_eq!((before.len(), after.len()), (1, 4));
+    assert_eq!(before[0].1, 128.0, "3,000 are the top of the axes");
+}
+
+#[test]
 fn a_plan_is_drawn_with_a_bar_for_each_cell_that_has_tenants() {
     let (fleet, tenants) = world(4, 100);
-    let svg = plan(&rebalance(&fleet, &tenants, &Limits { tolerance: 0.0, max_share: 1.0 }));
+    let svg = plan(&rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.0, max_share: 1.0 }));
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert!(svg.contains("75 tenants move, 0 get another standby, 4 cells"), "{svg}");
     assert!(svg.contains("The fullest cell before: cell-0 with 200 of 1000."), "{svg}");
@@ -69,14 +82,14 @@ fn a_drain_is_drawn_under_the_name_of_its_cell() {
 #[test]
 fn a_large_fleet_stays_small_and_goes_without_names() {
     let (fleet, tenants) = world(1_000, 2_000);
-    let svg = plan(&rebalance(&fleet, &tenants, &Limits { tolerance: 0.05, max_share: 1.0 }));
+    let svg = plan(&rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.05, max_share: 1.0 }));
     assert!(svg.len() < 100_000, "{}", svg.len());
     assert!(!svg.contains(">cell-7</text>") && svg.contains("cells, by id"));
 }
 
 #[test]
 fn a_fleet_without_cells_is_drawn_empty() {
-    let svg = plan(&rebalance(&Fleet::new([], []), &[], &Limits::default()));
+    let svg = plan(&rebalance(&Fleet::new([], []), &[], Loads::Weights, &Limits::default()));
     assert!(svg.contains("0 tenants move") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
 }
 
@@ -96,7 +109,7 @@ fn a_report_is_drawn_with_its_figures() {
 #[test]
 fn dense_bars_are_one_outline_over_the_bars_after() {
     let (fleet, tenants) = world(200, 400);
-    let svg = plan(&rebalance(&fleet, &tenants, &Limits { tolerance: 0.0, max_share: 1.0 }));
+    let svg = plan(&rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.0, max_share: 1.0 }));
     let shape = |class: &str| svg.find(&format!(r#"<path class="{class} dense" d="M88 348.0V"#));
     assert!(shape("after").unwrap() < shape("before").unwrap(), "{svg}");
     assert_eq!(svg.matches("h3.74").count(), 600, "bars after, bars before and capacities");

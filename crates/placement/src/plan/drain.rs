@@ -59,6 +59,7 @@ fn destination(after: &mut Fleet, tenant: &Tenant) -> Result<Move, String> {
         tenant: tenant.id.clone(),
         epoch: tenant.epoch,
         weight: tenant.weight,
+        load: None,
         from: tenant.home.clone(),
         to: choice.home,
         standby_before: tenant.standby.clone(),

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::Fleet;
 
 pub use drain::drain;
-pub use rebalance::{Limits, rebalance};
+pub use rebalance::{Limits, Loads, rebalance};
 
 /// The version of a plan's form. A plan of another version is refused.
 pub const VERSION: u32 = 1;
@@ -89,6 +89,19 @@ pub struct Load {
     pub tenants_before: u64,
     /// The number of its tenants after.
     pub tenants_after: u64,
+    /// Its measured load, where the plan stands on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+/// The measured load of a cell before and after a plan: the sum over its tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// The load before.
+    pub before: u64,
+    /// The load after.
+    pub after: u64,
 }
 
 /// A tenant's move.
@@ -101,6 +114,9 @@ pub struct Move {
     pub epoch: Epoch,
     /// The part of a cell's capacity that it takes.
     pub weight: u64,
+    /// Its measured load, where the plan stands on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<u64>,
     /// Its cell.
     pub from: CellId,
     /// The cell that it goes to.
@@ -158,6 +174,7 @@ impl Plan {
                 after: now.placed,
                 tenants_before: cell.tenants,
                 tenants_after: now.tenants,
+                measured: None,
             }
         };
         let cells = before.cells().iter().map(load).collect();

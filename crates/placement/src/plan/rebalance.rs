@@ -1,20 +1,24 @@
 //! A plan that brings cells into balance with few moves.
 //!
-//! Each active cell has a target: its part of all weights, in proportion to capacity and share. A cell is in balance within a
-//! tolerance of its target. Cells above it give to those that are furthest below theirs; then cells below it take from those
+//! Each active cell has a target: its part of the whole load, in proportion to capacity and share. A tenant's load is its weight,
+//! or was measured; no cell takes more weights than its capacity either way. A cell is in balance within a tolerance of its
+//! target. Cells above it give to those that are furthest below theirs; then cells below it take from those
 //! that are furthest above. A cell gives its heaviest tenant that is not too heavy, or, where one tenant is enough, the
 //! lightest that is: so the moves are few.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use cellstack_core::TenantId;
+use cellstack_core::{CellId, TenantId};
 
-use super::{Kind, Move, Plan, Stays, Tenant};
+use super::{Kind, Load, Measured, Move, Plan, Stays, Tenant};
 use crate::{Choice, Fleet};
 
 /// Cells that are looked at for the other end of a move: in a large fleet many are as good.
 const CANDIDATES: usize = 16;
+
+/// Loads of which a tenant is looked at that the other cell has room for.
+const TRIES: usize = 64;
 
 /// The bounds of a plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,26 +35,74 @@ impl Default for Limits {
     }
 }
 
+/// The loads that are brought into balance.
+#[derive(Debug, Clone, Copy)]
+pub enum Loads<'a> {
+    /// The weights of tenants.
+    Weights,
+    /// A measure by tenant. One that is not in it has no load, and stays.
+    Measured(&'a BTreeMap<TenantId, u64>),
+}
+
+impl Loads<'_> {
+    fn of(&self, tenant: &Tenant) -> u64 {
+        match self {
+            Self::Weights => tenant.weight,
+            Self::Measured(loads) => loads.get(&tenant.id).copied().unwrap_or_default(),
+        }
+    }
+
+    const fn is_measured(&self) -> bool {
+        matches!(self, Self::Measured(_))
+    }
+}
+
 /// Plans the moves that bring the active cells into balance.
 #[must_use]
-pub fn rebalance(fleet: &Fleet, tenants: &[Tenant], limits: &Limits) -> Plan {
-    let mut cells = Balance::of(fleet, tenants, limits);
+pub fn rebalance(fleet: &Fleet, tenants: &[Tenant], loads: Loads<'_>, limits: &Limits) -> Plan {
+    let mut cells = Balance::of(fleet, tenants, loads, limits);
     let mut pairs = cells.shed();
     pairs.extend(cells.fill());
     let bound = (tenants.len() as f64 * limits.max_share).floor() as usize;
     let cut = pairs.len().saturating_sub(bound);
     pairs.truncate(bound);
     let mut after = fleet.clone();
-    let moves = pairs.into_iter().map(|(tenant, to)| planned(&mut after, &tenants[tenant], fleet.at(to).id.clone()));
-    let moves = moves.collect();
-    let left = cells.left(tenants);
-    Plan { moves, left, cut: cut as u64, ..Plan::of(Kind::Rebalance, fleet, &after) }
+    let planned = |(tenant, to): (usize, usize)| {
+        let load = loads.is_measured().then(|| cells.loads[tenant]);
+        Move { load, ..planned(&mut after, &tenants[tenant], fleet.at(to).id.clone()) }
+    };
+    let moves: Vec<Move> = pairs.into_iter().map(planned).collect();
+    let left = cells.left();
+    let mut plan = Plan { left, cut: cut as u64, ..Plan::of(Kind::Rebalance, fleet, &after) };
+    if loads.is_measured() {
+        measure(&mut plan.cells, tenants, &cells.loads, &moves);
+    }
+    Plan { moves, ..plan }
 }
 
-fn planned(after: &mut Fleet, tenant: &Tenant, to: cellstack_core::CellId) -> Move {
+/// Notes the measured load of each cell before and after the moves.
+fn measure(cells: &mut [Load], tenants: &[Tenant], loads: &[u64], moves: &[Move]) {
+    let mut sums: BTreeMap<&CellId, Measured> = BTreeMap::new();
+    for (tenant, load) in tenants.iter().zip(loads) {
+        let sum = sums.entry(&tenant.home).or_insert(Measured { before: 0, after: 0 });
+        sum.before += load;
+        sum.after += load;
+    }
+    for Move { from, to, load, .. } in moves {
+        let load = load.unwrap_or_default();
+        if let Some(from) = sums.get_mut(from) {
+            from.after -= load;
+        }
+        sums.entry(to).or_insert(Measured { before: 0, after: 0 }).after += load;
+    }
+    for cell in cells {
+        cell.measured = Some(sums.get(&cell.cell).copied().unwrap_or(Measured { before: 0, after: 0 }));
+    }
+}
+
+fn planned(after: &mut Fleet, tenant: &Tenant, to: CellId) -> Move {
     after.remove(&tenant.home, tenant.standby.as_ref(), tenant.weight);
-    let keeps =
-        |standby: &&cellstack_core::CellId| **standby != to && after.cell(standby).is_some_and(crate::Cell::stands_by);
+    let keeps = |standby: &&CellId| **standby != to && after.cell(standby).is_some_and(crate::Cell::stands_by);
     // A tenant without a standby wants none.
     let standby = match &tenant.standby {
         None => None,
@@ -63,6 +115,7 @@ fn planned(after: &mut Fleet, tenant: &Tenant, to: cellstack_core::CellId) -> Mo
         tenant: tenant.id.clone(),
         epoch: tenant.epoch,
         weight: tenant.weight,
+        load: None,
         from: tenant.home.clone(),
         to: choice.home,
         standby_before: tenant.standby.clone(),
@@ -71,7 +124,10 @@ fn planned(after: &mut Fleet, tenant: &Tenant, to: cellstack_core::CellId) -> Mo
 }
 
 /// The cells on their way into balance.
-struct Balance {
+struct Balance<'a> {
+    tenants: &'a [Tenant],
+    /// The load of each tenant.
+    loads: Vec<u64>,
     cells: Vec<Side>,
 }
 
@@ -83,23 +139,36 @@ struct Side {
     low: u64,
     high: u64,
     target: u64,
-    /// Its tenants that may move, by weight.
+    /// The weights that it still takes.
+    room: u64,
+    /// Its tenants that may move, by load.
     movable: BTreeMap<u64, Vec<usize>>,
 }
 
-impl Balance {
-    fn of(fleet: &Fleet, tenants: &[Tenant], limits: &Limits) -> Self {
+impl<'a> Balance<'a> {
+    fn of(fleet: &Fleet, tenants: &'a [Tenant], by: Loads<'_>, limits: &Limits) -> Self {
         let is_open = |at: &usize| fleet.at(*at).is_active() && fleet.at(*at).share > 0;
         let open: Vec<usize> = (0..fleet.cells().len()).filter(is_open).collect();
-        let total: u128 = open.iter().map(|at| u128::from(fleet.at(*at).placed)).sum();
+        let loads: Vec<u64> = tenants.iter().map(|tenant| by.of(tenant)).collect();
+        let mut placed: Vec<u64> = fleet.cells().iter().map(|cell| cell.placed).collect();
+        if by.is_measured() {
+            placed.fill(0);
+            for (tenant, load) in tenants.iter().zip(&loads) {
+                if let Some(at) = fleet.index(&tenant.home) {
+                    placed[at] += load;
+                }
+            }
+        }
+        let total: u128 = open.iter().map(|at| u128::from(placed[*at])).sum();
         let scale: u128 = open.iter().map(|at| fleet.at(*at).scale()).sum::<u128>().max(1);
         let side = |at: usize| {
             let cell = fleet.at(at);
             let target = (total as f64) * (cell.scale() as f64) / (scale as f64);
-            let high = ((target * (1.0 + limits.tolerance)).ceil() as u64).min(cell.capacity);
+            let most = if by.is_measured() { u64::MAX } else { cell.capacity };
+            let high = ((target * (1.0 + limits.tolerance)).ceil() as u64).min(most);
             let low = (target * (1.0 - limits.tolerance)).floor() as u64;
-            let (load, target) = (cell.placed, target.round() as u64);
-            Side { at, load, low: low.min(high), high, target, movable: BTreeMap::new() }
+            let (load, target, room) = (placed[at], target.round() as u64, cell.capacity.saturating_sub(cell.placed));
+            Side { at, load, low: low.min(high), high, target, room, movable: BTreeMap::new() }
         };
         let mut cells: Vec<Side> = open.into_iter().map(side).collect();
         let mut positions = vec![None; fleet.cells().len()];
@@ -109,16 +178,16 @@ impl Balance {
         for (index, tenant) in tenants.iter().enumerate().filter(|(_, tenant)| tenant.settled && !tenant.pinned) {
             let position = fleet.index(&tenant.home).and_then(|at| positions[at]);
             if let Some(position) = position {
-                cells[position].movable.entry(tenant.weight).or_default().push(index);
+                cells[position].movable.entry(loads[index]).or_default().push(index);
             }
         }
-        // The last of a weight is taken first: by id, in any order of the input.
+        // The last of a load is taken first: by id, in any order of the input.
         for side in &mut cells {
             for list in side.movable.values_mut() {
                 list.sort_by(|one, other| tenants[*other].id.cmp(&tenants[*one].id));
             }
         }
-        Self { cells }
+        Self { tenants, loads, cells }
     }
 
     /// Takes tenants out of the cells that are above their bounds.
@@ -157,19 +226,22 @@ impl Balance {
     /// Makes the move between one of these pairs that mends the most, with the lightest tenant that does.
     fn make(&mut self, pairs: impl Iterator<Item = (usize, usize)>) -> Option<(usize, usize)> {
         let moves = pairs.filter_map(|(from, to)| Some((self.best(from, to)?, from, to)));
-        let ((_, weight), from, to) = moves.max_by_key(|((mended, weight), _, _)| (*mended, Reverse(*weight)))?;
-        let list = self.cells[from].movable.get_mut(&weight)?;
+        let ((_, load), from, to) = moves.max_by_key(|((mended, load), _, _)| (*mended, Reverse(*load)))?;
+        let list = self.cells[from].movable.get_mut(&load)?;
         let tenant = list.pop()?;
         if list.is_empty() {
-            self.cells[from].movable.remove(&weight);
+            self.cells[from].movable.remove(&load);
         }
-        self.cells[from].load -= weight;
-        self.cells[to].load += weight;
+        let weight = self.tenants[tenant].weight;
+        self.cells[from].load -= load;
+        self.cells[from].room += weight;
+        self.cells[to].load += load;
+        self.cells[to].room = self.cells[to].room.saturating_sub(weight);
         Some((tenant, self.cells[to].at))
     }
 
-    /// Returns how much the best move between two cells mends, with its weight, if a tenant is light enough for both to stay
-    /// within their bounds.
+    /// Returns how much the best move between two cells mends, with its load, if a tenant is light enough for both to stay
+    /// within their bounds, and for the other cell to have room.
     fn best(&self, from: usize, to: usize) -> Option<(u64, u64)> {
         let (from, to) = (&self.cells[from], &self.cells[to]);
         let most = from.load.checked_sub(from.low)?.min(to.high.checked_sub(to.load)?);
@@ -177,19 +249,20 @@ impl Balance {
         if most == 0 {
             return None;
         }
-        let heaviest = *from.movable.range(1..=most).next_back()?.0;
-        // A weight above both mends no more.
+        // A load above both mends no more.
         let enough = excess.max(deficit).max(1);
-        let weight = if enough <= most {
-            from.movable.range(enough..=most).next().map_or(heaviest, |it| *it.0)
-        } else {
-            heaviest
+        let fits = |(load, list): (&u64, &Vec<usize>)| {
+            let weight = self.tenants[*list.last()?].weight;
+            (weight <= to.room).then_some(*load)
         };
-        Some((weight.min(excess) + weight.min(deficit), weight))
+        let lightest = || from.movable.range(enough..=most).take(TRIES).find_map(fits);
+        let heaviest = || from.movable.range(1..=most).rev().take(TRIES).find_map(fits);
+        let load = if enough <= most { lightest().or_else(heaviest) } else { heaviest() }?;
+        Some((load.min(excess) + load.min(deficit), load))
     }
 
     /// Returns the pinned tenants and those under way of cells that are still above their bounds.
-    fn left(&self, tenants: &[Tenant]) -> Vec<Stays> {
+    fn left(&self) -> Vec<Stays> {
         if self.cells.iter().all(|side| side.load <= side.high) {
             return Vec::new();
         }
@@ -199,7 +272,7 @@ impl Balance {
             _ => None,
         };
         let left = |tenant: &Tenant| Some(Stays { tenant: tenant.id.clone(), reason: reason(tenant)? });
-        let mut left: Vec<Stays> = tenants.iter().filter_map(left).collect();
+        let mut left: Vec<Stays> = self.tenants.iter().filter_map(left).collect();
         left.sort_by(|one, other| TenantId::cmp(&one.tenant, &other.tenant));
         left
     }

@@ -85,11 +85,11 @@ fn fewest(placed: &[(usize, u64)], count: usize, (low, high): (u64, u64)) -> Opt
 fn an_added_cell_takes_its_part_and_no_more() {
     let placed: Vec<_> = (0..12_000).map(|at| (at % 12, 1)).collect();
     let (fleet, tenants) = world(cells(13, 2_000), &placed);
-    let plan = rebalance(&fleet, &tenants, &Limits { tolerance: 0.05, max_share: UNBOUNDED });
+    let plan = rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.05, max_share: UNBOUNDED });
     // 12,000 / 13 tenants, less the tolerance.
     assert!((870..=924).contains(&plan.moves.len()), "{}", plan.moves.len());
     assert!(plan.moves.iter().all(|planned| planned.to == id(12)));
-    let bounded = rebalance(&fleet, &tenants, &Limits { tolerance: 0.05, max_share: 0.01 });
+    let bounded = rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.05, max_share: 0.01 });
     assert_eq!((bounded.moves.len(), bounded.cut), (120, plan.moves.len() as u64 - 120));
 }
 
@@ -126,7 +126,7 @@ fn tenants_that_fit_nowhere_are_left_with_the_reason() {
 fn a_plan_is_refused_when_its_world_has_changed() {
     let placed: Vec<_> = (0..30).map(|at| (usize::from(at >= 20), 1)).collect();
     let (fleet, tenants) = world(cells(3, 100), &placed);
-    let plan = rebalance(&fleet, &tenants, &Limits { tolerance: 0.05, max_share: UNBOUNDED });
+    let plan = rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.05, max_share: UNBOUNDED });
     assert!(!plan.is_empty());
     assert_eq!(plan.check(&fleet, &tenants), [""; 0]);
     let first = tenants.iter().position(|tenant| tenant.id == plan.moves[0].tenant).unwrap();
@@ -151,6 +151,31 @@ fn a_plan_is_refused_when_its_world_has_changed() {
     assert_eq!(other.check(&fleet, &tenants), ["the plan's form has version 2, expected 1"]);
 }
 
+#[test]
+fn a_measured_load_is_balanced_and_weights_keep_to_the_capacity() {
+    // Each cell has the same weights. The busy tenants are all in the first.
+    let placed: Vec<_> = (0..40).map(|at| (at % 4, 1)).collect();
+    let (fleet, tenants) = world(cells(4, 12), &placed);
+    let measured: BTreeMap<TenantId, u64> =
+        tenants.iter().filter(|tenant| tenant.home == id(0)).map(|tenant| (tenant.id.clone(), 100)).collect();
+    let limits = Limits { tolerance: 0.25, max_share: UNBOUNDED };
+    assert!(rebalance(&fleet, &tenants, Loads::Weights, &limits).is_empty());
+    let plan = rebalance(&fleet, &tenants, Loads::Measured(&measured), &limits);
+    assert!(plan.moves.iter().all(|planned| planned.from == id(0) && planned.load == Some(100)), "{:?}", plan.moves);
+    // Two more weights fit into each of the others.
+    let after: Vec<_> = plan.cells.iter().map(|cell| (cell.measured.unwrap().after, cell.after)).collect();
+    assert_eq!(after, [(400, 4), (200, 12), (200, 12), (200, 12)]);
+    assert_eq!(plan.cells[0].measured, Some(Measured { before: 1_000, after: 400 }));
+    assert_eq!(plan.check(&fleet, &tenants), [""; 0]);
+}
+
+#[test]
+fn nothing_moves_where_nothing_was_measured() {
+    let (fleet, tenants) = world(cells(3, 100), &[(0, 5), (0, 4), (1, 6)]);
+    let plan = rebalance(&fleet, &tenants, Loads::Measured(&BTreeMap::new()), &Limits::default());
+    assert!(plan.is_empty() && plan.left.is_empty());
+}
+
 /// The moves that a plan makes are few: over many small fleets, at most one in twenty more than the fewest.
 #[test]
 fn plans_are_within_a_twentieth_of_the_fewest_moves() {
@@ -165,7 +190,7 @@ fn plans_are_within_a_twentieth_of_the_fewest_moves() {
         let (fleet, tenants) = world(cells(count, 1_000), &placed);
         let (low, high) = bounds(fleet.cells().iter().map(|cell| cell.placed).sum(), count, 0.3);
         let Some(fewest) = fewest(&placed, count, (low, high)) else { continue };
-        let plan = rebalance(&fleet, &tenants, &Limits { tolerance: 0.3, max_share: UNBOUNDED });
+        let plan = rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.3, max_share: UNBOUNDED });
         let balanced = loads(&plan, &tenants, count).iter().all(|load| (low..=high).contains(load));
         cases += 1;
         if balanced {
@@ -190,7 +215,7 @@ proptest! {
         let (low, high) = bounds(loads.iter().sum(), count, 0.05);
         let over: u64 = loads.iter().map(|load| load.saturating_sub(high)).sum();
         let under: u64 = loads.iter().map(|load| low.saturating_sub(*load)).sum();
-        let plan = rebalance(&fleet, &tenants, &Limits { tolerance: 0.05, max_share: UNBOUNDED });
+        let plan = rebalance(&fleet, &tenants, Loads::Weights, &Limits { tolerance: 0.05, max_share: UNBOUNDED });
         prop_assert_eq!(plan.moves.len() as u64, over.max(under));
         for load in self::loads(&plan, &tenants, count) {
             prop_assert!((low..=high).contains(&load), "{} not in {}..={}", load, low, high);
@@ -201,6 +226,7 @@ proptest! {
     #[test]
     fn no_plan_does_what_must_not_be(
         placed in prop::collection::vec((0_usize..5, 1_u64..9, any::<bool>()), 0..60),
+        measured in prop::collection::vec(prop_oneof![Just(0), 0_u64..1_000], 60),
         closed in 0_usize..5,
         drained in 0_usize..5,
     ) {
@@ -210,8 +236,11 @@ proptest! {
             tenant.pinned = *pinned;
         }
         fleet.close(&id(closed));
+        let measured = tenants.iter().zip(measured).map(|(tenant, load)| (tenant.id.clone(), load)).collect();
+        let limits = Limits { tolerance: 0.05, max_share: UNBOUNDED };
         let plans = [
-            rebalance(&fleet, &tenants, &Limits { tolerance: 0.05, max_share: UNBOUNDED }),
+            rebalance(&fleet, &tenants, Loads::Weights, &limits),
+            rebalance(&fleet, &tenants, Loads::Measured(&measured), &limits),
             drain(&fleet, &tenants, &id(drained)).unwrap(),
         ];
         for plan in plans {
@@ -226,6 +255,9 @@ proptest! {
             }
             let after: Vec<u64> = plan.cells.iter().map(|load| load.after).collect();
             prop_assert_eq!(after, loads);
+            let of = |at: fn(Measured) -> u64| plan.cells.iter().filter_map(move |load| load.measured.map(at));
+            prop_assert!(of(|load| load.after).max() <= of(|load| load.before).max(), "{:?}", plan.cells);
+            prop_assert_eq!(of(|load| load.after).sum::<u64>(), of(|load| load.before).sum::<u64>());
             prop_assert_eq!(plan.check(&fleet, &tenants), Vec::<String>::new());
         }
     }

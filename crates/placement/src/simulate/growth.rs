@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Filled, Spread, Unusable, cell};
 use crate::overlap::Overlap;
-use crate::plan::{Limits, Plan, rebalance};
+use crate::plan::{Limits, Loads, Plan, rebalance};
 use crate::{Choice, Fleet};
 
 /// The growth of a fleet by one empty cell, rebalanced without a bound on moves.
@@ -30,7 +30,7 @@ pub(super) fn by_one(filled: &Filled, capacity: u64) -> Result<Growth, Unusable>
     let cells = filled.fleet.cells();
     let pairs = filled.fleet.pairs().map(|(home, standby, count)| ((home.clone(), standby.clone()), count));
     let mut fleet = Fleet::new(cells.iter().cloned().chain([cell(cells.len(), capacity)?]), pairs);
-    let plan = rebalance(&fleet, &filled.tenants, &Limits { max_share: 1.0, ..Limits::default() });
+    let plan = rebalance(&fleet, &filled.tenants, Loads::Weights, &Limits { max_share: 1.0, ..Limits::default() });
     let (loads, moved_load) = carry_out(&plan, filled, &mut fleet);
     let moves = plan.moves.len() as u64;
     Ok(Growth {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cellstack_core::{EventId, EventStatus};
+use cellstack_core::{EventId, EventStatus, usage};
 
 use cellstack_router::Standby;
 
 use super::{Evidence, Findings};
+use crate::trace::Subject;
 use crate::workload::Naming;
 
 impl Evidence<'_> {
@@ -55,6 +56,31 @@ impl Evidence<'_> {
             // Standbys that process do not promise this around a mark.
             let holds = times <= 1 || self.setup.standbys() == Standby::Process;
             findings.check("I2", holds, || format!("{} of {} is processed in {times} cells", subject.1, subject.0));
+        }
+        self.counted_once(findings);
+    }
+
+    /// Checks that the usage of all cells together counts each processed event once.
+    fn counted_once(&self, findings: &mut Findings) {
+        let processed = self.state.events.values().filter(|event| event.record.status == EventStatus::Processed);
+        let mut copies: BTreeMap<Subject, u64> = BTreeMap::new();
+        for event in processed {
+            *copies.entry(event.subject()).or_default() += 1;
+        }
+        let mut expected: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for ((tenant, id), copies) in copies {
+            let (least, most) = expected.entry(tenant).or_default();
+            *least += usage::counted(id);
+            *most += usage::counted(id) * copies;
+        }
+        let tenants: BTreeSet<&String> = expected.keys().chain(self.state.usage.keys()).collect();
+        for tenant in tenants {
+            let (least, most) = expected.get(tenant).copied().unwrap_or_default();
+            // Standbys that process do an event twice that was accepted on both sides of a mark.
+            let most = if self.setup.standbys() == Standby::Process { most } else { least };
+            let counted = self.state.usage.get(tenant).copied().unwrap_or_default();
+            let holds = (least..=most).contains(&counted);
+            findings.check("I2", holds, || format!("{counted} events of {tenant} are counted, expected {least}"));
         }
     }
 }

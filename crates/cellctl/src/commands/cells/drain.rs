@@ -13,7 +13,7 @@ use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::marking::{Change, said, set, stated};
 use crate::operator::Operator;
-use crate::plans::{Saved, Surveyed, show};
+use crate::plans::{Saved, Surveyed, check_paths, show};
 
 /// Close a cell to new tenants, and plan where its tenants go
 ///
@@ -50,6 +50,7 @@ impl Drain {
         console: &mut Console,
     ) -> Result<Completion> {
         let by = self.by.sign(console)?;
+        check_paths(self.plan.as_deref(), self.svg.as_deref())?;
         let surveyed = Surveyed::read(deployment).await?;
         let (_, state) = stated(&surveyed.world.listing, &self.cell)?;
         match state.status {

@@ -10,6 +10,7 @@ mod place;
 mod set_standby;
 mod show;
 mod unplace;
+mod usage;
 mod verify_export;
 
 pub(crate) use move_to::{Passage, go_on, standby};
@@ -40,6 +41,7 @@ enum Verb {
     #[command(name = "move")]
     MoveTo(move_to::MoveTo),
     Overlap(overlap::OverlapCommand),
+    Usage(usage::UsageCommand),
     Export(export::Export),
     VerifyExport(verify_export::VerifyExport),
     Erase(erase::Erase),
@@ -69,6 +71,7 @@ impl Tenants {
             Verb::Unpin(unpin) => unpin.run(deployment, output, console).await,
             Verb::MoveTo(move_to) => move_to.run(deployment, output, console).await,
             Verb::Overlap(overlap) => overlap.run(deployment, output, console).await,
+            Verb::Usage(usage) => usage.run(deployment, output, console).await,
             Verb::Unplace(unplace) => unplace.run(deployment, output, console).await,
             Verb::Export(export) => export.run(deployment, output, console).await,
             Verb::VerifyExport(verify) => verify.run(output, console),

@@ -14,8 +14,9 @@ use crate::cli::Completion;
 use crate::commands::progress::Progress;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
+use crate::lines::Format;
 use crate::operator::Routine;
-use crate::placing::{self, Format, Outcome, Run, Wanted};
+use crate::placing::{self, Outcome, Run, Wanted};
 
 /// Place tenants, each in the cell that has most room, with the standby that the fewest tenants share with it
 ///

@@ -44,6 +44,17 @@ async fn a_drain_is_a_plan_that_is_refused_when_its_world_has_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_whose_plan_or_picture_cannot_be_written_marks_nothing() {
+    let world = CellsWorld::new().await;
+    for (option, path) in [("--plan", "/nonexistent/plan.json"), ("--svg", "/nonexistent/plan.svg")] {
+        let refused = world.ann(&format!("drain alpha {option} {path}")).await.completion.unwrap_err();
+        let expected = format!("could not write {path}; expected a path in a directory that exists");
+        assert!(refused.starts_with(&expected), "{refused}");
+        assert_eq!(world.status("alpha").await, "active");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_that_is_not_a_plan_is_refused_and_named() {
     let world = CellsWorld::new().await;
     let path = file("other");

@@ -42,16 +42,22 @@ pub(crate) fn number(value: i64) -> AttributeValue {
 
 impl CellsWorld {
     pub(crate) async fn new() -> Self {
-        let mut builder = Stack::builder().cell(cell("alpha")).cell(cell("beta")).cell(cell("gamma"));
-        for (tenant, home) in [("acme", "alpha"), ("initech", "alpha"), ("hooli", "alpha"), ("globex", "beta")] {
-            builder = builder.tenant(tenant.parse().unwrap(), cell(home));
-        }
-        let stack = builder.build().await.unwrap();
+        let homes = [("acme", "alpha"), ("initech", "alpha"), ("hooli", "alpha"), ("globex", "beta")];
+        let world = Self::of(&homes).await;
         for (tenant, standby) in [("acme", "beta"), ("initech", "gamma")] {
-            stack.appoint_standby(&tenant.parse().unwrap(), &cell(standby)).await.unwrap();
+            world.stack.appoint_standby(&tenant.parse().unwrap(), &cell(standby)).await.unwrap();
+        }
+        world
+    }
+
+    /// Makes three cells with these tenants, each with its home, without standbys.
+    pub(crate) async fn of(homes: &[(impl AsRef<str>, &str)]) -> Self {
+        let mut builder = Stack::builder().cell(cell("alpha")).cell(cell("beta")).cell(cell("gamma"));
+        for (tenant, home) in homes {
+            builder = builder.tenant(tenant.as_ref().parse().unwrap(), cell(home));
         }
         let clock = Arc::new(VirtualClock::at(7, UNIX_EPOCH + Duration::from_secs(1_767_225_600)));
-        Self { stack, clock }
+        Self { stack: builder.build().await.unwrap(), clock }
     }
 
     pub(crate) fn deployment(&self) -> Deployment {

@@ -1,6 +1,7 @@
 //! `tenants move` and `moves`.
 
 mod carry;
+mod drain;
 mod errors;
 mod journal;
 mod kill;

@@ -40,6 +40,25 @@ async fn placements_killed_at_any_await_point_and_run_again_fill_each_place_once
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_200_placements_at_once_each_killed_at_another_await_point_exactly_as_many_succeed_as_there_is_room_for() {
+    const TENANTS: usize = 200;
+    let cells = [("alpha", 25), ("beta", 25), ("gamma", 25), ("delta", 25)];
+    let world = TenantsWorld::with(&cells, Disorder::ALL).await;
+    world.slow_down();
+    let lines: Vec<String> = (0..TENANTS).map(|tenant| format!("tenant-{tenant}")).collect();
+    let killed = lines.iter().enumerate().map(async |(at, line)| killed_at(at + 1, world.place(line)).await);
+    let killed = join_all(killed).await.iter().filter(|ran| ran.is_none()).count();
+    assert!(killed > TENANTS / 4, "{killed} were killed");
+    assert!(world.check_books("killed").await <= 100);
+
+    let again = join_all(lines.iter().map(async |line| world.place(line).await)).await;
+    let done = again.iter().filter(|ran| ran.completion == Ok(Completion::Done)).count();
+    let refused = again.iter().filter(|ran| ran.data.contains("no active cell has room for a weight of 1")).count();
+    assert_eq!((done, refused), (100, 100));
+    assert_eq!(world.check_books("again").await, 100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_killed_at_any_await_point_and_run_again_is_placed_whole() {
     let tenants: String = (0..13).map(|tenant| format!("tenant-{tenant},{}\n", 1 + tenant % 3)).collect();
     let mut kill_at = 1;

@@ -9,4 +9,5 @@ mod kill;
 mod life;
 mod refused;
 mod rush;
+mod usage;
 mod world;

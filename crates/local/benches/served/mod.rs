@@ -1,0 +1,57 @@
+//! A served stack for a benchmark.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+
+/// A stack that is served by a process of its own.
+pub(crate) struct Served {
+    child: Child,
+    endpoint: SocketAddr,
+}
+
+impl Served {
+    /// Starts the stack, with `tenant-1` and so on placed in its cells. Returns the address of its function URL, too.
+    pub(crate) fn start(tenants: usize) -> Result<(Self, SocketAddr)> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
+            .args(["serve", "--port", "0", "--endpoint-port", "0", "--tenants", &tenants.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut ready)?;
+        let mut addresses =
+            ready.split("http://").skip(1).map(|rest| rest.split([',', ' ']).next().unwrap_or_default().parse());
+        let (url, endpoint) = (addresses.next(), addresses.next());
+        let (url, endpoint) = (url.context(ready.clone())??, endpoint.context(ready.clone())??);
+        Ok((Self { child, endpoint }, url))
+    }
+
+    /// Returns a client of its DynamoDB.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::for_tests())
+            .http_client(cellstack_aws::http_client())
+            .endpoint_url(format!("http://{}", self.endpoint))
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
+    /// Returns the most memory that it has had, where the system says so.
+    pub(crate) fn peak_memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+    }
+
+    /// Ends it. Nothing is kept, so there is nothing to end cleanly.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
