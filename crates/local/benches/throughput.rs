@@ -70,7 +70,7 @@ async fn measure(server: &Server) -> Result<Measured> {
     for tenant in 0..TENANTS {
         let (count, sum) = expected(tenant);
         let exact = format!(r#"[{{"type":"bench","count":{count},"sum":{sum}}}]"#);
-        while !totals(&mut connection, server.url, tenant).await?.ends_with(&format!("{exact}}}")) {
+        while !totals(&mut connection, server.url, tenant).await?.trim_end().ends_with(&format!("{exact}}}")) {
             ensure!(start.elapsed() < PATIENCE, "tenant {tenant} has not come to {exact}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -148,7 +148,7 @@ struct Server {
 impl Server {
     fn start() -> Result<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
-            .args(["serve", "--port", "0", "--endpoint-port", "0", "--tenants", &TENANTS.to_string()])
+            .args(["serve", "-q", "--port", "0", "--endpoint-port", "0", "--tenants", &TENANTS.to_string()])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut ready = String::new();
