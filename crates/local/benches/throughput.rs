@@ -70,7 +70,7 @@ async fn measure(server: &Served, url: SocketAddr) -> Result<Measured> {
     for tenant in 0..TENANTS {
         let (count, sum) = expected(tenant);
         let exact = format!(r#"[{{"type":"bench","count":{count},"sum":{sum}}}]"#);
-        while !totals(&mut connection, url, tenant).await?.ends_with(&format!("{exact}}}")) {
+        while !totals(&mut connection, url, tenant).await?.trim_end().ends_with(&format!("{exact}}}")) {
             ensure!(start.elapsed() < PATIENCE, "tenant {tenant} has not come to {exact}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

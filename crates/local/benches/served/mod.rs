@@ -17,7 +17,7 @@ impl Served {
     /// Starts the stack, with `tenant-1` and so on placed in its cells. Returns the address of its function URL, too.
     pub(crate) fn start(tenants: usize) -> Result<(Self, SocketAddr)> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
-            .args(["serve", "--port", "0", "--endpoint-port", "0", "--tenants", &tenants.to_string()])
+            .args(["serve", "-q", "--port", "0", "--endpoint-port", "0", "--tenants", &tenants.to_string()])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut ready = String::new();
