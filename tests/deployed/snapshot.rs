@@ -1,8 +1,12 @@
 //! The snapshot of the tenant map: the operators write it, and the router's role may read it and nothing else.
 
+use std::sync::Arc;
+
 use cellstack_aws::fetch::FetchError;
 use cellstack_cellctl::Completion;
-use cellstack_core::snapshot::Snapshot;
+use cellstack_core::TenantId;
+use cellstack_core::limits::SNAPSHOT_READ_TIMEOUT;
+use cellstack_core::snapshot::Draft;
 use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 
 use crate::cellctl::cellctl;
@@ -26,11 +30,15 @@ async fn the_router_may_read_its_snapshot_and_no_other_object() {
 
     let router = deployed.config(Some(assume(&deployed, &deployed.router.role_arn).await));
     let place: SnapshotSource = deployed.router_snapshot.parse().unwrap();
-    let snapshot = place.read(&router).await.unwrap();
-    assert_eq!(snapshot.tenant(&"acme".parse().unwrap()).unwrap().cell_id.as_str(), "alpha");
+    let opened = place.open(&router, SNAPSHOT_READ_TIMEOUT).await.unwrap();
+    let acme: TenantId = "acme".parse().unwrap();
+    let block = opened.index().block_of(&acme).unwrap();
+    let block = opened.block(&router, &block, SNAPSHOT_READ_TIMEOUT).await.unwrap();
+    assert_eq!(block.tenant(&acme).unwrap().cell_id.as_str(), "alpha");
 
-    assert_eq!(refused(place.write(&router, &Snapshot::default()).await), 403);
+    let empty = Arc::new(Draft::new(1).encode(&[].into()).unwrap());
+    assert_eq!(refused(place.write(&router, &empty).await), 403);
     let other: SnapshotSource = format!("{}.old", deployed.router_snapshot).parse().unwrap();
-    other.write(&deployed.config(None), &snapshot).await.unwrap();
-    assert_eq!(refused(other.read(&router).await), 403);
+    other.write(&deployed.config(None), &empty).await.unwrap();
+    assert_eq!(refused(other.open(&router, SNAPSHOT_READ_TIMEOUT).await), 403);
 }

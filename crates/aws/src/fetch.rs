@@ -29,7 +29,7 @@ pub enum FetchError {
     /// There was no whole response in time. A later try may pass.
     #[error("no whole response within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// The server responded with a status other than `200`. A redirect is such a response.
+    /// The server responded with another status than the one that was expected. A redirect is such a response.
     #[error("the server responded with {status}{}{excerpt}", if .excerpt.is_empty() { "" } else { ": " })]
     Status {
         /// The response's status.
@@ -60,6 +60,22 @@ impl FetchError {
     }
 }
 
+/// A response with the status that was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The header `ETag`.
+    pub etag: Option<String>,
+    /// The header `Content-Range`.
+    pub content_range: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The expected status of a whole body.
+pub const OK: u16 = 200;
+/// The expected status of a part that the request names in `Range`.
+pub const PARTIAL_CONTENT: u16 = 206;
+
 /// Reads the body at `url`: at most `limit` bytes, within `timeout`.
 ///
 /// # Errors
@@ -67,23 +83,27 @@ impl FetchError {
 pub async fn get(client: &SharedHttpClient, url: &str, limit: usize, timeout: Duration) -> Result<Vec<u8>, FetchError> {
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(url).map_err(|error| FetchError::Request(chain(&error)))?;
-    exchange(client, request, limit, timeout).await
+    Ok(exchange(client, request, OK, limit, timeout).await?.body)
 }
 
-/// Sends a request and reads the body of the response, whose status must be `200`.
+/// Sends a request and reads the response, whose status must be the expected one.
+///
+/// # Errors
+/// See [`FetchError`].
 pub async fn exchange(
     client: &SharedHttpClient,
     mut request: HttpRequest,
+    expected: u16,
     limit: usize,
     timeout: Duration,
-) -> Result<Vec<u8>, FetchError> {
+) -> Result<Fetched, FetchError> {
     // Cellstack's client stops reading at this limit. Another client passes the body on as it comes; `read` bounds it.
     request.add_extension(ResponseLimit(limit.max(EXCERPT)));
     // The settings hold no time-outs: the time-out below bounds the whole exchange.
     let connector = client.http_connector(&HttpConnectorSettings::default(), &components()?);
     let exchange = async {
         let sent = connector.call(request).await;
-        read(sent.map_err(|error| FetchError::Unreachable(chain(&error)))?, limit).await
+        read(sent.map_err(|error| FetchError::Unreachable(chain(&error)))?, expected, limit).await
     };
     tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(FetchError::Timeout(timeout)))
 }
@@ -91,11 +111,14 @@ pub async fn exchange(
 /// Bytes of a refusal's body that are read for the log.
 const EXCERPT: usize = 300;
 
-async fn read(response: HttpResponse, limit: usize) -> Result<Vec<u8>, FetchError> {
+async fn read(response: HttpResponse, expected: u16, limit: usize) -> Result<Fetched, FetchError> {
     let status = response.status().as_u16();
+    let header = |name: &str| response.headers().get(name).map(ToOwned::to_owned);
+    let (etag, content_range) = (header("etag"), header("content-range"));
     let body = ByteStream::new(response.into_body());
-    if status == 200 {
-        return collect(body, limit).await?.ok_or(FetchError::TooLarge(limit));
+    if status == expected {
+        let body = collect(body, limit).await?.ok_or(FetchError::TooLarge(limit))?;
+        return Ok(Fetched { etag, content_range, body });
     }
     let body = excerpt(body).await;
     let excerpt = String::from_utf8_lossy(&body);
@@ -140,105 +163,4 @@ fn components() -> Result<RuntimeComponents, FetchError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_millis(500);
-
-    /// Starts a server that sends one response and ends. Returns its URL, and the place where its request will be
-    /// stored.
-    async fn server(response: &'static str) -> (String, &'static Mutex<String>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/keys?a=b", listener.local_addr().unwrap());
-        let seen: &'static Mutex<String> = Box::leak(Box::default());
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut buffer = [0; 4096];
-            let read = stream.read(&mut buffer).await.unwrap();
-            *seen.lock().unwrap() = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            stream.write_all(response.as_bytes()).await.unwrap();
-            if !response.ends_with('!') {
-                std::future::pending::<()>().await;
-            }
-        });
-        (url, seen)
-    }
-
-    async fn fetch(response: &'static str) -> Result<Vec<u8>, FetchError> {
-        let (url, _) = server(response).await;
-        get(&crate::http_client(), &url, 10, TIMEOUT).await
-    }
-
-    #[tokio::test]
-    async fn a_body_comes_whole_and_the_request_is_a_get() {
-        let (url, seen) = server("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n012345678!").await;
-        assert_eq!(get(&crate::http_client(), &url, 10, TIMEOUT).await.unwrap(), b"012345678!");
-        let seen = seen.lock().unwrap().clone();
-        assert!(seen.starts_with("GET /keys?a=b HTTP/1.1\r\n"), "{seen}");
-        assert!(seen.contains("host: 127.0.0.1:"), "{seen}");
-    }
-
-    #[tokio::test]
-    async fn one_byte_too_many_is_refused_with_or_without_a_length() {
-        let error = fetch("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n0123456789!").await.unwrap_err();
-        assert_eq!((error.clone(), error.is_retryable()), (FetchError::TooLarge(10), false));
-        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\n012345\r\n6\r\n012345\r\n0\r\n\r\n!";
-        assert_eq!(fetch(chunked).await.unwrap_err(), FetchError::TooLarge(10));
-    }
-
-    /// A body that is too large is read neither to its end nor up to a client's own limit.
-    #[tokio::test]
-    async fn no_more_is_read_than_may_be() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8000000\r\n\r\n").await;
-            let mut sent = 0;
-            while sent < 8_000_000 && stream.write_all(&[b'x'; 10_000]).await.is_ok() {
-                sent += 10_000;
-                tokio::task::yield_now().await;
-            }
-            sent
-        });
-        let error = get(&crate::http_client(), &url, 1_000, Duration::from_secs(10)).await.unwrap_err();
-        assert_eq!(error, FetchError::TooLarge(1_000));
-        // The rest of the bytes that left the server is in the two sockets.
-        let sent = server.await.unwrap();
-        assert!(sent < 8_000_000, "all of it was read");
-    }
-
-    #[tokio::test]
-    async fn a_redirect_is_not_followed_and_a_refusal_is_told() {
-        let moved = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 1\r\n\r\n!";
-        let error = fetch(moved).await.unwrap_err();
-        assert_eq!((error.status(), error.is_retryable()), (Some(302), false));
-        let busy = fetch("HTTP/1.1 503 Busy\r\ncontent-length: 10\r\n\r\nslow\ndown!").await.unwrap_err();
-        assert_eq!(busy.to_string(), "the server responded with 503: slow down!");
-        assert!(busy.is_retryable());
-    }
-
-    #[tokio::test]
-    async fn a_response_that_hangs_times_out_before_or_within_its_body() {
-        for response in ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n012"] {
-            let error = fetch(response).await.unwrap_err();
-            assert_eq!((error.clone(), error.is_retryable()), (FetchError::Timeout(TIMEOUT), true), "{response}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_port_nobody_listens_on_and_a_url_that_is_none() {
-        let client = crate::http_client();
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let error = get(&client, &format!("http://{port}/"), 10, TIMEOUT).await.unwrap_err();
-        assert!(matches!(error, FetchError::Unreachable(_)), "{error:?}");
-        let error = get(&client, "http://a b/", 10, TIMEOUT).await.unwrap_err();
-        assert!(matches!(error, FetchError::Request(_)), "{error:?}");
-    }
-}
+mod tests;

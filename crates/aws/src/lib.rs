@@ -5,6 +5,7 @@ mod client;
 mod failure;
 pub mod fetch;
 mod function;
+pub mod pieces;
 mod signing;
 pub mod transaction;
 mod transport;

@@ -1,11 +1,11 @@
 //! A scan of the tenant map and the registry.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use anyhow::Result;
-use cellstack_core::Clock as _;
+use anyhow::{Context as _, Result};
 use cellstack_core::registry::CellRecord;
-use cellstack_core::snapshot::Snapshot;
+use cellstack_core::snapshot::{Draft, Encoded, InvalidSnapshot};
+use cellstack_core::{CellId, Clock as _, TenantRoute};
 use cellstack_store::tenant_map::TenantEntry;
 
 use crate::cells;
@@ -13,23 +13,29 @@ use crate::deployment::Deployment;
 
 /// The snapshot that was read, and the entries that could not be.
 pub(crate) struct Scan {
-    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshot: Encoded,
+    pub(crate) cells: BTreeMap<CellId, CellRecord>,
     /// Entries of the map that are not in the control plane's form, each with the reason.
     pub(crate) unreadable: Vec<String>,
 }
 
-/// Reads every entry of the map, strongly consistent, and every cell of the registry.
+/// Reads every entry of the map, strongly consistent, and every cell of the registry. Passes on each tenant's route.
 ///
 /// The map changes meanwhile: each entry has the state of some moment since the scan began.
-pub(crate) async fn take(deployment: &Deployment) -> Result<Scan> {
-    let taken_at_ms = deployment.clock.wall_ms();
-    let (mut tenants, mut unreadable) = (HashMap::new(), Vec::new());
+pub(crate) async fn take(deployment: &Deployment, mut each: impl FnMut(&TenantRoute)) -> Result<Scan> {
+    let mut draft = Draft::new(deployment.clock.wall_ms());
+    let (mut full, mut unreadable): (Result<(), InvalidSnapshot>, Vec<String>) = (Ok(()), Vec::new());
     let entry = |entry: Result<TenantEntry, String>| match entry {
-        Ok(entry) if entry.is_placed() => drop(tenants.insert(entry.route.tenant_id.clone(), entry.route)),
+        Ok(entry) if entry.is_placed() && full.is_ok() => {
+            full = draft.insert(&entry.route);
+            each(&entry.route);
+        }
         Ok(_) => {}
         Err(reason) => unreadable.push(reason),
     };
     deployment.tenant_map().scan(entry).await?;
+    let failed = "could not make a snapshot of the map";
+    full.context(failed)?;
     // The cells are read after the map: a tenant that was placed meanwhile is in a cell that is here.
     let records = cells::list(deployment).await?.cells.into_iter().map(|cell| {
         let (status, down_at) = (cell.status(), cell.down_at());
@@ -37,5 +43,6 @@ pub(crate) async fn take(deployment: &Deployment) -> Result<Scan> {
         let record = CellRecord { table: cell.config.table, status, down_at, retry_after };
         (cell.id, record)
     });
-    Ok(Scan { snapshot: Snapshot { taken_at_ms, tenants, cells: records.collect() }, unreadable })
+    let cells = records.collect();
+    Ok(Scan { snapshot: draft.encode(&cells).context(failed)?, cells, unreadable })
 }

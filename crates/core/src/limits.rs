@@ -2,7 +2,11 @@
 //!
 //! The defaults of Terraform's variables repeat [`pipeline`]; a test compares the two.
 
+mod snapshot;
+
 use std::time::Duration;
+
+pub use self::snapshot::*;
 
 /// Longest tenant id, in bytes. It is a partition key, a message attribute and a FIFO group id (SQS allows 128 there).
 pub const MAX_TENANT_ID: usize = 128;
@@ -141,15 +145,6 @@ pub const PLACE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time after its removal in which a tenant is not placed again: a router may serve a route for a lease after the map
 /// has changed, without looking at the fence, and a write may be under way after that.
 pub const REPLACE_WAIT: Duration = TENANT_LEASE.saturating_add(LONGEST_WRITE);
-/// Time for which a snapshot, or the failure to read one, is kept before the next read.
-pub const SNAPSHOT_LEASE: Duration = Duration::from_secs(60);
-/// Time to read the snapshot.
-pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(2_000);
-/// Time to write the snapshot: an operator may sit far from its Region.
-pub const SNAPSHOT_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Largest snapshot, in bytes; 20,000 tenants take about one megabyte.
-pub const SNAPSHOT_MAX: usize = 8 * 1024 * 1024;
-
 /// Largest token, in bytes: ten times what identity providers issue, and less than all headers together may have.
 pub const JWT_MAX_TOKEN: usize = 8 * 1024;
 /// Largest difference between an issuer's clock and ours (RFC 7519, section 4.1.4: "no more than a few minutes").
@@ -176,7 +171,7 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// Tries of one AWS call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
 /// Largest response that a function reads from a service, in bytes: far more than any it asks for (a page of a query is
-/// 1 MB, a snapshot 8 MiB), and far less than its memory.
+/// 1 MB, the index of a snapshot 8 MiB), and far less than its memory.
 pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// Time that a function reserves to respond and to report what is undone.
 pub const RESPONSE_RESERVE: Duration = Duration::from_millis(1_000);

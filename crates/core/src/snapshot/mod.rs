@@ -2,50 +2,34 @@
 //!
 //! The control plane writes it, a router reads it, and neither waits for the other. The content may be old by the time
 //! it is used: a route from a snapshot counts as stale, so that writes check the cell's fence, and a tenant that is
-//! missing may exist all the same.
+//! missing may exist all the same. The map goes on changing while it is read: each entry is as it was when the read
+//! began or later, and of two entries the one with the larger epoch is the newer.
+//!
+//! One object, of lines of compact JSON in order, so that equal snapshots are equal bytes:
+//!
+//! ```text
+//! {"format":"cellstack-snapshot/2","taken_at":1767225600000,"tenants":2,"cells":1,"epoch":3,"blocks":1,"index_bytes":…,"sha256":"…"}
+//! {"cells":{"alpha":{"table":"cellstack-cell-alpha","status":"active"}},"blocks":[["acme",68,"…"]]}
+//! ["acme","alpha",3,"active",null]
+//! ["globex","alpha",1,"active",null]
+//! ```
+//!
+//! The first line has the length and the hash of the second, the index. That names the first tenant, the length and the
+//! hash of each block: of the lines of some tenants, all of them sorted by id. So one read of the beginning opens a
+//! snapshot of any size, and one more read finds a tenant.
 
+mod block;
+mod draft;
+mod encoded;
 mod error;
-mod format;
+mod header;
+mod index;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
+pub use self::block::Block;
+pub use self::draft::Draft;
+pub use self::encoded::Encoded;
 pub use self::error::InvalidSnapshot;
-pub use self::format::{FORMAT, Header};
-use crate::registry::CellRecord;
-use crate::{CellId, Epoch, TenantId, TenantRoute};
-
-/// The tenant map and the cells at one time.
-///
-/// The map goes on changing while it is read: each entry is as it was at `taken_at_ms` or later, and of two entries the
-/// one with the larger epoch is the newer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Snapshot {
-    /// The time when the read began, in milliseconds since the Unix epoch.
-    pub taken_at_ms: u64,
-    /// The map's entries.
-    pub tenants: HashMap<TenantId, TenantRoute>,
-    /// The registry's cells.
-    pub cells: HashMap<CellId, CellRecord>,
-}
-
-impl Snapshot {
-    /// Returns the tenant's entry. `None` proves nothing: the tenant may have been placed since.
-    #[must_use]
-    pub fn tenant(&self, tenant: &TenantId) -> Option<&TenantRoute> {
-        self.tenants.get(tenant)
-    }
-
-    /// Returns the cell's record.
-    #[must_use]
-    pub fn cell(&self, cell: &CellId) -> Option<&CellRecord> {
-        self.cells.get(cell)
-    }
-
-    /// Returns the largest epoch of all tenants; 0 without any.
-    #[must_use]
-    pub fn epoch(&self) -> Epoch {
-        self.tenants.values().map(|route| route.epoch).max().unwrap_or(Epoch(0))
-    }
-}
+pub use self::header::{FORMAT, Header};
+pub use self::index::{Beginning, BlockRef, Digest, Index};

@@ -1,17 +1,18 @@
 //! A router that never read the map, and starts from a snapshot of it while the map is out of reach.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cellstack_core::limits::SNAPSHOT_LEASE;
+use cellstack_core::limits::{SNAPSHOT_BLOCK_COOLDOWN, SNAPSHOT_LEASE};
 use cellstack_core::registry::{CellRecord, CellStatus};
-use cellstack_core::snapshot::Snapshot;
-use cellstack_core::{Epoch, RouteState, TenantRoute};
+use cellstack_core::snapshot::{Draft, Encoded};
+use cellstack_core::{CellId, TenantRoute};
 use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::snapshot::SnapshotSource;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, Sent};
 use crate::world::StackWorld;
 
 const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
@@ -30,9 +31,9 @@ impl File {
         SnapshotSource::File(self.0.clone())
     }
 
-    async fn holding(world: &StackWorld, snapshot: &Snapshot) -> Self {
+    async fn holding(world: &StackWorld, snapshot: Encoded) -> Self {
         let file = Self::new();
-        file.source().write(&world.stack.aws().sdk_config(), snapshot).await.unwrap();
+        file.source().write(&world.stack.aws().sdk_config(), &Arc::new(snapshot)).await.unwrap();
         file
     }
 }
@@ -43,18 +44,25 @@ impl Drop for File {
     }
 }
 
-/// Returns a snapshot with acme in alpha.
-fn snapshot(status: CellStatus) -> Snapshot {
-    let (tenant, cell) = ("acme".parse().unwrap(), "alpha".parse().unwrap());
-    let route = TenantRoute {
-        tenant_id: "acme".parse().unwrap(),
-        cell_id: "alpha".parse().unwrap(),
-        epoch: Epoch(1),
-        state: RouteState::Active,
-        standby_cell_id: None,
-    };
+/// Returns a snapshot with acme in alpha, and with this many tenants behind it.
+fn snapshot_with(status: CellStatus, others: usize) -> Encoded {
+    let cell: CellId = "alpha".parse().unwrap();
+    let mut draft = Draft::new(1);
+    draft.insert(&TenantRoute::first("acme".parse().unwrap(), cell.clone())).unwrap();
+    for at in 0..others {
+        draft.insert(&TenantRoute::first(format!("other-{at:05}").parse().unwrap(), cell.clone())).unwrap();
+    }
     let record = CellRecord { table: "cellstack-cell-alpha".into(), status, down_at: None, retry_after: None };
-    Snapshot { taken_at_ms: 1, tenants: [(tenant, route)].into(), cells: [(cell, record)].into() }
+    draft.encode(&[(cell, record)].into()).unwrap()
+}
+
+/// Returns a snapshot with acme in alpha.
+fn snapshot(status: CellStatus) -> Encoded {
+    snapshot_with(status, 0)
+}
+
+fn bytes(snapshot: &Encoded) -> Vec<u8> {
+    snapshot.pieces().flatten().collect()
 }
 
 fn cut_off(world: &StackWorld) {
@@ -70,7 +78,7 @@ fn starting_from(world: &StackWorld, file: &File) -> Environment {
 #[tokio::test(start_paused = true)]
 async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
     let world = StackWorld::new().await;
-    let file = File::holding(&world, &snapshot(CellStatus::Active)).await;
+    let file = File::holding(&world, snapshot(CellStatus::Active)).await;
     let environment = starting_from(&world, &file);
     cut_off(&world);
     for _ in 0..2 {
@@ -96,7 +104,7 @@ async fn a_cold_router_serves_the_tenants_of_its_snapshot_by_fenced_writes() {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_from_before_a_move_writes_nothing_into_the_old_cell() {
     let world = StackWorld::new().await;
-    let file = File::holding(&world, &snapshot(CellStatus::Active)).await;
+    let file = File::holding(&world, snapshot(CellStatus::Active)).await;
     let environment = starting_from(&world, &file);
     world.move_tenant("acme", "alpha", "beta", 2).await;
     cut_off(&world);
@@ -110,7 +118,7 @@ async fn a_snapshot_from_before_a_move_writes_nothing_into_the_old_cell() {
 async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
     let world = StackWorld::new().await;
     cut_off(&world);
-    let good = snapshot(CellStatus::Active).encode();
+    let good = bytes(&snapshot(CellStatus::Active));
     let mut edited = good.clone();
     let at = edited.windows(5).rposition(|window| window == b"alpha").unwrap();
     edited[at..at + 5].copy_from_slice(b"gamma");
@@ -135,10 +143,36 @@ async fn a_snapshot_that_is_missing_or_not_what_was_written_is_not_used() {
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_was_down_in_the_snapshot_is_not_sent_to() {
     let world = StackWorld::new().await;
-    let file = File::holding(&world, &snapshot(CellStatus::Down)).await;
+    let file = File::holding(&world, snapshot(CellStatus::Down)).await;
     let environment = starting_from(&world, &file);
     cut_off(&world);
     let refused = environment.post("acme", ORDER).await;
     assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"));
     assert!(environment.wire.take().iter().all(|sent| !sent.body.contains("cellstack-cell")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_that_was_edited_costs_its_own_tenants_their_service_and_no_others() {
+    let world = StackWorld::new().await;
+    let good = bytes(&snapshot_with(CellStatus::Active, 5_000));
+    let mut edited = good.clone();
+    let at = edited.windows(11).rposition(|window| window == b"other-04999").unwrap();
+    edited[at] = b'O';
+    let file = File::new();
+    std::fs::write(&file.0, &edited).unwrap();
+    let environment = starting_from(&world, &file);
+    cut_off(&world);
+    for (tenant, status) in [("other-04998", 503), ("acme", 202), ("other-04998", 503)] {
+        let response = environment.post(tenant, ORDER).await;
+        assert_eq!(response.status, status, "{tenant}: {}", response.body);
+    }
+    // Written over in place, the block is as its index says.
+    std::fs::write(&file.0, &good).unwrap();
+    tokio::time::sleep(SNAPSHOT_BLOCK_COOLDOWN).await;
+    let to_cell = |sent: &Sent| sent.body.contains("cellstack-cell") && sent.body.contains("other-04998");
+    assert!(!environment.wire.take().iter().any(to_cell));
+    // The router sends the write, and the cell refuses it: the tenant has no fence there.
+    assert_eq!(environment.post("other-04998", ORDER).await.status, 503);
+    let sent = environment.wire.take();
+    assert!(sent.iter().any(to_cell), "{sent:?}");
 }

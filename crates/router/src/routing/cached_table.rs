@@ -1,4 +1,4 @@
-//! The sources of the caches: a table of the control plane, and the snapshot of the map.
+//! A table of the control plane behind a cache.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -9,15 +9,12 @@ use cellstack_aws::{AwsFailure, FailureKind};
 use cellstack_core::lease::{Known, LeaseCache, LeaseTime, Lookup, Versioned};
 use cellstack_core::limits::{
     CELL_CACHE, CELL_LEASE, LOOKUP_ATTEMPT_TIMEOUT, LOOKUP_TIMEOUT, NOT_FOUND_CACHE, NOT_FOUND_LEASE, PROBE_TIMEOUT,
-    SNAPSHOT_LEASE, TENANT_CACHE, TENANT_LEASE,
+    TENANT_CACHE, TENANT_LEASE,
 };
 use cellstack_core::registry::CellRecord;
-use cellstack_core::snapshot::Snapshot;
 use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 use cellstack_store::Registry;
 use cellstack_store::TenantMap;
-use cellstack_store::snapshot::SnapshotSource;
-use tokio::sync::Mutex;
 
 use super::error::Unread;
 use super::singleflight::{Permit, Singleflight};
@@ -159,43 +156,5 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
         }
         self.breaker.note(self.now(), !gone);
         Ok(self.cache.store(key.clone(), response.map_err(Unread::Failed)?, sent))
-    }
-}
-
-/// The snapshot of the map, read when it is needed and not more often than its lease allows.
-pub(super) struct Snapshots<A> {
-    source: Option<SnapshotSource>,
-    config: SdkConfig,
-    clock: RouterClock<A>,
-    last: Mutex<Option<(LeaseTime, Option<Arc<Snapshot>>)>>,
-}
-
-impl<A: Clock> Snapshots<A> {
-    pub(super) fn new(source: Option<SnapshotSource>, config: SdkConfig, clock: RouterClock<A>) -> Self {
-        Self { source, config, clock, last: Mutex::new(None) }
-    }
-
-    pub(super) async fn get(&self) -> Option<Arc<Snapshot>> {
-        let source = self.source.as_ref()?;
-        let mut last = self.last.lock().await;
-        let now = self.clock.now();
-        if let Some((read, snapshot)) = &*last
-            && read.age_at(now) < SNAPSHOT_LEASE
-        {
-            return snapshot.clone();
-        }
-        let before = last.take().and_then(|(_, snapshot)| snapshot);
-        let snapshot = match source.read(&self.config).await {
-            Ok(snapshot) => {
-                tracing::warn!(%source, taken_at = snapshot.taken_at_ms, "the map can't be read; using its snapshot");
-                Some(Arc::new(snapshot))
-            }
-            Err(error) => {
-                tracing::error!(%source, error = cellstack_aws::chain(&error), "snapshot");
-                before
-            }
-        };
-        *last = Some((now, snapshot.clone()));
-        snapshot
     }
 }

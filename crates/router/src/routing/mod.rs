@@ -9,6 +9,7 @@ mod first_sight;
 mod locator;
 mod resolver;
 mod singleflight;
+mod snapshots;
 
 pub(crate) use self::error::{LookupError, Unread};
 pub(crate) use self::first_sight::FirstSight;

@@ -19,8 +19,9 @@ use cellstack_core::limits::{FAILED_CELL_LEASE, UNPLACED_LEASE};
 use cellstack_core::registry::CellRecord;
 use cellstack_core::{CellId, Clock, TenantId, TenantRoute};
 
-use super::cached_table::{CachedTable, Snapshots};
+use super::cached_table::CachedTable;
 use super::error::LookupError;
+use super::snapshots::Snapshots;
 use crate::Settings;
 use crate::clock::RouterClock;
 use crate::metrics::{Metric, Metrics};
@@ -151,7 +152,8 @@ impl<A: Clock + Clone> Resolver<A> {
         };
         let stale = match stale {
             Some(record) => Some(record),
-            None => self.snapshots.get().await.and_then(|snapshot| snapshot.cell(cell).cloned()),
+            // Boxed, as it is rare and large: requests that need no snapshot have no room for it.
+            None => Box::pin(self.snapshots.cell(cell)).await,
         };
         match stale {
             Some(record) => {
@@ -180,7 +182,7 @@ impl<A: Clock + Clone> Resolver<A> {
     }
 
     async fn snapshot(&self, tenant: &TenantId) -> Option<TenantRoute> {
-        let route = self.snapshots.get().await?.tenant(tenant).cloned()?;
+        let route = Box::pin(self.snapshots.tenant(tenant)).await?;
         Some(self.tenants.insert_stale(tenant.clone(), route))
     }
 }

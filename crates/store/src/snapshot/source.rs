@@ -1,16 +1,18 @@
 //! The place of a snapshot.
 
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use cellstack_core::limits::{SNAPSHOT_MAX, SNAPSHOT_TIMEOUT, SNAPSHOT_WRITE_TIMEOUT};
-use cellstack_core::snapshot::{InvalidSnapshot, Snapshot};
+use cellstack_aws::fetch::FetchError;
+use cellstack_core::limits::{SNAPSHOT_FIRST_READ, SNAPSHOT_HEADER_MAX, SNAPSHOT_READ_TIMEOUT, SNAPSHOT_WRITE_RATE};
+use cellstack_core::snapshot::{Encoded, Header};
 
-use super::{SnapshotError, s3};
+use super::open::Object;
+use super::{OpenSnapshot, SnapshotError, file, s3};
 
 /// The place of a snapshot: `file:///path` or `s3://bucket/key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,59 +29,56 @@ pub enum SnapshotSource {
 }
 
 impl SnapshotSource {
-    /// Reads the snapshot, within [`SNAPSHOT_TIMEOUT`].
+    /// Reads the snapshot's first line and its index, within `timeout`.
     ///
     /// # Errors
-    /// When there is no snapshot, or it can't be read, or it is not as its writer wrote it.
-    pub async fn read(&self, config: &SdkConfig) -> Result<Snapshot, SnapshotError> {
-        self.read_within(config, SNAPSHOT_TIMEOUT).await
+    /// When there is no snapshot, or it can't be read, or its beginning is not as its writer wrote it.
+    pub async fn open(&self, config: &SdkConfig, timeout: Duration) -> Result<OpenSnapshot, SnapshotError> {
+        within(timeout, async {
+            let first = SNAPSHOT_FIRST_READ as u64;
+            let object = Object::open(self, config, first, timeout).await?;
+            match OpenSnapshot::of(object, config, timeout).await {
+                Err(SnapshotError::Replaced) => {
+                    OpenSnapshot::of(Object::open(self, config, first, timeout).await?, config, timeout).await
+                }
+                opened => opened,
+            }
+        })
+        .await
     }
 
-    /// Reads the snapshot as [`SnapshotSource::read`] does, within another time.
+    /// Reads the snapshot's first line and nothing else, within `timeout`.
     ///
     /// # Errors
-    /// As [`SnapshotSource::read`].
-    pub async fn read_within(&self, config: &SdkConfig, timeout: Duration) -> Result<Snapshot, SnapshotError> {
-        let bytes = match self {
-            Self::File(path) => read_file(path)?,
-            Self::S3 { bucket, key } => s3::get(config, bucket, key, timeout).await?,
-        };
-        Ok(Snapshot::decode(&bytes)?)
+    /// When there is no snapshot, or it can't be read, or its first line is another object's.
+    pub async fn header(&self, config: &SdkConfig, timeout: Duration) -> Result<Header, SnapshotError> {
+        let first = Object::open(self, config, SNAPSHOT_HEADER_MAX as u64, timeout);
+        let (_, _, bytes) = within(timeout, first).await?;
+        Ok(Header::read(&bytes)?.0)
     }
 
-    /// Writes the snapshot in place of an earlier one. Readers see the old one or the new one, never a part.
+    /// Writes the snapshot in place of an earlier one. Readers see the old one or the new one, never a part. It may take
+    /// [`SNAPSHOT_READ_TIMEOUT`], and longer the larger it is ([`SNAPSHOT_WRITE_RATE`]).
     ///
     /// # Errors
-    /// When the snapshot is too large, or can't be written.
-    pub async fn write(&self, config: &SdkConfig, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let bytes = snapshot.encode();
-        if bytes.len() > SNAPSHOT_MAX {
-            return Err(InvalidSnapshot::TooLarge.into());
-        }
+    /// When the snapshot can't be written.
+    pub async fn write(&self, config: &SdkConfig, snapshot: &Arc<Encoded>) -> Result<(), SnapshotError> {
         match self {
-            Self::File(path) => write_file(path, &bytes).map_err(SnapshotError::File),
-            Self::S3 { bucket, key } => s3::put(config, bucket, key, bytes, SNAPSHOT_WRITE_TIMEOUT).await,
+            Self::File(path) => file::write(path, snapshot),
+            Self::S3 { bucket, key } => {
+                let timeout = SNAPSHOT_READ_TIMEOUT + Duration::from_secs(snapshot.size() / SNAPSHOT_WRITE_RATE);
+                s3::put(config, bucket, key, snapshot, timeout).await
+            }
         }
     }
 }
 
-/// Reads a file. It blocks for as long as a disk takes for a few megabytes.
-fn read_file(path: &Path) -> Result<Vec<u8>, SnapshotError> {
-    let read = std::fs::metadata(path).and_then(|metadata| {
-        if metadata.len() > SNAPSHOT_MAX as u64 { Ok(None) } else { std::fs::read(path).map(Some) }
-    });
-    match read {
-        Ok(bytes) => bytes.ok_or_else(|| InvalidSnapshot::TooLarge.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SnapshotError::Missing),
-        Err(error) => Err(SnapshotError::File(error)),
-    }
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut part = path.to_owned().into_os_string();
-    part.push(".part");
-    std::fs::write(&part, bytes)?;
-    std::fs::rename(&part, path)
+/// Bounds the time of several calls together. A file's calls block, so time ends none of them.
+async fn within<T>(
+    timeout: Duration,
+    calls: impl Future<Output = Result<T, SnapshotError>>,
+) -> Result<T, SnapshotError> {
+    tokio::time::timeout(timeout, calls).await.unwrap_or(Err(SnapshotError::S3(FetchError::Timeout(timeout))))
 }
 
 impl FromStr for SnapshotSource {

@@ -1,16 +1,16 @@
 //! `cellctl snapshot show`
 
 use anyhow::{Context as _, Result};
-use cellstack_core::limits::SNAPSHOT_WRITE_TIMEOUT;
+use cellstack_core::limits::SNAPSHOT_READ_TIMEOUT;
 use cellstack_store::snapshot::SnapshotSource;
 use clap::Args;
 
-use super::summary::Summary;
+use super::summary::{CellCounts, Summary};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 
-/// Check a snapshot as a router would, and show what is in it
+/// Check a snapshot as a router would, block by block, and show what is in it
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl snapshot show --from file:///tmp/cellstack-map
@@ -28,12 +28,16 @@ impl Show {
         output: Output,
         console: &mut Console,
     ) -> Result<Completion> {
+        let failed = || format!("could not read {}", self.from);
         // An operator has more time than a router.
-        let snapshot = self.from.read_within(&deployment.config, SNAPSHOT_WRITE_TIMEOUT).await;
-        let snapshot = snapshot.with_context(|| format!("could not read {}", self.from))?;
-        let summary = Summary::of(&self.from, &snapshot);
+        let opened = self.from.open(&deployment.config, SNAPSHOT_READ_TIMEOUT).await.with_context(failed)?;
+        let mut counts = CellCounts::default();
+        let checked = opened.check(&deployment.config, SNAPSHOT_READ_TIMEOUT, |route| counts.add(route)).await;
+        checked.with_context(failed)?;
+        let index = opened.index();
+        let summary = Summary::of(&self.from, index.header(), index.cells(), counts);
         summary.print(output, console)?;
-        console.say(format_args!("{}: {}", self.from, summary.line()));
+        console.say(format_args!("{}: {}, in {}", self.from, summary.line(), summary.blocks()));
         Ok(Completion::Done)
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use cellstack_core::event::rfc3339;
-use cellstack_core::snapshot::{Header, Snapshot};
-use cellstack_core::{CellId, Epoch};
+use cellstack_core::registry::CellRecord;
+use cellstack_core::snapshot::Header;
+use cellstack_core::{CellId, Epoch, TenantRoute};
 use cellstack_store::snapshot::SnapshotSource;
 use serde::Serialize;
 
@@ -23,6 +24,8 @@ pub(super) struct Summary {
     cells: u64,
     /// The largest epoch of all tenants.
     epoch: Epoch,
+    blocks: u64,
+    /// The SHA-256 of the index, which has those of the blocks.
     sha256: String,
     by_cell: Vec<Row>,
 }
@@ -35,34 +38,55 @@ struct Row {
     status: Option<&'static str>,
     table: Option<String>,
     /// Tenants that are in the cell.
-    tenants: usize,
+    tenants: u64,
     /// Tenants that have the cell as their standby.
-    standby_for: usize,
+    standby_for: u64,
+}
+
+/// The number of tenants that are in each cell, and that have it as their standby.
+#[derive(Debug, Default)]
+pub(super) struct CellCounts(BTreeMap<CellId, (u64, u64)>);
+
+impl CellCounts {
+    pub(super) fn add(&mut self, route: &TenantRoute) {
+        self.of(&route.cell_id).0 += 1;
+        if let Some(standby) = &route.standby_cell_id {
+            self.of(standby).1 += 1;
+        }
+    }
+
+    fn of(&mut self, cell: &CellId) -> &mut (u64, u64) {
+        self.0.entry(cell.clone()).or_default()
+    }
 }
 
 impl Summary {
-    pub(super) fn of(place: &SnapshotSource, snapshot: &Snapshot) -> Self {
-        let mut counts: BTreeMap<&CellId, (usize, usize)> = snapshot.cells.keys().map(|cell| (cell, (0, 0))).collect();
-        for route in snapshot.tenants.values() {
-            counts.entry(&route.cell_id).or_default().0 += 1;
-            if let Some(standby) = &route.standby_cell_id {
-                counts.entry(standby).or_default().1 += 1;
-            }
+    pub(super) fn of(
+        place: &SnapshotSource,
+        header: &Header,
+        cells: &BTreeMap<CellId, CellRecord>,
+        counts: CellCounts,
+    ) -> Self {
+        let mut counts = counts.0;
+        for cell in cells.keys() {
+            counts.entry(cell.clone()).or_default();
         }
-        let row = |(cell, (tenants, standby_for)): (&CellId, (usize, usize))| {
-            let record = snapshot.cell(cell);
+        let row = |(cell, (tenants, standby_for)): (CellId, (u64, u64))| {
+            let record = cells.get(&cell);
             let status = record.map(|record| record.status.as_str());
-            Row { cell: cell.clone(), status, table: record.map(|record| record.table.clone()), tenants, standby_for }
+            Row { status, table: record.map(|record| record.table.clone()), cell, tenants, standby_for }
         };
-        let Header { format, taken_at, tenants, cells, epoch, sha256 } = snapshot.header();
+        let Header { format, taken_at, tenants, cells: cell_count, epoch, blocks, index_bytes: _, sha256 } =
+            header.clone();
         Self {
             place: place.to_string(),
             format,
             taken_at: rfc3339(taken_at),
             taken_at_ms: taken_at,
             tenants,
-            cells,
+            cells: cell_count,
             epoch,
+            blocks,
             sha256,
             by_cell: counts.into_iter().map(row).collect(),
         }
@@ -75,9 +99,13 @@ impl Summary {
 
     /// Returns a line such as `2 tenants in 3 cells, taken at …`.
     pub(super) fn line(&self) -> String {
-        let plural = |count: u64, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
         let (tenants, cells) = (plural(self.tenants, "tenant"), plural(self.cells, "cell"));
         format!("{tenants} in {cells}, taken at {}", self.taken_at)
+    }
+
+    /// Returns a text such as `1 block`.
+    pub(super) fn blocks(&self) -> String {
+        plural(self.blocks, "block")
     }
 
     pub(super) fn print(&self, output: Output, console: &mut Console) -> Result<()> {
@@ -96,4 +124,8 @@ impl Summary {
         }
         console.print(table)
     }
+}
+
+fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -18,8 +18,8 @@ async fn show_counts_tenants_by_cell_and_prints_the_header() {
     let header: Header = serde_json::from_slice(first).unwrap();
     assert_eq!(json["sha256"], header.sha256);
     assert_eq!(
-        (&json["format"], &json["tenants"], &json["cells"]),
-        (&"cellstack-snapshot/1".into(), &3.into(), &2.into())
+        (&json["format"], &json["tenants"], &json["cells"], &json["blocks"]),
+        (&"cellstack-snapshot/2".into(), &3.into(), &2.into(), &1.into())
     );
     assert_eq!(json["taken_at_ms"], header.taken_at);
     assert!(json["taken_at"].as_str().unwrap().ends_with('Z'), "{json}");
@@ -31,7 +31,11 @@ async fn show_counts_tenants_by_cell_and_prints_the_header() {
 
     let ran = world.cellctl("snapshot show --from PLACE").await.ended(Completion::Done);
     assert!(ran.data.contains("cellstack-cell-beta") && ran.data.contains("active"), "{}", ran.data);
-    assert!(ran.talk.contains(": 3 tenants in 2 cells, taken at "), "{}", ran.talk);
+    assert!(
+        ran.talk.contains(": 3 tenants in 2 cells, taken at ") && ran.talk.contains(", in 1 block"),
+        "{}",
+        ran.talk
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,6 +47,12 @@ async fn one_that_is_missing_cut_off_or_edited_is_refused() {
     let whole = std::fs::read_to_string(world.file()).unwrap();
     std::fs::write(world.file(), &whole[..whole.len() - 1]).unwrap();
     assert!(show().await.ends_with("it was cut off, or edited"));
-    std::fs::write(world.file(), whole.replacen("[\"beta\"", "[\"alph\"", 1)).unwrap();
-    assert!(show().await.ends_with("it was cut off, or edited"));
+    for (from, to) in [("\"globex\",\"beta\"", "\"globex\",\"alph\""), ("{\"cells\"", "{\"sells\"")] {
+        let edited = whole.replacen(from, to, 1);
+        assert_ne!(edited, whole);
+        std::fs::write(world.file(), edited).unwrap();
+        assert!(show().await.ends_with("it was cut off, or edited"));
+    }
+    std::fs::write(world.file(), whole.replacen("\"tenants\":2", "\"tenants\":3", 1)).unwrap();
+    assert!(show().await.ends_with("expected tenants 3, as the first line says; the content has 2"));
 }

@@ -1,15 +1,19 @@
 //! A stack, a place for a snapshot, and `cellctl` over them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Deployment;
 use cellstack_core::cell_table::Item;
-use cellstack_core::snapshot::Snapshot;
+use cellstack_core::snapshot::Index;
+use cellstack_core::{TenantId, TenantRoute};
 use cellstack_embedded::names::{registry, tenant_map};
 use cellstack_embedded::{Stack, VirtualClock};
+use cellstack_store::snapshot::SnapshotSource;
 
 use crate::ran::Ran;
 
@@ -45,8 +49,14 @@ impl SnapshotWorld {
         self.directory.join("map")
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot::decode(&std::fs::read(self.file()).unwrap()).unwrap()
+    /// Returns what the snapshot holds.
+    pub(crate) async fn snapshot(&self) -> (Index, BTreeMap<TenantId, TenantRoute>) {
+        let (config, limit) = (self.stack.aws().sdk_config(), Duration::from_secs(5));
+        let opened = SnapshotSource::File(self.file()).open(&config, limit).await.unwrap();
+        let mut tenants = BTreeMap::new();
+        let keep = |route: &TenantRoute| drop(tenants.insert(route.tenant_id.clone(), route.clone()));
+        opened.check(&config, limit, keep).await.unwrap();
+        (opened.index().clone(), tenants)
     }
 
     /// Runs `cellctl` with a command line as a shell would split it. `PLACE` stands for the URL of the snapshot.
