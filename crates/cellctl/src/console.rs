@@ -51,6 +51,11 @@ impl Console {
         Ok(self.data.flush()?)
     }
 
+    /// Prints a table, unless it has no rows: a message says so then.
+    pub(crate) fn rows(&mut self, table: &Table) -> Result<()> {
+        if table.is_empty() { Ok(()) } else { self.print(table) }
+    }
+
     /// Returns the writer of data, for output that is longer than memory.
     pub(crate) fn data(&mut self) -> &mut (dyn Write + Send) {
         &mut self.data

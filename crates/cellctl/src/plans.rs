@@ -145,8 +145,9 @@ fn print(plan: &Plan, output: Output, console: &mut Console) -> Result<()> {
     console.print(cells(plan, busiest))?;
     let standbys = plan.standbys.len();
     let (moves, left) = (plan.moves.len(), plan.left.len());
-    console
-        .say(format_args!("{moves} tenants move, {standbys} get another standby, {left} stay though they should move"));
+    console.say(format_args!(
+        "tenants: {moves} to move, {standbys} to get another standby, {left} that stay though they should move"
+    ));
     if plan.cut > 0 {
         console.say(format_args!("{} moves more are cut off by --max-share: plan again when these are done", plan.cut));
     }

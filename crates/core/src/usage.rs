@@ -1,7 +1,7 @@
 //! The usage of a cell: how many events it processed, by day and tenant.
 //!
-//! A day has a partition of its own in the cell's table, with an item per tenant, so that one query reads a day of all
-//! tenants. One event in [`SAMPLE`] is counted, for all of them, in the transaction that marks it processed: exactly once,
+//! A day has a partition of its own in the cell's table, with an item per tenant, so that one query reads all tenants of
+//! a day. One event in [`SAMPLE`] is counted, for all of them, in the transaction that marks it processed: exactly once,
 //! for an eighth of a write unit per event. An event's id decides, hence repeats of it count no further.
 
 use std::collections::BTreeMap;

@@ -192,8 +192,10 @@ impl ShownMove<'_> {
             self.id, self.tenant, self.from, self.to, self.started_by, self.reason
         ))?;
         let mut timeline = table(&["phase", "at"]);
+        // Phases can have one time.
+        let place = |phase: &str| Phase::ALL.iter().position(|known| known.as_str() == phase);
         let mut times: Vec<_> = self.times.iter().collect();
-        times.sort_by(|one, other| one.1.cmp(other.1));
+        times.sort_by_key(|(phase, at)| (*at, place(phase)));
         for (phase, at) in times {
             timeline.add_row([*phase, at]);
         }

@@ -13,3 +13,4 @@ mod ran;
 mod simulate;
 mod snapshot;
 mod tenants;
+mod transcripts;

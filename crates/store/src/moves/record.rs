@@ -41,6 +41,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All phases, in the order in which a move has them.
+    pub const ALL: [Self; 8] = [
+        Self::Moving,
+        Self::Fenced,
+        Self::Carrying,
+        Self::Drained,
+        Self::Verified,
+        Self::Flipped,
+        Self::Purged,
+        Self::Aborted,
+    ];
+
     /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -81,11 +81,11 @@ impl Bootstrap {
         match output {
             Output::Json => console.json(&steps)?,
             Output::Table => {
-                let mut table = table(&["cell", "step", "", "detail"]);
+                let mut table = table(&["cell", "step", "result", "detail"]);
                 for Step { cell, step, ok, detail } in &steps {
                     table.add_row([cell.as_str(), step, if *ok { "ok" } else { "failed" }, detail]);
                 }
-                console.print(table)?;
+                console.rows(&table)?;
             }
         }
         let failed = steps.iter().find(|step| !step.ok);

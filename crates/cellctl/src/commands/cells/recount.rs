@@ -172,5 +172,5 @@ fn print(found: &[Difference], output: Output, console: &mut Console) -> Result<
         let names = [cell.to_string(), standby.as_ref().map_or("-", CellId::as_str).to_owned()];
         table.add_row(names.into_iter().chain(counts).chain(weights));
     }
-    console.print(table)
+    console.rows(&table)
 }

@@ -89,7 +89,7 @@ impl Sync {
                 for Disagreement { cell, found, tenants, step } in &found {
                     table.add_row([cell.as_str(), found, &tenants.to_string(), &step.text()]);
                 }
-                console.print(table)?;
+                console.rows(&table)?;
             }
         }
         let (left, steps): (Vec<_>, Vec<_>) = found.iter().partition(|found| matches!(found.step, Step::Leave(_)));
@@ -107,6 +107,10 @@ impl Sync {
         }
         for trouble in troubles.iter().chain(&counted.unreadable) {
             console.say(trouble);
+        }
+        if found.is_empty() {
+            console.say("Terraform and cellctl agree on every cell");
+            return Ok(Completion::of(counted.unreadable.is_empty()));
         }
         let (would, done) = (if self.dry_run { "would be " } else { "" }, steps.len() - troubles.len());
         console.say(format_args!("{done} cells {would}brought into agreement, {} left", left.len() + troubles.len()));

@@ -80,7 +80,7 @@ impl Run {
             bail!("{} things have changed since the plan was made, such as: {change}; make it anew", changed.len());
         }
         let standbys = &saved.plan.standbys;
-        console.say(format_args!("{} tenants move, {} get another standby", left.len(), standbys.len()));
+        console.say(format_args!("tenants: {} to move, {} to get another standby", left.len(), standbys.len()));
         if self.dry_run {
             return Ok(Completion::Done);
         }

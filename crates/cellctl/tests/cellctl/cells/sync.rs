@@ -62,7 +62,7 @@ async fn sync_adopts_retires_and_names_what_a_person_has_to_do() {
 async fn sync_has_nothing_to_do_where_both_agree() {
     let world = CellsWorld::new().await;
     let ran = world.cellctl("cells sync --output json").await.ended(Completion::Done);
-    assert_eq!((ran.json(), ran.talk.as_str()), (json!([]), "0 cells brought into agreement, 0 left\n"));
+    assert_eq!((ran.json(), ran.talk.as_str()), (json!([]), "Terraform and cellctl agree on every cell\n"));
 }
 
 #[tokio::test(start_paused = true)]

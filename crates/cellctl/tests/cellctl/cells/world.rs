@@ -25,6 +25,8 @@ pub(crate) struct CellsWorld {
     clock: Arc<VirtualClock>,
 }
 
+/// The beginning of 2026, in milliseconds since the Unix epoch.
+pub(crate) const TODAY_MS: u64 = 1_767_225_600_000;
 /// The tenant of probes' events.
 const PROBE: &str = "cellstack-probe";
 
@@ -56,7 +58,7 @@ impl CellsWorld {
         for (tenant, home) in homes {
             builder = builder.tenant(tenant.as_ref().parse().unwrap(), cell(home));
         }
-        let clock = Arc::new(VirtualClock::at(7, UNIX_EPOCH + Duration::from_secs(1_767_225_600)));
+        let clock = Arc::new(VirtualClock::at(7, UNIX_EPOCH + Duration::from_millis(TODAY_MS)));
         Self { stack: builder.build().await.unwrap(), clock }
     }
 

@@ -8,4 +8,4 @@ mod moved;
 mod purge;
 mod redrive;
 mod stream;
-mod world;
+pub(crate) mod world;

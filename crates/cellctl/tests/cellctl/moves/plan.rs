@@ -19,7 +19,7 @@ async fn a_cell_is_drained_by_its_plan_while_its_tenants_write() {
     let tenants = ["acme", "initech", "hooli"];
     let line = format!("moves run {}", path.display());
     let dry = world.as_ann(&format!("{line} --dry-run")).await.ended(Completion::Done);
-    assert_eq!(dry.talk, "3 tenants move, 0 get another standby\n");
+    assert_eq!(dry.talk, "tenants: 3 to move, 0 to get another standby\n");
 
     world.as_ann("moves pause").await.ended(Completion::Done);
     let run = async {
