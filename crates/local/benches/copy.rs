@@ -15,10 +15,8 @@ use cellstack_core::{Epoch, EventId, TenantId};
 use cellstack_store::moves::{Known, Path, RateLimit};
 use cellstack_store::placement::Site;
 use futures::{StreamExt as _, TryStreamExt as _};
-use served::Served;
+use served::{Served, extent};
 
-/// Events of a tenant.
-const EVENTS: usize = 10_000;
 /// Tenants that are copied each way.
 const ROUNDS: usize = 5;
 /// Writes at once: the default of `cellctl tenants move --at-once`.
@@ -29,20 +27,22 @@ const BATCH: usize = 25;
 const FROM: &str = "cellstack-cell-alpha";
 const TO: &str = "cellstack-cell-beta";
 
+/// Returns the number of events of a tenant.
+fn events() -> usize {
+    extent(10_000)
+}
+
 fn main() -> Result<()> {
-    // `cargo test --benches` runs benchmarks too, only to check that they build.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
     let (server, _) = Served::start(1)?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server.dynamodb()));
     let peak = server.peak_memory_mib();
     server.stop()?;
     let measured = measured?;
     println!(
-        "events                     {EVENTS} per tenant, {AT_ONCE} writes at once, {ROUNDS} tenants each way, in turn"
+        "events                     {} per tenant, {AT_ONCE} writes at once, {ROUNDS} tenants each way, in turn",
+        events()
     );
-    let rate = |time: Duration| EVENTS as f64 / time.as_secs_f64();
+    let rate = |time: Duration| events() as f64 / time.as_secs_f64();
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
@@ -71,7 +71,7 @@ async fn measure(client: &Client) -> Result<Vec<(Duration, Duration)>> {
         times.push((sdk, begun.elapsed()));
         for tenant in [&raw, &moved] {
             let copied = count(client, tenant).await?;
-            ensure!(copied == EVENTS, "{copied} of {EVENTS} events of {tenant} were copied");
+            ensure!(copied == events(), "{copied} of {} events of {tenant} were copied", events());
         }
     }
     Ok(times)
@@ -91,7 +91,7 @@ async fn fill(client: &Client, tenant: &TenantId) -> Result<()> {
             ("epoch".to_owned(), AttributeValue::N("1".to_owned())),
         ])
     };
-    for first in (0..EVENTS).step_by(BATCH) {
+    for first in (0..events()).step_by(BATCH) {
         let put = |number| {
             Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item(number))).build()?).build())
         };
@@ -139,7 +139,7 @@ async fn by_move(client: &Client, tenant: &TenantId) -> Result<()> {
         epoch: Epoch::FIRST,
     };
     let round = path.round(&mut Known::default(), &RateLimit::new(u32::MAX, AT_ONCE), 0, |_| {}).await?;
-    ensure!(round.copied == EVENTS as u64, "{round:?}");
+    ensure!(round.copied == events() as u64, "{round:?}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The check of an export: whole, and unchanged.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::hex::hex;
@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::line::{END, End, FORMAT, HEADER, Header, VERSION};
+
+/// The longest line. An item has 400 KB at most, of which JSON makes six times as much.
+const MAX_LINE: u64 = 8 << 20;
 
 /// An export that is whole and unchanged.
 #[derive(Debug, Serialize)]
@@ -29,7 +32,14 @@ struct Kinded {
 pub(crate) fn verify(mut from: impl BufRead, name: &str) -> Result<Verified> {
     let mut read = move |line: &mut Vec<u8>| {
         line.clear();
-        from.read_until(b'\n', line).with_context(|| format!("could not read {name}"))
+        let read = from.by_ref().take(MAX_LINE + 1).read_until(b'\n', line);
+        let read = read.with_context(|| format!("could not read {name}"))?;
+        if read as u64 > MAX_LINE {
+            bail!(
+                "{name} is not an export of a tenant; expected lines of {MAX_LINE} bytes at most, found a longer one"
+            );
+        }
+        Ok(read)
     };
     let (mut line, mut next) = (Vec::new(), Vec::new());
     read(&mut line)?;

@@ -77,9 +77,20 @@ impl<'a> Reporter<'a> {
         }
         self.said.set(now);
         let rate = events / now.duration_since(self.begun.get()).as_secs().max(1);
-        let seconds = self.events.saturating_sub(events) / rate.max(1);
+        // A round ends when it has caught up with the tenant's writes.
+        let seconds = (events < self.events).then(|| (self.events - events) / rate.max(1));
+        let text = match seconds {
+            Some(seconds) => format!(
+                "{events} of about {} events read, {copied} copied, {rate} per second, {seconds} s left",
+                self.events
+            ),
+            None => format!(
+                "{events} events read, {copied} copied, {rate} per second: the {} that there were, and new ones as they come",
+                self.events
+            ),
+        };
         self.say(
-            format!("{events} of about {} events read, {copied} copied, {rate} per second, {seconds} s left", self.events),
+            text,
             json!({ "phase": Phase::Moving, "events": events, "copied": copied, "bytes": bytes, "seconds_left": seconds }),
         );
     }
@@ -246,6 +257,15 @@ mod tests {
         let value: Value = serde_json::from_str(&json[0]).unwrap();
         let expected = json!({"phase": "moving", "events": 40, "copied": 20, "bytes": 400, "seconds_left": 30});
         assert_eq!((json.len(), value), (1, expected));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_follows_new_events_promises_no_time() {
+        let stages = [(1, round(1)), (20, round(140))];
+        let text = ["140 events read, 70 copied, 6 per second: the 100 that there were, and new ones as they come"];
+        assert_eq!(lines(Output::Table, &stages).await, text);
+        let value: Value = serde_json::from_str(&lines(Output::Json, &stages).await[0]).unwrap();
+        assert_eq!(value["seconds_left"], Value::Null);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,6 +7,11 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
+/// Returns `full` events for `cargo bench`, and a hundredth of them for `cargo test`, which checks that the benchmark works.
+pub(crate) fn extent(full: usize) -> usize {
+    if std::env::args().any(|argument| argument == "--bench") { full } else { full / 100 }
+}
+
 /// A stack that is served by a process of its own.
 pub(crate) struct Served {
     child: Child,

@@ -91,6 +91,7 @@ async fn checks() -> Vec<String> {
         ("has version 2; expected 1", whole.replace("\"version\":1", "\"version\":2")),
         ("is not an export of a tenant", String::new()),
         ("is not an export of a tenant", body[first..].to_owned()),
+        ("expected lines of 8388608 bytes at most", format!("{body}{}", " ".repeat(9 << 20))),
     ];
     let mut all = vec![world.cellctl("tenants verify-export /no/such/file").await.completion.unwrap_err()];
     for (expected, contents) in cases {
