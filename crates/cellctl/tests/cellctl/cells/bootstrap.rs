@@ -21,7 +21,7 @@ async fn a_stamped_cell_takes_tenants_once_an_event_has_passed_through_it() {
     let dry = world.cellctl("cells bootstrap gamma --operator ann --dry-run").await.ended(Completion::Done);
     assert_eq!(
         dry.rows(),
-        ["cell | step |  | detail", "gamma | parts | ok | table with a stream, queue, 3 dead-letter queues"]
+        ["cell | step | result | detail", "gamma | parts | ok | table with a stream, queue, 3 dead-letter queues"]
     );
     assert!(world.listing().await.cell(&cell("gamma")).unwrap().state.is_none());
 

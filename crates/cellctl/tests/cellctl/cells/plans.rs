@@ -18,7 +18,7 @@ async fn a_drain_is_a_plan_that_is_refused_when_its_world_has_changed() {
     let world = CellsWorld::new().await;
     let path = file("drain");
     let dry = world.ann("drain alpha --dry-run").await.ended(Completion::Done);
-    assert!(dry.talk.starts_with("cell alpha would be draining\n3 tenants move"), "{}", dry.talk);
+    assert!(dry.talk.starts_with("cell alpha would be draining\ntenants: 3 to move"), "{}", dry.talk);
     assert_eq!(world.status("alpha").await, "active");
 
     let ran = world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
