@@ -35,6 +35,9 @@ from shell import BACKGROUND, Failed, Shell, background
 # Seconds within which a block that reads must show its output: an event is on its way for some milliseconds.
 PATIENCE = 8
 
+# A file that the pages write. One that another version has left there is refused.
+SNAPSHOT = Path("/tmp/cellstack-map")
+
 
 class Broken(str):
     """The fault of commands that failed: those after them can't be distinguished from broken ones."""
@@ -210,6 +213,7 @@ def main() -> int:
         with socket.socket() as taken:
             if taken.connect_ex(("127.0.0.1", port)) == 0:
                 sys.exit(f"error: something listens on 127.0.0.1:{port}; end it, since the pages name this port")
+    SNAPSHOT.unlink(missing_ok=True)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     suite, started = Suite(repo, scratch), time.monotonic()
