@@ -51,7 +51,7 @@ impl Console {
         Ok(self.data.flush()?)
     }
 
-    /// Prints a table, unless it has no rows: a message says so then.
+    /// Prints a table that has rows. Where it has none, a message of the caller's says why.
     pub(crate) fn rows(&mut self, table: &Table) -> Result<()> {
         if table.is_empty() { Ok(()) } else { self.print(table) }
     }

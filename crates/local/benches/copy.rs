@@ -6,6 +6,7 @@
 mod served;
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -27,10 +28,8 @@ const BATCH: usize = 25;
 const FROM: &str = "cellstack-cell-alpha";
 const TO: &str = "cellstack-cell-beta";
 
-/// Returns the number of events of a tenant.
-fn events() -> usize {
-    extent(10_000)
-}
+/// Events of a tenant.
+static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(10_000));
 
 fn main() -> Result<()> {
     let (server, _) = Served::start(1)?;
@@ -40,9 +39,9 @@ fn main() -> Result<()> {
     let measured = measured?;
     println!(
         "events                     {} per tenant, {AT_ONCE} writes at once, {ROUNDS} tenants each way, in turn",
-        events()
+        *EVENTS
     );
-    let rate = |time: Duration| events() as f64 / time.as_secs_f64();
+    let rate = |time: Duration| *EVENTS as f64 / time.as_secs_f64();
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
@@ -71,7 +70,7 @@ async fn measure(client: &Client) -> Result<Vec<(Duration, Duration)>> {
         times.push((sdk, begun.elapsed()));
         for tenant in [&raw, &moved] {
             let copied = count(client, tenant).await?;
-            ensure!(copied == events(), "{copied} of {} events of {tenant} were copied", events());
+            ensure!(copied == *EVENTS, "{copied} of {} events of {tenant} were copied", *EVENTS);
         }
     }
     Ok(times)
@@ -91,7 +90,7 @@ async fn fill(client: &Client, tenant: &TenantId) -> Result<()> {
             ("epoch".to_owned(), AttributeValue::N("1".to_owned())),
         ])
     };
-    for first in (0..events()).step_by(BATCH) {
+    for first in (0..*EVENTS).step_by(BATCH) {
         let put = |number| {
             Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item(number))).build()?).build())
         };
@@ -139,7 +138,7 @@ async fn by_move(client: &Client, tenant: &TenantId) -> Result<()> {
         epoch: Epoch::FIRST,
     };
     let round = path.round(&mut Known::default(), &RateLimit::new(u32::MAX, AT_ONCE), 0, |_| {}).await?;
-    ensure!(round.copied == events() as u64, "{round:?}");
+    ensure!(round.copied == *EVENTS as u64, "{round:?}");
     Ok(())
 }
 

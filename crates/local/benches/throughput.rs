@@ -7,8 +7,8 @@
 mod served;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -25,9 +25,7 @@ const CONNECTIONS: usize = 32;
 /// A time limit longer than any normal run takes: a run that is stuck must end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn events() -> usize {
-    extent(20_000)
-}
+static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(20_000));
 
 fn main() -> Result<()> {
     let (server, url) = Served::start(TENANTS)?;
@@ -35,9 +33,9 @@ fn main() -> Result<()> {
     let peak = server.peak_memory_mib();
     server.stop()?;
     let measured = measured?;
-    println!("events                     {} from {TENANTS} tenants over {CONNECTIONS} connections", events());
-    println!("accepted                   {:.0} events/s", events() as f64 / measured.accepted.as_secs_f64());
-    println!("processed, end to end      {:.0} events/s", events() as f64 / measured.processed.as_secs_f64());
+    println!("events                     {} from {TENANTS} tenants over {CONNECTIONS} connections", *EVENTS);
+    println!("accepted                   {:.0} events/s", *EVENTS as f64 / measured.accepted.as_secs_f64());
+    println!("processed, end to end      {:.0} events/s", *EVENTS as f64 / measured.processed.as_secs_f64());
     println!("accept, p50 / p99          {:.2} / {:.2} ms", measured.accept.0, measured.accept.1);
     println!(
         "accept to processed        {:.0} / {:.0} ms (p50 / p99, by the stack's own time stamps)",
@@ -60,7 +58,7 @@ async fn measure(server: &Served, url: SocketAddr) -> Result<Measured> {
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
     let posts = (0..CONNECTIONS).map(|_| tokio::spawn(post_all(url, Arc::clone(&next))));
-    let mut accept = Vec::with_capacity(events());
+    let mut accept = Vec::with_capacity(*EVENTS);
     for post in posts.collect::<Vec<_>>() {
         accept.extend(post.await??);
     }
@@ -76,13 +74,13 @@ async fn measure(server: &Served, url: SocketAddr) -> Result<Measured> {
     }
     let processed = start.elapsed();
     let through = times_through(&server.dynamodb()).await?;
-    ensure!(through.len() == events(), "{} of {} events are processed", through.len(), events());
+    ensure!(through.len() == *EVENTS, "{} of {} events are processed", through.len(), *EVENTS);
     Ok(Measured { accepted, processed, accept: percentiles(accept), through: percentiles(through) })
 }
 
 /// Returns the number of a tenant's events, and their sum.
 fn expected(tenant: usize) -> (usize, usize) {
-    let mine = (0..events()).filter(|event| event % TENANTS == tenant);
+    let mine = (0..*EVENTS).filter(|event| event % TENANTS == tenant);
     mine.fold((0, 0), |(count, sum), event| (count + 1, sum + event % 97))
 }
 
@@ -92,7 +90,7 @@ async fn post_all(url: SocketAddr, next: Arc<AtomicUsize>) -> Result<Vec<f64>> {
     let mut took = Vec::new();
     loop {
         let event = next.fetch_add(1, Ordering::Relaxed);
-        if event >= events() {
+        if event >= *EVENTS {
             return Ok(took);
         }
         let request = Request::post("/v1/events")
@@ -140,7 +138,7 @@ fn percentiles(mut values: Vec<f64>) -> (f64, f64) {
 
 /// Returns the milliseconds from accepted to processed, of every processed event in every cell.
 async fn times_through(client: &aws_sdk_dynamodb::Client) -> Result<Vec<f64>> {
-    let mut times = Vec::with_capacity(events());
+    let mut times = Vec::with_capacity(*EVENTS);
     for cell in ["alpha", "beta", "gamma"] {
         let mut items = client.scan().table_name(format!("cellstack-cell-{cell}")).into_paginator().items().send();
         while let Some(item) = items.next().await {

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::{Manner, Sites};
 use crate::deployment::{Deployment, Tables};
-use crate::homecoming::wait;
 
 /// Time between two signs of life of a run.
 pub(super) const BEAT: Duration = Duration::from_secs(5);
@@ -156,7 +155,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         steps.record(&[self.record.phase], next, now_ms, facts).await?;
         self.record.carries |= next == Phase::Carrying;
         self.record.phase = next;
-        self.record.times.insert(next.as_str().to_owned(), now_ms);
+        self.record.times.insert(next, now_ms);
         (self.report)(Stage::Phase(next));
         Ok(())
     }
@@ -165,6 +164,16 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     /// here: clocks of other machines do not matter. Then each write goes into the journal, so that one more round is the last
     /// that reads all. Returns `false` if the operator has stopped it.
     async fn copy(&mut self) -> Result<bool> {
+        let stop = self.deployment.stop().clone();
+        // A round of a tenant that writes faster than it is copied has no end. What it leaves, the next run goes on with.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(false),
+            caught_up = self.catch_up() => caught_up.map(|()| true),
+        }
+    }
+
+    async fn catch_up(&mut self) -> Result<()> {
         let begun = Instant::now();
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
         let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
@@ -172,14 +181,11 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let mut pause = FOLLOW;
         loop {
             let left = (begun + lease).saturating_duration_since(Instant::now());
-            if self.deployment.stop().is_cancelled() {
-                return Ok(false);
-            }
             if left.is_zero() {
                 break;
             }
             (self.report)(Stage::Waiting(left));
-            wait(self.deployment, left.min(pause)).await;
+            tokio::time::sleep(left.min(pause)).await;
             let read = Instant::now();
             copied += self.follow(&rate_limit).await?.copied;
             pause = FOLLOW.max(read.elapsed() * FOLLOW_SHARE);
@@ -196,7 +202,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
             before = round.copied;
         }
         self.count("copied", copied);
-        Ok(!self.deployment.stop().is_cancelled())
+        Ok(())
     }
 
     async fn follow(&mut self, rate_limit: &RateLimit) -> Result<Round, MoveError> {
@@ -271,7 +277,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
 
     async fn flip(&mut self, steps: &Steps<'_>) -> Result<()> {
         let now_ms = self.deployment.clock.wall_ms();
-        let since = self.record.times.get(Phase::Fenced.as_str()).copied().unwrap_or(now_ms);
+        let since = self.record.times.get(&Phase::Fenced).copied().unwrap_or(now_ms);
         let pause_ms = match self.fenced {
             Some(fenced) => u64::try_from(fenced.elapsed().as_millis()).unwrap_or(u64::MAX),
             None => now_ms.saturating_sub(since),
@@ -280,7 +286,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         placement.flip(&self.path(), &self.record, steps, now_ms, pause_ms).await?;
         self.count("pause_ms", pause_ms);
         self.record.phase = Phase::Flipped;
-        self.record.times.insert(Phase::Flipped.as_str().to_owned(), now_ms);
+        self.record.times.insert(Phase::Flipped, now_ms);
         (self.report)(Stage::Phase(Phase::Flipped));
         Ok(())
     }

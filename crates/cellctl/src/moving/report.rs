@@ -141,7 +141,7 @@ pub(crate) struct ShownMove<'a> {
     standby_before: Option<&'a CellId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     standby_after: Option<&'a CellId>,
-    times: BTreeMap<&'a str, String>,
+    times: BTreeMap<Phase, String>,
     counts: &'a BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retain_until: Option<String>,
@@ -162,7 +162,7 @@ impl<'a> From<&'a MoveRecord> for ShownMove<'a> {
             epoch: record.epoch.0,
             standby_before: record.standby_before.as_ref(),
             standby_after: record.standby_after.as_ref(),
-            times: record.times.iter().map(|(phase, at)| (phase.as_str(), rfc3339(*at))).collect(),
+            times: record.times.iter().map(|(phase, at)| (*phase, rfc3339(*at))).collect(),
             counts: &record.counts,
             retain_until: record.retain_until.map(rfc3339),
         }
@@ -203,12 +203,11 @@ impl ShownMove<'_> {
             self.id, self.tenant, self.from, self.to, self.started_by, self.reason
         ))?;
         let mut timeline = table(&["phase", "at"]);
-        // Phases can have one time.
-        let place = |phase: &str| Phase::ALL.iter().position(|known| known.as_str() == phase);
+        // A stable sort: phases of one time stay in their order.
         let mut times: Vec<_> = self.times.iter().collect();
-        times.sort_by_key(|(phase, at)| (*at, place(phase)));
+        times.sort_by_key(|(_, at)| *at);
         for (phase, at) in times {
-            timeline.add_row([*phase, at]);
+            timeline.add_row([phase.as_str(), at]);
         }
         console.print(timeline)?;
         let mut counts = table(&["count", ""]);

@@ -96,7 +96,7 @@ impl Placement<'_> {
             at: now_ms,
             started_by: self.operator.to_owned(),
             reason: (*reason).to_owned(),
-            times: BTreeMap::from([(Phase::Moving.as_str().to_owned(), now_ms)]),
+            times: BTreeMap::from([(Phase::Moving, now_ms)]),
             counts: counts.clone(),
             retain_until: Some(*retain_until),
         }

@@ -18,7 +18,7 @@ pub type MoveId = EventId;
 /// The partition of all moves in the registry.
 pub(super) const MOVES: &str = "moves";
 
-/// The phase of a move.
+/// The phase of a move. Later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -41,18 +41,6 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All phases, in the order in which a move has them.
-    pub const ALL: [Self; 8] = [
-        Self::Moving,
-        Self::Fenced,
-        Self::Carrying,
-        Self::Drained,
-        Self::Verified,
-        Self::Flipped,
-        Self::Purged,
-        Self::Aborted,
-    ];
-
     /// Returns the stored form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -117,7 +105,7 @@ pub struct MoveRecord {
     pub reason: String,
     /// The time at which each phase was recorded, in milliseconds since the Unix epoch.
     #[serde(default)]
-    pub times: BTreeMap<String, u64>,
+    pub times: BTreeMap<Phase, u64>,
     /// Counts of what was done: `copied`, `compared`, `carried`, `pause_ms` and others.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,

@@ -68,6 +68,9 @@ impl Bootstrap {
         let mut chosen = cells::named(deployment, &self.cell).await?;
         if self.all {
             chosen.retain(|cell| cell.state.is_none());
+            if chosen.is_empty() {
+                console.say("every stamped cell was bootstrapped; nothing to change");
+            }
         }
         let mut steps = Vec::new();
         for cell in &chosen {

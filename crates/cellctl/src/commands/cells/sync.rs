@@ -110,10 +110,11 @@ impl Sync {
         }
         if found.is_empty() {
             console.say("Terraform and cellctl agree on every cell");
-            return Ok(Completion::of(counted.unreadable.is_empty()));
+        } else {
+            let (would, done) = (if self.dry_run { "would be " } else { "" }, steps.len() - troubles.len());
+            console
+                .say(format_args!("{done} cells {would}brought into agreement, {} left", left.len() + troubles.len()));
         }
-        let (would, done) = (if self.dry_run { "would be " } else { "" }, steps.len() - troubles.len());
-        console.say(format_args!("{done} cells {would}brought into agreement, {} left", left.len() + troubles.len()));
         Ok(Completion::of(left.is_empty() && troubles.is_empty() && counted.unreadable.is_empty()))
     }
 }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
+use cellstack_embedded::names::CellNames;
+use cellstack_emulator::{Fault, FaultKind};
 use futures::future::join;
 
 use super::world::Caller;
-use crate::cells::world::CellsWorld;
+use crate::cells::world::{CellsWorld, cell};
 use crate::kill::killed_at;
+use crate::ran::Ran;
 
 /// Await points from one kill to the next: prime, so that kills fall between any two calls.
 const STRIDE: usize = 67;
@@ -74,4 +77,30 @@ async fn killed_at_many_await_points_and_aborted_the_source_has_the_tenant() {
         "alpha"
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_in_the_middle_of_a_round_it_ends_at_once_and_is_resumed() {
+    let world = CellsWorld::new().await;
+    let caller = Caller::default();
+    for _ in 0..3 {
+        caller.post(&world, "acme").await;
+    }
+    world.until("all are processed", async || world.total("alpha", "acme").await == (3, 3)).await;
+    let slow = FaultKind::Latency(Duration::from_secs(8));
+    let fault = Fault::new("DynamoDB", "PutItem", slow).on(&CellNames::of(&cell("gamma")).table);
+    let fault = world.stack.aws().faults().inject(fault);
+    let (deployment, begun) = (world.deployment(), tokio::time::Instant::now());
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        deployment.stop().cancel();
+    };
+    let line = "tenants move acme --to gamma --operator ann --reason test";
+    let (ran, ()) = join(Ran::of(line, &deployment), stop).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    ran.ended(Completion::LeftSome);
+    world.stack.aws().faults().remove(fault);
+    let resumed = world.as_ann(&format!("moves resume {}", world.move_id().await)).await;
+    resumed.ended(Completion::Done);
+    world.all_is_there("acme", &caller, "stopped and resumed").await;
 }
