@@ -4,6 +4,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::dead_letter::{DeadLetter, Draft, Place, Reason};
 use cellstack_core::event::rfc3339;
 use cellstack_core::limits::MAX_REASON;
+use cellstack_core::message::redrives;
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::text::head;
 use cellstack_core::{Clock, Message};
@@ -45,10 +46,10 @@ impl<P, A: Clock> Consumer<P, A> {
             }
             Standing::Waiting { .. } | Standing::Unknown(_) => {
                 if mark && is_planted(Mutation::MarkedBeforeLetter) {
-                    items.mark_failed(message, detail).await?;
+                    items.mark_failed(message, redrives(&delivery.body), detail).await?;
                 }
                 self.send(reason, detail, tries, Some(message), &delivery.body).await?;
-                if mark { items.mark_failed(message, detail).await } else { Ok(()) }
+                if mark { items.mark_failed(message, redrives(&delivery.body), detail).await } else { Ok(()) }
             }
         }
     }

@@ -9,6 +9,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
 use cellstack_core::cell_table::{Item, key, number};
 use cellstack_core::event::{EventKey, EventStatus};
+use cellstack_core::message::REDRIVES;
 use cellstack_core::{EventId, Message, TenantId};
 use tokio::time::Instant;
 
@@ -116,21 +117,27 @@ impl Items<'_> {
         }
     }
 
-    /// Marks an event failed, unless it is done already.
+    /// Marks an event failed whose message was sent after so many redrives, unless it is done already or was redriven since.
+    ///
+    /// A mark whose response is lost is sent again, and a redrive may have set the event back in between. To mark it failed
+    /// then would stop the redrive's message, for which there is no letter.
     ///
     /// # Errors
     /// When the table can't take the mark.
-    pub(crate) async fn mark_failed(&self, message: &Message, detail: &str) -> Result<(), AwsFailure> {
+    pub(crate) async fn mark_failed(&self, message: &Message, redrives: u32, detail: &str) -> Result<(), AwsFailure> {
         let update = self
             .update(message)
+            .condition_expression("#status = :accepted AND (attribute_not_exists(#redrives) OR #redrives <= :redrives)")
             .update_expression("SET #status = :failed, #error = :error")
             .expression_attribute_names("#error", "error")
+            .expression_attribute_names("#redrives", REDRIVES)
+            .expression_attribute_values(":redrives", number(redrives.into()))
             .expression_attribute_values(":failed", status(EventStatus::Failed))
             .expression_attribute_values(":error", AttributeValue::S(detail.to_owned()));
         match self.send(update).await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                // Another delivery of the event was faster.
+                // Another delivery of the event was faster, or a redrive.
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(AwsFailure::of("mark an event failed", error)),
             },

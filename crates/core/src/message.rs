@@ -16,10 +16,26 @@ use crate::queue_text::{escape, escaped_len};
 use crate::{CellId, Epoch, EventId, EventRecord, EventType, NewEvent, TenantId};
 
 /// The context attributes that only Cellstack sets.
-pub const OWN_ATTRIBUTES: [&str; 5] = ["tenantid", "cell", "epoch", ORIGIN_ID, "redrives"];
+pub const OWN_ATTRIBUTES: [&str; 5] = ["tenantid", "cell", "epoch", ORIGIN_ID, REDRIVES];
 
 /// The context attribute that keeps the caller's own id of its event, where Cellstack's id is another.
 pub const ORIGIN_ID: &str = "originid";
+
+/// The number of times that an event was redriven: an attribute of its item, a message attribute, and an extension attribute
+/// of the CloudEvent. The message attribute survives when SQS moves a message, the extension when a function writes a letter
+/// of it.
+pub const REDRIVES: &str = "redrives";
+
+/// Returns the number of times that an event was redriven before this message of it was sent: 0 for the first message, and
+/// for text that is no message.
+#[must_use]
+pub fn redrives(text: &str) -> u32 {
+    #[derive(Deserialize)]
+    struct Extension {
+        redrives: u32,
+    }
+    serde_json::from_str::<Extension>(text).map_or(0, |extension| extension.redrives)
+}
 
 /// An event on its way from the stream to a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,12 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName};
 use cellstack_core::dead_letter::{DeadLetter, Place};
 use cellstack_core::event::{EventKey, rfc3339};
+use cellstack_core::message::{self, REDRIVES};
 use cellstack_core::{CellId, EventId, TenantId};
 use serde::{Deserialize, Serialize};
-
-/// The number of times that an event was redriven: a message attribute, and an extension attribute of the CloudEvent.
-/// The attribute survives when SQS moves a message, the extension survives when a function writes a letter of it.
-pub(crate) const REDRIVES: &str = "redrives";
 
 /// A letter and the queue it was received from.
 #[derive(Debug, Clone, Serialize)]
@@ -74,13 +71,8 @@ impl Found {
 }
 
 fn redrives(attribute: Option<&str>, original: &str) -> u32 {
-    #[derive(Deserialize)]
-    struct Extension {
-        redrives: u32,
-    }
     let attribute = attribute.and_then(|text| text.parse().ok()).unwrap_or_default();
-    let extension = serde_json::from_str::<Extension>(original).map_or(0, |extension| extension.redrives);
-    extension.max(attribute)
+    message::redrives(original).max(attribute)
 }
 
 /// Reads the event that the keys of a stream record's JSON name.

@@ -8,7 +8,7 @@ mod reader;
 pub(crate) mod redrive;
 
 pub(crate) use filter::Filter;
-pub(crate) use found::{Found, REDRIVES, Subject};
+pub(crate) use found::{Found, Subject};
 pub(crate) use note::Window;
 pub(crate) use queue::{DeadLetterQueue, HOLD, PLACES, queues};
 pub(crate) use reader::Reader;

@@ -116,9 +116,10 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                     }
                 }
                 Phase::Carrying => {
-                    let pending = self.scan(steps).await?.pending().to_vec();
-                    self.path().freeze(&pending, steps).await?;
-                    self.rest = None;
+                    self.scan(steps).await?;
+                    if let Some(rest) = self.rest.take() {
+                        self.path().freeze(&rest, steps).await?;
+                    }
                     self.record(steps, Phase::Drained).await?;
                 }
                 Phase::Drained => {

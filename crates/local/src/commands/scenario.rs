@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use cellstack_core::EventId;
 use cellstack_simulator::{
     Backup, CONCURRENCY, CutOff, Hurt, Moved, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw,
     each_seed, fence_bursts, marked_down, moves, one_cell_down, recovery,
@@ -282,7 +283,16 @@ pub(super) fn moves_scenario(seeds: &[u64], threads: usize, mutation: Option<Mut
     print(format_args!("  by phase: {}", phases.join(", ")));
     let Some(violated) = violated else { return Ok(ExitCode::SUCCESS) };
     print(format_args!("\nseed {}: {}", violated.seed, violated.drawn));
-    for violation in violated.violations.iter().take(VIOLATIONS) {
+    let violations = &violated.violations[..violated.violations.len().min(VIOLATIONS)];
+    let words = violations.iter().flat_map(|violation| violation.split(' '));
+    let events: Vec<&str> = words.filter(|word| word.parse::<EventId>().is_ok()).collect();
+    // The same run again, for what happened to these events.
+    for line in moves(violated.seed, mutation, true)?.lines {
+        if events.iter().any(|event| line.contains(event)) {
+            print(line);
+        }
+    }
+    for violation in violations {
         print(format_args!("seed {}: {violation}", violated.seed));
     }
     Ok(ExitCode::FAILURE)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cellstack_core::EventStatus;
+use cellstack_core::event::rfc3339;
 use cellstack_core::fence::FENCE_SHARDS;
 use cellstack_embedded::names::Ordering;
 
@@ -135,29 +136,40 @@ fn fences(world: &World, state: &FinalState) {
 }
 
 /// Checks that events were processed in the order in which their caller got them acknowledged. What was handed over goes by
-/// the routers' clocks, and these jump here.
+/// the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven.
 fn order(world: &World, state: &FinalState) {
     for (number, tenant) in world.tenants.iter().enumerate() {
         let acknowledged = world.acknowledged.borrow();
         let mut own: Vec<_> =
             acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, (id, at))| (at, id)).collect();
         own.sort();
-        let mut last = 0;
+        let mut last: Option<&Event> = None;
         for (_, id) in own {
             let event = state.events.values().find(|event| {
                 event.record.tenant_id == *tenant && event.record.id() == *id && owner(world, state, event)
             });
-            let Some(event) = event else { continue };
-            let was_carried = state
-                .events
-                .values()
-                .any(|other| other.subject() == event.subject() && other.status() == EventStatus::Carried);
-            let has_letter = was_carried || world.lettered.borrow().contains(&event.subject());
-            let at = event.record.processed_at.unwrap_or_default();
-            if at < last && !has_letter {
-                world.wrong(format!("{id} of {tenant} was processed before one that was acknowledged earlier"));
+            let Some(event) = event.filter(|event| !world.lettered.borrow().contains(&event.subject())) else {
+                continue;
+            };
+            let Some(before) = last.filter(|last| last.record.processed_at > event.record.processed_at) else {
+                last = Some(event);
+                continue;
+            };
+            let is_excused = was_carried(state, event)
+                || (was_carried(state, before) && before.record.accepted_at >= event.record.accepted_at);
+            if !is_excused {
+                let at = |event: &Event| rfc3339(event.record.processed_at.unwrap_or_default());
+                world.wrong(format!(
+                    "{id} of {tenant} was processed at {}, {} at {}, which was acknowledged earlier",
+                    at(event),
+                    before.record.id(),
+                    at(before)
+                ));
             }
-            last = last.max(at);
         }
     }
+}
+
+fn was_carried(state: &FinalState, event: &Event) -> bool {
+    state.events.values().any(|other| other.subject() == event.subject() && other.status() == EventStatus::Carried)
 }

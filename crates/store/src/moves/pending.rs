@@ -9,23 +9,25 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::EventStatus;
 use cellstack_core::cell_table::{Item, key};
 
-use super::items::{READ, events, sort_key};
+use super::items::{READ, accepted_at, events, sort_key};
 use super::record::{Phase, text};
 use super::send::{Sent, send};
 use super::steps::Steps;
-use super::{MoveError, Path};
+use super::{MoveError, Path, Rest};
 
 impl Path<'_> {
-    /// Freezes events that are not done. One that is done by now stays as it is. Safe to run again.
+    /// Freezes events that are not done, the newest first: the source may process others meanwhile, and where it keeps a
+    /// tenant's order, all of these are older than what is handed over. One that is done by now stays as it is. Safe to run
+    /// again.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`], or when the source can't be written.
-    pub async fn freeze(&self, keys: &[String], steps: &Steps<'_>) -> Result<(), MoveError> {
+    pub async fn freeze(&self, rest: &Rest, steps: &Steps<'_>) -> Result<(), MoveError> {
         // One after the other: each of these transactions checks the same record.
-        for sort_key in keys {
+        for sort_key in rest.pending().rev() {
             let update = Update::builder()
                 .table_name(&self.source.table)
-                .set_key(Some(key(self.tenant, sort_key.as_str())))
+                .set_key(Some(key(self.tenant, sort_key)))
                 .update_expression("SET #status = :carried, carried_by = :move")
                 .condition_expression("#status = :accepted")
                 .expression_attribute_names("#status", "status")
@@ -41,8 +43,7 @@ impl Path<'_> {
         Ok(())
     }
 
-    /// Hands over what is frozen, the oldest first by the clocks of the routers that accepted it: nothing else is stored that
-    /// shows the order. Returns the number of events. Safe to run again.
+    /// Hands over what is frozen, the oldest first. Returns the number of events. Safe to run again.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`], or when a table can't be read or written.
@@ -54,11 +55,7 @@ impl Path<'_> {
             .expression_attribute_values(":move", text(&steps.id.to_string()));
         let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
         let mut frozen = items.map_err(|error| AwsFailure::of(READ, error))?;
-        // Callers may have named them: their keys say nothing of their age.
-        frozen.sort_by_key(|item| {
-            let at: u64 = item.get("accepted_at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default();
-            (at, sort_key(item).unwrap_or_default())
-        });
+        frozen.sort_by_key(|item| (accepted_at(item), sort_key(item).unwrap_or_default()));
         let count = frozen.len() as u64;
         for event in frozen {
             self.insert(event, steps).await?;

@@ -14,7 +14,9 @@ use cellstack_core::cell_table::{Item, key};
 use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::mutation::{Mutation, is_planted};
 
-use super::items::{READ, are_equal, by_key, bytes, events, is_expired, is_processed, others, sort_key, status};
+use super::items::{
+    READ, accepted_at, are_equal, by_key, bytes, events, is_expired, is_processed, others, sort_key, status,
+};
 use super::record::Phase;
 use super::send::{Sent, send};
 use super::steps::Steps;
@@ -31,8 +33,8 @@ const TRANSACTION_BYTES: usize = 3 * 1024 * 1024;
 pub struct Rest {
     /// All of them, in the order of their keys.
     keys: Vec<String>,
-    /// Those that were not done when the source was read.
-    pending: Vec<String>,
+    /// Those that were not done when the source was read, the oldest first.
+    pending: BTreeSet<(u64, String)>,
     /// Those that are frozen: marked `carried` by this move.
     frozen: HashSet<String>,
     /// Events that the destination has and the source has not.
@@ -57,7 +59,9 @@ impl Rest {
     /// Adds an event of the source. Those that this move has frozen name it.
     fn add(&mut self, key: String, item: &Item, this_move: &AttributeValue) {
         match status(item) {
-            Some(EventStatus::Accepted | EventStatus::Held) => self.pending.push(key.clone()),
+            Some(EventStatus::Accepted | EventStatus::Held) => {
+                self.pending.insert((accepted_at(item), key.clone()));
+            }
             Some(EventStatus::Carried) if item.get("carried_by") == Some(this_move) => {
                 self.frozen.insert(key.clone());
             }
@@ -66,10 +70,10 @@ impl Rest {
         self.keys.push(key);
     }
 
-    /// Returns the keys of the events that were not done.
+    /// Returns the keys of the events that were not done, the oldest first.
     #[must_use]
-    pub fn pending(&self) -> &[String] {
-        &self.pending
+    pub fn pending(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.pending.iter().map(|(_, key)| key.as_str())
     }
 }
 
@@ -107,7 +111,7 @@ impl Path<'_> {
     /// Reads the keys and statuses of all events.
     async fn read_anew(&self, known: &Known, mine: &AttributeValue) -> Result<Rest, MoveError> {
         let query = events(self.client, &self.source.table, self.tenant)
-            .projection_expression("sk, #status, carried_by")
+            .projection_expression("sk, #status, carried_by, accepted_at")
             .expression_attribute_names("#status", "status");
         let mut items = query.into_paginator().items().send();
         let (mut rest, mut unseen) =
@@ -131,12 +135,14 @@ impl Path<'_> {
     /// # Errors
     /// When the source can't be read.
     pub async fn undone(&self, rest: &Rest) -> Result<Vec<String>, AwsFailure> {
-        let found = by_key(self.client, &self.source.table, self.tenant, &rest.pending).await?;
-        let is_undone = |key: &&String| {
-            let found = found.get(*key).and_then(status);
+        let mut pending: Vec<String> = rest.pending().map(ToOwned::to_owned).collect();
+        let found = by_key(self.client, &self.source.table, self.tenant, &pending).await?;
+        let is_undone = |key: &String| {
+            let found = found.get(key).and_then(status);
             matches!(found, Some(EventStatus::Accepted | EventStatus::Held))
         };
-        Ok(rest.pending.iter().filter(is_undone).cloned().collect())
+        pending.retain(is_undone);
+        Ok(pending)
     }
 
     /// Copies the rest. Safe to run again, and by two runs at once: the one that no longer has the move is refused.

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use cellstack_core::message::Members;
+use cellstack_core::message::{Members, REDRIVES};
 use cellstack_core::{CellId, Epoch, EventRecord, Message};
 use serde::Serializer as _;
 use serde_json::value::RawValue;
-
-use crate::dlq::REDRIVES;
 
 /// Returns the message of an event as its cell's producer would publish it now, with the count of redrives in it.
 ///

@@ -9,11 +9,11 @@ use cellstack_core::cell_table::{key, number};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::{self, FenceState};
 use cellstack_core::limits::OPERATION_TIMEOUT;
-use cellstack_core::message::deduplication_id;
+use cellstack_core::message::{REDRIVES, deduplication_id};
 use cellstack_core::{Epoch, EventRecord, EventStatus, Message};
 
 use crate::deployment::Deployment;
-use crate::dlq::{REDRIVES, Subject};
+use crate::dlq::Subject;
 use cellstack_store::cells::Cell;
 
 /// The item under an event's key in a cell's table.

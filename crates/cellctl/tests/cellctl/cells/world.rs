@@ -145,7 +145,7 @@ impl CellsWorld {
         counts
     }
 
-    async fn items(&self, table: &str) -> Vec<Item> {
+    pub(crate) async fn items(&self, table: &str) -> Vec<Item> {
         let scan = self.stack.dynamodb().scan().table_name(table).consistent_read(true).into_paginator();
         scan.items().send().collect::<Result<_, _>>().await.unwrap()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_cellctl::Completion;
 use cellstack_core::fence::{FENCE_SHARDS, shard_key};
+use cellstack_embedded::Pipeline;
 use cellstack_embedded::names::{CellNames, registry};
 use cellstack_emulator::{Fault, FaultKind, Observation};
 use tokio::time::Instant;
@@ -179,6 +180,26 @@ async fn an_event_that_keeps_failing_is_skipped_after_so_many_redrives() {
     world.mend();
     world.redrive("--max-attempts 3").await.ended(Completion::Done);
     world.until("the sum", async || world.sum("alpha", "acme").await == (1, 1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_is_sent_again_after_a_redrive_does_not_stop_it() {
+    let world = DlqWorld::with(Pipeline::DEPLOYED).await;
+    let aws = world.stack.aws();
+    let table = CellNames::of(&cell("alpha")).table;
+    aws.faults().inject(Fault::new("DynamoDB", "UpdateItem", FaultKind::HangAfterCommit).on(&table).times(1));
+    let id = world.post("acme", "poison", 1).await;
+    world.until("the mark", async || world.status("alpha", "acme", &id).await == "failed").await;
+    // The consumer has no response to its mark, and sends it again before the redrive's message comes to it.
+    aws.faults()
+        .inject(Fault::new("Lambda", "Invoke", FaultKind::Latency(Duration::from_secs(3))).on("alpha-consumer"));
+    let ran = world.redrive("--cell alpha --place queue").await;
+    assert!(ran.talk.starts_with("1 sent"), "{}", ran.talk);
+    world.until("the mark again", async || aws.calls("DynamoDB", "UpdateItem") >= 2).await;
+    world.dead_letters("alpha", 1).await;
+    world.mend();
+    world.redrive("").await.ended(Completion::Done);
+    world.processed("alpha", "acme", &id).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use cellstack_emulator::{Fault, FaultKind};
 
 use super::errors::is_documented;
 use super::world::Caller;
-use crate::cells::world::{CellsWorld, cell};
+use crate::cells::world::{CellsWorld, cell, text};
 
 /// Makes a world whose cell alpha accepts events and publishes none, with three processed and two accepted events of acme's.
 async fn stuck(caller: &Caller) -> CellsWorld {
@@ -123,4 +123,42 @@ async fn a_run_that_dies_with_frozen_events_and_is_resumed_hands_each_over() {
     world.as_ann(&format!("moves resume {id} {line}")).await.ended(Completion::Done);
     world.stack.aws().faults().clear();
     world.all_is_there("acme", &caller, "resumed").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_source_may_still_process_is_older_than_what_is_frozen() {
+    let caller = Caller::default();
+    let world = stuck(&caller).await;
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        caller.post(&world, "acme").await;
+    }
+    world.slow_down();
+    let table = CellNames::of(&cell("alpha")).table;
+    let run = world.as_ann("tenants move acme --to gamma --drain-time 1s --carry-pending");
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(309)).await;
+        let mut partly = 0;
+        loop {
+            let items = world.items(&table).await;
+            let times = |status: &str| -> Vec<u64> {
+                let items = items.iter().filter(|item| item.get("status") == Some(&text(status)));
+                items.map(|item| item["accepted_at"].as_n().unwrap().parse().unwrap()).collect()
+            };
+            match (times("accepted").into_iter().max(), times("carried").into_iter().min()) {
+                (Some(left), Some(frozen)) => {
+                    assert!(left <= frozen, "an event of {left} is left, one of {frozen} is frozen");
+                    partly += 1;
+                }
+                (None, Some(_)) => return partly,
+                _ => {}
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let (ran, partly) = futures::future::join(run, watch).await;
+    ran.ended(Completion::Done);
+    assert!(partly > 2, "seen {partly} times with some of them frozen");
+    world.stack.aws().faults().clear();
+    world.all_is_there("acme", &caller, "handed over").await;
 }
