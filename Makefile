@@ -140,6 +140,11 @@ bench-copy: ## Measure the copy of a move alongside the SDK alone, over a served
 	@$(NEED_CARGO)
 	cargo bench --locked -p cellstack-local --bench copy
 
+.PHONY: bench-moves
+bench-moves: ## Measure a tenant of 100,000 events that is moved there and back five times while it writes: an hour
+	@$(NEED_CARGO)
+	cargo bench --locked -p cellstack-local --bench moves
+
 .PHONY: tools
 tools: ## Install the pinned tools of build, deploy-local and watch into .venv
 	@$(NEED_PYTHON)

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+mod http;
 mod served;
 
 use std::net::SocketAddr;
@@ -13,12 +14,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http::{connect, exchange};
+use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use served::{Served, extent};
-use tokio::net::TcpStream;
 
 const TENANTS: usize = 50;
 const CONNECTIONS: usize = 32;
@@ -111,23 +111,6 @@ async fn totals(connection: &mut SendRequest<Full<Bytes>>, url: SocketAddr, tena
         .header("x-tenant-id", format!("tenant-{}", tenant + 1))
         .body(Full::default())?;
     Ok(exchange(connection, request).await?.1)
-}
-
-async fn connect(url: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(url).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-async fn exchange(
-    connection: &mut SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, String)> {
-    connection.ready().await?;
-    let (parts, body) = connection.send_request(request).await?.into_parts();
-    Ok((parts.status, String::from_utf8(body.collect().await?.to_bytes().to_vec())?))
 }
 
 fn percentiles(mut values: Vec<f64>) -> (f64, f64) {

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::Credentials;
 
 /// Returns `full` events for `cargo bench`, and a hundredth of them for `cargo test`, which checks that the benchmark works.
 pub(crate) fn extent(full: usize) -> usize {
@@ -34,16 +36,20 @@ impl Served {
         Ok((Self { child, endpoint }, url))
     }
 
-    /// Returns a client of its DynamoDB.
-    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
+    /// Returns the configuration of its services' clients.
+    pub(crate) fn config(&self) -> SdkConfig {
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
             .http_client(cellstack_aws::http_client())
             .endpoint_url(format!("http://{}", self.endpoint))
-            .build();
-        aws_sdk_dynamodb::Client::from_conf(config)
+            .build()
+    }
+
+    /// Returns a client of its DynamoDB.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config())
     }
 
     /// Returns the most memory that it has had, where the system says so.
