@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use cellstack_aws::AwsFailure;
+use cellstack_core::event::rfc3339;
 use cellstack_core::registry::{CellHealth, CellStatus};
-use cellstack_core::{CellId, Clock as _};
+use cellstack_core::{CellId, Clock as _, TenantId};
 use cellstack_store::cells::{Cell, Listing};
+use cellstack_store::moves::{self, MoveId, MoveRecord, Phase, Switch};
 use clap::Args;
+use futures::future::join;
 use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
@@ -16,6 +20,7 @@ use crate::commands::cells::strays;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
+use crate::moving::PausedBy;
 use crate::queue::{Size, size};
 
 /// Show all cells on one screen, and what needs a look
@@ -24,7 +29,7 @@ use crate::queue::{Size, size};
 /// measure of how far stream and queue lag; cellctl cells probe makes one.
 ///
 /// Exit code 3 if something needs a look: a cell that is down, recovering or nearly full, letters, a failed probe, a cell that
-/// only one of Terraform and cellctl knows.
+/// only one of Terraform and cellctl knows, a tenant whose writes have waited for its move for longer than a minute.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl status
@@ -45,6 +50,12 @@ const AT_ONCE: usize = 16;
 /// The share of its capacity, in percent, from which a cell counts as nearly full.
 const NEARLY_FULL: u64 = 90;
 
+/// The latest moves, among which those under way are looked for: a page of the registry holds more.
+const MOVES: usize = 1_000;
+
+/// The time after which writes that wait for a move need a look: it drains its source for 30 s, unless told otherwise.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
+
 /// The state of the fleet.
 #[derive(Debug, Serialize)]
 struct Screen {
@@ -52,8 +63,33 @@ struct Screen {
     tenants: u64,
     placed: u64,
     capacity: u64,
+    moves: Moves,
     /// The things that need a look.
     notes: Vec<String>,
+}
+
+/// The moves that have not ended.
+#[derive(Debug, Default, Serialize)]
+struct Moves {
+    under_way: Vec<UnderWay>,
+    /// The operator's pause that keeps plans from beginning another.
+    paused: Option<PausedBy>,
+}
+
+/// A move that has not ended.
+#[derive(Debug, Serialize)]
+struct UnderWay {
+    #[serde(rename = "move")]
+    id: MoveId,
+    tenant: TenantId,
+    from: CellId,
+    to: CellId,
+    phase: Phase,
+    by: String,
+    /// The time since when the tenant's writes wait; `None` while its source takes them.
+    fenced: Option<String>,
+    #[serde(skip)]
+    fenced_ms: Option<u64>,
 }
 
 /// The state of a cell.
@@ -69,8 +105,22 @@ struct Row {
     /// Letters in the three dead-letter queues; `None` if one can't be read.
     #[serde(rename = "letters")]
     dead_letters: Option<u64>,
-    probe: Option<CellHealth>,
+    probe: Option<LastProbe>,
     reason: Option<String>,
+}
+
+/// The last probe of a cell.
+#[derive(Debug, Serialize)]
+struct LastProbe {
+    at: String,
+    #[serde(skip)]
+    at_ms: u64,
+    /// Milliseconds from its write until it was processed; `None` if it failed.
+    ms: Option<u64>,
+    error: Option<String>,
+    /// Probes in a row that failed, and that passed, up to this one.
+    failures: u32,
+    successes: u32,
 }
 
 impl Status {
@@ -81,11 +131,12 @@ impl Status {
         console: &mut Console,
     ) -> Result<Completion> {
         loop {
-            let screen = Screen::read(deployment).await?;
+            let now_ms = deployment.clock.wall_ms();
+            let screen = Screen::read(deployment, now_ms).await?;
             if self.watch {
                 console.clear()?;
             }
-            screen.print(output, deployment.clock.wall_ms(), console)?;
+            screen.print(output, now_ms, console)?;
             if !self.watch {
                 return Ok(Completion::of(screen.notes.is_empty()));
             }
@@ -98,14 +149,20 @@ impl Status {
 }
 
 impl Screen {
-    async fn read(deployment: &Deployment) -> Result<Self> {
+    async fn read(deployment: &Deployment, now_ms: u64) -> Result<Self> {
         let listing = cells::list(deployment).await?;
         let rows = stream::iter(&listing.cells).map(|cell| Row::read(deployment, &listing, cell));
-        let cells: Vec<Row> = rows.buffered(AT_ONCE).collect().await;
-        let notes = cells.iter().flat_map(Row::notes).chain(strays(&listing)).collect();
+        let (cells, moves): (Vec<Row>, _) = join(rows.buffered(AT_ONCE).collect(), Moves::read(deployment)).await;
+        let mut notes: Vec<String> = cells.iter().flat_map(Row::notes).chain(strays(&listing)).collect();
+        // One record that can't be read does not hide the cells.
+        let moves = moves.unwrap_or_else(|failure| {
+            notes.push(failure.to_string());
+            Moves::default()
+        });
+        notes.extend(moves.under_way.iter().filter_map(|one| one.note(now_ms)));
         let sum = |of: fn(&Row) -> u64| cells.iter().map(of).sum();
         let (tenants, placed) = (sum(|row| row.tenants), sum(|row| row.placed));
-        Ok(Self { tenants, placed, capacity: sum(|row| row.capacity), notes, cells })
+        Ok(Self { tenants, placed, capacity: sum(|row| row.capacity), moves, notes, cells })
     }
 
     fn print(&self, output: Output, now_ms: u64, console: &mut Console) -> Result<()> {
@@ -125,10 +182,55 @@ impl Screen {
             self.placed,
             self.capacity
         ));
+        match self.moves.under_way.len() {
+            0 => {}
+            1 => console.say("1 move is under way: cellctl moves ls --under-way"),
+            count => console.say(format_args!("{count} moves are under way: cellctl moves ls --under-way")),
+        }
+        if let Some(PausedBy { by, at, reason }) = &self.moves.paused {
+            console.say(format_args!("plans are paused by {by} since {at}: {reason}. cellctl moves unpause lets them go on"));
+        }
         for note in &self.notes {
             console.say(format_args!("look: {note}"));
         }
         Ok(())
+    }
+}
+
+impl Moves {
+    async fn read(deployment: &Deployment) -> Result<Self, AwsFailure> {
+        let (dynamodb, registry) = (&deployment.dynamodb, deployment.registry());
+        let latest = moves::all(dynamodb, &registry, |found| found.len() >= MOVES).await?;
+        let under_way = latest.into_iter().filter(|record| record.phase.is_under_way()).map(UnderWay::from).collect();
+        let paused = Switch { client: dynamodb, registry: &registry }.read().await?;
+        Ok(Self { under_way, paused: paused.map(PausedBy::from) })
+    }
+}
+
+impl From<MoveRecord> for UnderWay {
+    fn from(record: MoveRecord) -> Self {
+        let MoveRecord { id, tenant, from, to, phase, by, times, .. } = record;
+        let fenced_ms = times.get(&Phase::Fenced).copied();
+        Self { id, tenant, from, to, phase, by, fenced: fenced_ms.map(rfc3339), fenced_ms }
+    }
+}
+
+impl UnderWay {
+    /// Returns what needs a look: writes that wait for long.
+    fn note(&self, now_ms: u64) -> Option<String> {
+        let waited = Duration::from_millis(now_ms.saturating_sub(self.fenced_ms?));
+        let Self { id, tenant, by, .. } = self;
+        (waited > LONG_PAUSE).then(|| {
+            let seconds = waited.as_secs();
+            format!("{tenant}'s writes have waited for {seconds} s for a move of {by}'s: cellctl moves resume {id}")
+        })
+    }
+}
+
+impl From<CellHealth> for LastProbe {
+    fn from(health: CellHealth) -> Self {
+        let CellHealth { failures, successes, at, ms, error, .. } = health;
+        Self { at: rfc3339(at), at_ms: at, ms, error, failures, successes }
     }
 }
 
@@ -150,7 +252,7 @@ impl Row {
             capacity: cell.config.capacity,
             messages: size(&deployment.sqs, &cell.config.queue_url).await.ok(),
             dead_letters,
-            probe: listing.health.get(&cell.id).cloned(),
+            probe: listing.health.get(&cell.id).cloned().map(LastProbe::from),
             reason: state.and_then(|state| state.reason.clone()),
         }
     }
@@ -170,7 +272,7 @@ impl Row {
             Some(count) => notes.push(format!("{cell} has {count} letters: cellctl dlq ls --cell {cell}")),
             None => notes.push(format!("{cell}: its queues can't be read")),
         }
-        if let Some(CellHealth { failures: failures @ 1.., error, .. }) = &self.probe {
+        if let Some(LastProbe { failures: failures @ 1.., error, .. }) = &self.probe {
             let error = error.as_deref().unwrap_or_default();
             notes.push(format!("{cell}: the last {failures} probes failed: {error}"));
         }
@@ -189,7 +291,7 @@ impl Row {
         let probe = self.probe.as_ref().map_or_else(
             || "-".to_owned(),
             |probe| {
-                let age = now_ms.saturating_sub(probe.at) / 1_000;
+                let age = now_ms.saturating_sub(probe.at_ms) / 1_000;
                 let result = probe.ms.map_or_else(|| format!("{} failed", probe.failures), |ms| format!("{ms} ms"));
                 format!("{result}, {age} s ago")
             },

@@ -11,5 +11,5 @@ pub(crate) use claim::{abort, claim};
 pub(crate) use engine::{Ended, Engine, Stage};
 pub(crate) use manner::Manner;
 pub(crate) use predict::Prediction;
-pub(crate) use report::{Reporter, ShownMove};
+pub(crate) use report::{PausedBy, Reporter, ShownMove};
 pub(crate) use sites::Sites;

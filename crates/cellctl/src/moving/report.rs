@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cellstack_core::event::rfc3339;
 use cellstack_core::{CellId, TenantId};
-use cellstack_store::moves::{MoveId, MoveRecord, Phase, Round};
+use cellstack_store::moves::{MoveId, MoveRecord, Paused, Phase, Round};
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -120,6 +120,20 @@ const fn said(phase: Phase) -> &'static str {
         Phase::Flipped => "flipped: the destination takes events",
         Phase::Purged => "purged: the source's copy is deleted",
         Phase::Aborted => "aborted: the source takes events again",
+    }
+}
+
+/// The operator who has paused all runs, for people and programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct PausedBy {
+    pub(crate) by: String,
+    pub(crate) at: String,
+    pub(crate) reason: String,
+}
+
+impl From<Paused> for PausedBy {
+    fn from(Paused { by, reason, at }: Paused) -> Self {
+        Self { by, at: rfc3339(at), reason }
     }
 }
 

@@ -52,8 +52,8 @@ impl Moves {
             Verb::Back(back) => back.run(deployment, output, console).await,
             Verb::Purge(purge) => purge.run(deployment, output, console).await,
             Verb::Run(run) => run.run(deployment, output, console).await,
-            Verb::Pause(pause) => pause.run(deployment, console).await,
-            Verb::Unpause(unpause) => unpause.run(deployment, console).await,
+            Verb::Pause(pause) => pause.run(deployment, output, console).await,
+            Verb::Unpause(unpause) => unpause.run(deployment, output, console).await,
         }
     }
 }

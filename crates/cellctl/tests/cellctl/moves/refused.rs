@@ -47,6 +47,40 @@ async fn a_move_that_makes_no_sense_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_status_names_a_move_whose_run_died_while_writes_wait() {
+    let caller = Caller::default();
+    let world = CellsWorld::new().await;
+    caller.post(&world, "acme").await;
+    world.slow_down();
+    let run = world.as_ann("tenants move acme --to gamma");
+    let fenced = async {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        while world.last_move().await["phase"] == "moving" {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let moving = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        let shown = world.cellctl("status").await.ended(Completion::Done);
+        assert!(shown.talk.contains("1 move is under way: cellctl moves ls --under-way"), "{}", shown.talk);
+    };
+    futures::future::select(std::pin::pin!(run), std::pin::pin!(join(moving, fenced))).await;
+    let id = world.move_id().await;
+    world.cellctl("status").await.ended(Completion::Done);
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    let shown = world.cellctl("status").await.ended(Completion::LeftSome);
+    let note = format!("s for a move of ann's: cellctl moves resume {id}");
+    assert!(shown.talk.contains("look: acme's writes have waited for 65") && shown.talk.contains(&note), "{}", shown.talk);
+    let json = world.cellctl("status --output json").await.ended(Completion::LeftSome).json();
+    let under_way = &json["moves"]["under_way"][0];
+    assert_eq!((&under_way["move"], &under_way["tenant"]), (&id.clone().into(), &"acme".into()), "{json}");
+    assert!(under_way["fenced"].as_str().unwrap().starts_with("2026-01-01T00:05:"), "{json}");
+    world.as_ann(&format!("moves resume {id}")).await.ended(Completion::Done);
+    let json = world.cellctl("status --output json").await.ended(Completion::Done).json();
+    assert_eq!(json["moves"], serde_json::json!({ "under_way": [], "paused": null }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
     let world = CellsWorld::new().await;
     let run = world.as_ann("tenants move acme --to gamma");
