@@ -16,6 +16,7 @@ use cellstack_router::TenantSource;
 use cellstack_store::placement::{Order, Placed, Placement, Site};
 use cellstack_store::tenant_map::{DEFAULT_WEIGHT, TenantEntry};
 
+use crate::bound;
 use crate::cells::Cells;
 use crate::cloud::Cloud;
 use crate::data::DataDir;
@@ -51,6 +52,7 @@ impl Stack {
             disorder: Disorder::NONE,
             seed: 0,
             data: None,
+            max_data: bound::MAX_DATA,
             first_sight: false,
             hooks: Hooks::NONE,
         }

@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 
 use crate::context::{Context, lock};
 use crate::disorder;
-use crate::dynamodb::{DynamoDb, Refusal, split_batch};
+use crate::dynamodb::{DynamoDb, MAX_FILE_IN_MEMORY, Refusal, split_batch};
 use crate::faults::{Entries, FaultKind, Faults};
 use crate::function::{Function, panic_text};
 use crate::mapping::{self, MappingError, MappingHandle, QueueMapping, StreamMapping};
@@ -55,6 +55,7 @@ impl Aws {
             account: "000000000000".into(),
             seed: 0,
             keep_records: 10_000,
+            max_bytes: MAX_FILE_IN_MEMORY,
             wall: None,
             directory: None,
             network: None,

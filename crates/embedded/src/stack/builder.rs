@@ -68,6 +68,7 @@ pub struct StackBuilder {
     pub(super) disorder: Disorder,
     pub(super) seed: u64,
     pub(super) data: Option<Arc<DataDir>>,
+    pub(super) max_data: u64,
     pub(super) first_sight: bool,
     pub(super) hooks: Hooks,
 }
@@ -120,6 +121,13 @@ impl StackBuilder {
     #[must_use]
     pub fn data(mut self, data: DataDir) -> Self {
         self.data = Some(Arc::new(data));
+        self
+    }
+
+    /// Sets the bytes that a stack in memory may come to: 1 GiB unless set. With more, writes take the longer the more is there.
+    #[must_use]
+    pub const fn max_data(mut self, bytes: u64) -> Self {
+        self.max_data = bytes;
         self
     }
 
@@ -208,7 +216,9 @@ impl StackBuilder {
     /// Returns the stack without resources and functions, other than those that its directory has.
     fn open(self, consumer: Option<MakeConsumer>) -> Result<Stack> {
         let Self { hooks, pipeline, data, .. } = self;
-        let aws = self.disorder.apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed));
+        let aws = self.disorder.apply(
+            Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed).max_bytes(self.max_data),
+        );
         let aws = match &data {
             Some(data) => hooks.aws(aws).directory(data.path()),
             None => hooks.aws(aws),

@@ -23,6 +23,7 @@ pub struct Builder {
     pub(super) account: String,
     pub(super) seed: u64,
     pub(super) keep_records: usize,
+    pub(super) max_bytes: u64,
     pub(super) wall: Option<SystemTime>,
     pub(super) directory: Option<PathBuf>,
     pub(super) network: Option<Arc<dyn Network>>,
@@ -57,6 +58,14 @@ impl Builder {
     #[must_use]
     pub fn keep_stream_records(mut self, records: usize) -> Self {
         self.keep_records = records;
+        self
+    }
+
+    /// Sets the bytes that tables in memory may come to. The default is 1 GiB, and a write that goes beyond fails. With more,
+    /// there is no bound, and some writes take the longer the more is there.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
         self
     }
 
@@ -136,7 +145,7 @@ impl Builder {
             Some(file) => format!("{}: {error}", file.display()),
             None => error,
         };
-        let dynamodb = DynamoDb::open(context.clone(), self.keep_records, tables.as_deref())
+        let dynamodb = DynamoDb::open(context.clone(), self.keep_records, tables.as_deref(), self.max_bytes)
             .map_err(|error| unread(&tables, error.to_string()))?;
         let store = queues.as_deref().map(Store::open).transpose();
         let store = store.map_err(|error| unread(&queues, error.to_string()))?.map(Arc::new);

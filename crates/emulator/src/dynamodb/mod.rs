@@ -19,5 +19,5 @@ mod tokens;
 mod transaction;
 
 pub(crate) use fault::{apply as apply_fault, entries_of_batch, split_batch};
-pub(crate) use store::{DynamoDb, Refusal};
+pub(crate) use store::{DynamoDb, MAX_FILE_IN_MEMORY, Refusal};
 pub(crate) use streams::{Record, Shard};

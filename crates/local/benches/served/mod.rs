@@ -25,6 +25,8 @@ impl Served {
     pub(crate) fn start(tenants: usize) -> Result<(Self, SocketAddr)> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
             .args(["serve", "-q", "--port", "0", "--endpoint-port", "0", "--tenants", &tenants.to_string()])
+            // Nothing is to expire while it is counted.
+            .args(["--max-data", "16G"])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut ready = String::new();

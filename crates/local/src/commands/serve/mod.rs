@@ -112,7 +112,7 @@ impl Serve {
         let interrupted = interrupted()?;
         let (cells, data) = self.cells()?;
         let max_data = self.max_data.unwrap_or(MAX_DATA);
-        let stack = self.stack(application, &cells, data).await?;
+        let stack = self.stack(application, &cells, data, max_data).await?;
         let served = Served::start_within(stack, self.port, self.endpoint_port, max_data).await?;
         for fault in &self.fault {
             served.stack.aws().faults().inject(fault.clone());
@@ -155,9 +155,16 @@ impl Serve {
         Ok((cells, data))
     }
 
-    async fn stack(&self, application: impl Application, cells: &[CellId], data: Option<DataDir>) -> Result<Stack> {
+    async fn stack(
+        &self,
+        application: impl Application,
+        cells: &[CellId],
+        data: Option<DataDir>,
+        max_data: u64,
+    ) -> Result<Stack> {
         let mut builder =
             Stack::builder().pipeline(Pipeline::IMPATIENT).disorder(Disorder::SERVED).seed(rand::random());
+        builder = builder.max_data(max_data);
         builder = builder.tenant_source(self.tenant_source.setting()?);
         for cell in cells {
             builder = builder.cell(cell.clone());
