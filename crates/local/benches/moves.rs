@@ -44,10 +44,14 @@ static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(100_000));
 static MOVES: LazyLock<usize> = LazyLock::new(|| extent(10));
 
 fn main() -> Result<()> {
-    let (server, url) = Served::start(1)?;
+    // Millions of events, of which none is to expire while it is counted: a stack in memory is bound to 1 GiB.
+    let directory = std::env::temp_dir().join(format!("cellstack-bench-moves-{}", std::process::id()));
+    let data = directory.to_str().context("a temporary directory whose name is not UTF-8")?;
+    let (server, url) = Served::start(1, &["--data", data, "--max-data", "64G"])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
     server.stop()?;
+    std::fs::remove_dir_all(&directory)?;
     measured?;
     println!("peak memory of the stack   {}", peak.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB")));
     Ok(())

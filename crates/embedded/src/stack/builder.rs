@@ -216,9 +216,9 @@ impl StackBuilder {
     /// Returns the stack without resources and functions, other than those that its directory has.
     fn open(self, consumer: Option<MakeConsumer>) -> Result<Stack> {
         let Self { hooks, pipeline, data, .. } = self;
-        let aws = self.disorder.apply(
-            Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed).max_bytes(self.max_data),
-        );
+        let aws = self
+            .disorder
+            .apply(Aws::builder().region(REGION).account(ACCOUNT).seed(self.seed).max_bytes(self.max_data));
         let aws = match &data {
             Some(data) => hooks.aws(aws).directory(data.path()),
             None => hooks.aws(aws),

@@ -70,7 +70,11 @@ async fn the_status_names_a_move_whose_run_died_while_writes_wait() {
     tokio::time::sleep(Duration::from_secs(65)).await;
     let shown = world.cellctl("status").await.ended(Completion::LeftSome);
     let note = format!("s for a move of ann's: cellctl moves resume {id}");
-    assert!(shown.talk.contains("look: acme's writes have waited for 65") && shown.talk.contains(&note), "{}", shown.talk);
+    assert!(
+        shown.talk.contains("look: acme's writes have waited for 65") && shown.talk.contains(&note),
+        "{}",
+        shown.talk
+    );
     let json = world.cellctl("status --output json").await.ended(Completion::LeftSome).json();
     let under_way = &json["moves"]["under_way"][0];
     assert_eq!((&under_way["move"], &under_way["tenant"]), (&id.clone().into(), &"acme".into()), "{json}");
