@@ -141,7 +141,7 @@ bench-copy: ## Measure the copy of a move alongside the SDK alone, over a served
 	cargo bench --locked -p cellstack-local --bench copy
 
 .PHONY: bench-moves
-bench-moves: ## Measure a tenant of 100,000 events that is moved there and back five times while it writes: an hour
+bench-moves: ## Measure a tenant of 100,000 events that is moved there and back five times while it writes: over an hour
 	@$(NEED_CARGO)
 	cargo bench --locked -p cellstack-local --bench moves
 

@@ -27,7 +27,7 @@ pub const ORIGIN_ID: &str = "originid";
 pub const REDRIVES: &str = "redrives";
 
 /// Returns the number of times that an event was redriven before this message of it was sent: 0 for the first message, and
-/// for text that is no message.
+/// for other text.
 #[must_use]
 pub fn redrives(text: &str) -> u32 {
     #[derive(Deserialize)]

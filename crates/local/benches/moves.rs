@@ -1,5 +1,5 @@
 //! `cargo bench -p cellstack-local --bench moves`: a tenant of 100,000 events is moved there and back five times over a served
-//! stack, while a caller writes 500 events a second and sends each again until it is accepted. Prints how long each move
+//! stack, while a caller writes 500 events per second and sends each again until it is accepted. Prints how long each move
 //! took and how long writes waited; ends with an error unless each accepted event is there once and the total is exact.
 //!
 //! A move waits for 310 s, so all of it takes half an hour. `cargo test` moves nothing: it checks the caller and the count.
@@ -29,7 +29,7 @@ use served::{Served, extent};
 
 const TENANT: &str = "tenant-1";
 const CONNECTIONS: usize = 64;
-/// Events that the caller writes in a second. Whoever waits does not hold the others up.
+/// Events that the caller writes per second. One that waits does not delay the others.
 const RATE: u64 = 500;
 /// One event in so many is sent once more after it was accepted.
 const REPEATED: u64 = 10;

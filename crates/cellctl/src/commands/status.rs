@@ -53,7 +53,7 @@ const NEARLY_FULL: u64 = 90;
 /// The latest moves, among which those under way are looked for: a page of the registry holds more.
 const MOVES: usize = 1_000;
 
-/// The time after which writes that wait for a move need a look: it drains its source for 30 s, unless told otherwise.
+/// The time after which writes that wait for a move need a look: a source drains for 30 s, or as `--drain-time` says.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// The state of the fleet.

@@ -24,6 +24,7 @@ contract! {
     }
     embedded {
         a_token_is_forgotten_after_ten_minutes: "needs paused time"
+        tables_that_may_pass_one_gibibyte_do_the_same: "the embedded stack keeps them in another way"
         what_has_passed_its_ttl_goes_in_the_end: "AWS and MiniStack delete in their own time, the embedded stack on request"
     }
 }
@@ -47,6 +48,14 @@ async fn a_failed_condition_returns_the_item_it_found(stack: Stack) {
         panic!("{error:?}");
     };
     assert_eq!(failed.item().unwrap()["v"], s("first"));
+}
+
+async fn tables_that_may_pass_one_gibibyte_do_the_same(_: Stack) {
+    let large = || Stack::built(cellstack_emulator::Aws::builder().seed(1).max_bytes(1 << 31));
+    a_failed_condition_returns_the_item_it_found(large()).await;
+    a_transaction_is_all_or_nothing_and_names_the_reason(large()).await;
+    a_query_pages_in_order_of_the_sort_key(large()).await;
+    counters_add_up(large()).await;
 }
 
 fn put(table: &str, pk: &str, v: &str, condition: Option<&str>) -> TransactWriteItem {

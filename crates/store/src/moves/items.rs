@@ -66,8 +66,8 @@ pub async fn kept_beside_events(client: &Client, table: &str, tenant: &TenantId)
     others(client, table, tenant).await.map(|found| found.len())
 }
 
-/// Returns what tells which of two events is older: the time at which a router accepted it, by that router's clock. Nothing
-/// else is stored that shows it: callers may have named events, so keys say nothing of their age.
+/// Returns the time at which a router accepted an event, by that router's clock. Nothing else is stored that shows which of two
+/// events is older: callers may have named them, so keys say nothing of their age.
 pub(super) fn accepted_at(item: &Item) -> u64 {
     item.get("accepted_at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
