@@ -6,6 +6,7 @@ mod failure;
 pub mod fetch;
 mod function;
 pub mod pieces;
+pub mod signed;
 mod signing;
 pub mod transaction;
 mod transport;

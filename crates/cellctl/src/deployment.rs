@@ -21,7 +21,7 @@ pub struct Deployment {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// The configuration for reads and writes of objects. `dynamodb` and `sqs` have the same one.
+    /// The configuration for reads and writes of objects, and for reads of metrics. `dynamodb` and `sqs` have the same one.
     pub(crate) config: SdkConfig,
     prefix: String,
     stop: CancellationToken,
@@ -34,7 +34,7 @@ pub(crate) struct Tables {
 }
 
 /// An operator has time, and may be far from the region. The router's time-outs would be too short.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Deployment {
@@ -91,6 +91,11 @@ impl Deployment {
     #[must_use]
     pub const fn stop(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Returns what the names of its resources begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub(crate) fn registry(&self) -> String {

@@ -18,6 +18,7 @@ mod erasing;
 mod exporting;
 pub mod health;
 mod homecoming;
+mod lag;
 mod lines;
 mod loads;
 mod marking;

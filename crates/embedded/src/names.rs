@@ -84,8 +84,8 @@ impl CellNames {
             dlq: fifo("-events-dlq"),
             topic_dlq: fifo("-topic-dlq"),
             stream_dlq: name("-stream-dlq"),
-            producer: name("-producer"),
-            consumer: name("-consumer"),
+            producer: cellstack_core::names::producer(PREFIX, cell),
+            consumer: cellstack_core::names::consumer(PREFIX, cell),
         }
     }
 

@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
+use crate::cloudwatch::Measured;
 use crate::context::{Context, lock};
 use crate::disorder;
 use crate::dynamodb::{DynamoDb, MAX_FILE_IN_MEMORY, Refusal, split_batch};
@@ -89,7 +90,7 @@ impl Aws {
         &self.0.context
     }
 
-    /// Handles one request: `X-Amz-Target` with JSON for DynamoDB, DynamoDB Streams and SQS, form parameters with XML
+    /// Handles one request: `X-Amz-Target` with JSON for DynamoDB, DynamoDB Streams, SQS and CloudWatch, form parameters with XML
     /// for SNS. Signatures are not checked.
     pub fn handle(&self, request: http::Request<Bytes>) -> BoxFuture<'_, http::Response<Bytes>> {
         // Boxed, so that the services are compiled here and not again in each program that calls them.
@@ -162,7 +163,7 @@ impl Aws {
     }
 
     /// Returns the number of calls of an operation through the API (`"DynamoDB"`, `"DynamoDBStreams"`, `"SQS"`,
-    /// `"SNS"`), those that a fault hit included. Calls that mappings and topics make inside are not counted.
+    /// `"SNS"`, `"CloudWatch"`), those that a fault hit included. Calls that mappings and topics make inside are not counted.
     pub fn calls(&self, service: &str, operation: &str) -> u64 {
         let calls = lock(&self.0.calls);
         calls.get(service).and_then(|all| all.get(operation)).copied().unwrap_or(0)
@@ -254,7 +255,7 @@ impl Aws {
     }
 
     async fn run(&self, call: &Call, failing: &[usize]) -> http::Response<Bytes> {
-        let Inner { context, sqs, sns, .. } = &*self.0;
+        let Inner { context, dynamodb, sqs, sns, .. } = &*self.0;
         match call.service {
             Service::DynamoDb | Service::Streams => match self.run_dynamodb(call, failing).await {
                 Ok(body) => response::json(context, 200, body),
@@ -267,6 +268,10 @@ impl Aws {
                     Err(error) => response::error(context, call.service, &error),
                 }
             }
+            Service::CloudWatch => match (Measured { dynamodb, sqs }).call(&call.operation, &call.body) {
+                Ok(body) => response::json(context, 200, body),
+                Err(error) => response::error(context, call.service, &error),
+            },
             Service::Sns => match sns.call(&call.operation, &call.params, failing) {
                 Ok(body) => response::xml(200, body),
                 Err(error) => response::error(context, call.service, &error),

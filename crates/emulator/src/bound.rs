@@ -66,6 +66,7 @@ impl Aws {
             Service::DynamoDb | Service::Streams => (400, "ThrottlingException"),
             Service::Sqs => (403, "RequestThrottled"),
             Service::Sns => (429, "Throttled"),
+            Service::CloudWatch => (400, "Throttling"),
         };
         let message = "The stack holds as much as it may; process, purge or delete something.";
         is_refused.then(|| FaultKind::Error { status, code: code.to_owned(), message: message.to_owned() })

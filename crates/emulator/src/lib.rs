@@ -39,6 +39,7 @@ mod aws;
 mod bound;
 mod client;
 mod clock;
+mod cloudwatch;
 mod context;
 mod disorder;
 mod dynamodb;

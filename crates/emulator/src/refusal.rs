@@ -27,7 +27,9 @@ const REST_XML: [&str; 5] = ["s3", "s3express", "s3-outposts", "cloudfront", "ro
 
 /// Returns the message about anything that is not emulated.
 pub(crate) fn says(what: &str) -> String {
-    format!("{what} is not emulated. This endpoint emulates DynamoDB, DynamoDB Streams, SNS and SQS.")
+    format!(
+        "{what} is not emulated. This endpoint emulates DynamoDB, DynamoDB Streams, SNS, SQS and, in JSON, CloudWatch's GetMetricData."
+    )
 }
 
 /// Returns the error body of an operation that DynamoDB and its streams do not have, or that is not emulated.

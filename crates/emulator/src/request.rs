@@ -13,12 +13,16 @@ use crate::sns::Params;
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint(pub(crate) String);
 
+/// The prefix of CloudWatch's targets.
+const CLOUDWATCH: &str = "GraniteServiceVersion20100801";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     DynamoDb,
     Streams,
     Sqs,
     Sns,
+    CloudWatch,
 }
 
 impl Service {
@@ -28,6 +32,7 @@ impl Service {
             Self::Streams => "DynamoDBStreams",
             Self::Sqs => "SQS",
             Self::Sns => "SNS",
+            Self::CloudWatch => "CloudWatch",
         }
     }
 }
@@ -53,6 +58,7 @@ impl Call {
                 "DynamoDB_20120810" => Service::DynamoDb,
                 "DynamoDBStreams_20120810" => Service::Streams,
                 "AmazonSQS" => Service::Sqs,
+                CLOUDWATCH => Service::CloudWatch,
                 _ => return Err(Box::new(refuse(&parts, &body))),
             };
             let params = Params::parse(&Bytes::new());
@@ -89,7 +95,7 @@ impl Call {
                 let id = |n: usize| format!("PublishBatchRequestEntries.member.{n}.Id");
                 (1..).take_while(|n| self.params.get(&id(*n)).is_some()).count()
             }
-            Service::Sqs | Service::Sns => 0,
+            Service::Sqs | Service::Sns | Service::CloudWatch => 0,
         }
     }
 
@@ -108,6 +114,7 @@ pub(crate) fn name(request: &http::Request<Bytes>) -> (&'static str, String) {
     match target.and_then(|target| target.split_once('.')) {
         Some(("DynamoDB_20120810", operation)) => (Service::DynamoDb.name(), operation.to_string()),
         Some(("DynamoDBStreams_20120810", operation)) => (Service::Streams.name(), operation.to_string()),
+        Some((CLOUDWATCH, operation)) => (Service::CloudWatch.name(), operation.to_string()),
         Some((_, operation)) => (Service::Sqs.name(), operation.to_string()),
         None => {
             let params = Params::parse(request.body());

@@ -51,6 +51,10 @@ pub(crate) fn error(context: &Context, service: Service, error: &ApiError) -> Re
             }
             response
         }
+        Service::CloudWatch => {
+            let body = serde_json::json!({ "__type": error.code, "message": error.message });
+            json(context, error.status, body.to_string())
+        }
         Service::DynamoDb | Service::Streams => {
             let body = serde_json::json!({
                 "__type": format!("com.amazonaws.dynamodb.v20120810#{}", error.code),
@@ -71,6 +75,7 @@ pub(crate) fn injected(context: &Context, call: &Call, kind: &FaultKind) -> Resp
     }
     let injected = match (kind, call.service) {
         (FaultKind::Throttle, Service::Sns) => ApiError::new(429, "Throttled", "Rate exceeded"),
+        (FaultKind::Throttle, Service::CloudWatch) => ApiError::sender("Throttling", "Rate exceeded"),
         (FaultKind::Throttle, _) => ApiError::new(403, "RequestThrottled", "Request is throttled."),
         (FaultKind::Error { status, code, message }, _) => ApiError::new(*status, code.clone(), message.clone()),
         (FaultKind::ServerError | FaultKind::FunctionError, Service::Sns) => {

@@ -136,7 +136,7 @@ fn is_probe(parts: &http::request::Parts) -> bool {
 }
 
 fn health() -> Response<Bytes> {
-    let services = ["dynamodb", "dynamodbstreams", "sns", "sqs"];
+    let services = ["dynamodb", "dynamodbstreams", "sns", "sqs", "cloudwatch"];
     build(200, "application/json", json!({ "status": "ok", "services": services }).to_string() + "\n")
 }
 

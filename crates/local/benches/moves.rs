@@ -41,18 +41,24 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Events that the tenant has before it moves.
 static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(100_000));
-/// Moves, there and back in turn. Near 1 GiB a stack in memory lets events expire, which ends the run with an error: that is some
-/// 600,000 events in two cells.
+/// Moves, there and back in turn. For more than one the stack is kept on disk: near 1 GiB one in memory lets events expire, which ends
+/// the run with an error.
 static MOVES: LazyLock<usize> = LazyLock::new(|| {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     if is_bench { std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1) } else { 0 }
 });
 
 fn main() -> Result<()> {
-    let (server, url) = Served::start(1)?;
+    let directory = std::env::temp_dir().join(format!("cellstack-moves-{}", std::process::id()));
+    let data = directory.to_string_lossy();
+    let options = ["--data", &data, "--max-data", "64G"];
+    let (server, url) = Served::start(1, if *MOVES > 1 { &options } else { &[] })?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
     server.stop()?;
+    if *MOVES > 1 {
+        std::fs::remove_dir_all(&directory)?;
+    }
     measured?;
     println!("peak memory of the stack   {}", peak.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB")));
     Ok(())

@@ -49,6 +49,14 @@ locals {
         Condition = local.own
       },
     ],
+    # The age of messages and stream records. The action has no resources
+    # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html).
+    [{
+      Sid      = "ReadAges"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:GetMetricData"]
+      Resource = ["*"]
+    }],
     [for snapshot in var.snapshot[*] : {
       Sid      = "WriteSnapshot"
       Effect   = "Allow"

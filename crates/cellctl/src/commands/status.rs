@@ -6,11 +6,11 @@ use anyhow::Result;
 use cellstack_aws::AwsFailure;
 use cellstack_core::event::rfc3339;
 use cellstack_core::registry::{CellHealth, CellStatus};
-use cellstack_core::{CellId, Clock as _, TenantId};
+use cellstack_core::{CellId, Clock as _, TenantId, names};
 use cellstack_store::cells::{Cell, Listing};
 use cellstack_store::moves::{self, MoveId, MoveRecord, Phase, Switch};
 use clap::Args;
-use futures::future::join;
+use futures::future::join3;
 use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
@@ -20,16 +20,19 @@ use crate::commands::cells::strays;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
+use crate::lag::{self, Lag};
 use crate::moving::PausedBy;
 use crate::queue::{Size, size};
 
 /// Show all cells on one screen, and what needs a look
 ///
-/// Messages and letters are SQS's approximate counts. The last probe's time, from its write until it was processed, is the
-/// measure of how far stream and queue lag; cellctl cells probe makes one.
+/// Messages and letters are SQS's approximate counts. The age of the oldest message, and of the stream record to which the producer
+/// comes next, are CloudWatch's, some minutes old. The last probe's time is that from its write until it was processed; cellctl
+/// cells probe makes one.
 ///
-/// Exit code 3 if something needs a look: a cell that is down, recovering or nearly full, letters, a failed probe, a cell that
-/// only one of Terraform and cellctl knows, a tenant whose writes have waited for its move for longer than a minute.
+/// Exit code 3 if something needs a look: a cell that is down, recovering or nearly full, letters, a failed probe, messages or
+/// stream records older than 15 minutes, a cell that only one of Terraform and cellctl knows, a tenant whose writes have waited
+/// for its move for longer than a minute.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl status
@@ -50,6 +53,9 @@ const AT_ONCE: usize = 16;
 /// The share of its capacity, in percent, from which a cell counts as nearly full.
 const NEARLY_FULL: u64 = 90;
 
+/// The age from which messages and stream records need a look: that of Terraform's alarms, unless `alarms` sets another.
+const LATE: Duration = Duration::from_secs(15 * 60);
+
 /// The latest moves, among which those under way are looked for: a page of the registry holds more.
 const MOVES: usize = 1_000;
 
@@ -64,6 +70,8 @@ struct Screen {
     placed: u64,
     capacity: u64,
     moves: Moves,
+    /// The reason why no cell's lag is known.
+    lag_error: Option<String>,
     /// The things that need a look.
     notes: Vec<String>,
 }
@@ -102,6 +110,7 @@ struct Row {
     capacity: u64,
     /// Messages in the queue; `None` if it can't be read.
     messages: Option<Size>,
+    lag: Lag,
     /// Letters in the three dead-letter queues; `None` if one can't be read.
     #[serde(rename = "letters")]
     dead_letters: Option<u64>,
@@ -151,9 +160,15 @@ impl Status {
 impl Screen {
     async fn read(deployment: &Deployment, now_ms: u64) -> Result<Self> {
         let listing = cells::list(deployment).await?;
-        let rows = stream::iter(&listing.cells).map(|cell| Row::read(deployment, &listing, cell));
-        let (cells, moves): (Vec<Row>, _) = join(rows.buffered(AT_ONCE).collect(), Moves::read(deployment)).await;
-        let mut notes: Vec<String> = cells.iter().flat_map(Row::notes).chain(strays(&listing)).collect();
+        let rows = stream::iter(&listing.cells).map(|cell| Row::read(deployment, &listing, cell)).buffered(AT_ONCE);
+        let (mut cells, moves, lags): (Vec<Row>, _, _) =
+            join3(rows.collect(), Moves::read(deployment), lag::read(deployment, &listing.cells)).await;
+        let (lags, lag_error) = lags.map_or_else(|error| (Vec::new(), Some(format!("{error:#}"))), |lags| (lags, None));
+        for (row, lag) in cells.iter_mut().zip(lags) {
+            row.lag = lag;
+        }
+        let mut notes: Vec<String> =
+            cells.iter().flat_map(|row| row.notes(deployment.prefix())).chain(strays(&listing)).collect();
         // One record that can't be read does not hide the cells.
         let moves = moves.unwrap_or_else(|failure| {
             notes.push(failure.to_string());
@@ -162,14 +177,14 @@ impl Screen {
         notes.extend(moves.under_way.iter().filter_map(|one| one.note(now_ms)));
         let sum = |of: fn(&Row) -> u64| cells.iter().map(of).sum();
         let (tenants, placed) = (sum(|row| row.tenants), sum(|row| row.placed));
-        Ok(Self { tenants, placed, capacity: sum(|row| row.capacity), moves, notes, cells })
+        Ok(Self { tenants, placed, capacity: sum(|row| row.capacity), moves, lag_error, notes, cells })
     }
 
     fn print(&self, output: Output, now_ms: u64, console: &mut Console) -> Result<()> {
         if output == Output::Json {
             return console.json(self);
         }
-        let header = ["cell", "status", "tenants", "load", "messages", "letters", "last probe", "reason"];
+        let header = ["cell", "status", "tenants", "load", "messages", "stream lag", "letters", "last probe", "reason"];
         let mut table = table(&header);
         for row in &self.cells {
             table.add_row(row.cells(now_ms));
@@ -182,6 +197,9 @@ impl Screen {
             self.placed,
             self.capacity
         ));
+        if let Some(error) = &self.lag_error {
+            console.say(format_args!("the ages of messages and stream records are unknown: {error}"));
+        }
         match self.moves.under_way.len() {
             0 => {}
             1 => console.say("1 move is under way: cellctl moves ls --under-way"),
@@ -253,6 +271,7 @@ impl Row {
             placed: state.map_or(0, |state| state.placed),
             capacity: cell.config.capacity,
             messages: size(&deployment.sqs, &cell.config.queue_url).await.ok(),
+            lag: Lag::default(),
             dead_letters,
             probe: listing.health.get(&cell.id).cloned().map(LastProbe::from),
             reason: state.and_then(|state| state.reason.clone()),
@@ -260,7 +279,7 @@ impl Row {
     }
 
     /// Returns the things that need a look.
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, prefix: &str) -> Vec<String> {
         let cell = &self.cell;
         let mut notes = Vec::new();
         if [CellStatus::Down, CellStatus::Recovering].map(CellStatus::as_str).contains(&self.status) {
@@ -274,6 +293,18 @@ impl Row {
             Some(count) => notes.push(format!("{cell} has {count} letters: cellctl dlq ls --cell {cell}")),
             None => notes.push(format!("{cell}: its queues can't be read")),
         }
+        let late = |age: Option<u64>| age.filter(|seconds| *seconds > LATE.as_secs());
+        if let Some(seconds) = late(self.lag.stream_s) {
+            let producer = names::producer(prefix, cell);
+            notes.push(format!(
+                "{cell}'s stream is published {seconds} s late: see the log and the mapping of {producer}"
+            ));
+        }
+        if let Some(seconds) = late(self.lag.oldest_message_s) {
+            let consumer = names::consumer(prefix, cell);
+            notes
+                .push(format!("{cell}'s oldest message is {seconds} s old: see the log and the mapping of {consumer}"));
+        }
         if let Some(LastProbe { failures: failures @ 1.., error, .. }) = &self.probe {
             let error = error.as_deref().unwrap_or_default();
             notes.push(format!("{cell}: the last {failures} probes failed: {error}"));
@@ -281,15 +312,18 @@ impl Row {
         notes
     }
 
-    fn cells(&self, now_ms: u64) -> [String; 8] {
+    fn cells(&self, now_ms: u64) -> [String; 9] {
         let share = (self.placed * 100).checked_div(self.capacity).unwrap_or_default();
-        let messages = self.messages.map_or_else(
+        let mut messages = self.messages.map_or_else(
             || "?".to_owned(),
             |size| match size.hidden {
                 0 => size.visible.to_string(),
                 hidden => format!("{} + {hidden} in hand", size.visible),
             },
         );
+        if let Some(seconds @ 1..) = self.lag.oldest_message_s {
+            messages.push_str(&format!(", oldest {seconds} s"));
+        }
         let probe = self.probe.as_ref().map_or_else(
             || "-".to_owned(),
             |probe| {
@@ -304,6 +338,7 @@ impl Row {
             self.tenants.to_string(),
             format!("{} of {} ({share} %)", self.placed, self.capacity),
             messages,
+            self.lag.stream_s.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds} s")),
             self.dead_letters.map_or_else(|| "?".to_owned(), |count| count.to_string()),
             probe,
             self.reason.clone().unwrap_or_default(),

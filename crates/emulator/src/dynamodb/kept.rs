@@ -10,6 +10,14 @@ use rusqlite::{Connection, params};
 
 use super::streams::{Change, TRIM_HORIZON_MS};
 
+/// Kibibytes of tables that are kept in memory, too, at most. With SQLite's own 2 MB, a table whose keys are hashes is read from the
+/// disk at almost every write.
+const CACHE_KIB: i64 = 1 << 20;
+
+/// Pages of SQLite's log that are written into the tables at once. The disk is waited for each time: with SQLite's own 1,000, some
+/// ten times per second under load.
+const LOG_PAGES: i64 = 16_384;
+
 const SCHEMA: &str = "
     PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS _kept_records (
@@ -42,6 +50,8 @@ pub(super) struct Kept {
 /// Prepares the tables' file.
 pub(super) fn prepare(connection: &Connection) -> Result<()> {
     connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(())
 }
 

@@ -8,6 +8,12 @@ use futures::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// Items that are read for a page that has no `Limit`: twice as many as there is room for, if they are as small as the notes of a
+/// journal. Of all that a Query or Scan matches the engine would read every item for every page.
+const PAGE: usize = 8_192;
+/// The factor by which more are read where the page has room for all of these.
+const MORE: usize = 8;
+
 /// Returns whether an operation can leave stream records.
 pub(super) fn writes(operation: &str) -> bool {
     matches!(
@@ -63,13 +69,28 @@ pub(super) fn run(storage: &Storage, vectors: &VectorIndexLifecycle, operation: 
             write(ready(actions::$module::execute(storage, read(body)? $(, $more)?))?)
         };
     }
+    macro_rules! page {
+        ($module:ident, $request:ident) => {{
+            let mut most = PAGE;
+            loop {
+                let mut request: actions::$module::$request = read(body)?;
+                let is_limited = request.limit.is_some();
+                request.limit.get_or_insert(most);
+                let page = ready(actions::$module::execute(storage, request))?;
+                if is_limited || page.scanned_count < most {
+                    break write(page);
+                }
+                most = most.saturating_mul(MORE);
+            }
+        }};
+    }
     match operation {
         "PutItem" => run!(put_item),
         "GetItem" => run!(get_item),
         "UpdateItem" => run!(update_item),
         "DeleteItem" => run!(delete_item),
-        "Query" => run!(query),
-        "Scan" => run!(scan),
+        "Query" => page!(query, QueryRequest),
+        "Scan" => page!(scan, ScanRequest),
         "BatchGetItem" => run!(batch_get_item),
         "BatchWriteItem" => run!(batch_write_item),
         "TransactWriteItems" => run!(transact_write_items),

@@ -1,7 +1,7 @@
-//! The positions of mappings in the streams of a stack in a directory.
+//! The positions of mappings in streams: how old the next record is and, in a stack in a directory, what is saved.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use dynoxide::Result;
 
@@ -10,11 +10,20 @@ use super::store::DynamoDb;
 use super::streams::Shard;
 use crate::context::lock;
 
-/// A mapping's lane in a shard of a stream on disk.
+/// A mapping's lane in a shard of a stream.
 pub(super) struct Reader {
     function: String,
     shard: Arc<Shard>,
-    position: Arc<AtomicU64>,
+    position: Weak<AtomicU64>,
+    /// The same where it is saved, also after the mapping has ended.
+    saved: Option<Arc<AtomicU64>>,
+}
+
+impl Reader {
+    /// Returns whether its mapping has not ended.
+    fn is_running(&self) -> bool {
+        self.position.strong_count() > usize::from(self.saved.is_some())
+    }
 }
 
 impl DynamoDb {
@@ -26,16 +35,29 @@ impl DynamoDb {
         kept::position(lock(&self.state).storage.conn(), &shard.table, function, &shard.id())
     }
 
-    /// Registers a mapping's position for saving, in place of that of an ended mapping of the same function.
-    pub(crate) fn keep_position(&self, function: &str, shard: &Arc<Shard>, position: &Arc<AtomicU64>) {
-        if self.is_kept {
-            let mut readers = lock(&self.readers);
-            readers.retain(|reader| {
-                let is_same = reader.function == function && Arc::ptr_eq(&reader.shard, shard);
-                !is_same || Arc::strong_count(&reader.position) > 1
-            });
-            readers.push(Reader { function: function.to_owned(), shard: shard.clone(), position: position.clone() });
-        }
+    /// Registers a mapping's position, in place of that of an ended mapping of the same function. It is saved where streams are
+    /// kept, if it goes on from there.
+    pub(crate) fn keep_position(&self, function: &str, shard: &Arc<Shard>, position: &Arc<AtomicU64>, goes_on: bool) {
+        let mut readers = lock(&self.readers);
+        readers.retain(|reader| {
+            let is_same = reader.function == function && Arc::ptr_eq(&reader.shard, shard);
+            !is_same || reader.is_running()
+        });
+        let saved = (self.is_kept && goes_on).then(|| position.clone());
+        let (function, shard, position) = (function.to_owned(), shard.clone(), Arc::downgrade(position));
+        readers.push(Reader { function, shard, position, saved });
+    }
+
+    /// Returns the age in milliseconds of the oldest record that a function has not finished: 0 if it has finished all, `None` if no
+    /// stream is mapped to it.
+    pub(crate) fn iterator_age_ms(&self, function: &str) -> Option<u64> {
+        let now = self.context.clock.ms();
+        let age = |reader: &Reader| {
+            let position = reader.is_running().then(|| reader.position.upgrade()).flatten()?;
+            let next = reader.shard.read(position.load(Ordering::Acquire), 1).unwrap_or_default();
+            Some(next.first().map_or(0, |record| now.saturating_sub(record.created_ms)))
+        };
+        lock(&self.readers).iter().filter(|reader| reader.function == function).filter_map(age).max()
     }
 
     /// Saves the positions of the mappings, and drops the records that all of them have passed.
@@ -45,13 +67,13 @@ impl DynamoDb {
         }
         // Nothing is appended meanwhile: a record after a saved position is not read yet.
         let state = lock(&self.state);
-        let position = |Reader { function, shard, position }: &Reader| {
-            let at = position.load(Ordering::Acquire);
+        let position = |Reader { function, shard, saved, .. }: &Reader| {
+            let at = saved.as_ref()?.load(Ordering::Acquire);
             // A shard without further records holds no mapping back.
             let sequence = if shard.after(at) == 0 { shard.last().max(at) } else { at };
-            Position { table: shard.table.to_string(), function: function.clone(), shard: shard.id(), sequence }
+            Some(Position { table: shard.table.to_string(), function: function.clone(), shard: shard.id(), sequence })
         };
-        let mut positions: Vec<Position> = lock(&self.readers).iter().map(position).collect();
+        let mut positions: Vec<Position> = lock(&self.readers).iter().filter_map(position).collect();
         // Of the lanes of a shard, the one furthest behind is written last, and stays.
         positions.sort_unstable_by_key(|position| std::cmp::Reverse(position.sequence));
         kept::save(state.storage.conn(), &positions, self.context.clock.ms())

@@ -68,9 +68,8 @@ pub(crate) fn start(
         }
         for number in 0..u64::from(mapping.parallelization_factor) {
             let checkpoint = shard.add_reader(start);
-            if mapping.starting_position == StartingPosition::TrimHorizon {
-                dynamodb.keep_position(&mapping.function, shard, &checkpoint);
-            }
+            let goes_on = mapping.starting_position == StartingPosition::TrimHorizon;
+            dynamodb.keep_position(&mapping.function, shard, &checkpoint, goes_on);
             handle.add_position(shard, checkpoint.clone());
             let lane = Lane {
                 context: context.clone(),

@@ -351,6 +351,11 @@ impl Queue {
         self.bytes
     }
 
+    /// Returns when the oldest message was sent.
+    pub(super) fn oldest_ms(&self) -> Option<u64> {
+        self.messages.values().map(|message| message.sent_ms).min()
+    }
+
     /// Returns all messages, oldest first, untouched.
     pub(super) fn peek(&self) -> Vec<(Message, bool)> {
         let mut all: Vec<_> = self.messages.iter().collect();

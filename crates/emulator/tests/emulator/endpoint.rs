@@ -125,7 +125,9 @@ async fn the_endpoint_says_that_it_is_up() {
     let get = exchange(address, &request("GET /health", "host: x\r\n", "")).await;
     assert!(get.starts_with("HTTP/1.1 200"), "{get}");
     assert!(
-        get.ends_with("{\"services\":[\"dynamodb\",\"dynamodbstreams\",\"sns\",\"sqs\"],\"status\":\"ok\"}\n"),
+        get.ends_with(
+            "{\"services\":[\"dynamodb\",\"dynamodbstreams\",\"sns\",\"sqs\",\"cloudwatch\"],\"status\":\"ok\"}\n"
+        ),
         "{get}"
     );
     for path in ["/health", "/"] {

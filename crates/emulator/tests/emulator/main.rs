@@ -2,7 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's helpers end the test")]
 
+mod cloudwatch;
 mod endpoint;
 mod faults;
+mod pages;
 mod refused;
 mod thread;

@@ -13,7 +13,10 @@ async fn services_that_are_not_emulated_are_refused_in_their_own_protocol() {
         let response = aws.handle(request.body(bytes::Bytes::from_static(body.as_bytes())).unwrap()).await;
         let text = String::from_utf8_lossy(response.body()).into_owned();
         assert!(response.status().is_client_error(), "{text}");
-        assert!(text.contains("This endpoint emulates DynamoDB, DynamoDB Streams, SNS and SQS."), "{text}");
+        assert!(
+            text.contains("This endpoint emulates DynamoDB, DynamoDB Streams, SNS, SQS and, in JSON, CloudWatch"),
+            "{text}"
+        );
         (response.headers()["content-type"].to_str().unwrap().to_string(), text)
     };
     let signed =
@@ -43,11 +46,12 @@ async fn services_that_are_not_emulated_are_refused_in_their_own_protocol() {
 
     let target = ("x-amz-target", "GraniteServiceVersion20100801.PutMetricData");
     let (kind, text) = ask("POST", "/", &[target, ("authorization", &signed("monitoring"))], "{}").await;
-    assert_eq!(kind, "application/x-amz-json-1.1");
+    assert_eq!(kind, "application/x-amz-json-1.0");
     let error: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(error["__type"], "UnknownOperationException");
     assert!(error["message"].as_str().unwrap().starts_with("CloudWatch PutMetricData is not emulated."), "{text}");
-    let (_, text) = ask("POST", "/", &[("x-amz-target", "secretsmanager.GetSecretValue")], "{}").await;
+    let (kind, text) = ask("POST", "/", &[("x-amz-target", "secretsmanager.GetSecretValue")], "{}").await;
+    assert_eq!(kind, "application/x-amz-json-1.1");
     assert!(text.contains("Secrets Manager GetSecretValue is not emulated."), "{text}");
 
     let lambda = [("authorization", &*signed("lambda")), ("content-type", "application/json")];

@@ -64,9 +64,11 @@ run "nothing_but_items_in_cells_is_deleted_and_the_audit_trail_stays" {
   assert {
     condition = alltrue([
       for statement in output.statements : try(statement.Condition.StringEquals["aws:ResourceTag/cellstack:stack"], []) == ["cellstack"]
-      if length([for resource in statement.Resource : resource if endswith(resource, "*")]) > 0
+      if length([for resource in statement.Resource : resource if endswith(resource, "*") && resource != "*"]) > 0
+      ]) && alltrue([
+      for statement in output.statements : statement.Action == ["cloudwatch:GetMetricData"] if contains(statement.Resource, "*")
     ])
-    error_message = "Tables and queues by name also carry the stack's tag: the cells of another stack are out of reach."
+    error_message = "Tables and queues by name also carry the stack's tag: the cells of another stack are out of reach. Of other stacks only metrics can be read."
   }
 }
 

@@ -67,7 +67,7 @@ async fn a_probe_says_how_far_its_event_came_and_status_shows_it() {
     assert_eq!((&probes[0]["stage"], &probes[1]["stage"]), (&"not_written".into(), &"processed".into()), "{probes}");
     let ran = world.cellctl("status").await.ended(Completion::LeftSome);
     assert!(ran.talk.contains("look: alpha: the last 1 probes failed"), "{}", ran.talk);
-    assert_eq!(ran.rows()[0], "cell | status | tenants | load | messages | letters | last probe | reason");
+    assert_eq!(ran.rows()[0], "cell | status | tenants | load | messages | stream lag | letters | last probe | reason");
 }
 
 #[tokio::test(start_paused = true)]

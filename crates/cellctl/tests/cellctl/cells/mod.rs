@@ -9,6 +9,7 @@ mod kill;
 mod plans;
 mod recount;
 mod retire;
+mod status;
 mod sync;
 mod up;
 pub(crate) mod world;

@@ -63,7 +63,9 @@ impl CellsWorld {
     }
 
     pub(crate) fn deployment(&self) -> Deployment {
-        Deployment::new("cellstack", self.stack.dynamodb(), self.stack.sqs(), self.clock.clone())
+        let stack = &self.stack;
+        Deployment::new("cellstack", stack.dynamodb(), stack.sqs(), self.clock.clone())
+            .with_config(stack.aws().sdk_config())
     }
 
     /// Runs `cellctl` with a command line as a shell would split it (no quotes).

@@ -1,26 +1,26 @@
 //! An S3 object, read in parts or written whole. Three kinds of requests do not need a client of their own: they are signed
 //! here and go over the configuration's HTTP client.
 
-mod request;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::provider::ProvideCredentials as _;
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
-use cellstack_aws::fetch::{FetchError, Fetched, OK, PARTIAL_CONTENT, exchange};
-use cellstack_aws::{chain, pieces};
+use cellstack_aws::fetch::{FetchError, Fetched, OK, PARTIAL_CONTENT};
+use cellstack_aws::pieces;
+use cellstack_aws::signed::{SignedError, Unsigned};
 use cellstack_core::hex::sha256;
 use cellstack_core::snapshot::Encoded;
 use cellstack_core::text::excerpt;
 
-use self::request::{Unsigned, url};
+use self::url::url;
 use super::SnapshotError;
 
 /// A part of an object.
@@ -34,6 +34,8 @@ pub(super) struct Part {
     pub(super) bytes: Vec<u8>,
 }
 
+/// S3's name in a signature.
+const SERVICE: &str = "s3";
 /// Longest `ETag` that is kept and sent back, in bytes. S3's have 34 to 40.
 const ETAG_MAX: usize = 256;
 /// Longest response to a write that is read, in bytes. S3's is empty.
@@ -52,8 +54,8 @@ pub(super) async fn get(
     let limit = usize::try_from(part.end.saturating_sub(part.start)).unwrap_or(usize::MAX);
     let mut headers = vec![("range", format!("bytes={}-{last}", part.start))];
     headers.extend(etag.map(|etag| ("if-match", etag.to_owned())));
-    let request =
-        Unsigned { method: "GET", url: url(config, bucket, key)?, headers, sha256: sha256(""), body: SdkBody::empty() };
+    let (url, body) = (url(config, bucket, key)?, SdkBody::empty());
+    let request = Unsigned { service: SERVICE, method: "GET", url, headers, sha256: sha256(""), body };
     let fetched = match call(config, request, PARTIAL_CONTENT, limit, timeout).await {
         Err(SnapshotError::S3(FetchError::Status { status, .. })) if status == OK => {
             return Err(SnapshotError::part(part, "all of it (status 200): the server does not return parts"));
@@ -110,11 +112,10 @@ pub(super) async fn put(
     let sent = Arc::clone(snapshot);
     let body = pieces::body(snapshot.size(), (0..).map_while(move |number| sent.piece(number)));
     let (url, sha256) = (url(config, bucket, key)?, snapshot.sha256());
-    let request = Unsigned { method: "PUT", url, headers: Vec::new(), sha256, body };
+    let request = Unsigned { service: SERVICE, method: "PUT", url, headers: Vec::new(), sha256, body };
     call(config, request, OK, CONFIRMATION_MAX, timeout).await.map(drop)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a signature bears the real time")]
 async fn call(
     config: &SdkConfig,
     request: Unsigned,
@@ -122,22 +123,11 @@ async fn call(
     limit: usize,
     timeout: Duration,
 ) -> Result<Fetched, SnapshotError> {
-    let lacking = |what: &str| SnapshotError::Config(format!("no {what} is configured"));
-    let client = config.http_client().ok_or_else(|| lacking("HTTP client"))?;
-    let provider = config.credentials_provider().ok_or_else(|| lacking("credentials provider"))?;
-    let region = config.region().ok_or_else(|| lacking("region"))?;
-    let now = config.time_source().map_or_else(SystemTime::now, |clock| clock.now());
-    let response = async {
-        let credentials = provider.provide_credentials().await;
-        let credentials = credentials.map_err(|error| SnapshotError::Config(chain(&error)))?;
-        let request = request.sign(credentials, region.as_ref(), now)?;
-        // The inner limit never ends the call first: the outer one also covers the read of the credentials.
-        exchange(&client, request, expected, limit, timeout).await.map_err(|error| match error {
-            FetchError::Status { status: 404, ref excerpt } if !excerpt.contains("NoSuchBucket") => {
-                SnapshotError::Missing
-            }
-            error => SnapshotError::S3(error),
-        })
-    };
-    tokio::time::timeout(timeout, response).await.unwrap_or(Err(SnapshotError::S3(FetchError::Timeout(timeout))))
+    request.send(config, expected, limit, timeout).await.map_err(|error| match error {
+        SignedError::Config(text) => SnapshotError::Config(text),
+        SignedError::Fetch(FetchError::Status { status: 404, ref excerpt }) if !excerpt.contains("NoSuchBucket") => {
+            SnapshotError::Missing
+        }
+        SignedError::Fetch(error) => SnapshotError::S3(error),
+    })
 }

@@ -1,5 +1,6 @@
 //! A bucket that returns parts, and buckets that return something else.
 
+use cellstack_aws::chain;
 use cellstack_core::limits::{SNAPSHOT_FIRST_READ, SNAPSHOT_HEADER_MAX};
 use cellstack_core::snapshot::{Draft, InvalidSnapshot};
 use cellstack_core::{TenantId, TenantRoute};
