@@ -83,7 +83,7 @@ def main():
         except ClientError as error:
             message = error.response["Error"]["Message"]
             assert message.startswith(f"{what}"), f"{what}: {error}"
-            assert "is not emulated. This endpoint emulates DynamoDB" in message, message
+            assert message.endswith("is not emulated. This endpoint emulates DynamoDB, DynamoDB Streams, SNS, SQS and, in JSON, CloudWatch's GetMetricData."), message
         else:
             raise AssertionError(f"{what} is served")
 

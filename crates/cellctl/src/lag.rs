@@ -1,5 +1,5 @@
-//! How far cells are behind their callers, as CloudWatch has measured it: a queue's oldest message, and the stream record to which a
-//! producer comes next.
+//! The lag of cells, as CloudWatch has measured it: the ages of a queue's oldest message, and of the stream record to which a producer
+//! comes next.
 //!
 //! A request of one kind needs no client of its own: CloudWatch takes it as JSON
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::deployment::{ATTEMPT_TIMEOUT, Deployment};
 
-/// How far a cell is behind. `None` where nothing was measured: CloudWatch has no metric of a function that did not run.
+/// The lag of a cell. `None` where nothing was measured: CloudWatch has no metric of a function that did not run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Lag {
     /// Seconds since the queue's oldest message was sent.
@@ -49,7 +49,7 @@ struct Measured {
     values: Vec<f64>,
 }
 
-/// Reads how far cells are behind, in their order.
+/// Reads the lag of each cell, in their order.
 ///
 /// # Errors
 /// If CloudWatch can't be called, or responds with something else.

@@ -1,5 +1,5 @@
 //! CloudWatch's `GetMetricData`, for the two ages that show how far a cell is behind: that of a queue's oldest message, and that of
-//! the stream record to which a function comes next. They are those of this moment, whatever time is asked for; AWS measures once per minute.
+//! the stream record to which a function comes next. They are those of this moment, for any time that is asked for; AWS measures once per minute.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 

@@ -17,12 +17,12 @@ use crate::deployment::{Deployment, Tables};
 pub(super) const BEAT: Duration = Duration::from_secs(5);
 /// Pause before the source is asked again whether it has processed all.
 const LOOK: Duration = Duration::from_millis(50);
-/// Time between two reads of the source's journal while old routes run out, at least.
+/// Time between two sweeps of the source while old routes run out, at least. Each copies what came since: the less is left for then.
 const FOLLOW: Duration = Duration::from_secs(10);
-/// The same as a multiple of the time that such a read takes: the tenant's own work comes first.
-const FOLLOW_SHARE: u32 = 10;
-/// Reads of it just before the fence closes, at most. Each leaves fewer events for the pause.
-const CATCH_UPS: usize = 5;
+/// The same as a multiple of the time that a sweep takes: the tenant's own work comes first.
+const FOLLOW_SHARE: u32 = 4;
+/// Reads of the journal just before the fence closes, at most. Each leaves fewer events for the pause, or is the last.
+const CATCH_UPS: usize = 12;
 /// Events that the pause may copy.
 const FEW: u64 = 100;
 
@@ -162,8 +162,8 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     }
 
     /// Copies what can't change any more, until no router can have a route from before the move. The time is counted from
-    /// here: clocks of other machines do not matter. Then each write goes into the journal, so that one more round is the last
-    /// that reads all. Returns `false` if the operator has stopped it.
+    /// here: clocks of other machines do not matter. Then each write goes into the journal, so that the sweep that begins then is
+    /// the last. Returns `false` if the operator has stopped it.
     async fn copy(&mut self) -> Result<bool> {
         let stop = self.deployment.stop().clone();
         // A round of a tenant that writes faster than it is copied has no end. What it leaves, the next run goes on with.
@@ -182,17 +182,19 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let mut pause = FOLLOW;
         loop {
             let left = (begun + lease).saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if !left.is_zero() {
+                (self.report)(Stage::Waiting(left));
+                tokio::time::sleep(left.min(pause)).await;
+            }
+            let swept = Instant::now();
+            self.sweep().await?;
+            if swept >= begun + lease {
+                self.known.complete();
                 break;
             }
-            (self.report)(Stage::Waiting(left));
-            tokio::time::sleep(left.min(pause)).await;
-            let read = Instant::now();
+            pause = FOLLOW.max(swept.elapsed() * FOLLOW_SHARE);
             copied += self.follow(&rate_limit).await?.copied;
-            pause = FOLLOW.max(read.elapsed() * FOLLOW_SHARE);
         }
-        copied += self.round(&rate_limit).await?.copied;
-        self.known.complete();
         let mut before = u64::MAX;
         for _ in 0..CATCH_UPS {
             let round = self.follow(&rate_limit).await?;
@@ -209,6 +211,12 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     async fn follow(&mut self, rate_limit: &RateLimit) -> Result<Round, MoveError> {
         let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
         path.follow(&mut self.known, rate_limit, self.deployment.clock.wall_ms()).await
+    }
+
+    async fn sweep(&mut self) -> Result<(), MoveError> {
+        let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
+        let report = &self.report;
+        path.sweep(&mut self.known, |round| report(Stage::Round(round))).await
     }
 
     async fn round(&mut self, rate_limit: &RateLimit) -> Result<Round, MoveError> {

@@ -53,7 +53,7 @@ impl Prediction {
         // Each item takes whole units, half a unit more on average.
         let write_units = items.max(bytes / 1_024 + items / 2);
         let copy = Duration::from_secs(write_units / u64::from(manner.write_units));
-        // Two rounds read both cells.
+        // A round reads both cells, and a sweep the source's keys.
         let seconds = (TENANT_LEASE + LONGEST_WRITE).max(copy + read * 2).as_secs();
         let pause_ms = u64::try_from((CALLS + read_in_pause * 2).as_millis()).unwrap_or(u64::MAX);
         Self { items, bytes, write_units, seconds, pause_ms }

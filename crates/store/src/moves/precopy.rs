@@ -5,8 +5,8 @@
 //! and one that comes late changes nothing at all. That holds for processed events only: a failed one may be redriven, and a
 //! carried one is about to be handed over. The copies arrive with their status, which the destination's stream filter drops.
 //!
-//! Once every write of the tenant goes into its journal, a round is the last that reads all: of later events the journal
-//! knows, and those that the round left open are remembered.
+//! Routers with an old route write past the tenant's journal, so the source's keys are read for their events. Once every write goes
+//! into the journal they are read a last time. Of later events the journal knows, and those that are open are remembered.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -67,11 +67,11 @@ impl RateLimit {
 pub struct Known {
     /// Processed, and equal in both cells.
     pub(super) processed: HashSet<String>,
-    /// All others that the last round found.
+    /// All others that were found.
     pub(super) open: BTreeSet<String>,
     /// Only in the destination.
     pub(super) only_there: BTreeSet<String>,
-    /// True if each event that the last round did not find is in the journal.
+    /// True if each event that was not found is in the journal.
     is_complete: bool,
 }
 
@@ -82,7 +82,7 @@ impl Known {
         self.processed.is_empty() && !self.is_complete
     }
 
-    /// Says that the last round began when each write went into the journal already: nothing needs to be read in full again.
+    /// Says that the last sweep began when each write went into the journal already: from then on no event is read but by its key.
     pub const fn complete(&mut self) {
         self.is_complete = true;
     }
@@ -163,6 +163,28 @@ impl Path<'_> {
             put?;
         }
         Ok(round)
+    }
+
+    /// Reads the source's keys, and takes those that are not known as equal as open.
+    ///
+    /// # Errors
+    /// When the source can't be read.
+    pub async fn sweep(&self, known: &mut Known, mut done: impl FnMut(Round)) -> Result<(), MoveError> {
+        let query = events(self.client, &self.source.table, self.tenant).projection_expression("sk");
+        let mut keys = query.into_paginator().items().send();
+        let (mut round, mut processed) = (Round::default(), HashSet::with_capacity(known.processed.len()));
+        while let Some((key, _)) = next(&mut keys).await? {
+            round.events += 1;
+            known.only_there.remove(&key);
+            match known.processed.take(&key) {
+                Some(key) => drop(processed.insert(key)),
+                None => drop(known.open.insert(key)),
+            }
+            done(round);
+        }
+        // Those that were equal and are gone from the source: the destination is looked at, too.
+        known.only_there.extend(std::mem::replace(&mut known.processed, processed));
+        Ok(())
     }
 
     /// Copies the events that are in the source's journal or were left open, and have come to their last status since. What is

@@ -1,4 +1,4 @@
-//! `status`: how far a cell is behind.
+//! `status`: the lag of a cell.
 
 use std::time::Duration;
 
