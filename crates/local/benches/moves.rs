@@ -41,22 +41,25 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Events that the tenant has before it moves.
 static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(100_000));
-/// Moves, there and back in turn. For more than one the stack is kept on disk: near 1 GiB one in memory lets events expire, which ends
-/// the run with an error.
+/// Moves for which a stack in memory has room. Near 1 GiB it lets events expire, which ends the run with an error.
+const IN_MEMORY: usize = 2;
+
+/// Moves, there and back in turn.
 static MOVES: LazyLock<usize> = LazyLock::new(|| {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     if is_bench { std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1) } else { 0 }
 });
 
 fn main() -> Result<()> {
+    let is_on_disk = *MOVES > IN_MEMORY;
     let directory = std::env::temp_dir().join(format!("cellstack-moves-{}", std::process::id()));
     let data = directory.to_string_lossy();
     let options = ["--data", &data, "--max-data", "64G"];
-    let (server, url) = Served::start(1, if *MOVES > 1 { &options } else { &[] })?;
+    let (server, url) = Served::start(1, if is_on_disk { &options } else { &[] })?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
     server.stop()?;
-    if *MOVES > 1 {
+    if is_on_disk {
         std::fs::remove_dir_all(&directory)?;
     }
     measured?;
