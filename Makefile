@@ -14,6 +14,8 @@ EVENT ?= events/router/01-post-plain.json
 CONSUMER ?= cellstack-consumer
 # Passed on to terraform, for example ARGS='-var-file=prod.tfvars'.
 ARGS ?=
+# The number of seeds of `make soak`.
+SEEDS ?= 200
 # File with the settings of the backend that keeps Terraform's state.
 BACKEND ?=
 
@@ -91,6 +93,16 @@ docs-test: ## Run what the documentation and each --help show, and hold it again
 fuzz: ## Hand the router a million requests that are right, nearly right and nowhere near
 	@$(NEED_CARGO)
 	cargo run --locked --release --quiet -p cellstack-local -- fuzz --bodies 1000000 $(ARGS)
+
+# The seconds since 1970 are seeds that no run has had.
+.PHONY: soak
+soak: ## Simulate 200 new seeds of callers, of moves and of the worked application: half an hour (SEEDS=1000: more)
+	@$(NEED_CARGO)
+	cargo build --locked --release -p cellstack-local -p cellstack-orders
+	first=$$(date +%s); seeds=$$first..$$((first + $(SEEDS) - 1)); \
+	target/release/cellstack-local simulate --seeds $$seeds; \
+	target/release/cellstack-local simulate --scenario moves --seeds $$seeds; \
+	target/release/orders-local simulate --seeds $$seeds
 
 .PHONY: test-deployed
 test-deployed: ## Deploy the stack locally, run the end-to-end suites against it, retire a cell, destroy it

@@ -31,7 +31,7 @@ const FEW: u64 = 100;
 pub(crate) enum Stage {
     /// A phase is on record.
     Phase(Phase),
-    /// A round of the copy has come so far.
+    /// A round of the copy, or a sweep after it, has come so far.
     Round(Round),
     /// The copy waits until no router can have an old route.
     Waiting(Duration),
@@ -178,7 +178,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let begun = Instant::now();
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
         let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
-        let mut copied = self.round(&rate_limit).await?.copied;
+        let mut copied = self.round(&rate_limit).await?;
         let mut pause = FOLLOW;
         loop {
             let left = (begun + lease).saturating_duration_since(Instant::now());
@@ -187,24 +187,24 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                 tokio::time::sleep(left.min(pause)).await;
             }
             let swept = Instant::now();
-            self.sweep().await?;
+            self.sweep(copied).await?;
             if swept >= begun + lease {
                 self.known.complete();
                 break;
             }
             pause = FOLLOW.max(swept.elapsed() * FOLLOW_SHARE);
-            copied += self.follow(&rate_limit).await?.copied;
+            copied += self.follow(&rate_limit).await?;
         }
         let mut before = u64::MAX;
         for _ in 0..CATCH_UPS {
             let round = self.follow(&rate_limit).await?;
-            copied += round.copied;
+            copied += round;
             if round.copied < FEW || round.copied >= before {
                 break;
             }
             before = round.copied;
         }
-        self.count("copied", copied);
+        self.count("copied", copied.copied);
         Ok(())
     }
 
@@ -213,10 +213,10 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         path.follow(&mut self.known, rate_limit, self.deployment.clock.wall_ms()).await
     }
 
-    async fn sweep(&mut self) -> Result<(), MoveError> {
+    async fn sweep(&mut self, copied: Round) -> Result<(), MoveError> {
         let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
         let report = &self.report;
-        path.sweep(&mut self.known, |round| report(Stage::Round(round))).await
+        path.sweep(&mut self.known, |events| report(Stage::Round(Round { events, ..copied }))).await
     }
 
     async fn round(&mut self, rate_limit: &RateLimit) -> Result<Round, MoveError> {

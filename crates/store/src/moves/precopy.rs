@@ -9,6 +9,7 @@
 //! into the journal they are read a last time. Of later events the journal knows, and those that are open are remembered.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::AddAssign;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -104,6 +105,14 @@ pub struct Round {
     pub bytes: u64,
 }
 
+impl AddAssign for Round {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.copied += other.copied;
+        self.bytes += other.bytes;
+    }
+}
+
 impl Path<'_> {
     /// Copies what the destination lacks, and remembers what both have.
     ///
@@ -165,22 +174,22 @@ impl Path<'_> {
         Ok(round)
     }
 
-    /// Reads the source's keys, and takes those that are not known as equal as open.
+    /// Reads the source's keys, and takes those that are not known as equal as open. Says how many it has read.
     ///
     /// # Errors
     /// When the source can't be read.
-    pub async fn sweep(&self, known: &mut Known, mut done: impl FnMut(Round)) -> Result<(), MoveError> {
+    pub async fn sweep(&self, known: &mut Known, mut done: impl FnMut(u64)) -> Result<(), MoveError> {
         let query = events(self.client, &self.source.table, self.tenant).projection_expression("sk");
         let mut keys = query.into_paginator().items().send();
-        let (mut round, mut processed) = (Round::default(), HashSet::with_capacity(known.processed.len()));
+        let (mut read, mut processed) = (0, HashSet::with_capacity(known.processed.len()));
         while let Some((key, _)) = next(&mut keys).await? {
-            round.events += 1;
+            read += 1;
             known.only_there.remove(&key);
             match known.processed.take(&key) {
                 Some(key) => drop(processed.insert(key)),
                 None => drop(known.open.insert(key)),
             }
-            done(round);
+            done(read);
         }
         // Those that were equal and are gone from the source: the destination is looked at, too.
         known.only_there.extend(std::mem::replace(&mut known.processed, processed));
