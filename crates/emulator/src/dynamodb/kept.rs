@@ -10,9 +10,9 @@ use rusqlite::{Connection, params};
 
 use super::streams::{Change, TRIM_HORIZON_MS};
 
-/// Kibibytes of tables that are kept in memory, too, at most. With SQLite's own 2 MB, a table whose keys are hashes is read from the
-/// disk at almost every write.
-const CACHE_KIB: i64 = 1 << 20;
+/// Kibibytes of tables that are kept in memory, too: SQLite's own 2,000 hold little more than the inner pages of large tables. With
+/// many times more writes are slower, since a commit that has balanced a tree looks at every page that is kept.
+const CACHE_KIB: i64 = 16 << 10;
 
 /// Pages of SQLite's log that are written into the tables at once. The disk is waited for each time: with SQLite's own 1,000, some
 /// ten times per second under load.
