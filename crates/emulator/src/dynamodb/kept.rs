@@ -10,12 +10,8 @@ use rusqlite::{Connection, params};
 
 use super::streams::{Change, TRIM_HORIZON_MS};
 
-/// Kibibytes of tables that are kept in memory, too: SQLite's own 2,000 hold little more than the inner pages of large tables. With
-/// many times more writes are slower, since a commit that has balanced a tree looks at every page that is kept.
-const CACHE_KIB: i64 = 16 << 10;
-
-/// Pages of SQLite's log that are written into the tables at once. The disk is waited for each time: with SQLite's own 1,000, some
-/// ten times per second under load.
+/// Pages of SQLite's log that are written into the tables at once. The disk is waited for each time, and SQLite's own 1,000 are soon
+/// full.
 const LOG_PAGES: i64 = 16_384;
 
 const SCHEMA: &str = "
@@ -50,7 +46,8 @@ pub(super) struct Kept {
 /// Prepares the tables' file.
 pub(super) fn prepare(connection: &Connection) -> Result<()> {
     connection.execute_batch(SCHEMA)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // The page cache stays at SQLite's own 2 MB: a commit that has balanced a tree looks at every page in it, and the system caches
+    // the file.
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(())
 }
