@@ -21,10 +21,10 @@ const LOOK: Duration = Duration::from_millis(50);
 const FOLLOW: Duration = Duration::from_secs(10);
 /// The same as a multiple of the time that a sweep takes: the tenant's own work comes first.
 const FOLLOW_SHARE: u32 = 4;
-/// Reads of the journal just before the fence closes, at most. Each leaves fewer events for the pause, or is the last.
-const CATCH_UPS: usize = 12;
-/// Events that the pause may copy.
+/// The fence closes after a read of the journal that copied fewer events than this,
 const FEW: u64 = 100;
+/// or took less time than this. The pause has to copy about as many as came in that time.
+const SOON: Duration = Duration::from_millis(300);
 
 /// A step of a move that is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) enum Stage {
     Phase(Phase),
     /// A round of the copy, or a sweep after it, has come so far.
     Round(Round),
+    /// So many events came while the ones before were copied.
+    Behind(u64),
     /// The copy waits until no router can have an old route.
     Waiting(Duration),
     /// The source has so many events to process.
@@ -195,14 +197,15 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
             pause = FOLLOW.max(swept.elapsed() * FOLLOW_SHARE);
             copied += self.follow(&rate_limit).await?;
         }
-        let mut before = u64::MAX;
-        for _ in 0..CATCH_UPS {
+        // A tenant that writes faster than it is copied keeps its source: callers would wait for all that is left.
+        loop {
+            let followed = Instant::now();
             let round = self.follow(&rate_limit).await?;
             copied += round;
-            if round.copied < FEW || round.copied >= before {
+            if round.copied < FEW || followed.elapsed() < SOON {
                 break;
             }
-            before = round.copied;
+            (self.report)(Stage::Behind(round.copied));
         }
         self.count("copied", copied.copied);
         Ok(())

@@ -48,6 +48,7 @@ impl<'a> Reporter<'a> {
     pub(crate) fn report(&self, stage: Stage) {
         match stage {
             Stage::Round(round) => self.copied(round),
+            Stage::Behind(events) => self.behind(events),
             Stage::Draining(_) => {}
             Stage::Phase(phase) => self.say(said(phase).to_owned(), json!({ "phase": phase })),
             // Said when half of it is over, so that a line each time does not hide the others.
@@ -93,6 +94,17 @@ impl<'a> Reporter<'a> {
             text,
             json!({ "phase": Phase::Moving, "events": events, "copied": copied, "bytes": bytes, "seconds_left": seconds }),
         );
+    }
+
+    /// Reports that the tenant has written meanwhile.
+    fn behind(&self, events: u64) {
+        let now = Instant::now();
+        if now.duration_since(self.said.get()) < LINES_EVERY {
+            return;
+        }
+        self.said.set(now);
+        let text = format!("catching up: {events} events came while those before them were copied");
+        self.say(text, json!({ "phase": Phase::Moving, "behind": events }));
     }
 
     fn say(&self, text: String, value: Value) {

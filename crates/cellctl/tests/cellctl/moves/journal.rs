@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use cellstack_cellctl::Completion;
 use cellstack_core::mutation::{Mutation, plant};
-use futures::future::join;
+use futures::future::{join, join3};
 
 use super::world::Caller;
 use crate::cells::world::CellsWorld;
+use crate::ran::Ran;
 
 /// Time from the beginning of a move to the last moments before its fence closes.
 const NEARLY: Duration = Duration::from_secs(309);
@@ -64,4 +65,28 @@ async fn without_it_events_would_be_lost() {
     let _planted = plant(Mutation::JournalNotWritten);
     let (acknowledged, found) = rush(&world, &caller).await;
     assert!(found < acknowledged, "{acknowledged}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_writes_faster_than_it_is_copied_keeps_its_source_until_the_copy_is_faster() {
+    let (world, caller) = (CellsWorld::new().await, Caller::default());
+    for _ in 0..150 {
+        caller.post(&world, "acme").await;
+    }
+    let deployment = world.deployment();
+    let line = "tenants move acme --to gamma --write-units 1 --operator ann --reason test";
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+        assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "moving"));
+        deployment.stop().cancel();
+        caller.ended.set(true);
+    };
+    let writes = caller.write(&world, "acme", Duration::from_millis(500));
+    let (ran, (), ()) = join3(Ran::of(line, &deployment), stop, writes).await;
+    let ran = ran.ended(Completion::LeftSome);
+    assert!(ran.talk.contains("events came while those before them were copied"), "{}", ran.talk);
+    assert!(caller.longest.get() < Duration::from_secs(1), "{:?}", caller.longest.get());
+    let resume = format!("moves resume {} --write-units 1000", world.move_id().await);
+    world.as_ann(&resume).await.ended(Completion::Done);
+    world.all_is_there("acme", &caller, "resumed").await;
 }
