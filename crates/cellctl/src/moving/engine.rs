@@ -34,7 +34,7 @@ pub(crate) enum Stage {
     /// A round of the copy, or a sweep after it, has come so far.
     Round(Round),
     /// So many events came while the ones before were copied.
-    Behind(u64),
+    CatchingUp(u64),
     /// The copy waits until no router can have an old route.
     Waiting(Duration),
     /// The source has so many events to process.
@@ -205,7 +205,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
             if round.copied < FEW || followed.elapsed() < SOON {
                 break;
             }
-            (self.report)(Stage::Behind(round.copied));
+            (self.report)(Stage::CatchingUp(round.copied));
         }
         self.count("copied", copied.copied);
         Ok(())

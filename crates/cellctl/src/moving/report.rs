@@ -48,7 +48,7 @@ impl<'a> Reporter<'a> {
     pub(crate) fn report(&self, stage: Stage) {
         match stage {
             Stage::Round(round) => self.copied(round),
-            Stage::Behind(events) => self.behind(events),
+            Stage::CatchingUp(events) => self.behind(events),
             Stage::Draining(_) => {}
             Stage::Phase(phase) => self.say(said(phase).to_owned(), json!({ "phase": phase })),
             // Said when half of it is over, so that a line each time does not hide the others.
