@@ -96,7 +96,7 @@ fuzz: ## Hand the router a million requests that are right, nearly right and now
 
 # The seconds since 1970 are seeds that no run has had.
 .PHONY: soak
-soak: ## Simulate 200 new seeds of callers, of moves and of the worked application: half an hour (SEEDS=1000: more)
+soak: ## Simulate 200 new seeds of callers, of moves and of the worked application (SEEDS=1000: more)
 	@$(NEED_CARGO)
 	cargo build --locked --release -p cellstack-local -p cellstack-orders
 	first=$$(date +%s); seeds=$$first..$$((first + $(SEEDS) - 1)); \
@@ -153,7 +153,7 @@ bench-copy: ## Measure the copy of a move alongside the SDK alone, over a served
 	cargo bench --locked -p cellstack-local --bench copy
 
 .PHONY: bench-moves
-bench-moves: ## Measure a tenant of 100,000 events that is moved while it writes: ten minutes, more with ARGS=3
+bench-moves: ## Measure a tenant of 100,000 events that is moved while it writes: ten minutes; there and back with ARGS=2
 	@$(NEED_CARGO)
 	cargo bench --locked -p cellstack-local --bench moves -- $(ARGS)
 

@@ -98,7 +98,7 @@ impl Measured<'_> {
         let [Dimension { name, value }] = metric.dimensions.as_slice() else { return None };
         match (metric.namespace.as_str(), metric.metric_name.as_str(), name.as_str()) {
             ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName") => {
-                self.sqs.oldest_ms(value).ok().map(|ms| ms / 1_000)
+                self.sqs.oldest_age_ms(value).ok().map(|ms| ms / 1_000)
             }
             ("AWS/Lambda", "IteratorAge", "FunctionName") => self.dynamodb.iterator_age_ms(value),
             _ => None,

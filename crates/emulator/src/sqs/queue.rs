@@ -352,7 +352,7 @@ impl Queue {
     }
 
     /// Returns when the oldest message was sent.
-    pub(super) fn oldest_ms(&self) -> Option<u64> {
+    pub(super) fn oldest_sent_ms(&self) -> Option<u64> {
         self.messages.values().map(|message| message.sent_ms).min()
     }
 

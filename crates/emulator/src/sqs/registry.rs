@@ -315,8 +315,8 @@ impl Sqs {
     }
 
     /// Returns the age of a queue's oldest message in milliseconds; 0 if it has none.
-    pub(crate) fn oldest_ms(&self, name: &str) -> Result<u64, ApiError> {
-        self.with(name, |queue, now| Ok(queue.oldest_ms().map_or(0, |sent| now.saturating_sub(sent))))
+    pub(crate) fn oldest_age_ms(&self, name: &str) -> Result<u64, ApiError> {
+        self.with(name, |queue, now| Ok(queue.oldest_sent_ms().map_or(0, |sent| now.saturating_sub(sent))))
     }
 
     pub(crate) fn peek(&self, name: &str) -> Result<Vec<Peeked>, ApiError> {
