@@ -32,7 +32,7 @@ const TO: &str = "cellstack-cell-beta";
 static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(10_000));
 
 fn main() -> Result<()> {
-    let (server, _) = Served::start(1)?;
+    let (server, _) = Served::start(1, &[])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server.dynamodb()));
     let peak = server.peak_memory_mib();
     server.stop()?;

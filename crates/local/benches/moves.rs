@@ -36,20 +36,21 @@ const RATE: u64 = 500;
 const REPEATED: u64 = 10;
 /// Pause before an event that was not accepted is sent again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// The bound of the stack, where events that expire end the run with an error: ten moves come to a third of it.
+const MAX_DATA: &str = "16G";
 /// A time limit longer than any normal wait: a run that is stuck must end.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Events that the tenant has before it moves.
 static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(100_000));
-/// Moves, there and back in turn. Near 1 GiB a stack in memory lets events expire, which ends the run with an error: that is some
-/// 600,000 events in two cells.
+/// Moves, there and back in turn.
 static MOVES: LazyLock<usize> = LazyLock::new(|| {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     if is_bench { std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1) } else { 0 }
 });
 
 fn main() -> Result<()> {
-    let (server, url) = Served::start(1)?;
+    let (server, url) = Served::start(1, &["--max-data", MAX_DATA])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
     server.stop()?;

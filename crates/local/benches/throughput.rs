@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(20_000));
 
 fn main() -> Result<()> {
-    let (server, url) = Served::start(TENANTS)?;
+    let (server, url) = Served::start(TENANTS, &[])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
     server.stop()?;

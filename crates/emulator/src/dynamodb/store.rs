@@ -1,6 +1,7 @@
 //! The engine behind one lock, its streams and its tokens.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
@@ -77,6 +78,8 @@ impl From<DynoxideError> for Refusal {
 const FILE_IN_MEMORY: &str = "file:tables?vfs=memdb";
 /// The bytes of such a file, at most (<https://sqlite.org/compile.html#memdb_default_maxsize>).
 pub(crate) const MAX_FILE_IN_MEMORY: u64 = 1 << 30;
+/// Bytes of a page where more is held: of a quarter as many pages, to look at each costs little. Inserts are 5 % slower for it.
+const LARGE_PAGE: u32 = 16_384;
 
 impl DynamoDb {
     /// Opens the tables in a file, or in memory, where they may come to `max_bytes`.
@@ -89,7 +92,7 @@ impl DynamoDb {
         let storage = match file {
             Some(file) => Storage::new(&file.to_string_lossy())?,
             None if max_bytes <= MAX_FILE_IN_MEMORY => Storage::new(FILE_IN_MEMORY)?,
-            None => Storage::memory()?,
+            None => in_large_pages()?,
         };
         let storage = storage.with_clock(Arc::new(context.clock));
         storage.conn().set_prepared_statement_cache_capacity(STATEMENTS);
@@ -332,6 +335,19 @@ fn take_records(engine: &Connection) -> Result<Vec<Change>> {
         engine.prepare_cached(DROP_RECORDS)?.execute(())?;
     }
     Ok(changes)
+}
+
+/// Opens tables in memory that have large pages. The engine has no setting for them, so a connection that shares its memory goes
+/// before it.
+fn in_large_pages() -> Result<Storage> {
+    /// Stacks of one process do not share their tables.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("file:tables-{}?mode=memory&cache=shared", NEXT.fetch_add(1, Ordering::Relaxed));
+    let first = Connection::open(&name)?;
+    first.pragma_update(None, "page_size", LARGE_PAGE)?;
+    // The first table settles the size.
+    first.execute_batch("CREATE TABLE first (id); DROP TABLE first")?;
+    Storage::new(&name)
 }
 
 /// Returns whether nothing is left of a batch.

@@ -5,6 +5,7 @@
 mod cloudwatch;
 mod endpoint;
 mod faults;
+mod large;
 mod pages;
 mod refused;
 mod thread;

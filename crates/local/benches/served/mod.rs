@@ -22,9 +22,10 @@ pub(crate) struct Served {
 
 impl Served {
     /// Starts the stack, with `tenant-1` and so on placed in its cells. Returns the address of its function URL, too.
-    pub(crate) fn start(tenants: usize) -> Result<(Self, SocketAddr)> {
+    pub(crate) fn start(tenants: usize, options: &[&str]) -> Result<(Self, SocketAddr)> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cellstack-local"))
             .args(["serve", "-q", "--port", "0", "--endpoint-port", "0", "--tenants", &tenants.to_string()])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()?;
         let mut ready = String::new();
