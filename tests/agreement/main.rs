@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cellstack_cellctl::health::{Rules, Settings};
 use cellstack_core::limits::pipeline;
-use cellstack_core::names;
+use cellstack_core::{names, registry};
 
 fn terraform(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform").join(file);
@@ -52,6 +52,22 @@ fn the_functions_timeouts() {
         ("consumer = ", pipeline::CONSUMER_TIMEOUT),
     ] {
         assert_eq!(default(&variables, function, "timeout"), timeout.as_secs(), "{function}");
+    }
+}
+
+#[test]
+fn the_index_of_cells() {
+    let tables = terraform("modules/control-plane/main.tf");
+    let (_, index) = tables.split_once("global_secondary_index {").unwrap();
+    let index = index.split_once('}').unwrap().0;
+    for (name, value) in [("name", registry::CELLS), ("hash_key", registry::CELL_ID)] {
+        let line = index.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        assert_eq!(line.split('"').nth(1), Some(value), "{line}");
+    }
+    // The roles of all programs that list cells.
+    for module in ["operator", "placer", "prober"] {
+        let role = terraform(&format!("modules/{module}/main.tf"));
+        assert!(role.contains(&format!("registry.arn}}/index/{}", registry::CELLS)), "{module}");
     }
 }
 

@@ -86,6 +86,10 @@ impl Versioned for CellRecord {
 
 /// The partition key of the registry.
 pub const PARTITION_KEY: &str = "pk";
+/// The index of the registry that has the items of cells by [`CELL_ID`], whatever else the registry comes to hold.
+pub const CELLS: &str = "cells";
+/// The attribute by which an item is in the index [`CELLS`]. A cell is listed if one of its items has it: `config`, `state` or `retired`.
+pub const CELL_ID: &str = "cell_id";
 
 /// Returns the partition of a cell in the registry.
 #[must_use]

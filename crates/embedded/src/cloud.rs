@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType,
+    AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use cellstack_emulator::Aws;
 
@@ -55,5 +55,27 @@ impl Cloud {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Gives a table an index of the keys of those items that have an attribute, unless it has that index.
+    pub(crate) async fn create_index(&self, table: &str, index: &str, attribute: &str) -> Result<()> {
+        let client = self.dynamodb();
+        let described = client.describe_table().table_name(table).send().await?.table;
+        let indexes = described.and_then(|table| table.global_secondary_indexes).unwrap_or_default();
+        if indexes.iter().any(|found| found.index_name.as_deref() == Some(index)) {
+            return Ok(());
+        }
+        let definition = AttributeDefinition::builder().attribute_name(attribute);
+        let action = CreateGlobalSecondaryIndexAction::builder()
+            .index_name(index)
+            .key_schema(KeySchemaElement::builder().attribute_name(attribute).key_type(KeyType::Hash).build()?)
+            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+            .build()?;
+        let update = client.update_table().table_name(table);
+        let update = update.attribute_definitions(definition.attribute_type(ScalarAttributeType::S).build()?);
+        let update =
+            update.global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(action).build());
+        update.send().await.with_context(|| format!("create index {index} of table {table}"))?;
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::cell_table::TENANT_ID;
-use cellstack_core::registry::{CONFIG, PARTITION_KEY, partition};
+use cellstack_core::registry::{CELL_ID, CELLS, CONFIG, PARTITION_KEY, partition};
 use cellstack_core::{CellId, Clock, TenantId};
 use cellstack_emulator::{Aws, MappingHandle};
 use cellstack_router::TenantSource;
@@ -202,10 +202,16 @@ impl Stack {
     async fn create(&self) -> Result<()> {
         self.cloud.create_table(&tenant_map(), TENANT_ID, None, false).await?;
         self.cloud.create_table(&registry(), PARTITION_KEY, Some("sk"), false).await?;
+        self.index_cells().await?;
         for cell in self.cells() {
             self.cells.create(&cell).await.with_context(|| format!("cell {cell}"))?;
         }
         Ok(())
+    }
+
+    /// Makes the index by which cells are listed. A directory of an earlier version has none.
+    async fn index_cells(&self) -> Result<()> {
+        self.cloud.create_index(&registry(), CELLS, CELL_ID).await
     }
 
     /// The directory that keeps it.

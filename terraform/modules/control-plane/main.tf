@@ -40,6 +40,18 @@ resource "aws_dynamodb_table" "registry" {
     type = "S"
   }
 
+  attribute {
+    name = "cell_id"
+    type = "S"
+  }
+
+  # The cells, by which operators' tools list them: a scan of the table would read the audit trail as well.
+  global_secondary_index {
+    name            = "cells"
+    hash_key        = "cell_id"
+    projection_type = "KEYS_ONLY"
+  }
+
   point_in_time_recovery {
     enabled = true
   }

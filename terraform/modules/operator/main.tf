@@ -21,8 +21,14 @@ locals {
       {
         Sid      = "WriteRegistry"
         Effect   = "Allow"
-        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
+        Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
         Resource = [var.registry.arn]
+      },
+      {
+        Sid      = "ListCells"
+        Effect   = "Allow"
+        Action   = ["dynamodb:Scan"]
+        Resource = ["${var.registry.arn}/index/cells"]
       },
       # An entry of the audit trail is put once, under a key of its own, and never updated. Nothing of the registry is deleted.
       {

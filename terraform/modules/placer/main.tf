@@ -103,7 +103,8 @@ module "function" {
       },
       { sid = "SettleRequests", actions = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.requests.arn] },
       { sid = "PlaceTenants", actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [var.tenant_map.arn] },
-      { sid = "ReadRegistry", actions = ["dynamodb:Query", "dynamodb:Scan"], resources = [var.registry.arn] },
+      { sid = "ReadRegistry", actions = ["dynamodb:Query"], resources = [var.registry.arn] },
+      { sid = "ListCells", actions = ["dynamodb:Scan"], resources = ["${var.registry.arn}/index/cells"] },
       {
         sid       = "CountTenants"
         actions   = ["dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"]

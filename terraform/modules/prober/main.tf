@@ -20,7 +20,8 @@ locals {
   # A probe's event is of a reserved tenant: of all others, a prober that only measures reads and writes nothing.
   measures = concat(
     [
-      { sid = "ReadRegistry", actions = ["dynamodb:GetItem", "dynamodb:Scan"], resources = [var.registry.arn] },
+      { sid = "ReadRegistry", actions = ["dynamodb:GetItem", "dynamodb:Query"], resources = [var.registry.arn] },
+      { sid = "ListCells", actions = ["dynamodb:Scan"], resources = ["${var.registry.arn}/index/cells"] },
       {
         sid       = "KeepResults"
         actions   = ["dynamodb:PutItem"]

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::CellId;
-use cellstack_core::registry::{CONFIG, CellStatus, PARTITION_KEY, RETIRED, partition};
+use cellstack_core::registry::{CELL_ID, CONFIG, CellStatus, PARTITION_KEY, RETIRED, partition};
 use cellstack_store::cells::Listing;
 
 use super::{Cells, Change, Refusal, listed};
@@ -80,7 +80,7 @@ impl Cells {
         let client = self.0.base.cloud.dynamodb();
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let mark = client.put_item().table_name(registry()).item(PARTITION_KEY, text(&partition(cell)));
-        let mark = mark.item("sk", text(RETIRED)).item("cell_id", text(cell.as_str()));
+        let mark = mark.item("sk", text(RETIRED)).item(CELL_ID, text(cell.as_str()));
         mark.send().await.with_context(|| format!("mark cell {cell} retired"))?;
         let config = client.delete_item().table_name(registry()).key(PARTITION_KEY, text(&partition(cell)));
         let config = config.key("sk", text(CONFIG));

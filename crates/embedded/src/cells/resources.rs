@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
 use cellstack_core::limits::pipeline;
-use cellstack_core::registry::{CONFIG, CellStatus, PARTITION_KEY, STATE, partition};
+use cellstack_core::registry::{CELL_ID, CONFIG, CellStatus, PARTITION_KEY, STATE, partition};
 use serde_json::json;
 
 use super::{Cells, DEFAULT_WEIGHT, Order};
@@ -107,7 +107,7 @@ impl Cells {
             .table_name(registry())
             .item(PARTITION_KEY, text(partition(cell)))
             .item("sk", text(CONFIG.to_owned()))
-            .item("cell_id", text(cell.to_string()))
+            .item(CELL_ID, text(cell.to_string()))
             .item("table", text(names.table.clone()))
             .item("table_arn", text(arn("dynamodb", &format!("table/{}", names.table))))
             .item("topic_arn", text(arn("sns", &names.events)))
@@ -134,6 +134,7 @@ impl Cells {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let put = self.0.base.cloud.dynamodb().put_item().table_name(registry());
         let put = put.item(PARTITION_KEY, text(&partition(cell))).item("sk", text(STATE));
+        let put = put.item(CELL_ID, text(cell.as_str()));
         put.item("status", text(CellStatus::Active.as_str())).send().await.context("activate the cell")?;
         Ok(())
     }

@@ -182,7 +182,9 @@ impl StackBuilder {
         let is_there = self.data.as_ref().is_some_and(|data| data.has_stack());
         let (tenants, data, first_sight) = (self.tenants.clone(), self.data.clone(), self.first_sight);
         let mut stack = self.open(consumer)?;
-        if !is_there {
+        if is_there {
+            stack.index_cells().await?;
+        } else {
             stack.create().await?;
         }
         for (tenant, cell) in &tenants {

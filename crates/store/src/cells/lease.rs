@@ -170,7 +170,7 @@ fn actions(
     mark: &Mark<'_>,
     Look { lease: Lease(lease), marked_at }: Look,
 ) -> Result<Vec<TransactWriteItem>, BuildError> {
-    let (set, mut values) = mark.expression();
+    let (set, mut values) = mark.expression(cell);
     let as_marked = match marked_at {
         Some(at) => {
             values.insert(":marked".to_owned(), number(at));

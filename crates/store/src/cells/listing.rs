@@ -9,8 +9,10 @@ use cellstack_core::CellId;
 use cellstack_core::cell_table::Item;
 use cellstack_core::dead_letter::Place;
 use cellstack_core::registry::{
-    CELL_PREFIX, CONFIG, CellHealth, CellState, CellStatus, HEALTH, PAIR_PREFIX, RETIRED, STATE, partition,
+    CELL_ID, CELL_PREFIX, CELLS, CONFIG, CellHealth, CellState, CellStatus, HEALTH, PAIR_PREFIX, RETIRED, STATE, pairs,
+    partition,
 };
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
 /// A cell: what Terraform stamped, and what operators said of it.
@@ -125,28 +127,46 @@ impl Listing {
 }
 
 const WHAT: &str = "read the registry";
+/// Part of DynamoDB's message about a table without an index that is read.
+const NO_INDEX: &str = "does not have the specified index";
+/// Partitions that are read at once.
+const AT_ONCE: usize = 16;
 
-/// Reads all cells and their counts, strongly consistent.
+/// Reads all cells and their counts, strongly consistent. Which cells there are is read from an index, which shows a change after
+/// a moment: so a listing takes no longer for all else that the registry holds, its audit trail above all.
 ///
 /// # Errors
 /// When the registry can't be read, or an item is not of the shape that its writer writes.
 pub async fn list(client: &Client, registry: &str) -> Result<Listing, AwsFailure> {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let mut items = client
-        .scan()
-        .table_name(registry)
-        .consistent_read(true)
-        .filter_expression("begins_with(pk, :cell) OR begins_with(pk, :pair)")
-        .expression_attribute_values(":cell", text(CELL_PREFIX))
-        .expression_attribute_values(":pair", text(PAIR_PREFIX))
-        .into_paginator()
-        .items()
-        .send();
-    let mut found = Vec::new();
-    while let Some(item) = items.next().await {
-        found.push(item.map_err(|error| AwsFailure::of(WHAT, error))?);
+    let mut keys = client.scan().table_name(registry).index_name(CELLS).into_paginator().items().send();
+    let mut partitions = BTreeSet::new();
+    while let Some(key) = keys.next().await {
+        let key = key.map_err(|error| {
+            let mut failure = AwsFailure::of(WHAT, error);
+            if failure.detail.contains(NO_INDEX) {
+                failure.detail.push_str("; the registry of an earlier version gets it by `terraform apply`");
+            }
+            failure
+        })?;
+        let id = key.get(CELL_ID).and_then(|id| id.as_s().ok()?.parse::<CellId>().ok());
+        let id =
+            id.ok_or_else(|| AwsFailure::unreadable(WHAT, format!("{CELL_ID} of {key:?}: expected a cell's id")))?;
+        partitions.extend([partition(&id), pairs(&id)]);
     }
-    listing(found)
+    let items = stream::iter(partitions).map(|partition| items(client, registry, partition)).buffer_unordered(AT_ONCE);
+    listing(items.try_concat().await?)
+}
+
+/// Reads the items of a partition of the registry.
+async fn items(client: &Client, registry: &str, partition: String) -> Result<Vec<Item>, AwsFailure> {
+    let query = client
+        .query()
+        .table_name(registry)
+        .key_condition_expression("pk = :partition")
+        .expression_attribute_values(":partition", AttributeValue::S(partition))
+        .consistent_read(true);
+    let items = query.into_paginator().items().send();
+    items.try_collect().await.map_err(|error| AwsFailure::of(WHAT, error))
 }
 
 /// Reads one cell as it is now. Returns `None` if it is not registered.
@@ -154,16 +174,7 @@ pub async fn list(client: &Client, registry: &str) -> Result<Listing, AwsFailure
 /// # Errors
 /// Like [`list`].
 pub async fn one(client: &Client, registry: &str, id: &CellId) -> Result<Option<Cell>, AwsFailure> {
-    let page = client
-        .query()
-        .table_name(registry)
-        .key_condition_expression("pk = :cell")
-        .expression_attribute_values(":cell", AttributeValue::S(partition(id)))
-        .consistent_read(true)
-        .send()
-        .await
-        .map_err(|error| AwsFailure::of(WHAT, error))?;
-    Ok(listing(page.items.unwrap_or_default())?.cells.into_iter().next())
+    Ok(listing(items(client, registry, partition(id)).await?)?.cells.into_iter().next())
 }
 
 fn listing(items: Vec<Item>) -> Result<Listing, AwsFailure> {

@@ -11,7 +11,7 @@ use cellstack_aws::backoff::Backoff;
 use cellstack_core::CellId;
 use cellstack_core::cell_table::number;
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::registry::{CellState, CellStatus, PARTITION_KEY, STATE, pairs, partition};
+use cellstack_core::registry::{CELL_ID, CellState, CellStatus, PARTITION_KEY, STATE, pairs, partition};
 
 /// A state that could not be written. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -81,10 +81,12 @@ impl Mark<'_> {
             && state.retry_after == self.retry_after
     }
 
-    /// Returns the update expression and its values.
-    pub(super) fn expression(&self) -> (String, HashMap<String, AttributeValue>) {
-        let mut set = "SET #status = :status, reason = :reason, updated_by = :by, updated_at = :now".to_owned();
+    /// Returns the update expression and its values. States of an earlier version are not in the index of cells.
+    pub(super) fn expression(&self, cell: &CellId) -> (String, HashMap<String, AttributeValue>) {
+        let mut set =
+            "SET #status = :status, reason = :reason, updated_by = :by, updated_at = :now, cell_id = :cell".to_owned();
         let mut values = HashMap::from([
+            (":cell".to_owned(), text(cell.as_str())),
             (":status".to_owned(), text(self.status.as_str())),
             (":expected".to_owned(), text(self.expected.as_str())),
             (":reason".to_owned(), text(self.reason)),
@@ -135,7 +137,7 @@ pub(super) fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
 /// # Errors
 /// [`StateError::Changed`] when the status is not the one that the operator saw.
 pub async fn mark(client: &Client, registry: &str, cell: &CellId, mark: &Mark<'_>) -> Result<(), StateError> {
-    let (set, values) = mark.expression();
+    let (set, values) = mark.expression(cell);
     let update = client
         .update_item()
         .table_name(registry)
@@ -181,6 +183,7 @@ pub async fn create_state(client: &Client, registry: &str, cell: &CellId, state:
         .map_err(|error| AwsFailure::unreadable(WHAT, format!("state of cell {cell}: {error}")))?;
     let put = client.put_item().table_name(registry).set_item(Some(item));
     let put = put.item(PARTITION_KEY, AttributeValue::S(partition(cell))).item("sk", text(STATE));
+    let put = put.item(CELL_ID, text(cell.as_str()));
     match put.condition_expression("attribute_not_exists(pk)").send().await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some("ConditionalCheckFailedException") => {

@@ -50,6 +50,13 @@ run "tables_are_named_keyed_and_protected" {
   }
 
   assert {
+    condition = [
+      for index in aws_dynamodb_table.registry.global_secondary_index : [index.name, index.hash_key, index.projection_type]
+    ] == [["cells", "cell_id", "KEYS_ONLY"]]
+    error_message = "Operators' tools list cells by this index."
+  }
+
+  assert {
     condition = alltrue([
       for table in [aws_dynamodb_table.tenant_map, aws_dynamodb_table.registry] :
       table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled && table.server_side_encryption[0].enabled

@@ -72,6 +72,17 @@ run "nothing_but_items_in_cells_is_deleted_and_the_audit_trail_stays" {
   }
 }
 
+run "cells_are_listed_past_the_audit_trail" {
+  command = plan
+
+  assert {
+    condition = [for statement in output.statements : statement.Resource if contains(statement.Action, "dynamodb:Scan") && statement.Sid != "WriteTenantMap" && statement.Sid != "WriteCells"] == [
+      ["${var.registry.arn}/index/cells"]
+    ]
+    error_message = "A listing that scans the registry takes the longer the older the stack is."
+  }
+}
+
 run "keys_and_snapshot_come_with_them" {
   command = plan
 

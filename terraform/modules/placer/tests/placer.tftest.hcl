@@ -59,8 +59,12 @@ run "the_role_places_tenants_and_nothing_else" {
         Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-tenant-map"]
       },
       {
-        Sid      = "ReadRegistry", Effect = "Allow", Action = ["dynamodb:Query", "dynamodb:Scan"],
+        Sid      = "ReadRegistry", Effect = "Allow", Action = ["dynamodb:Query"],
         Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry"]
+      },
+      {
+        Sid      = "ListCells", Effect = "Allow", Action = ["dynamodb:Scan"],
+        Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry/index/cells"]
       },
       {
         Sid       = "CountTenants", Effect = "Allow", Action = ["dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"],

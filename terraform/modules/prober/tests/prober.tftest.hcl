@@ -42,8 +42,12 @@ run "measuring_touches_no_tenant" {
   assert {
     condition = [for statement in jsondecode(jsonencode(output.statements)) : statement if statement.Sid != "OwnLogGroup"] == [
       {
-        Sid      = "ReadRegistry", Effect = "Allow", Action = ["dynamodb:GetItem", "dynamodb:Scan"],
+        Sid      = "ReadRegistry", Effect = "Allow", Action = ["dynamodb:GetItem", "dynamodb:Query"],
         Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry"]
+      },
+      {
+        Sid      = "ListCells", Effect = "Allow", Action = ["dynamodb:Scan"],
+        Resource = ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry/index/cells"]
       },
       {
         Sid       = "KeepResults", Effect = "Allow", Action = ["dynamodb:PutItem"],
@@ -83,7 +87,7 @@ run "acting_marks_cells_and_carries_events_home" {
   }
 
   assert {
-    condition = { for statement in jsondecode(jsonencode(output.statements)) : statement.Sid => [statement.Action, statement.Resource, try(statement.Condition, null)] if !contains(["OwnLogGroup", "ReadRegistry", "KeepResults", "ProbeTaggedCells"], statement.Sid) } == {
+    condition = { for statement in jsondecode(jsonencode(output.statements)) : statement.Sid => [statement.Action, statement.Resource, try(statement.Condition, null)] if !contains(["OwnLogGroup", "ReadRegistry", "ListCells", "KeepResults", "ProbeTaggedCells"], statement.Sid) } == {
       MarkCells = [
         ["dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-registry"],
         { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["automation", "cell#*"] } },

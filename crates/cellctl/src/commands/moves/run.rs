@@ -1,5 +1,6 @@
 //! `cellctl moves run`
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use clap::Args;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde::Serialize;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::audit::{self, Facts, Signature};
 use crate::cli::Completion;
@@ -20,7 +22,7 @@ use crate::commands::tenants::Passage;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::homecoming::wait;
-use crate::moving::{Ended, Engine, Manner};
+use crate::moving::{Ended, Engine, Manner, Stage};
 use crate::operator::Operator;
 use crate::plans::{Saved, Surveyed};
 
@@ -111,6 +113,7 @@ impl Run {
             appoint(deployment, by, change).await?;
             report.standbys += 1;
         }
+        let (news, mut heard) = unbounded_channel();
         let (mut waiting, mut running) = (moves.iter().copied(), FuturesUnordered::new());
         loop {
             while running.len() < usize::from(self.tenants_at_once)
@@ -118,9 +121,16 @@ impl Run {
                 && !self.is_held_up(deployment, running.is_empty(), console).await?
                 && let Some(planned) = waiting.next()
             {
-                running.push(self.one(deployment, by, planned));
+                running.push(self.one(deployment, by, planned, &news));
             }
-            let Some((tenant, ended)) = running.next().await else { break };
+            let ended = loop {
+                tokio::select! {
+                    biased;
+                    Some(line) = heard.recv() => console.say(line),
+                    ended = running.next() => break ended,
+                }
+            };
+            let Some((tenant, ended)) = ended else { break };
             match ended {
                 Ok(pause_ms) => {
                     report.moved += 1;
@@ -160,11 +170,23 @@ impl Run {
     }
 
     /// Moves one tenant. Returns the time for which its callers waited, in milliseconds.
-    async fn one<'m>(&self, deployment: &Deployment, by: &Signature, planned: &'m Move) -> (&'m TenantId, Result<u64>) {
-        (&planned.tenant, self.take(deployment, by, planned).await)
+    async fn one<'m>(
+        &self,
+        deployment: &Deployment,
+        by: &Signature,
+        planned: &'m Move,
+        news: &UnboundedSender<String>,
+    ) -> (&'m TenantId, Result<u64>) {
+        (&planned.tenant, self.take(deployment, by, planned, news).await)
     }
 
-    async fn take(&self, deployment: &Deployment, by: &Signature, planned: &Move) -> Result<u64> {
+    async fn take(
+        &self,
+        deployment: &Deployment,
+        by: &Signature,
+        planned: &Move,
+        news: &UnboundedSender<String>,
+    ) -> Result<u64> {
         let tables = deployment.tables();
         let entry = deployment.placement(&tables, &by.operator).settled(&planned.tenant).await?;
         let route = &entry.route;
@@ -179,7 +201,22 @@ impl Run {
         let (sites, prediction) = passage.look(deployment, &world).await?;
         let record = passage.begin(deployment, by, &sites, prediction).await?;
         let id = record.id;
-        let mut engine = Engine::new(deployment, &by.operator, sites, self.manner, record, |_| {});
+        // A tenant that writes faster than it is copied keeps the run from ending.
+        let told = Cell::new(false);
+        let report = |stage| {
+            if let Stage::CatchingUp(events) = stage
+                && !told.replace(true)
+            {
+                let tenant = &planned.tenant;
+                let line = format!(
+                    "{tenant} is not caught up: {events} events came while those before them were copied, and that goes on until \
+                     fewer come; Ctrl-C ends the run, and `cellctl moves resume {id} --write-units 900` copies faster"
+                );
+                // Nobody listens once the run has ended.
+                let _ = news.send(line);
+            }
+        };
+        let mut engine = Engine::new(deployment, &by.operator, sites, self.manner, record, report);
         match Box::pin(engine.drive()).await {
             Ok(Ended::Moved) => Ok(engine.record.counts.get("pause_ms").copied().unwrap_or_default()),
             Ok(Ended::NotDrained { pending }) => Err(anyhow!(

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
+use cellstack_embedded::names::registry;
 use futures::future::join;
 use serde_json::{Value, json};
 
-use super::world::CellsWorld;
+use super::world::{CellsWorld, text};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -89,4 +90,20 @@ async fn a_run_that_ends_in_the_millisecond_in_which_it_began_has_its_end() {
         limited.as_array().unwrap().iter().all(|run| run["outcome"] == "done") && limited[3].is_null(),
         "{limited}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_of_cells_does_not_read_it() {
+    let world = CellsWorld::new().await;
+    // More than three pages.
+    for number in 0..12 {
+        let long = text(&"x".repeat(300_000));
+        let entry = [("pk", text("audit")), ("sk", text(&format!("2026-01-01#{number}"))), ("scope", long)];
+        world.put(&registry(), &entry).await;
+    }
+    let calls = |operation| world.stack.aws().calls("DynamoDB", operation);
+    let before = [calls("Scan"), calls("Query")];
+    world.cellctl("cells ls").await.ended(Completion::Done);
+    // The index, and of each of three cells its partition and its pairs.
+    assert_eq!([calls("Scan") - before[0], calls("Query") - before[1]], [1, 6]);
 }

@@ -80,6 +80,10 @@ async fn produced() -> Vec<String> {
 
     all.push(world.cellctl("cells probe alpha --act --max-down 25 --timeout 5").await.talk);
 
+    let world = CellsWorld::new().await;
+    world.drop_index().await;
+    all.extend(said(&world, &["sync"]).await);
+
     for (option, value) in [("--retry-after", "1500ms"), ("--operator", "probe")] {
         let wrong = ["cellctl", "cells", "down", "alpha", "--reason", "test", option, value];
         all.push(Cli::try_parse_from(wrong).unwrap_err().to_string());

@@ -15,6 +15,7 @@ async fn torn() -> CellsWorld {
     world.remove("cell#beta", "config").await;
     for id in ["old", "older"] {
         world.set(&format!("cell#{id}"), "state", "status", text("draining")).await;
+        world.set(&format!("cell#{id}"), "state", "cell_id", text(id)).await;
     }
     world.set("cell#older", "retired", "cell_id", text("older")).await;
     world
@@ -82,7 +83,9 @@ async fn a_cell_that_terraform_retired_is_marked_so_and_its_tenants_are_named_ea
 async fn a_cell_is_not_retired_for_want_of_tenants_that_cannot_be_read() {
     let world = CellsWorld::new().await;
     world.set("cell#old", "state", "tenants", number(0)).await;
-    world.set("cell#old", "state", "status", text("draining")).await;
+    for (attribute, value) in [("cell_id", "old"), ("status", "draining")] {
+        world.set("cell#old", "state", attribute, text(value)).await;
+    }
     world.put("cellstack-tenant-map", &[("tenant_id", text("broken"))]).await;
     let ran = world.cellctl("cells sync --operator ann").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("mend the entries of the map") && ran.talk.contains("entry of broken"), "{}", ran.data);

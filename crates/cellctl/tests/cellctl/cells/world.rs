@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate};
 use bytes::Bytes;
 use cellstack_cellctl::{Completion, Deployment};
 use cellstack_core::CellId;
 use cellstack_core::cell_table::Item;
-use cellstack_core::registry::CellState;
+use cellstack_core::registry::{CELLS, CellState};
 use cellstack_embedded::names::{CellNames, registry};
 use cellstack_embedded::{Stack, VirtualClock};
 use cellstack_emulator::{Fault, FaultKind};
@@ -169,6 +169,14 @@ impl CellsWorld {
     pub(crate) async fn remove(&self, pk: &str, sk: &str) {
         let delete = self.stack.dynamodb().delete_item().table_name(registry());
         delete.key("pk", text(pk)).key("sk", text(sk)).send().await.unwrap();
+    }
+
+    /// Makes the registry one of an earlier version, which has no index of cells.
+    pub(crate) async fn drop_index(&self) {
+        let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(CELLS).build().unwrap();
+        let delete = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+        let update = self.stack.dynamodb().update_table().table_name(registry());
+        update.global_secondary_index_updates(delete).send().await.unwrap();
     }
 
     pub(crate) async fn listing(&self) -> Listing {

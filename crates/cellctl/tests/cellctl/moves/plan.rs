@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
-use futures::future::join;
+use futures::future::{join, join3};
 use serde_json::json;
 
 use super::world::Caller;
 use crate::cells::world::CellsWorld;
+use crate::ran::Ran;
 
 #[tokio::test(start_paused = true)]
 async fn a_cell_is_drained_by_its_plan_while_its_tenants_write() {
@@ -69,5 +70,33 @@ async fn a_failure_lets_no_further_move_begin() {
     let why = report["failed"]["hooli"].as_str().unwrap();
     assert_eq!(why, "it has changed its cell, standby or epoch since the plan was made");
     assert_eq!(report["not_begun"], 1);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_writes_faster_than_it_is_copied_is_named() {
+    let (world, caller) = (CellsWorld::new().await, Caller::default());
+    let path = std::env::temp_dir().join(format!("cellctl-{}-faster.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    for _ in 0..150 {
+        caller.post(&world, "acme").await;
+    }
+    let deployment = world.deployment();
+    let line = format!("moves run {} --write-units 1 --operator ann --reason test", path.display());
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+        deployment.stop().cancel();
+        caller.ended.set(true);
+    };
+    let writes = caller.write(&world, "acme", Duration::from_millis(500));
+    let (ran, (), ()) = join3(Ran::of(&line, &deployment), stop, writes).await;
+    let ran = ran.ended(Completion::LeftSome);
+    let moves = world.cellctl("moves ls --tenant acme --output json").await.ended(Completion::Done).json();
+    let id = moves[0]["move"].as_str().unwrap();
+    let resume = format!("`cellctl moves resume {id} --write-units 900` copies faster");
+    assert_eq!(ran.talk.matches(&resume).count(), 1, "once: {}", ran.talk);
+    world.as_ann(&format!("moves resume {id} --write-units 900")).await.ended(Completion::Done);
+    world.all_is_there("acme", &caller, "resumed").await;
     std::fs::remove_file(&path).unwrap();
 }

@@ -61,11 +61,15 @@ fn processed(served: &Served, tenant: &str) -> u64 {
     totals["totals"][0]["count"].as_u64().unwrap_or_default()
 }
 
-fn sqs(served: &Served, operation: &str, body: &str) -> serde_json::Value {
-    let headers = format!("x-amz-target: AmazonSQS.{operation}\r\ncontent-length: {}\r\n", body.len());
+fn aws(served: &Served, target: &str, body: &str) -> serde_json::Value {
+    let headers = format!("x-amz-target: {target}\r\ncontent-length: {}\r\n", body.len());
     let (status, response) = request(served.endpoint, "POST /", &headers, body);
     assert_eq!(status, 200, "{response}");
     serde_json::from_str(&response).unwrap()
+}
+
+fn sqs(served: &Served, operation: &str, body: &str) -> serde_json::Value {
+    aws(served, &format!("AmazonSQS.{operation}"), body)
 }
 
 fn messages(served: &Served, queue: &str) -> Vec<String> {
@@ -182,4 +186,18 @@ fn a_full_disk_refuses_new_events_and_keeps_those_it_took() {
         soon("what was accepted is processed", || (status(&served, "acme", id) == "processed").then_some(()));
     }
     assert!(!taken.is_empty());
+}
+
+#[test]
+fn the_directory_of_an_earlier_version_gets_the_index_of_cells() {
+    let scratch = Scratch::new("earlier");
+    let served = scratch.serve();
+    let drop = r#"{"TableName":"cellstack-registry","GlobalSecondaryIndexUpdates":[{"Delete":{"IndexName":"cells"}}]}"#;
+    aws(&served, "DynamoDB_20120810.UpdateTable", drop);
+    let error = served.cell(&["ls"]).unwrap_err();
+    assert!(error.contains("does not have the specified index: cells"), "{error}");
+    std::mem::drop(served);
+    let served = scratch.serve();
+    let listed = served.cell(&["ls"]).unwrap();
+    assert!(listed.contains("alpha") && listed.contains("beta"), "{listed}");
 }
