@@ -86,7 +86,7 @@ impl Versioned for CellRecord {
 
 /// The partition key of the registry.
 pub const PARTITION_KEY: &str = "pk";
-/// The index of the registry that has the items of cells by [`CELL_ID`], whatever else the registry comes to hold.
+/// The index of the registry that has the items of cells by [`CELL_ID`], and no others.
 pub const CELLS: &str = "cells";
 /// The attribute by which an item is in the index [`CELLS`]. A cell is listed if one of its items has it: `config`, `state` or `retired`.
 pub const CELL_ID: &str = "cell_id";
