@@ -8,8 +8,8 @@
 //! Routers with an old route write past the tenant's journal, so the source's keys are read for their events. Once every write goes
 //! into the journal they are read a last time. Of later events the journal knows, and those that are open are remembered.
 
-use std::collections::{BTreeSet, HashSet};
-use std::ops::AddAssign;
+use std::collections::BTreeSet;
+use std::ops::{AddAssign, Bound};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::items::{READ, are_equal, by_key, bytes, events, is_busy, is_expired, is_processed, sort_key};
-use super::{MoveError, Path};
+use super::known::Key;
+use super::{Known, MoveError, Path};
 
 const COPY: &str = "copy an item";
 /// Events that are read into memory at once, of those that are followed. Each has 400 KB at most, and most have less than 1.
@@ -60,37 +61,6 @@ impl RateLimit {
         if at > Instant::now() + Self::AHEAD {
             tokio::time::sleep_until(at).await;
         }
-    }
-}
-
-/// A run's knowledge of the source's events.
-#[derive(Debug, Default)]
-pub struct Known {
-    /// Processed, and equal in both cells.
-    pub(super) processed: HashSet<String>,
-    /// All others that were found.
-    pub(super) open: BTreeSet<String>,
-    /// Only in the destination.
-    pub(super) only_there: BTreeSet<String>,
-    /// True if each event that was not found is in the journal.
-    is_complete: bool,
-}
-
-impl Known {
-    /// Returns whether it is that of a run that has read nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.processed.is_empty() && !self.is_complete
-    }
-
-    /// Says that the last sweep began when each write went into the journal already: from then on no event is read but by its key.
-    pub const fn complete(&mut self) {
-        self.is_complete = true;
-    }
-
-    /// Returns whether that was said.
-    pub(super) const fn is_complete(&self) -> bool {
-        self.is_complete
     }
 }
 
@@ -145,20 +115,22 @@ impl Path<'_> {
             match (mine, theirs) {
                 (Some((key, mine)), Some((_, theirs))) => {
                     if is_processed(&mine) && are_equal(&mine, &theirs) {
-                        known.processed.insert(key);
+                        known.processed.insert(Key::new(key));
                     } else {
-                        known.open.insert(key);
+                        known.open.insert(Key::new(key));
                     }
                 }
                 (Some((key, mine)), None) => {
-                    known.open.insert(key);
+                    known.open.insert(Key::new(key));
                     if is_processed(&mine) && !is_expired(&mine, now_ms) {
                         round.copied += 1;
                         round.bytes += bytes(&mine) as u64;
                         puts.push(self.put(mine, rate_limit));
                     }
                 }
-                (None, Some((key, theirs))) if !is_expired(&theirs, now_ms) => drop(known.only_there.insert(key)),
+                (None, Some((key, theirs))) if !is_expired(&theirs, now_ms) => {
+                    known.only_there.insert(Key::new(key));
+                }
                 (None, _) => {}
             }
             if puts.len() >= rate_limit.at_once
@@ -181,8 +153,9 @@ impl Path<'_> {
     pub async fn sweep(&self, known: &mut Known, mut done: impl FnMut(u64)) -> Result<(), MoveError> {
         let query = events(self.client, &self.source.table, self.tenant).projection_expression("sk");
         let mut keys = query.into_paginator().items().send();
-        let (mut read, mut processed) = (0, HashSet::with_capacity(known.processed.len()));
+        let (mut read, mut processed) = (0, BTreeSet::new());
         while let Some((key, _)) = next(&mut keys).await? {
+            let key = Key::new(key);
             read += 1;
             known.only_there.remove(&key);
             match known.processed.take(&key) {
@@ -203,12 +176,16 @@ impl Path<'_> {
     /// Like [`Path::round`].
     pub async fn follow(&self, known: &mut Known, rate_limit: &RateLimit, now_ms: u64) -> Result<Round, MoveError> {
         let journal = self.journaled().await?;
-        known.open.extend(journal.iter().cloned());
-        let keys: Vec<String> = known.open.iter().cloned().collect();
-        let mut round = Round { events: keys.len() as u64, ..Round::default() };
+        known.open.extend(journal.iter().cloned().map(Key::new));
+        let mut round = Round { events: known.open.len() as u64, ..Round::default() };
         // A part at a time: there may be more than memory has room for.
-        for keys in keys.chunks(FOLLOWED_AT_ONCE) {
-            let missing = self.settle(keys, known, &journal, rate_limit, now_ms).await?;
+        let mut from = Bound::Unbounded;
+        loop {
+            let part: Vec<Key> = known.open.range((from, Bound::Unbounded)).take(FOLLOWED_AT_ONCE).cloned().collect();
+            let Some(last) = part.last() else { break };
+            from = Bound::Excluded(last.clone());
+            let keys: Vec<String> = part.iter().map(Key::to_string).collect();
+            let missing = self.settle(&keys, known, &journal, rate_limit, now_ms).await?;
             round.copied += missing.len() as u64;
             round.bytes += missing.iter().map(|item| bytes(item) as u64).sum::<u64>();
             let puts =
@@ -240,9 +217,9 @@ impl Path<'_> {
                 _ => {}
             }
         }
-        for key in &settled {
-            known.open.remove(key);
-            known.processed.insert(key.clone());
+        for key in settled.iter().cloned().map(Key::new) {
+            known.open.remove(&key);
+            known.processed.insert(key);
         }
         settled.retain(|key| journal.contains(key));
         self.clear_journal(&settled, rate_limit.at_once).await?;

@@ -17,6 +17,7 @@ use cellstack_core::mutation::{Mutation, is_planted};
 use super::items::{
     READ, accepted_at, are_equal, by_key, bytes, events, is_expired, is_processed, others, sort_key, status,
 };
+use super::known::Key;
 use super::record::Phase;
 use super::send::{Sent, send};
 use super::steps::Steps;
@@ -90,12 +91,13 @@ impl Path<'_> {
     /// Reads the events that were left open, and those in the journal.
     async fn followed(&self, known: &Known, mine: &AttributeValue) -> Result<Rest, MoveError> {
         let mut keys = self.journaled().await?;
-        keys.extend(known.open.iter().cloned());
+        keys.extend(known.open.iter().map(Key::to_string));
         let keys: Vec<String> = keys.into_iter().collect();
         let mut found = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+        let more = keys.iter().filter(|key| !known.processed.contains(&Key::new((*key).clone()))).count();
         let mut rest = Rest {
-            only_there: known.only_there.clone(),
-            events: (known.processed.len() + keys.iter().filter(|key| !known.processed.contains(*key)).count()) as u64,
+            only_there: known.only_there.iter().map(Key::to_string).collect(),
+            events: (known.processed.len() + more) as u64,
             ..Rest::default()
         };
         for key in keys {
@@ -114,19 +116,17 @@ impl Path<'_> {
             .projection_expression("sk, #status, carried_by, accepted_at")
             .expression_attribute_names("#status", "status");
         let mut items = query.into_paginator().items().send();
-        let (mut rest, mut unseen) =
-            (Rest::default(), known.processed.iter().map(String::as_str).collect::<HashSet<_>>());
+        let (mut rest, mut unseen) = (Rest::default(), known.processed.iter().collect::<BTreeSet<_>>());
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| AwsFailure::of(READ, error))?;
             let key = sort_key(&item)?;
             rest.events += 1;
-            if !(is_processed(&item) && unseen.remove(key.as_str())) {
+            if !(is_processed(&item) && unseen.remove(&Key::new(key.clone()))) {
                 rest.add(key, &item, mine);
             }
         }
-        rest.only_there.clone_from(&known.only_there);
         // An event that was equal and is gone from the source: the destination is looked at, too.
-        rest.only_there.extend(unseen.into_iter().map(ToOwned::to_owned));
+        rest.only_there.extend(known.only_there.iter().chain(unseen).map(Key::to_string));
         Ok(rest)
     }
 
