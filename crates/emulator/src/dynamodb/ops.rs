@@ -8,11 +8,11 @@ use futures::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Items that are read for a page that has no `Limit`: twice as many as there is room for, if they are as small as the notes of a
-/// journal. Of all that a Query or Scan matches the engine would read every item for every page.
-const PAGE: usize = 8_192;
+/// Items that are read for a page that has no `Limit`: somewhat more than there is room for, if they are small events. Of all that a
+/// Query or Scan matches the engine would read every item for every page, and nothing else is served meanwhile.
+const PAGE: usize = 2_048;
 /// The factor by which more are read where the page has room for all of these.
-const MORE: usize = 8;
+const MORE: usize = 2;
 
 /// Returns whether an operation can leave stream records.
 pub(super) fn writes(operation: &str) -> bool {
