@@ -170,6 +170,8 @@ async fn renewing<T>(deployment: &Deployment, lease: Lease, mut work: impl Futur
     let (client, registry) = (&deployment.dynamodb, deployment.registry());
     loop {
         tokio::select! {
+            // In this order, not in a random one: the same seed must run the same way.
+            biased;
             done = &mut work => return done,
             () = tokio::time::sleep(LEASE_TIME / 3) => {}
         }

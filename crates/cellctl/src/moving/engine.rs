@@ -93,6 +93,8 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let (deployment, registry) = (self.deployment, self.tables.registry.clone());
         let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: self.record.id, run: self.run };
         tokio::select! {
+            // In this order, not in a random one: the same seed must run the same way.
+            biased;
             lost = beat(&steps) => Err(lost.into()),
             ended = self.phases(&steps) => ended,
         }

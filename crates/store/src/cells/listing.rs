@@ -153,7 +153,7 @@ pub async fn list(client: &Client, registry: &str) -> Result<Listing, AwsFailure
             id.ok_or_else(|| AwsFailure::unreadable(WHAT, format!("{CELL_ID} of {key:?}: expected a cell's id")))?;
         partitions.extend([partition(&id), pairs(&id)]);
     }
-    let items = stream::iter(partitions).map(|partition| items(client, registry, partition)).buffered(AT_ONCE);
+    let items = stream::iter(partitions).map(|partition| items(client, registry, partition)).buffer_unordered(AT_ONCE);
     listing(items.try_concat().await?)
 }
 
