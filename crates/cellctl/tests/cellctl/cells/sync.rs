@@ -1,9 +1,10 @@
 //! `cells sync`.
 
 use cellstack_cellctl::Completion;
+use cellstack_embedded::names::registry;
 use serde_json::json;
 
-use super::world::{CellsWorld, number, text};
+use super::world::{CellsWorld, cell, number, text};
 
 /// Makes a world on which Terraform and cellctl do not agree: alpha and gamma have no state, beta has no configuration, and
 /// neither have two cells without tenants, one of which Terraform retired.
@@ -90,4 +91,14 @@ async fn a_cell_is_not_retired_for_want_of_tenants_that_cannot_be_read() {
     let ran = world.cellctl("cells sync --operator ann").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("mend the entries of the map") && ran.talk.contains("entry of broken"), "{}", ran.data);
     assert_eq!(world.listing().await.without_config[&"old".parse().unwrap()].status.as_str(), "draining");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_state_of_an_earlier_version_is_listed_by_itself_once_it_is_marked() {
+    let world = CellsWorld::new().await;
+    let earlier = [("pk", text("cell#beta")), ("sk", text("state")), ("status", text("active"))];
+    world.put(&registry(), &earlier).await;
+    world.ann("down beta").await.ended(Completion::Done);
+    world.remove("cell#beta", "config").await;
+    assert!(world.listing().await.without_config.contains_key(&cell("beta")));
 }
