@@ -12,7 +12,7 @@ FN ?= router
 EVENT ?= events/router/01-post-plain.json
 # The package whose processor the consumer runs. Its program is named like it, without `cellstack-` and with `-consumer`.
 CONSUMER ?= cellstack-consumer
-# Passed on to terraform, for example ARGS='-var-file=prod.tfvars'.
+# Passed on to terraform, for example ARGS='-var-file=../prod.tfvars'.
 ARGS ?=
 # The number of seeds of `make soak`.
 SEEDS ?= 200
@@ -35,6 +35,8 @@ NEED_CARGO = $(call need,cargo,Install Rust from https://rustup.rs.)
 NEED_TERRAFORM = $(call need,terraform,Install Terraform 1.11 or later from https://developer.hashicorp.com/terraform/install.)
 NEED_PYTHON = $(call need,python3,Install Python 3.11 or later with its venv module.)
 NEED_OPENSSL = $(call need,openssl,Install OpenSSL: your system's package openssl.)
+NEED_CURL = $(call need,curl,Install curl: your system's package curl.)
+NEED_NODE = $(call need,npm,Install Node.js 20 or later with npm from https://nodejs.org.)
 
 .PHONY: help
 help: ## List the targets
@@ -43,16 +45,16 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Watch events travel through three cells, one of them poisoned; needs only Rust
 	@$(NEED_CARGO)
-	@cargo run --locked --quiet -p cellstack-local -- demo
+	@cargo run --locked -p cellstack-local -- demo
 
 .PHONY: serve
 serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0.0.1:4566
 	@$(NEED_CARGO)
-	@cargo run --locked --quiet -p cellstack-local -- serve $(ARGS)
+	@cargo run --locked -p cellstack-local -- serve $(ARGS)
 
 .PHONY: test
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack
-	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL)
+	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_OPENSSL); $(NEED_CURL); $(NEED_NODE)
 	cargo test --locked --workspace
 	terraform/local/tools
 	$(MAKE) --no-print-directory --jobs=2 $(OUTPUT_SYNC) served unserved
@@ -81,12 +83,12 @@ api: ## Hold the served API against docs/openapi.yaml with schemathesis
 
 .PHONY: sdks
 sdks: ## Let the AWS and CloudEvents SDKs for Python and JavaScript use the served stack, and go nowhere else (needs Node.js)
-	@$(NEED_CARGO); $(NEED_PYTHON)
+	@$(NEED_CARGO); $(NEED_PYTHON); $(NEED_NODE)
 	@tests/sdks/check
 
 .PHONY: docs-test
 docs-test: ## Run what the documentation and each --help show, and hold it against what they show (ARGS=README.md: one page)
-	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON)
+	@$(NEED_CARGO); $(NEED_TERRAFORM); $(NEED_PYTHON); $(NEED_CURL)
 	@tests/docs/check $(ARGS)
 
 .PHONY: fuzz

@@ -99,8 +99,8 @@ impl Destination {
         Diagnosis::new(
             format!("credentials that may {} in {self}", failure.what),
             failure.detail.as_str(),
-            "`aws sts get-caller-identity` names who you are; docs/dead-letters.md and docs/static-stability.md list the \
-             rights",
+            "`aws sts get-caller-identity` names who you are; docs/control-plane.md (\"Rights\") names the role, which gets the \
+             rights of a new version by `terraform apply`",
         )
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use cellstack_core::{CellId, TenantId};
-use cellstack_store::carry::{Carried, carry, held};
+use cellstack_core::{CellId, Epoch, TenantId};
+use cellstack_store::carry::{Carried, Homeward, held};
 use cellstack_store::tenant_map::TenantEntry;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -21,6 +21,7 @@ const TENANTS_AT_ONCE: usize = 16;
 /// A tenant of the cell, and the cell that stands by for it.
 struct Away {
     tenant: TenantId,
+    epoch: Epoch,
     standby: CellId,
     table: String,
 }
@@ -50,9 +51,11 @@ impl<'a> Homecoming<'a> {
         let listing = cells::list(deployment).await?;
         let (mut tenants, mut unknown) = (Vec::new(), Vec::new());
         for route in entries {
-            let (tenant, Some(standby)) = (route.tenant_id, route.standby_cell_id) else { continue };
+            let (tenant, epoch, Some(standby)) = (route.tenant_id, route.epoch, route.standby_cell_id) else {
+                continue;
+            };
             match listing.cell(&standby) {
-                Some(cell) => tenants.push(Away { tenant, standby, table: cell.config.table.clone() }),
+                Some(cell) => tenants.push(Away { tenant, epoch, standby, table: cell.config.table.clone() }),
                 None => unknown.push(format!("{standby} of {tenant}")),
             }
         }
@@ -70,7 +73,7 @@ impl<'a> Homecoming<'a> {
     /// Counts the tenants of each standby, and the events that it holds for them.
     pub(crate) async fn held(&self) -> Result<BTreeMap<&CellId, (u64, u64)>> {
         let client = &self.deployment.dynamodb;
-        let count = |Away { tenant, standby, table }: &'_ Away| {
+        let count = |Away { tenant, standby, table, .. }: &'_ Away| {
             let (tenant, standby, table) = (tenant.clone(), standby.clone(), table.clone());
             async move { Ok::<_, anyhow::Error>((standby, held(client, &table, &tenant).await?)) }
         };
@@ -106,9 +109,9 @@ impl<'a> Homecoming<'a> {
     pub(crate) async fn round(&self, sum: &mut Carried, console: &Console) -> Result<u64> {
         let progress = Progress::of("tenants", self.tenants.len() as u64, console);
         let (client, stop, home) = (&self.deployment.dynamodb, self.deployment.stop(), &self.home);
-        let carry = |Away { tenant, table, .. }: &'_ Away| {
-            let (tenant, table) = (tenant.clone(), table.clone());
-            async move { carry(client, &table, home, &tenant).await }
+        let carry = |Away { tenant, epoch, table, .. }: &'_ Away| {
+            let (tenant, epoch, table) = (tenant.clone(), *epoch, table.clone());
+            async move { Homeward { client, tenant: &tenant, standby: &table, home }.carry(epoch).await }
         };
         let tenants = stream::iter(&self.tenants).take_while(|_| std::future::ready(!stop.is_cancelled()));
         let mut carried = tenants.map(carry).buffer_unordered(TENANTS_AT_ONCE);
@@ -125,6 +128,7 @@ impl<'a> Homecoming<'a> {
 /// Waits. Returns early if the run is to stop.
 pub(crate) async fn wait(deployment: &Deployment, time: Duration) {
     tokio::select! {
+        biased;
         () = tokio::time::sleep(time) => {}
         () = deployment.stop().cancelled() => {}
     }

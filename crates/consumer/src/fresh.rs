@@ -63,6 +63,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
     }
 
     async fn first_try<'a>(&self, invocation: &Invocation, job: &'a Job) -> Outcome<'a> {
+        invocation.begun(job);
         (Try::first(job), self.run(&job.message, invocation.budget.event()).await)
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use cellstack_core::Clock;
+use cellstack_core::limits::RESPONSE_RESERVE;
 use futures::future::{join, join_all};
 use tokio::time::timeout_at;
 
@@ -54,6 +55,13 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
         // Work that is cut off here comes again; finished work counts.
         if timeout_at(budget.deadline(), work).await.is_err() {
             tracing::warn!("out of time");
+        }
+        if invocation.ordered {
+            // What it takes of the reserve, the response does not need.
+            let put_back = self.put_back(&invocation, fresh.iter().chain(&returning));
+            if timeout_at(budget.deadline() + RESPONSE_RESERVE / 2, put_back).await.is_err() {
+                tracing::warn!("out of time to put messages back");
+            }
         }
         let open = invocation.open();
         tracing::info!(received, failed = open.len(), "batch");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cellstack_core::limits::{COMMIT_RESERVE, RESPONSE_RESERVE};
 use tokio::time::Instant;
 
-use crate::batch::{Job, Receipt};
+use crate::batch::{Job, Lane, Receipt};
 
 /// The time of an invocation. An event starts only if it can have its whole time and be committed after it. So an event
 /// that is cut off has had its time, however long its neighbours took.
@@ -54,6 +54,8 @@ pub(crate) struct Invocation {
 #[derive(Debug)]
 struct Message {
     receipt: Receipt,
+    /// The message's event was handed to the processor.
+    begun: AtomicBool,
     /// The message's event was processed, by this invocation or an earlier one, or dead-lettered.
     done: AtomicBool,
     /// The message's event was dead-lettered, and should be so only once.
@@ -65,8 +67,13 @@ struct Message {
 impl Invocation {
     pub(crate) fn new(budget: Budget, ordered: bool, receipts: Vec<Receipt>) -> Self {
         let no = || AtomicBool::new(false);
-        let message = |receipt| Message { receipt, done: no(), dead_lettered: no(), deleted: no() };
+        let message = |receipt| Message { receipt, begun: no(), done: no(), dead_lettered: no(), deleted: no() };
         Self { budget, ordered, messages: receipts.into_iter().map(message).collect() }
+    }
+
+    /// Notes that the processor gets an event.
+    pub(crate) fn begun(&self, job: &Job) {
+        self.of(job).for_each(|message| message.begun.store(true, Ordering::Relaxed));
     }
 
     /// Notes that an event is done. The note counts even if the invocation is cut off later.
@@ -76,7 +83,7 @@ impl Invocation {
 
     /// Notes that an event is dead-lettered.
     pub(crate) fn dead_lettered(&self, job: &Job) {
-        for message in job.deliveries.iter().filter_map(|delivery| self.messages.get(delivery.at)) {
+        for message in self.of(job) {
             message.dead_lettered.store(true, Ordering::Relaxed);
             message.done.store(true, Ordering::Relaxed);
         }
@@ -106,6 +113,19 @@ impl Invocation {
         if let Some(message) = self.messages.get(at) {
             message.deleted.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Returns the messages of a lane that was left for want of time: events of it are done, and no other was begun.
+    pub(crate) fn not_begun(&self, lane: &Lane) -> Vec<(usize, &Receipt)> {
+        let all = || lane.jobs.iter().flat_map(|job| &job.deliveries).map(|delivery| delivery.at);
+        let messages = || all().filter_map(|at| Some((at, self.messages.get(at)?)));
+        let is_left = messages().any(|(_, m)| is(&m.done)) && messages().all(|(_, m)| is(&m.done) || !is(&m.begun));
+        let open = messages().filter(|(_, m)| is_left && !is(&m.done));
+        open.map(|(at, message)| (at, &message.receipt)).collect()
+    }
+
+    fn of(&self, job: &Job) -> impl Iterator<Item = &Message> {
+        job.deliveries.iter().filter_map(|delivery| self.messages.get(delivery.at))
     }
 
     /// Returns the ids of the messages that must come again.

@@ -115,6 +115,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
             }
             return false;
         }
+        invocation.begun(attempt.job);
         let result = self.run(&attempt.job.message, invocation.budget.event()).await;
         self.conclude(invocation, &lane.tenant, vec![(attempt, result)]).await
     }

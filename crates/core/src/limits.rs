@@ -176,8 +176,11 @@ pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// Time that a function reserves to respond and to report what is undone.
 pub const RESPONSE_RESERVE: Duration = Duration::from_millis(1_000);
 /// Time for which a write waits while its tenant's fence is closed for a move, before the caller gets a 503: longer than
-/// most pauses of moves, short enough that the waiting requests do not fill the router's concurrency.
+/// most pauses of moves.
 pub const FENCED_WAIT: Duration = Duration::from_millis(2_000);
+/// Time for which no write of a tenant waits in an environment after one has waited in vain: a fence that stays closed holds a sixth
+/// of the router's concurrency at most.
+pub const FENCED_WAIT_PAUSE: Duration = Duration::from_secs(10);
 /// Pause before the map is read again for a write that waits.
 pub const FENCED_LOOK: Duration = Duration::from_millis(100);
 

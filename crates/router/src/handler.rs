@@ -22,6 +22,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::response;
 use crate::ingest;
 use crate::metrics::{Metric, Metrics};
+use crate::operations::FencedWaits;
 use crate::priming::prime;
 use crate::routing::failover::Standby;
 use crate::routing::{FirstSight, Locator, Resolver};
@@ -33,6 +34,7 @@ pub struct Router<A> {
     pub(crate) locator: Locator<A>,
     pub(crate) metrics: Metrics,
     pub(crate) standby: Standby,
+    pub(crate) fenced_waits: FencedWaits,
     /// The writer of requests for placement, where placement on first sight is on.
     pub(crate) first_sight: Option<FirstSight<A>>,
     identity: Identity<A>,
@@ -52,6 +54,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             first_sight: FirstSight::new(config, &settings, &clock),
             identity: Identity::new(settings.tenant_source, source),
             standby: settings.standby,
+            fenced_waits: FencedWaits::default(),
             warm_up: settings.warm_up,
             clock,
             metrics,

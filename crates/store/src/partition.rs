@@ -1,14 +1,27 @@
-//! A tenant's partition in a cell's table: the kinds of its items, and their read in the order of their keys.
+//! A tenant's partition in a cell's table: the kinds of its items, and their reads in the order of their keys and by key.
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use cellstack_aws::AwsFailure;
+use cellstack_aws::backoff::Backoff;
 use cellstack_core::TenantId;
-use cellstack_core::cell_table::TOTAL_PREFIX;
+use cellstack_core::cell_table::{Item, SORT_KEY, TOTAL_PREFIX, key};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
 use cellstack_core::journal::JOURNAL_PREFIX;
+use cellstack_core::limits::PLACE_TIMEOUT;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
+
+pub(crate) const READ: &str = "read a tenant's items";
+/// Keys of one `BatchGetItem`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+pub(crate) const KEYS_AT_ONCE: usize = 100;
+/// Reads by keys at once.
+const READS_AT_ONCE: usize = 4;
 
 /// A kind of item in a tenant's partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,6 +81,55 @@ pub fn items(client: &Client, table: &str, tenant: &TenantId) -> QueryFluentBuil
         .key_condition_expression("tenant_id = :tenant")
         .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
         .consistent_read(true)
+}
+
+/// Reads items by their sort keys, strongly consistent.
+pub(crate) async fn by_key(
+    client: &Client,
+    table: &str,
+    tenant: &TenantId,
+    keys: &[String],
+) -> Result<HashMap<String, Item>, AwsFailure> {
+    let chunks = keys.chunks(KEYS_AT_ONCE).map(|keys| chunk(client, table, tenant, keys));
+    let found: Vec<Vec<(String, Item)>> = stream::iter(chunks).buffer_unordered(READS_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn chunk(
+    client: &Client,
+    table: &str,
+    tenant: &TenantId,
+    keys: &[String],
+) -> Result<Vec<(String, Item)>, AwsFailure> {
+    let mut found = Vec::with_capacity(keys.len());
+    let mut left: Vec<Item> = keys.iter().map(|sk| key(tenant, sk.as_str())).collect();
+    let mut backoff = Backoff::within(PLACE_TIMEOUT);
+    while !left.is_empty() {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+        let wanted = wanted.map_err(|error| AwsFailure::unreadable(READ, error.to_string()))?;
+        let got = client.batch_get_item().request_items(table, wanted).send().await;
+        let got = got.map_err(|error| AwsFailure::of(READ, error))?;
+        for item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+            found.push((sort_key(&item)?, item));
+        }
+        left = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
+        if !left.is_empty() && !backoff.pause().await {
+            return Err(AwsFailure::late(READ));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the sort key of an item.
+pub(crate) fn sort_key(item: &Item) -> Result<String, AwsFailure> {
+    let key = item.get(SORT_KEY).and_then(|key| key.as_s().ok()).cloned();
+    key.ok_or_else(|| AwsFailure::unreadable(READ, "an item without a sort key".to_owned()))
+}
+
+/// Returns the time at which a router accepted an event, by that router's clock. Nothing else is stored that shows which of two
+/// events is older: callers may have named them, so keys say nothing of their age.
+pub(crate) fn accepted_at(item: &Item) -> u64 {
+    item.get("accepted_at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

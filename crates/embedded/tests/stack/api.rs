@@ -1,5 +1,6 @@
 //! The API, as callers see it.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use cellstack_core::limits::MAX_BODY;
 use cellstack_embedded::Stack;
@@ -146,4 +147,16 @@ async fn the_largest_event_that_is_accepted_is_published_and_processed() {
     world.processed("acme", &id).await;
     let shown = world.get("acme", &format!("/v1/events/{id}")).await.body;
     assert!(shown.contains("[\"\u{ffff}\u{fffe}\",1e300,-0.10,\"\\u0000\\ud83d\\ude00\",{\"a\":null}]"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_total_without_its_numbers_is_shown_and_hides_no_other() {
+    let world = StackWorld::new().await;
+    let id = world.post("acme", r#"{"type":"order.placed","data":{"amount":7}}"#).await.id();
+    world.processed("acme", &id).await;
+    let key = [("tenant_id", "acme"), ("sk", "total#odd")];
+    world.set("cellstack-cell-alpha", &key, "count", AttributeValue::S("some".to_owned())).await;
+    let totals = world.get("acme", "/v1/totals").await.json();
+    let numbers = |at: usize| (totals["totals"][at]["type"].clone(), totals["totals"][at]["count"].clone());
+    assert_eq!((numbers(0), numbers(1)), (("odd".into(), 0.into()), ("order.placed".into(), 1.into())), "{totals}");
 }

@@ -212,3 +212,41 @@ async fn an_event_that_hangs_is_cut_off_and_dead_lettered_with_that_reason() {
     assert_eq!(dead_letters[0].tenant.as_ref().unwrap().as_str(), "acme");
     assert!(dead_letters[0].detail.contains("no result within 10s"), "{}", dead_letters[0].detail);
 }
+
+/// Returns text of 228,800 bytes that a letter makes larger, and that is hardly compressed: characters of one and two bytes at
+/// random, and quotes, which are escaped twice.
+fn incompressible() -> String {
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut draw = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut text = String::new();
+    while text.len() < 228_800 {
+        match draw(100) {
+            0..11 => text.push_str("\\\""),
+            11..47 => text.extend(char::from_u32(0xA1 + draw(0x7FF - 0xA1) as u32)),
+            _ => text.push(Some(char::from(b' ' + draw(95) as u8)).filter(|c| !matches!(c, '"' | '\\')).unwrap_or('x')),
+        }
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_fits_no_queue_is_sent_as_its_message() {
+    let world = StackWorld::new().await;
+    let body = format!(r#"{{"type":"order.placed","data":{{"amount":"ten","note":"{}"}}}}"#, incompressible());
+    let id = world.post("acme", body).await.id();
+    let dead_letters = world.dead_letters_after_a_while("alpha").await;
+    assert_eq!(
+        (dead_letters.len(), dead_letters[0].reason),
+        (1, Reason::RetriesExhausted),
+        "raw, so without its reason"
+    );
+    assert_eq!(dead_letters[0].message().unwrap().id.to_string(), id);
+    let shown = world.get("acme", &format!("/v1/events/{id}")).await.json();
+    assert_eq!(shown["status"], "failed");
+    assert!(shown["error"].as_str().unwrap().contains("data.amount must be a number"), "{}", shown["error"]);
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cellstack_core::limits::TENANT_LEASE;
+use cellstack_core::limits::{FENCED_WAIT_PAUSE, TENANT_LEASE};
 use cellstack_emulator::{Fault, FaultKind};
 
 use crate::environment::Environment;
@@ -145,6 +145,26 @@ async fn a_moving_tenant_is_written_under_its_fence_and_a_fenced_one_not_at_all(
     assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"));
     // Reads go on.
     assert_eq!(world.get("acme", "/v1/totals").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waited_in_vain_is_the_last_that_waits_for_a_while() {
+    let world = StackWorld::new().await;
+    let environment = Environment::of(&world);
+    let state = |state| world.set(MAP, &[("tenant_id", "acme")], "state", text(state));
+    let timed = async || {
+        let begun = tokio::time::Instant::now();
+        (environment.post("acme", ORDER).await.status, begun.elapsed().as_millis() / 100)
+    };
+    state("fenced").await;
+    // 2 s, in which the map is read every 100 ms; then none, for 10 s.
+    assert_eq!(timed().await, (503, 19));
+    assert_eq!(timed().await, (503, 0));
+    state("active").await;
+    assert_eq!(timed().await, (202, 0), "the map is read for each write");
+    state("fenced").await;
+    tokio::time::sleep(FENCED_WAIT_PAUSE).await;
+    assert_eq!(timed().await, (503, 19));
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,15 @@ async fn ten_slow_events_in_one_batch_are_all_processed() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn slow_events_of_one_tenant_in_order_do_not_wait_for_the_visibility_timeout() {
+    let mut bench = Bench::new(Ordering::Tenant).await;
+    let ids = bench.accept("acme", &["slow"; 20]).await;
+    bench.run(VISIBILITY_TIMEOUT).await;
+    assert_eq!(bench.unprocessed("acme", &ids).await, []);
+    assert_eq!((bench.told.journal(), bench.queued()), (ids, 0), "in order, each once");
+}
+
 /// Runs one bad event among nine good ones of its tenant.
 async fn alone(event_type: &str, detail: &str) {
     for ordering in BOTH {

@@ -276,6 +276,8 @@ pub(super) fn moves_scenario(seeds: &[u64], threads: usize, mutation: Option<Mut
         ("moves that were aborted", all.aborted.to_string()),
         ("events that were handed over", all.carried.to_string()),
         ("moves that a stray event stopped", all.differed.to_string()),
+        ("cells marked down and up", all.marked.to_string()),
+        ("events that standbys held meanwhile", all.held.to_string()),
         ("runs that were killed", all.killed.to_string()),
     ] {
         print(format_args!("{figure:<56} {value:>12}"));

@@ -19,8 +19,9 @@ pub(crate) struct Total {
 
 impl Total {
     fn of(item: &Item) -> Option<Self> {
-        let number = |name| item.get(name)?.as_n().ok().cloned();
-        Some(Self { event_type: event_type(item)?, count: number("count")?, sum: number("sum")? })
+        // Another processor may keep an item of its own under this prefix, with other numbers.
+        let number = |name| item.get(name).and_then(|value| value.as_n().ok()).map_or("0", String::as_str).to_owned();
+        Some(Self { event_type: event_type(item)?, count: number("count"), sum: number("sum") })
     }
 }
 

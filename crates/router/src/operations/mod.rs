@@ -1,12 +1,15 @@
 //! The operations of the API, each from its tenant to its response.
 
 mod batch;
+mod fenced_waits;
 mod first_sight;
 mod list;
 mod post;
 mod read;
 mod route;
 mod wait;
+
+pub(crate) use fenced_waits::FencedWaits;
 
 use std::time::Duration;
 

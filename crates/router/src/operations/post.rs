@@ -66,15 +66,21 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         }
     }
 
-    /// Waits until a cell takes the tenant's events again. Returns the route to it.
+    /// Waits until a cell takes the tenant's events again. Returns the route to it. After a wait in vain the tenant's next
+    /// writes do not wait.
     async fn wait_for_move(&self, mut located: Located, context: &mut RequestContext) -> Result<Located, Problem> {
+        let tenant = located.route().tenant_id.clone();
+        if !self.fenced_waits.may_wait(&tenant) {
+            return Err(moving());
+        }
         let until = *context.waits_until.get_or_insert_with(|| Instant::now() + FENCED_WAIT);
         while located.route().state == RouteState::Fenced {
             if Instant::now() + FENCED_LOOK > until {
+                self.fenced_waits.in_vain(&tenant);
                 return Err(moving());
             }
             tokio::time::sleep(FENCED_LOOK).await;
-            located = self.locator.refresh(&located.route().tenant_id, context).await?;
+            located = self.locator.refresh(&tenant, context).await?;
         }
         Ok(located)
     }

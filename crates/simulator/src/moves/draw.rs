@@ -1,4 +1,4 @@
-//! The draw from a seed: who moves where, what fails, and how long each run lives.
+//! The draw from a seed: who moves where, what fails, which cell is marked down, and how long each run lives.
 
 use std::time::Duration;
 
@@ -63,12 +63,24 @@ pub(super) struct Plan {
     pub(super) tries: Vec<Try>,
 }
 
+/// A cell that is marked down and up again.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    pub(super) at: Duration,
+    pub(super) cell: usize,
+    /// The time from the mark to the first run that brings the cell up.
+    pub(super) lasts: Duration,
+    /// The lives of the runs that are killed before one is not.
+    pub(super) lives: Vec<Duration>,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Drawn {
     pub(super) seed: u64,
     pub(super) ordering: Ordering,
     pub(super) moves: Vec<Plan>,
     pub(super) faults: Vec<(Duration, Injection)>,
+    pub(super) mark: Option<Mark>,
 }
 
 impl Drawn {
@@ -86,7 +98,8 @@ impl Drawn {
             faults.extend(injection(plan.tenant % CELLS, &mut rng).map(|injection| (at, injection)));
         }
         let ordering = if seed % 4 == 3 { Ordering::Tenant } else { Ordering::None };
-        Self { seed, ordering, moves, faults }
+        let mark = rng.random_bool(0.5).then(|| mark(&mut rng));
+        Self { seed, ordering, moves, faults, mark }
     }
 
     pub(super) fn in_words(&self) -> String {
@@ -99,7 +112,12 @@ impl Drawn {
             let what: Vec<&str> = injection.faults.iter().map(|(what, _)| what.as_str()).collect();
             format!("{} from {} s for {} s", what.join(" and "), at.as_secs(), injection.lasts.as_secs())
         });
-        moves.chain(faults).collect::<Vec<_>>().join("; ")
+        let mark = self.mark.iter().map(|mark| {
+            let Mark { at, cell: number, lasts, lives } = mark;
+            let (at, lasts, runs) = (at.as_secs(), lasts.as_secs(), lives.len() + 1);
+            format!("{} down from {at} s for {lasts} s, brought up by {runs} runs", cell(*number))
+        });
+        moves.chain(faults).chain(mark).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -111,6 +129,17 @@ pub(super) fn cell(number: usize) -> String {
 fn injection(number: usize, rng: &mut StdRng) -> Option<Injection> {
     let id: CellId = cell(number).parse().ok()?;
     KINDS.choose(rng)?.injection(&id, rng)
+}
+
+fn mark(rng: &mut StdRng) -> Mark {
+    let lives = (0..rng.random_range(0..=2)).map(|_| rng.random_range(Duration::ZERO..Duration::from_secs(45)));
+    let lives = lives.collect();
+    Mark {
+        at: rng.random_range(Duration::ZERO..PAUSE * 2),
+        cell: rng.random_range(0..CELLS),
+        lasts: rng.random_range(Duration::from_secs(20)..Duration::from_secs(240)),
+        lives,
+    }
 }
 
 fn plan(seed: u64, tenant: usize, rng: &mut StdRng) -> Plan {

@@ -5,6 +5,7 @@
 //! | from the start | four tenants write through restless routers: each event is repeated under its name until it is acknowledged |
 //! | the first minute | operators begin to move two of them; faults of the services strike anywhere, and some at the time of the flip |
 //! | until all moves have ended | runs are killed at any moment, many within the pause; others resume or abort, sometimes two at once |
+//! | meanwhile, under half of the seeds | a cell is marked down, standbys hold what its tenants write, and it is brought up again |
 //! | then | the faults end, the letters are redriven, and all comes to rest |
 //!
 //! At the end each acknowledged event is in its tenant's cell, processed once, and no other cell accepts anything.
@@ -45,6 +46,10 @@ pub struct Moved {
     pub carried: u64,
     /// Moves that a difference stopped until it was taken away.
     pub differed: usize,
+    /// Cells that were marked down and up again.
+    pub marked: usize,
+    /// Events that standbys held meanwhile, and that were carried home.
+    pub held: u64,
     /// The longest time from an event's first request to its acknowledgement.
     pub longest: Duration,
     /// Violations, in words.
@@ -78,6 +83,8 @@ impl Moved {
         self.aborted += one.aborted;
         self.carried += one.carried;
         self.differed += one.differed;
+        self.marked += one.marked;
+        self.held += one.held;
         self.longest = self.longest.max(one.longest);
     }
 }

@@ -20,7 +20,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::Moved;
-use super::draw::{CELLS, Drawn, Plan, TENANTS, Verb, cell};
+use super::draw::{CELLS, Drawn, Mark, Plan, TENANTS, Verb, cell};
 use super::oracle::{check, rested};
 use super::runs::{End, cellctl};
 use crate::environment::Make;
@@ -39,6 +39,8 @@ const TRIES: u32 = 400;
 const LAST_TRIES: usize = 20;
 /// Time for which callers go on when all moves have ended.
 const AFTER: Duration = Duration::from_secs(30);
+/// Time after a cell is up in which what was held may still be on its way through the queue.
+const UP: Duration = Duration::from_secs(5);
 /// Sort key of an event that no copy explains.
 const STRAY: &str = "event#01932c07-209c-7a3e-8000-0123456789ab";
 
@@ -51,6 +53,8 @@ pub(super) struct World {
     pub(super) moved: RefCell<Moved>,
     /// The events that had a letter at some time: a redrive may process them late.
     pub(super) lettered: RefCell<BTreeSet<Subject>>,
+    /// The time in which a cell that was marked down is brought up again.
+    pub(super) up: Cell<Option<(Duration, Duration)>>,
     routers: RouterPool,
     ended: Cell<bool>,
 }
@@ -60,7 +64,13 @@ pub(super) async fn run(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: b
     let watch = watch(&world.stack, &world.trace);
     let operate = async {
         let moves = drawn.moves.iter().map(|plan| world.move_tenant(plan));
-        moves.collect::<FuturesUnordered<_>>().collect::<()>().await;
+        let moves = moves.collect::<FuturesUnordered<_>>().collect::<()>();
+        let mark = async {
+            if let Some(mark) = &drawn.mark {
+                world.mark(mark).await;
+            }
+        };
+        join(moves, mark).await;
         tokio::time::sleep(AFTER).await;
         world.ended.set(true);
     };
@@ -103,7 +113,8 @@ impl World {
         let make = Make::of(drawn.seed, mutation);
         let routers = RouterPool::new(Manner::Restless, &stack, make, Kills::default(), trace.clone());
         let (acknowledged, moved, lettered) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Ok(Self { stack, tenants, trace, acknowledged, moved, lettered, routers, ended: Cell::new(false) })
+        let (up, ended) = (Cell::new(None), Cell::new(false));
+        Ok(Self { stack, tenants, trace, acknowledged, moved, lettered, up, routers, ended })
     }
 
     pub(super) fn wrong(&self, what: String) {
@@ -184,6 +195,38 @@ impl World {
             }
         });
         faults.collect::<FuturesUnordered<_>>().collect::<()>().await;
+    }
+
+    /// Marks a cell down, and brings it up when its time is over.
+    async fn mark(&self, mark: &Mark) {
+        tokio::time::sleep(mark.at).await;
+        let name = cell(mark.cell);
+        if self.insist(&format!("cells down {name}"), &[]).await.is_none() {
+            return self.wrong(format!("{name} can't be marked down"));
+        }
+        tokio::time::sleep(mark.lasts).await;
+        let begun = self.trace.elapsed();
+        let Some(up) = self.insist(&format!("cells up {name}"), &mark.lives).await else {
+            return self.wrong(format!("{name} does not come up"));
+        };
+        self.up.set(Some((begun, self.trace.elapsed() + UP)));
+        let held = ["carried", "known"].map(|count| up[count].as_u64().unwrap_or_default());
+        let mut moved = self.moved.borrow_mut();
+        moved.marked += 1;
+        moved.held += held.iter().sum::<u64>();
+    }
+
+    /// Runs a command about a cell until it succeeds, and returns its output. The first runs are killed.
+    async fn insist(&self, line: &str, lives: &[Duration]) -> Option<Value> {
+        let line = format!("{line} --operator zoe --reason simulated --output json");
+        for life in lives.iter().copied().map(Some).chain([None; LAST_TRIES]) {
+            let (end, data) = cellctl(&self.stack, &self.trace, "zoe", &line, life).await;
+            if end == End::Done {
+                return serde_json::from_str(&data).ok();
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        None
     }
 
     /// Moves a tenant: a first run, then others, until the move has ended.

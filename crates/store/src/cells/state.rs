@@ -174,7 +174,7 @@ fn refusal(error: &SdkError<UpdateItemError>) -> Refusal {
     }
 }
 
-/// Writes the first state of a cell.
+/// Writes the first state of a cell, over the counts that a tenant may have left there.
 ///
 /// # Errors
 /// [`StateError::Replaced`] when it has one.
@@ -184,7 +184,8 @@ pub async fn create_state(client: &Client, registry: &str, cell: &CellId, state:
     let put = client.put_item().table_name(registry).set_item(Some(item));
     let put = put.item(PARTITION_KEY, AttributeValue::S(partition(cell))).item("sk", text(STATE));
     let put = put.item(CELL_ID, text(cell.as_str()));
-    match put.condition_expression("attribute_not_exists(pk)").send().await {
+    let put = put.condition_expression("attribute_not_exists(#status)").expression_attribute_names("#status", "status");
+    match put.send().await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
             Err(StateError::Replaced { cell: cell.clone() })

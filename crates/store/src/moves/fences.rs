@@ -16,7 +16,7 @@ use futures_util::future::try_join_all;
 use super::record::{MoveId, Phase, text};
 use super::steps::Steps;
 use super::{MoveError, Path};
-use crate::carry::{Carried, carry_if};
+use crate::carry::{Carried, Homeward};
 use crate::placement::Site;
 
 impl Path<'_> {
@@ -103,6 +103,8 @@ impl Path<'_> {
     pub async fn carry_home(&self, steps: &Steps<'_>) -> Result<Carried, MoveError> {
         let Some(standby) = self.standby else { return Ok(Carried::default()) };
         let check = steps.check(&[Phase::Fenced])?;
-        Ok(carry_if(self.client, &standby.table, &self.source.table, self.tenant, Some(&check)).await?)
+        let (client, tenant) = (self.client, self.tenant);
+        let homeward = Homeward { client, tenant, standby: &standby.table, home: &self.source.table };
+        Ok(homeward.carry_if(&check).await?)
     }
 }

@@ -23,9 +23,10 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
-use super::items::{READ, are_equal, by_key, bytes, events, is_busy, is_expired, is_processed, sort_key};
+use super::items::{are_equal, bytes, events, is_busy, is_expired, is_processed};
 use super::known::Key;
 use super::{Known, MoveError, Path};
+use crate::partition::{READ, by_key, sort_key};
 
 const COPY: &str = "copy an item";
 /// Events that are read into memory at once, of those that are followed. Each has 400 KB at most, and most have less than 1.

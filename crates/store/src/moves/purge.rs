@@ -10,10 +10,11 @@ use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::{CellId, Epoch, EventStatus, RouteState, TenantId};
 
 use super::MoveError;
-use super::items::{KEYS_AT_ONCE, READ, by_key, events, is_expired, others, sort_key, status};
+use super::items::{events, is_expired, others, status};
 use super::journal::journal;
 use super::record::text;
 use super::send::{Sent, send};
+use crate::partition::{KEYS_AT_ONCE, READ, by_key, sort_key};
 use crate::placement::{PlacementError, Site};
 
 /// A copy of a tenant in a cell that does not have it, and the cell that has it.

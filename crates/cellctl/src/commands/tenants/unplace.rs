@@ -17,8 +17,8 @@ use crate::tenants::ShownTenant;
 
 /// Remove a tenant from its cell
 ///
-/// Its fences are closed, and its room is free. Its data stays in the cell's table. Routers that have its route may serve it
-/// for a lease longer (300 s); for so long it can't be placed again. Refused while events of the tenant are neither processed
+/// Its fences are closed, and its room is free. Its data stays in the cell's table. A router may serve its old route for 300 s,
+/// and a write may be under way for 10 s more: for these 310 s the tenant can't be placed again. Refused while events of the tenant are neither processed
 /// nor failed, unless --force says that they may stay so.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -102,3 +102,14 @@ async fn the_state_of_an_earlier_version_is_listed_by_itself_once_it_is_marked()
     world.remove("cell#beta", "config").await;
     assert!(world.listing().await.without_config.contains_key(&cell("beta")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_left_a_cell_without_a_state_makes_none() {
+    let world = CellsWorld::new().await;
+    world.remove("cell#alpha", "state").await;
+    world.cellctl("tenants unplace hooli --operator ann --reason test").await.ended(Completion::Done);
+    assert_eq!(world.listing().await.cell(&cell("alpha")).unwrap().state, None);
+    world.cellctl("cells sync --operator ann").await.ended(Completion::Done);
+    let alpha = world.state("alpha").await;
+    assert_eq!((alpha.status.as_str(), alpha.tenants, alpha.placed, alpha.rev), ("active", 2, 2, 0));
+}

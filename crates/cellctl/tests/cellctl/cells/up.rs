@@ -7,10 +7,11 @@ use std::time::Duration;
 use cellstack_cellctl::Completion;
 use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::registry::CellStatus;
+use cellstack_emulator::{Fault, FaultKind};
 use futures::future::join;
 use serde_json::json;
 
-use super::world::CellsWorld;
+use super::world::{CellsWorld, number, text};
 use crate::ran::Ran;
 
 /// Makes a world with one processed event of acme's. Then alpha is down; beta holds four events of acme's, one of them the
@@ -172,4 +173,42 @@ async fn a_cell_that_serves_takes_tenants_again_and_one_that_is_active_stays_as_
         assert!(ran.talk.ends_with(&expected), "{}", ran.talk);
         assert_eq!(world.status("beta").await, "active");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_events_come_home_in_the_order_in_which_they_were_accepted() {
+    let world = CellsWorld::new().await;
+    world.down("alpha").await;
+    // The ids of named events are in no order.
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        world.taken("acme", Some(name), 1, "beta").await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let transactions = Fault::new("DynamoDB", "TransactWriteItems", FaultKind::ServerError).on("cellstack-cell-alpha");
+    world.stack.aws().faults().inject(transactions.after(3));
+    let failed = world.ann("up alpha").await.completion.unwrap_err();
+    assert!(failed.contains("carry an event home"), "{failed}");
+    let mut events: Vec<(u64, String)> = Vec::new();
+    for item in world.items("cellstack-cell-beta").await {
+        if let Some(at) = item.get("accepted_at") {
+            events.push((at.as_n().unwrap().parse().unwrap(), item["status"].as_s().unwrap().clone()));
+        }
+    }
+    events.sort();
+    let statuses: Vec<&str> = events.iter().map(|(_, status)| status.as_str()).collect();
+    assert_eq!(statuses, ["carried", "carried", "carried", "held", "held", "held"]);
+    world.stack.aws().faults().clear();
+    world.ann("up alpha").await.ended(Completion::Done);
+    world.until("all events", async || world.total("alpha", "acme").await == (6, 6)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_carried_into_a_cell_that_no_longer_has_the_tenant() {
+    let world = held().await;
+    let closed =
+        [("tenant_id", text("acme")), ("sk", text("fence#0")), ("epoch", number(1)), ("state", text("closed"))];
+    world.put("cellstack-cell-alpha", &closed).await;
+    let done = world.ann("up alpha").await.ended(Completion::Done);
+    assert!(done.talk.ends_with("cell alpha is up: 1 events came home, 0 were there already\n"), "{}", done.talk);
+    assert_eq!(world.events("beta").await, HashMap::from([("held".to_owned(), 4)]));
 }
