@@ -111,12 +111,14 @@ module "router" {
 module "operator" {
   source = "./modules/operator"
 
-  stack         = local.stack
-  operators     = var.operators
-  tenant_map    = module.control_plane.tenant_map
-  registry      = module.control_plane.registry
-  snapshot      = local.snapshot
-  cell_key_arns = local.cell_keys
+  stack           = local.stack
+  operators       = var.operators
+  tenant_map      = module.control_plane.tenant_map
+  registry        = module.control_plane.registry
+  snapshot        = local.snapshot
+  cell_access     = var.router_cell_access
+  cell_table_arns = local.listed_cell_tables
+  cell_key_arns   = local.cell_keys
 }
 
 module "prober" {

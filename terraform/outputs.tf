@@ -53,9 +53,24 @@ output "operator_role_arn" {
   value       = module.operator.role_arn
 }
 
+output "placer" {
+  description = "The placer's function name and role ARN; null without one."
+  value       = one([for placer in module.placer : { function_name = placer.function_name, role_arn = placer.role_arn }])
+}
+
 output "prober" {
   description = "The prober's function name and role ARN; null without one."
   value       = one([for prober in module.prober : { function_name = prober.function_name, role_arn = prober.role_arn }])
+}
+
+output "alarms" {
+  description = "Names of the alarms that notify alarm_actions: those of each cell by its id, of the router, and of placer and prober, without one an empty list."
+  value = {
+    cells  = { for id, cell in module.cell : id => cell.alarms }
+    router = module.router.alarms
+    placer = flatten(module.placer[*].alarms)
+    prober = flatten(module.prober[*].alarms)
+  }
 }
 
 output "artifact_bucket" {

@@ -12,7 +12,7 @@ variable "cells" {
     kms_key_arn         = optional(string)
     deletion_protection = optional(bool)
   }))
-  description = "The cells by id. capacity: number of tenants it takes; weight: its share of new tenants; wave: its place in a rollout; tags: for placement and billing; ordering, kms_key_arn, deletion_protection: in place of the variables of these names."
+  description = "The cells by id. capacity: number of tenants it takes; weight: its share of new tenants; wave: a number that the registry keeps and `cellctl cells ls` shows, for your own rollouts; tags: of its resources, for billing; ordering, kms_key_arn, deletion_protection: in place of the variables of these names."
 }
 
 variable "retire" {
@@ -116,14 +116,14 @@ variable "router_org_id" {
 
 variable "router_cell_access" {
   type        = string
-  description = "Form of the permission of router and prober to write cells. tag: all tables of this account and Region with a cell's name and the stack's tag. list: each table by its ARN, some 80 at most, for an account that has opted out of tags in DynamoDB's policies (ABAC)."
+  description = "Form of the permission of router, placer, prober and operators to write cells. tag: all tables of this account and Region with a cell's name and the stack's tag. list: each table by its ARN, some 80 at most, for an account that has opted out of tags in DynamoDB's policies (ABAC)."
   default     = "tag"
   nullable    = false
 }
 
 variable "remote_cell_table_arns" {
   type        = list(string)
-  description = "ARNs of tables of cells in other accounts that router and prober may write. Their own policies have to admit it as well."
+  description = "ARNs of tables of cells in other accounts that router, placer, prober and operators may write. Their own policies have to admit it as well."
   default     = []
   nullable    = false
 }

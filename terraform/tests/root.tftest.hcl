@@ -59,6 +59,11 @@ run "placement_on_first_sight_is_off_until_it_is_wanted" {
     condition     = length(module.placer) == 0 && !contains(keys(module.router.environment), "CELLSTACK_PLACEMENT_REQUESTS_TABLE")
     error_message = "Without the variable there is no placer, and the router requests nothing."
   }
+
+  assert {
+    condition     = output.placer == null
+    error_message = "And the root names none."
+  }
 }
 
 run "placement_on_first_sight_connects_router_and_placer" {
@@ -75,6 +80,11 @@ run "placement_on_first_sight_connects_router_and_placer" {
       module.placer[0].requests.name == "cellstack-placement-requests" && module.placer[0].function_name == "cellstack-placer"
     )
     error_message = "The router writes the table that the placer reads."
+  }
+
+  assert {
+    condition     = output.placer.function_name == "cellstack-placer"
+    error_message = "The root names the placer, as it names the prober."
   }
 
   assert {
@@ -238,6 +248,34 @@ run "a_prober_gets_its_settings_and_the_fleet_s" {
   }
 }
 
+run "alarms_that_notify_are_named" {
+  command = plan
+
+  variables {
+    first_sight = {}
+    prober      = {}
+  }
+
+  assert {
+    condition = jsonencode(output.alarms) == jsonencode({
+      cells  = { for id in ["alpha", "beta"] : id => ["cellstack-cell-${id}-unhealthy", "cellstack-cell-${id}-letters-standing"] }
+      router = ["cellstack-router-unhealthy", "cellstack-router-tenant-mismatch"]
+      placer = [for name in ["errors", "failed", "late", "no-capacity"] : "cellstack-placer-${name}"]
+      prober = ["cellstack-prober-unhealthy", "cellstack-prober-probe-failed"]
+    })
+    error_message = "Of every part of the stack, those that notify people and no others."
+  }
+}
+
+run "without_placer_and_prober_they_have_no_alarms" {
+  command = plan
+
+  assert {
+    condition     = length(output.alarms.placer) == 0 && length(output.alarms.prober) == 0
+    error_message = "An empty list, which a loop takes as it is."
+  }
+}
+
 run "a_prober_reaches_cells_as_the_router_does" {
   command = plan
 
@@ -253,6 +291,27 @@ run "a_prober_reaches_cells_as_the_router_does" {
       "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-beta",
       "arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far",
     ])
+    error_message = "Where tags count for nothing, each by its ARN."
+  }
+}
+
+run "operators_reach_cells_as_the_router_does" {
+  command = plan
+
+  variables {
+    operators              = ["arn:aws:iam::111122223333:role/platform"]
+    router_cell_access     = "list"
+    remote_cell_table_arns = ["arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far"]
+  }
+
+  assert {
+    condition = [for statement in jsondecode(jsonencode(module.operator.statements)) : [statement.Sid, statement.Resource] if startswith(statement.Sid, "Write") && endswith(statement.Sid, "Cells")] == [
+      ["WriteListedCells", [
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-alpha",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-beta",
+        "arn:aws:dynamodb:eu-west-1:444455556666:table/cellstack-cell-far",
+      ]],
+    ]
     error_message = "Where tags count for nothing, each by its ARN."
   }
 }

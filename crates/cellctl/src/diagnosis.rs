@@ -4,6 +4,7 @@
 //! Wrong credentials, endpoints, regions and prefixes are the usual errors of a first call, and the SDK's own words
 //! name none of them.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -11,6 +12,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_types::SdkConfig;
 use cellstack_aws::{AwsFailure, FailureKind, chain};
 use cellstack_core::names;
+use cellstack_store::cells::StateError;
+use cellstack_store::erase::EraseError;
+use cellstack_store::moves::MoveError;
+use cellstack_store::placement::PlacementError;
 
 /// The variables to set for `make serve`.
 const LOCAL_KEYS: &str = "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1";
@@ -65,7 +70,7 @@ impl Destination {
     /// Explains the error of a call to this destination, if its cause may be the destination.
     #[must_use]
     pub fn explain(&self, error: &anyhow::Error) -> Option<Diagnosis> {
-        let failure = error.chain().find_map(|error| error.downcast_ref::<AwsFailure>())?;
+        let failure = error.chain().find_map(failed_call)?;
         match failure.code.as_deref() {
             Some("ResourceNotFoundException") => Some(self.no_table(failure)),
             Some("AccessDeniedException" | "AccessDenied") => Some(self.no_rights(failure)),
@@ -181,6 +186,26 @@ async fn check_credentials(config: &SdkConfig) -> Result<(), Diagnosis> {
     Err(Diagnosis::new(expected, found, next))
 }
 
+/// Returns the failed call that an error is, or stands for: a transparent error hides it from the chain of sources.
+fn failed_call<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a AwsFailure> {
+    if let Some(failure) = error.downcast_ref::<AwsFailure>() {
+        return Some(failure);
+    }
+    if let Some(PlacementError::Failed(failure)) = error.downcast_ref::<PlacementError>() {
+        return Some(failure);
+    }
+    if let Some(StateError::Failed(failure)) = error.downcast_ref::<StateError>() {
+        return Some(failure);
+    }
+    if let Some(EraseError::Failed(failure)) = error.downcast_ref::<EraseError>() {
+        return Some(failure);
+    }
+    match error.downcast_ref::<MoveError>()? {
+        MoveError::Failed(failure) | MoveError::Placement(PlacementError::Failed(failure)) => Some(failure),
+        _ => None,
+    }
+}
+
 fn is_about_credentials(code: &str) -> bool {
     const CODES: [&str; 8] = [
         "UnrecognizedClientException",
@@ -224,6 +249,33 @@ mod tests {
         assert!(stranger.contains("aws sts get-caller-identity"), "{stranger}");
         assert_eq!(explained(Some("ThrottlingException"), FailureKind::Busy, "x"), None);
         assert_eq!(here().explain(&anyhow::anyhow!("cell omega is not in the registry")), None);
+    }
+
+    #[test]
+    fn a_failure_is_found_in_the_errors_that_stand_for_it() {
+        let failure = || AwsFailure {
+            what: "write the tenant map",
+            kind: FailureKind::Refused,
+            code: Some("AccessDeniedException".to_owned()),
+            detail: "AccessDeniedException: x".to_owned(),
+        };
+        let errors: [anyhow::Error; 6] = [
+            failure().into(),
+            PlacementError::Failed(failure()).into(),
+            StateError::Failed(failure()).into(),
+            EraseError::Failed(failure()).into(),
+            MoveError::Failed(failure()).into(),
+            MoveError::Placement(PlacementError::Failed(failure())).into(),
+        ];
+        for error in errors {
+            let told = [here().explain(&error), here().explain(&error.context("while moving"))];
+            for told in told.map(|told| told.map(|told| told.to_string())) {
+                let told = told.unwrap_or_default();
+                assert!(told.contains("credentials that may write the tenant map"), "{told}");
+            }
+        }
+        let other = MoveError::from(PlacementError::NotPlaced { tenant: "acme".parse().unwrap() });
+        assert_eq!(here().explain(&other.into()), None);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The program `cellctl`: environment -> clients -> command -> exit code.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
@@ -12,7 +11,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(completion) => completion.into(),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            Console::standard().fail(&error);
             ExitCode::FAILURE
         }
     }

@@ -5,7 +5,7 @@ use cellstack_core::limits::RETRY_AFTER_DOWN;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_placement::Refusal;
-use cellstack_store::cells::{Cell, Listing, Look, Mark, StateError, mark, mark_under_lease};
+use cellstack_store::cells::{Cell, Lease, Listing, Mark, StateError, mark, mark_under_lease};
 
 use crate::audit::{self, Facts, Signature};
 use crate::deployment::Deployment;
@@ -31,16 +31,19 @@ pub(crate) struct Change<'a> {
     pub(crate) cell: &'a CellId,
     /// The status that was seen.
     pub(crate) expected: CellStatus,
+    /// The time of the mark that was seen.
+    pub(crate) marked_at: Option<u64>,
     pub(crate) status: CellStatus,
     pub(crate) retry_after: Option<u32>,
-    /// The look on which automation decided. An operator's change has none.
-    pub(crate) look: Option<Look>,
+    /// The lease under which automation decided. An operator's change has none.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl<'a> Change<'a> {
-    /// Returns the change of a cell from the status that an operator saw.
-    pub(crate) const fn new(cell: &'a CellId, expected: CellStatus, status: CellStatus) -> Self {
-        Self { cell, expected, status, retry_after: None, look: None }
+    /// Returns the change of a cell from the state that an operator saw.
+    pub(crate) const fn new(cell: &'a CellId, seen: &CellState, status: CellStatus) -> Self {
+        let (expected, marked_at) = (seen.status, seen.updated_at);
+        Self { cell, expected, marked_at, status, retry_after: None, lease: None }
     }
 }
 
@@ -49,25 +52,30 @@ pub(crate) fn retry_after_down() -> u32 {
     u32::try_from(RETRY_AFTER_DOWN.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Sets the status of a cell from the one that was seen to another, and records both.
-pub(crate) async fn set(deployment: &Deployment, by: &Signature, what: &'static str, order: &Change<'_>) -> Result<()> {
+/// Sets the status of a cell from the one that was seen to another, and records both. Returns the time of the mark.
+pub(crate) async fn set(
+    deployment: &Deployment,
+    by: &Signature,
+    what: &'static str,
+    order: &Change<'_>,
+) -> Result<u64> {
     let Change { cell, expected, status, .. } = *order;
     let record = audit::begin(deployment, by, what, cell.to_string(), facts(expected)).await?;
     let marked = change(deployment, by, order).await;
     let after = if marked.is_ok() { facts(status) } else { Facts::default() };
     let troubles: Vec<String> = marked.as_ref().err().map(ToString::to_string).into_iter().collect();
     record.end(after, Facts::default(), &troubles).await?;
-    marked.map(drop).with_context(|| format!("cell {cell} was not marked {}", status.as_str()))
+    marked.with_context(|| format!("cell {cell} was not marked {}", status.as_str()))
 }
 
 /// Sets the status of a cell for a run that is on record already. Returns the time of the mark.
 pub(crate) async fn change(deployment: &Deployment, by: &Signature, order: &Change<'_>) -> Result<u64, StateError> {
-    let Change { cell, expected, status, retry_after, look } = *order;
+    let Change { cell, expected, marked_at, status, retry_after, lease } = *order;
     let (reason, operator, now_ms) = (by.reason.as_str(), by.operator.as_str(), deployment.clock.wall_ms());
-    let order = Mark { expected, status, retry_after, reason, operator, now_ms };
+    let order = Mark { expected, marked_at, status, retry_after, reason, operator, now_ms };
     let (client, registry) = (&deployment.dynamodb, deployment.registry());
-    match look {
-        Some(look) => mark_under_lease(client, &registry, cell, &order, look).await?,
+    match lease {
+        Some(lease) => mark_under_lease(client, &registry, cell, &order, lease).await?,
         None => mark(client, &registry, cell, &order).await?,
     }
     Ok(now_ms)

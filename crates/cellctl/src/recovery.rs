@@ -7,7 +7,7 @@ use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
-use cellstack_store::cells::{Lease, Look};
+use cellstack_store::cells::Lease;
 
 use crate::audit::{self, Facts, Signature};
 use crate::console::Console;
@@ -124,8 +124,8 @@ impl<'a> Recovery<'a> {
     }
 
     async fn mark(&mut self, status: CellStatus) -> Result<()> {
-        let look = self.lease.map(|lease| Look { lease, marked_at: self.marked_at });
-        let order = Change { look, ..Change::new(self.cell, self.status, status) };
+        let (cell, expected, marked_at, lease) = (self.cell, self.status, self.marked_at, self.lease);
+        let order = Change { cell, expected, marked_at, status, retry_after: None, lease };
         self.marked_at = Some(change(self.deployment, self.by, &order).await?);
         // The mark of a cell that served already changes nothing for the standbys.
         if !self.status.serves() {

@@ -57,7 +57,7 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
             tracing::warn!("out of time");
         }
         if invocation.ordered {
-            // What it takes of the reserve, the response does not need.
+            // The response needs little of its reserve.
             let put_back = self.put_back(&invocation, fresh.iter().chain(&returning));
             if timeout_at(budget.deadline() + RESPONSE_RESERVE / 2, put_back).await.is_err() {
                 tracing::warn!("out of time to put messages back");

@@ -62,6 +62,8 @@ mutations! {
     FenceHalfClosed = "fence-half-closed",
     /// A write that checks the fence leaves nothing in the tenant's journal.
     JournalNotWritten = "journal-not-written",
+    /// Held events are carried home in the order of their keys.
+    CarriedByKey = "carried-by-key",
 }
 
 impl fmt::Display for Mutation {

@@ -18,6 +18,7 @@ use cellstack_core::cell_table::{Item, key, number};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::{FenceState, shard_key};
 use cellstack_core::limits::PLACE_TIMEOUT;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Epoch, EventStatus, TenantId, journal};
 
 use crate::partition::{KEYS_AT_ONCE, accepted_at, by_key, sort_key};
@@ -70,7 +71,8 @@ impl Homeward<'_> {
     /// When a table can't be read or written. What was carried until then is at home.
     pub async fn carry(self, epoch: Epoch) -> Result<Carried, AwsFailure> {
         let check = self.is_at_home(epoch).map_err(unbuilt)?;
-        let Some((latest, _)) = self.oldest_first().await?.pop() else { return Ok(Carried::default()) };
+        let latest = self.oldest_first().await?.into_iter().map(|(accepted_at, _)| accepted_at).max();
+        let Some(latest) = latest else { return Ok(Carried::default()) };
         let mut held = self.oldest_first().await?;
         held.retain(|(accepted_at, _)| *accepted_at <= latest);
         self.carry_all(held, &check).await
@@ -124,7 +126,9 @@ impl Homeward<'_> {
             let event = event.map_err(|error| AwsFailure::of(WHAT, error))?;
             found.push((accepted_at(&event), sort_key(&event)?));
         }
-        found.sort_unstable();
+        if !is_planted(Mutation::CarriedByKey) {
+            found.sort_unstable();
+        }
         Ok(found)
     }
 

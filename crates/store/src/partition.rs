@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cellstack_aws::AwsFailure;
@@ -105,19 +106,28 @@ async fn chunk(
     let mut left: Vec<Item> = keys.iter().map(|sk| key(tenant, sk.as_str())).collect();
     let mut backoff = Backoff::within(PLACE_TIMEOUT);
     while !left.is_empty() {
-        let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(left.clone())).consistent_read(true).build();
         let wanted = wanted.map_err(|error| AwsFailure::unreadable(READ, error.to_string()))?;
-        let got = client.batch_get_item().request_items(table, wanted).send().await;
-        let got = got.map_err(|error| AwsFailure::of(READ, error))?;
-        for item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-            found.push((sort_key(&item)?, item));
+        match client.batch_get_item().request_items(table, wanted).send().await {
+            Ok(got) => {
+                for item in got.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                    found.push((sort_key(&item)?, item));
+                }
+                left = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
+            }
+            Err(error) if error.code().is_some_and(is_busy) => {}
+            Err(error) => return Err(AwsFailure::of(READ, error)),
         }
-        left = got.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
         if !left.is_empty() && !backoff.pause().await {
             return Err(AwsFailure::late(READ));
         }
     }
     Ok(found)
+}
+
+/// Returns whether an error's code says that a call is to be tried again.
+pub(crate) fn is_busy(code: &str) -> bool {
+    matches!(code, "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
 }
 
 /// Returns the sort key of an item.

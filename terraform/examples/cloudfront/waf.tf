@@ -1,5 +1,5 @@
 # Requests that WAF refuses at the edge, before they cost an invocation. The rules run in the order of their priority, and the first
-# that blocks responses.
+# that blocks a request responds to it.
 
 resource "aws_wafv2_web_acl" "router" {
   provider = aws.us_east_1

@@ -48,7 +48,7 @@ module "cellstack" {
   source = "../.."
 
   cells = {
-    # The canary: a rollout reaches it first, and only few new tenants are placed in it.
+    # Only few new tenants are placed in it: a share of 10 next to 100 of each other cell.
     alpha = { wave = 1, weight = 10 }
     beta  = { wave = 2 }
     gamma = { wave = 2, capacity = 50, tags = { tier = "dedicated" } }

@@ -46,7 +46,7 @@ locals {
 
     # Failed invocations, not failed events: an event that fails alone is retried, and becomes a letter.
     failing = {
-      description = "Producer or consumer of cell ${var.cell_id} fail, time out or are throttled as a whole."
+      description = "Invocations of the producer or the consumer of cell ${var.cell_id} fail, time out or are throttled."
       expression  = "SUM([producer_errors, producer_throttles, consumer_errors, consumer_throttles])"
       metrics = {
         producer_errors    = ["AWS/Lambda", "Errors", "Sum", { FunctionName = local.names.producer }]

@@ -19,8 +19,9 @@ module "consumer" {
     # The consumer deletes finished messages before it tries one that might take it down.
     CELLSTACK_QUEUE_URL = aws_sqs_queue.events.url
     # It counts tries itself and dead-letters with a reason; the queue's own count (max_receive_count) is the last resort.
-    CELLSTACK_MAX_TRIES        = var.pipeline.max_tries
-    CELLSTACK_EVENT_TIMEOUT_MS = var.pipeline.event_timeout * 1000
+    CELLSTACK_MAX_TRIES = var.pipeline.max_tries
+    # Rounded: 8.1 x 1000 is not quite 8100, and the consumer reads a whole number.
+    CELLSTACK_EVENT_TIMEOUT_MS = floor(var.pipeline.event_timeout * 1000 + 0.5)
   })
 
   statements = [

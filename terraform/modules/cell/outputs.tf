@@ -27,14 +27,23 @@ output "alarm" {
   value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
 }
 
+output "alarms" {
+  description = "Names of the alarms that notify people."
+  value = concat(
+    [aws_cloudwatch_composite_alarm.unhealthy.alarm_name],
+    [for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name if !contains(local.unhealthy, name)],
+  )
+}
+
 output "functions" {
   description = "Producer and consumer: function name, role ARN, the statements of the role's policy and the environment."
   value = {
-    for name, function in { producer = module.producer, consumer = module.consumer } : name => {
-      name                           = function.name
-      role_arn                       = function.role_arn
-      statements                     = function.statements
-      environment                    = function.environment
+    for name, function in { producer = module.producer, consumer = module.consumer } :
+    name => {
+      name        = function.name
+      role_arn    = function.role_arn
+      statements  = function.statements
+      environment = function.environment
     }
   }
 }

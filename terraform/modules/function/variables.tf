@@ -90,8 +90,8 @@ variable "environment" {
   description = "Environment variables of the function."
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
-    error_message = "Names of environment variables are of A-Z 0-9 and _."
+    condition     = alltrue([for name in keys(var.environment) : can(regex("^[a-zA-Z][a-zA-Z0-9_]+$", name))])
+    error_message = "Names of environment variables have two or more characters of A-Z a-z 0-9 and _, a letter first."
   }
 }
 

@@ -43,6 +43,25 @@ variable "snapshot" {
   default     = null
 }
 
+variable "cell_access" {
+  type        = string
+  description = "Form of the permission to read and write cells. tag: every table of this account and Region with a cell's name and the stack's tag. list: the tables in cell_table_arns and no others."
+  default     = "tag"
+  nullable    = false
+
+  validation {
+    condition     = contains(["tag", "list"], var.cell_access)
+    error_message = "cell_access is tag or list."
+  }
+}
+
+variable "cell_table_arns" {
+  type        = list(string)
+  description = "ARNs of cell tables that cellctl may read and write: with cell_access list all of them, with tag those in other accounts."
+  default     = []
+  nullable    = false
+}
+
 variable "cell_key_arns" {
   type        = list(string)
   description = "Customer keys of cells that have a key of their own."

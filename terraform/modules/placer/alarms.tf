@@ -23,7 +23,7 @@ locals {
       metric  = ["AWS/Lambda", "IteratorAge", "Maximum", local.of_function]
       limit   = 60000
       periods = [3, 3]
-      meaning = "Requests for placement are settled more than a minute late. New tenants get 503 for so long."
+      meaning = "Requests for placement are settled more than a minute late. New tenants get 503 until then."
     }
     no-capacity = {
       metric  = ["Cellstack", "NoCapacity", "Sum", local.of_service]

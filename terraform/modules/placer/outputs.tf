@@ -25,3 +25,8 @@ output "environment" {
   description = "The placer's environment variables, for reviews and tests."
   value       = module.function.environment
 }
+
+output "alarms" {
+  description = "Names of the alarms that notify people."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+}

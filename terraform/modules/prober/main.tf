@@ -57,7 +57,7 @@ locals {
     # A cell comes up when the events that standbys hold are home.
     [for cells in local.cells : {
       sid       = "CarryHome${cells.sid}Cells"
-      actions   = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
       resources = cells.resources
       condition = cells.condition
     }],

@@ -22,3 +22,8 @@ output "alarm" {
   description = "Name of the alarm that is on while rounds fail or do not come."
   value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
 }
+
+output "alarms" {
+  description = "Names of the alarms that notify people."
+  value       = [aws_cloudwatch_composite_alarm.unhealthy.alarm_name, aws_cloudwatch_metric_alarm.probe_failed.alarm_name]
+}

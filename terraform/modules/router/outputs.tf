@@ -32,3 +32,8 @@ output "alarm" {
   description = "Name of the alarm that is on while the router is unhealthy."
   value       = aws_cloudwatch_composite_alarm.unhealthy.alarm_name
 }
+
+output "alarms" {
+  description = "Names of the alarms that notify people."
+  value       = [aws_cloudwatch_composite_alarm.unhealthy.alarm_name, aws_cloudwatch_metric_alarm.counted["tenant-mismatch"].alarm_name]
+}

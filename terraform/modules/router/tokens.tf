@@ -21,7 +21,7 @@ variable "jwt" {
     header       = optional(string, "authorization")
     keys         = string
   })
-  description = "The tokens that tenant_source = jwt takes. issuer and audience: what `iss` is, and what `aud` names one of; algorithm: the only one; tenant_claim: the claim with the tenant's id; header: where the token stands, in authorization as Bearer and the token; keys: the https URL of a JWK set, or a JWK set as JSON."
+  description = "Tokens that tenant_source = jwt accepts. issuer and audience: the value of `iss`, and values of which `aud` has one; algorithm: the only one accepted; tenant_claim: the claim with the tenant's id; header: the header with the token, as `Bearer TOKEN` in authorization; keys: the https URL of a JWK set, or a JWK set as JSON."
   default     = null
 
   validation {
@@ -31,7 +31,7 @@ variable "jwt" {
 
   validation {
     condition     = try(length(var.jwt.issuer) > 0, var.jwt == null)
-    error_message = "jwt.issuer is what the claim `iss` must be, to the letter; it is not empty."
+    error_message = "jwt.issuer is the value of the claim `iss`, to the letter, and not empty."
   }
 
   validation {
@@ -54,7 +54,7 @@ variable "jwt" {
 
   validation {
     condition     = try(can(regex("^[a-z0-9-]+$", var.jwt.header)) && var.jwt.header != "x-tenant-id", var.jwt == null)
-    error_message = "jwt.header is a header's name in small letters, and not x-tenant-id, which is what the token is compared with."
+    error_message = "jwt.header is a header's name in small letters, and not x-tenant-id, with which the router compares the token."
   }
 
   validation {

@@ -91,16 +91,24 @@ variable "pipeline" {
     error_message = "max_tries is a whole number from 1 to 250."
   }
 
+  # SQS deletes a message at the end of its retention, processed or not. All its receives have to come before, so that it becomes a
+  # letter. The visibility timeout is the one that modules/cell sets.
+  validation {
+    condition     = var.pipeline.queue_retention > var.pipeline.max_receive_count * coalesce(var.pipeline.queue_visibility_timeout, 6 * var.functions.consumer.timeout + var.pipeline.queue_batching_window)
+    error_message = "queue_retention is more than max_receive_count x queue_visibility_timeout (${var.pipeline.max_receive_count} x ${coalesce(var.pipeline.queue_visibility_timeout, 6 * var.functions.consumer.timeout + var.pipeline.queue_batching_window)} s), else SQS deletes a message that keeps failing before it becomes a dead letter; found ${var.pipeline.queue_retention} s. Raise queue_retention, or lower max_receive_count, queue_visibility_timeout or the consumer's timeout."
+  }
+
   # A receive is not a try: throttled invocations and batches cut short receive as well.
   validation {
     condition     = var.pipeline.max_receive_count >= 4 * var.pipeline.max_tries && var.pipeline.max_receive_count <= 1000
     error_message = "max_receive_count is at least 4 x max_tries (${4 * var.pipeline.max_tries}), and at most 1000: below that the queue would dead-letter messages that were merely throttled or put back, without a reason, before the consumer has tried them max_tries times."
   }
 
-  # Two events that hang must leave time for the rest of the batch.
+  # Two events that hang must leave time for the rest of the batch. A decimal such as 8.1 has no exact value in binary, nor
+  # has 1000 x it: what is next to a whole number of milliseconds counts as one, and modules/cell rounds it.
   validation {
-    condition     = var.pipeline.event_timeout >= 0.1 && var.pipeline.event_timeout < var.functions.consumer.timeout / 2
-    error_message = "event_timeout is at least 0.1 s and less than half of the consumer's timeout (${var.functions.consumer.timeout} s): one event that hangs must leave time for the others of its batch."
+    condition     = var.pipeline.event_timeout >= 0.1 && var.pipeline.event_timeout < var.functions.consumer.timeout / 2 && abs(var.pipeline.event_timeout * 1000 - floor(var.pipeline.event_timeout * 1000 + 0.5)) < 0.000001
+    error_message = "event_timeout is at least 0.1 s, in whole milliseconds, and less than half of the consumer's timeout (${var.functions.consumer.timeout} s): one event that hangs must leave time for the others of its batch."
   }
 
   validation {

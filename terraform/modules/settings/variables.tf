@@ -68,6 +68,11 @@ variable "stack" {
   }
 
   validation {
+    condition     = alltrue([for name in keys(var.stack.tags) : !startswith(lower(name), "aws:")])
+    error_message = "Keys that begin with aws:, in large or small letters, are for AWS's own tags. Rename these of tags: ${join(", ", [for name in keys(var.stack.tags) : name if startswith(lower(name), "aws:")])}."
+  }
+
+  validation {
     condition     = length(var.stack.tags) <= 45
     error_message = "tags holds at most 45 tags: AWS takes 50 per resource, and Cellstack adds its own."
   }
@@ -110,6 +115,17 @@ variable "cells" {
     ])
     error_message = "A cell's kms_key_arn is the ARN of a KMS key, not an alias or an id."
   }
+
+  validation {
+    condition     = alltrue(flatten([for cell in values(var.cells) : [for name in keys(cell.tags) : !startswith(lower(name), "aws:")]]))
+    error_message = "Keys that begin with aws:, in large or small letters, are for AWS's own tags. Rename these of cells[*].tags: ${join(", ", flatten([for id, cell in var.cells : [for name in keys(cell.tags) : "${name} of ${id}" if startswith(lower(name), "aws:")]]))}."
+  }
+
+  # A cell's resources have its own tags, the stack's, and the two that Cellstack adds: cellstack:stack and cellstack:cell.
+  validation {
+    condition     = alltrue([for cell in values(var.cells) : length(merge(cell.tags, local.stack.tags, { "cellstack:cell" = "" })) <= 50])
+    error_message = "A cell's resources take at most 50 tags: its own, the stack's and two that Cellstack adds. Found ${join(", ", [for id, cell in var.cells : "${length(merge(cell.tags, local.stack.tags, { "cellstack:cell" = "" }))} of ${id}" if length(merge(cell.tags, local.stack.tags, { "cellstack:cell" = "" })) > 50])}. Remove some from cells[*].tags, or from tags."
+  }
 }
 
 variable "functions" {
@@ -132,9 +148,16 @@ variable "functions" {
   validation {
     condition = alltrue([
       for name in keys(var.functions.consumer.environment) :
-      can(regex("^[a-zA-Z][a-zA-Z0-9_]+$", name)) && !startswith(name, "CELLSTACK_") && !startswith(name, "AWS_")
+      can(regex("^[a-zA-Z][a-zA-Z0-9_]+$", name)) && !can(regex("^(AWS|CELLSTACK|LAMBDA)_|^RUST_LOG$", name))
     ])
-    error_message = "Variables in functions.consumer.environment begin with a letter and have letters, digits and _ only. Names that begin with CELLSTACK_ or AWS_ are taken."
+    error_message = "Variables in functions.consumer.environment begin with a letter and have letters, digits and _ only, two characters at least. Names that begin with AWS_ or LAMBDA_ are Lambda's, those that begin with CELLSTACK_ the consumer's, and RUST_LOG has the value of log_level."
+  }
+
+  # Lambda takes 4,096 bytes of variables, measured as one JSON object. With the longest names the consumer's own take 489 of them.
+  # Terraform counts characters; base64 has four of them for three bytes.
+  validation {
+    condition     = length(base64encode(jsonencode(var.functions.consumer.environment))) <= 4800
+    error_message = "functions.consumer.environment has at most 3,600 bytes as JSON, since Lambda takes 4 KB of variables with the consumer's own; found about ${length(base64encode(jsonencode(var.functions.consumer.environment))) / 4 * 3}. Store long values elsewhere, and pass their names."
   }
 }
 
@@ -160,6 +183,22 @@ variable "alarms" {
   type        = object({ iterator_age = number, message_age = number, letters_standing = number })
   description = "Limits of a cell's alarms: seconds of delay of the stream (iterator_age) and of the queue (message_age), and hours that dead letters stay untouched (letters_standing)."
   nullable    = false
+
+  # An alarm past the end of what it watches never rings.
+  validation {
+    condition     = var.alarms.iterator_age < var.pipeline.stream_record_age
+    error_message = "iterator_age is less than pipeline.stream_record_age (${var.pipeline.stream_record_age} s), after which the producer's mapping skips a record; found ${var.alarms.iterator_age} s. Lower iterator_age, or raise stream_record_age."
+  }
+
+  validation {
+    condition     = var.alarms.message_age < var.pipeline.queue_retention
+    error_message = "message_age is less than pipeline.queue_retention (${var.pipeline.queue_retention} s), after which SQS deletes a message; found ${var.alarms.message_age} s. Lower message_age, or raise queue_retention."
+  }
+
+  validation {
+    condition     = var.alarms.letters_standing * 3600 < var.pipeline.dlq_retention
+    error_message = "letters_standing is less than pipeline.dlq_retention (${floor(var.pipeline.dlq_retention / 3600)} hours), after which SQS deletes a letter; found ${var.alarms.letters_standing} hours. Lower letters_standing, or raise dlq_retention."
+  }
 
   validation {
     condition     = alltrue([for age in [var.alarms.iterator_age, var.alarms.message_age] : age >= 60 && age <= 43200])

@@ -66,7 +66,12 @@ impl Rebalance {
         let measured = self.load.read(deployment, &world.listing, self.days, tenants, console).await?;
         let plan = rebalance(&world.fleet, tenants, measured.as_ref().map_or(Loads::Weights, Loads::Measured), &limits);
         show(&plan, output, self.svg.as_deref(), console)?;
-        let complete = plan.left.is_empty();
+        // Moves that are cut off are planned when these are done, and show then whether they are enough.
+        let above = if plan.cut == 0 { plan.above(&world.fleet, &limits) } else { Vec::new() };
+        for cell in &above {
+            console.say(format_args!("cell {cell} stays above its bound: no move of another tenant helps"));
+        }
+        let complete = plan.left.is_empty() && above.is_empty();
         if let Some(path) = &self.plan {
             let by = self.by.sign(console)?;
             Saved::new(deployment, &by.operator, plan).write(path)?;

@@ -30,6 +30,8 @@ pub(crate) struct Certificate {
     stays: [Stays; 5],
     /// Runs before this one since the tenant was removed, with what they found.
     pub(crate) earlier_runs: Vec<audit::Run>,
+    /// The cells that had items of the tenant and have messages in their queue, of whichever tenant: they may become letters.
+    pub(crate) queued: Vec<CellId>,
 }
 
 /// The part of an erasure in one cell.
@@ -110,6 +112,7 @@ impl Certificate {
             unreached: Vec::new(),
             stays: STAYS,
             earlier_runs: Vec::new(),
+            queued: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use cellstack_core::CellId;
 use cellstack_core::registry::CellStatus;
 use cellstack_store::cells::{Cell, Listing};
 use cellstack_store::erase::{EraseError, Erasure, Items};
@@ -14,6 +15,7 @@ use super::{Erased, Unreached};
 use crate::audit::Facts;
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
+use crate::queue::size;
 
 /// The cells of an erasure, with what was found in each.
 pub(crate) struct Run<'a> {
@@ -23,6 +25,8 @@ pub(crate) struct Run<'a> {
     is_dry: bool,
     /// The tables and queues that could not be read, or not to their end.
     pub(crate) unreached: Vec<Unreached>,
+    /// The cells with items of the tenant that have messages in their queue.
+    pub(crate) queued: Vec<CellId>,
 }
 
 impl<'a> Run<'a> {
@@ -39,7 +43,7 @@ impl<'a> Run<'a> {
             };
             found.push((cell, items));
         }
-        Self { deployment, erasure, found, is_dry, unreached }
+        Self { deployment, erasure, found, is_dry, unreached, queued: Vec::new() }
     }
 
     /// Returns what was found, for the audit trail.
@@ -72,7 +76,11 @@ impl<'a> Run<'a> {
             }
             self.found.push((cell, found));
         }
-        for ((cell, _), erased) in std::mem::take(&mut self.found).into_iter().zip(done) {
+        for ((cell, found), erased) in std::mem::take(&mut self.found).into_iter().zip(done) {
+            // Before the letters: a message that is gone by now is one of them, if it became one.
+            if found.erasable() > 0 || !erased.items.is_empty() {
+                self.look_for_messages(&cell).await;
+            }
             erased.dead_letters = self.dead_letters(&cell).await;
         }
         Ok(())
@@ -86,6 +94,19 @@ impl<'a> Run<'a> {
             let ended = self.erasure.erase(&site, &mut erased, || !stop.is_cancelled()).await;
             if ended.is_err() || erased.erasable() == before {
                 return (erased, ended);
+            }
+        }
+    }
+
+    /// Notes a cell whose queue has messages. SQS does not say whose they are.
+    async fn look_for_messages(&mut self, cell: &Cell) {
+        let url = &cell.config.queue_url;
+        match size(&self.deployment.sqs, url).await {
+            Ok(messages) if messages.total() == 0 => {}
+            Ok(_) => self.queued.push(cell.id.clone()),
+            Err(failure) => {
+                let name = url.rsplit('/').next().unwrap_or(url);
+                self.unreached.push(Unreached::of(cell, name, &failure));
             }
         }
     }

@@ -8,7 +8,7 @@ use cellstack_core::registry::CellStatus;
 use cellstack_core::{CellId, Clock as _, Entropy as _, EventId};
 use cellstack_store::carry::Carried;
 use cellstack_store::cells::{
-    LEASE_TIME, Lease, Listing, Look, StateError, finish_lease, is_unfinished, leave_lease, renew_lease, take_lease,
+    LEASE_TIME, Lease, Listing, StateError, finish_lease, is_unfinished, leave_lease, renew_lease, take_lease,
 };
 use serde::Serialize;
 
@@ -190,9 +190,8 @@ async fn carry_out(
     let (_, state) = stated(listing, cell)?;
     let by = Signature { operator: AUTOMATION.to_owned(), reason: format!("probe: {because}") };
     if *action == Action::Down {
-        let look = Some(Look { lease, marked_at: state.updated_at });
-        let retry_after = Some(retry_after_down());
-        let order = Change { look, retry_after, ..Change::new(cell, *seen, CellStatus::Down) };
+        let (lease, retry_after) = (Some(lease), Some(retry_after_down()));
+        let order = Change { expected: *seen, lease, retry_after, ..Change::new(cell, state, CellStatus::Down) };
         set(deployment, &by, WHAT, &order).await?;
         console.say(format_args!("cell {cell} is down: {because}"));
         return Ok(Carry::default());

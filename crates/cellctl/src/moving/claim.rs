@@ -67,7 +67,7 @@ pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Sig
             record.id
         );
     }
-    let sites = Sites::of(&deployment.fleet().await?, record)?;
+    let sites = Sites::back(&deployment.fleet().await?, record)?;
     let (tables, registry) = (deployment.tables(), deployment.registry());
     let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: record.id, run: record.run };
     let path = sites.path(deployment, &record.tenant, record.epoch);

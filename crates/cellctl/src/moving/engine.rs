@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_core::limits::{LONGEST_WRITE, TENANT_LEASE};
 use cellstack_core::mutation::{Mutation, is_planted};
+use cellstack_core::registry::CellStatus;
 use cellstack_core::{Clock as _, EventId};
+use cellstack_store::cells::{Cell, one};
 use cellstack_store::moves::{Known, MoveError, MoveRecord, Path, Phase, RateLimit, Rest, Round, Steps};
 use tokio::time::Instant;
 
@@ -107,6 +109,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                     if !self.copy().await? {
                         return Ok(Ended::Stopped);
                     }
+                    self.look_before_the_pause().await?;
                     self.record(steps, Phase::Fenced).await?;
                 }
                 Phase::Fenced => {
@@ -159,9 +162,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let facts = if next == Phase::Carrying { &carries[..] } else { &[] };
         steps.record(&[self.record.phase], next, now_ms, facts).await?;
         self.record.carries |= next == Phase::Carrying;
-        self.record.phase = next;
-        self.record.times.insert(next, now_ms);
-        (self.report)(Stage::Phase(next));
+        self.has_come_to(next, now_ms);
         Ok(())
     }
 
@@ -229,6 +230,26 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let path = self.sites.path(self.deployment, &self.record.tenant, self.record.epoch);
         let report = &self.report;
         path.round(&mut self.known, rate_limit, now_ms, |round| report(Stage::Round(round))).await
+    }
+
+    /// Checks what would keep callers waiting once the fence is closed. As long as it is open, the move can be undone.
+    async fn look_before_the_pause(&self) -> Result<()> {
+        let MoveRecord { id, tenant, from, to, standby_after, .. } = &self.record;
+        for cell in [from, to].into_iter().chain(standby_after) {
+            let found = one(&self.deployment.dynamodb, &self.tables.registry, cell).await?;
+            let status = found.as_ref().map(Cell::status);
+            if !status.is_some_and(CellStatus::serves) {
+                bail!(
+                    "cell {cell} is {}; expected one that serves before the callers of {tenant} wait: `cellctl cells up {cell}`, then \
+                     `cellctl moves resume {id}`",
+                    status.map_or("not registered", CellStatus::as_str)
+                );
+            }
+        }
+        if !is_planted(Mutation::ComparisonSkipped) {
+            self.path().compare_strays(&self.known, self.deployment.clock.wall_ms()).await?;
+        }
+        Ok(())
     }
 
     /// Closes the fences, and waits until the source has processed all. Returns the number of events that it has not.
@@ -299,9 +320,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let placement = self.deployment.placement(&self.tables, self.operator);
         placement.flip(&self.path(), &self.record, steps, now_ms, pause_ms).await?;
         self.count("pause_ms", pause_ms);
-        self.record.phase = Phase::Flipped;
-        self.record.times.insert(Phase::Flipped, now_ms);
-        (self.report)(Stage::Phase(Phase::Flipped));
+        self.has_come_to(Phase::Flipped, now_ms);
         Ok(())
     }
 
@@ -309,9 +328,16 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let now_ms = self.deployment.clock.wall_ms();
         let placement = self.deployment.placement(&self.tables, self.operator);
         placement.give_back(&self.path(), &self.record, steps, now_ms).await?;
-        self.record.phase = Phase::Aborted;
-        (self.report)(Stage::Phase(Phase::Aborted));
+        self.has_come_to(Phase::Aborted, now_ms);
         Ok(Ended::NotDrained { pending })
+    }
+
+    /// Notes a phase that is on record.
+    fn has_come_to(&mut self, phase: Phase, now_ms: u64) {
+        self.record.phase = phase;
+        self.record.at = now_ms;
+        self.record.times.insert(phase, now_ms);
+        (self.report)(Stage::Phase(phase));
     }
 }
 

@@ -44,6 +44,17 @@ impl Sites {
         Self::new(world, before, (&record.to, record.standby_after.as_ref()))
     }
 
+    /// Looks up the cells to which a move goes back that is undone. Its destination and the standby there may be gone.
+    ///
+    /// # Errors
+    /// Fails if one is not registered.
+    pub(crate) fn back(world: &RegisteredFleet, record: &MoveRecord) -> Result<Self, Refusal> {
+        let source = world.site(&record.from)?;
+        let standby = record.standby_before.as_ref().map(|cell| world.site(cell)).transpose()?;
+        let destination = world.site(&record.to).unwrap_or_else(|_| source.clone());
+        Ok(Self { source, destination, standby, next_standby: None })
+    }
+
     /// Returns the way of a tenant between them.
     pub(crate) fn path<'a>(&'a self, deployment: &'a Deployment, tenant: &'a TenantId, epoch: Epoch) -> Path<'a> {
         Path {

@@ -10,7 +10,7 @@ use cellstack_embedded::names::registry;
 use cellstack_embedded::{Stack, VirtualClock};
 use cellstack_emulator::{Fault, FaultId, FaultKind};
 use cellstack_store::cells::{
-    LEASE_TIME, Look, Mark, StateError, finish_lease, is_unfinished, leave_lease, list, mark_under_lease, renew_lease,
+    LEASE_TIME, Mark, StateError, finish_lease, is_unfinished, leave_lease, list, mark_under_lease, renew_lease,
     take_lease,
 };
 
@@ -163,6 +163,7 @@ async fn a_mark_holds_under_its_lease_and_over_the_mark_that_was_seen() {
     let (client, registry, alpha) = (fleet.stack.dynamodb(), registry(), id("alpha"));
     let of = |expected, status, now_ms| Mark {
         expected,
+        marked_at: None,
         status,
         retry_after: Some(60),
         reason: "test",
@@ -171,7 +172,7 @@ async fn a_mark_holds_under_its_lease_and_over_the_mark_that_was_seen() {
     };
     let down = of(CellStatus::Active, CellStatus::Down, 1);
     let mark = async |mark: &Mark<'_>, lease, marked_at| {
-        mark_under_lease(&client, &registry, &alpha, mark, Look { lease, marked_at }).await
+        mark_under_lease(&client, &registry, &alpha, &Mark { marked_at, ..mark.clone() }, lease).await
     };
     let first = take_lease(&client, &registry, "one", 1).await.unwrap().unwrap();
     leave_lease(&client, &registry, first).await.unwrap();

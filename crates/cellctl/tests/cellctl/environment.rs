@@ -77,3 +77,19 @@ async fn the_function_url_for_an_endpoint_and_a_prefix_of_another_stack() {
     names(&said, "the table other-tenant-map", "no table", "aws dynamodb list-tables");
     served.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_prefix_of_another_stack_where_a_placement_says_that_its_call_failed() {
+    let stack = Stack::builder().cell("alpha".parse().unwrap()).build().await.unwrap();
+    let served = Served::start(stack, 0, 0).await.unwrap();
+    let endpoint = format!("http://{}", served.endpoint);
+    let variables = [&KEYS[..], &[("AWS_ENDPOINT_URL", &*endpoint)]].concat();
+    let said = cellctl("tenants pin acme --prefix other --operator ann", &variables).await;
+    names(
+        &said,
+        &format!("the table other-tenant-map in us-east-1 at {endpoint}"),
+        "no table of this name",
+        "CELLSTACK_PREFIX",
+    );
+    served.stop().await.unwrap();
+}

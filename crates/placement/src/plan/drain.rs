@@ -6,7 +6,8 @@ use super::{Kind, Move, Plan, StandbyChange, Stays, Tenant};
 use crate::{Fleet, Refusal, Request, StandbyRequest};
 
 /// Plans the moves that empty a cell: each of its tenants goes where a new tenant would go, the heaviest first, and tenants
-/// of other cells that have it as their standby get another one.
+/// of other cells that have it as their standby get another one. While such a tenant's own cell does not serve, the standby
+/// may hold events of it, and the tenant keeps it.
 ///
 /// # Errors
 /// When the fleet does not have the cell.
@@ -30,6 +31,14 @@ pub fn drain(fleet: &Fleet, tenants: &[Tenant], cell: &CellId) -> Result<Plan, R
             left.push(Stays { tenant: tenant.id.clone(), reason: "it is being moved".to_owned() });
             continue;
         }
+        let status = fleet.cell(&tenant.home).and_then(|home| home.status);
+        if let Some(status) = status.filter(|status| !status.serves()) {
+            let (home, status) = (&tenant.home, status.as_str());
+            let reason =
+                format!("its cell {home} is {status}, and this one may hold its events: cellctl cells up {home}");
+            left.push(Stays { tenant: tenant.id.clone(), reason });
+            continue;
+        }
         after.remove(&tenant.home, tenant.standby.as_ref(), tenant.weight);
         let choice =
             crate::Choice { home: tenant.home.clone(), standby: after.choose_standby(&tenant.home), sharing: 0 };
@@ -48,7 +57,9 @@ fn destination(after: &mut Fleet, tenant: &Tenant) -> Result<Move, String> {
         return Err("it is being moved".to_owned());
     }
     after.remove(&tenant.home, tenant.standby.as_ref(), tenant.weight);
-    let request = Request { weight: tenant.weight, cell: None, standby: StandbyRequest::Any };
+    // A tenant without a standby wants none.
+    let standby = if tenant.standby.is_some() { StandbyRequest::Any } else { StandbyRequest::None };
+    let request = Request { weight: tenant.weight, cell: None, standby };
     let choice = after.choose(&request).map_err(|refusal| refusal.to_string());
     let choice = choice.inspect_err(|_| {
         let (home, standby) = (tenant.home.clone(), tenant.standby.clone());

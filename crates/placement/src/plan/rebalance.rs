@@ -7,12 +7,12 @@
 //! lightest that is: so the moves are few.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cellstack_core::{CellId, TenantId};
 
 use super::{Kind, Load, Measured, Move, Plan, Stays, Tenant};
-use crate::{Choice, Fleet};
+use crate::{Cell, Choice, Fleet};
 
 /// Cells that are looked at for the other end of a move: in a large fleet many are as good.
 const CANDIDATES: usize = 16;
@@ -72,7 +72,7 @@ pub fn rebalance(fleet: &Fleet, tenants: &[Tenant], loads: Loads<'_>, limits: &L
         Move { load, ..planned(&mut after, &tenants[tenant], fleet.at(to).id.clone()) }
     };
     let moves: Vec<Move> = pairs.into_iter().map(planned).collect();
-    let left = cells.left();
+    let left = cells.left(fleet);
     let mut plan = Plan { left, cut: cut as u64, ..Plan::of(Kind::Rebalance, fleet, &after) };
     if loads.is_measured() {
         measure(&mut plan.cells, tenants, &cells.loads, &moves);
@@ -102,7 +102,7 @@ fn measure(cells: &mut [Load], tenants: &[Tenant], loads: &[u64], moves: &[Move]
 
 fn planned(after: &mut Fleet, tenant: &Tenant, to: CellId) -> Move {
     after.remove(&tenant.home, tenant.standby.as_ref(), tenant.weight);
-    let keeps = |standby: &&CellId| **standby != to && after.cell(standby).is_some_and(crate::Cell::stands_by);
+    let keeps = |standby: &&CellId| **standby != to && after.cell(standby).is_some_and(Cell::stands_by);
     // A tenant without a standby wants none.
     let standby = match &tenant.standby {
         None => None,
@@ -120,6 +120,56 @@ fn planned(after: &mut Fleet, tenant: &Tenant, to: CellId) -> Move {
         to: choice.home,
         standby_before: tenant.standby.clone(),
         standby_after: choice.standby,
+    }
+}
+
+/// Returns whether a cell takes part in the balance.
+const fn is_open(cell: &Cell) -> bool {
+    cell.is_active() && cell.share > 0
+}
+
+impl Plan {
+    /// Returns the cells that a rebalance leaves above their bounds, of the fleet and with the limits that it was planned
+    /// for. Those that wait for moves which were cut off are among them.
+    #[must_use]
+    pub fn above(&self, fleet: &Fleet, limits: &Limits) -> Vec<&CellId> {
+        let is_measured = self.cells.iter().any(|load| load.measured.is_some());
+        let before = |load: &Load| load.measured.map_or(load.before, |measured| measured.before);
+        let after = |load: &Load| load.measured.map_or(load.after, |measured| measured.after);
+        let cells = self.cells.iter().filter_map(|load| Some((load, fleet.cell(&load.cell)?)));
+        let open: Vec<(&Load, &Cell)> = cells.filter(|(_, cell)| is_open(cell)).collect();
+        let whole = Whole::of(open.iter().map(|(load, cell)| (*cell, before(load))), is_measured);
+        let above = open.into_iter().filter(|(load, cell)| after(load) > whole.high(cell, limits));
+        above.map(|(load, _)| &load.cell).collect()
+    }
+}
+
+/// The load and the scale of all open cells.
+struct Whole {
+    load: u128,
+    scale: u128,
+    is_measured: bool,
+}
+
+impl Whole {
+    fn of<'a>(open: impl Iterator<Item = (&'a Cell, u64)>, is_measured: bool) -> Self {
+        let (mut load, mut scale) = (0_u128, 0_u128);
+        for (cell, part) in open {
+            load += u128::from(part);
+            scale += cell.scale();
+        }
+        Self { load, scale: scale.max(1), is_measured }
+    }
+
+    /// Returns a cell's part of the load.
+    fn target(&self, cell: &Cell) -> f64 {
+        (self.load as f64) * (cell.scale() as f64) / (self.scale as f64)
+    }
+
+    /// Returns the load above which a cell is out of balance.
+    fn high(&self, cell: &Cell, limits: &Limits) -> u64 {
+        let most = if self.is_measured { u64::MAX } else { cell.capacity };
+        ((self.target(cell) * (1.0 + limits.tolerance)).ceil() as u64).min(most)
     }
 }
 
@@ -147,8 +197,7 @@ struct Side {
 
 impl<'a> Balance<'a> {
     fn of(fleet: &Fleet, tenants: &'a [Tenant], by: Loads<'_>, limits: &Limits) -> Self {
-        let is_open = |at: &usize| fleet.at(*at).is_active() && fleet.at(*at).share > 0;
-        let open: Vec<usize> = (0..fleet.cells().len()).filter(is_open).collect();
+        let open: Vec<usize> = (0..fleet.cells().len()).filter(|at| is_open(fleet.at(*at))).collect();
         let loads: Vec<u64> = tenants.iter().map(|tenant| by.of(tenant)).collect();
         let mut placed: Vec<u64> = fleet.cells().iter().map(|cell| cell.placed).collect();
         if by.is_measured() {
@@ -159,13 +208,10 @@ impl<'a> Balance<'a> {
                 }
             }
         }
-        let total: u128 = open.iter().map(|at| u128::from(placed[*at])).sum();
-        let scale: u128 = open.iter().map(|at| fleet.at(*at).scale()).sum::<u128>().max(1);
+        let whole = Whole::of(open.iter().map(|at| (fleet.at(*at), placed[*at])), by.is_measured());
         let side = |at: usize| {
             let cell = fleet.at(at);
-            let target = (total as f64) * (cell.scale() as f64) / (scale as f64);
-            let most = if by.is_measured() { u64::MAX } else { cell.capacity };
-            let high = ((target * (1.0 + limits.tolerance)).ceil() as u64).min(most);
+            let (target, high) = (whole.target(cell), whole.high(cell, limits));
             let low = (target * (1.0 - limits.tolerance)).floor() as u64;
             let (load, target, room) = (placed[at], target.round() as u64, cell.capacity.saturating_sub(cell.placed));
             Side { at, load, low: low.min(high), high, target, room, movable: BTreeMap::new() }
@@ -262,17 +308,17 @@ impl<'a> Balance<'a> {
     }
 
     /// Returns the pinned tenants and those under way of cells that are still above their bounds.
-    fn left(&self) -> Vec<Stays> {
-        if self.cells.iter().all(|side| side.load <= side.high) {
-            return Vec::new();
-        }
+    fn left(&self, fleet: &Fleet) -> Vec<Stays> {
+        let above: BTreeSet<&CellId> =
+            self.cells.iter().filter(|side| side.load > side.high).map(|side| &fleet.at(side.at).id).collect();
         let reason = |tenant: &Tenant| match (tenant.pinned, tenant.settled) {
             (true, _) => Some(format!("it is pinned: cellctl tenants unpin {}", tenant.id)),
             (_, false) => Some("it is being moved".to_owned()),
             _ => None,
         };
-        let left = |tenant: &Tenant| Some(Stays { tenant: tenant.id.clone(), reason: reason(tenant)? });
-        let mut left: Vec<Stays> = self.tenants.iter().filter_map(left).collect();
+        let stays = |tenant: &Tenant| Some(Stays { tenant: tenant.id.clone(), reason: reason(tenant)? });
+        let there = self.tenants.iter().filter(|tenant| above.contains(&tenant.home));
+        let mut left: Vec<Stays> = there.filter_map(stays).collect();
         left.sort_by(|one, other| TenantId::cmp(&one.tenant, &other.tenant));
         left
     }

@@ -115,6 +115,42 @@ fn a_drain_leaves_a_cell_empty_and_nobody_with_it_as_a_standby() {
 }
 
 #[test]
+fn a_drain_gives_no_standby_to_a_tenant_that_wants_none() {
+    let (fleet, mut tenants) = world(cells(3, 100), &[(0, 1), (0, 1)]);
+    tenants[1].standby = None;
+    let plan = drain(&fleet, &tenants, &id(0)).unwrap();
+    assert_eq!((plan.moves.len(), plan.left.len()), (2, 0));
+    let standbys: BTreeMap<_, _> =
+        plan.moves.iter().map(|planned| (planned.tenant.as_str(), planned.standby_after.is_some())).collect();
+    assert_eq!(standbys, BTreeMap::from([("t0", true), ("t1", false)]));
+}
+
+#[test]
+fn a_drain_takes_no_standby_away_that_may_hold_events() {
+    // The tenants of each cell have the next one as their standby, those of the last one the first.
+    let world = |status| {
+        let mut cells = cells(3, 100);
+        cells[2].status = status;
+        world(cells, &[(0, 1), (1, 1), (2, 1)])
+    };
+    let serving = [CellStatus::Active, CellStatus::Full, CellStatus::Draining].map(Some);
+    for status in serving.into_iter().chain([None]) {
+        let (fleet, tenants) = world(status);
+        let plan = drain(&fleet, &tenants, &id(0)).unwrap();
+        assert_eq!((plan.standbys.len(), plan.left.len()), (1, 0), "{status:?}");
+    }
+    for status in [CellStatus::Down, CellStatus::Recovering] {
+        let (fleet, tenants) = world(Some(status));
+        let plan = drain(&fleet, &tenants, &id(0)).unwrap();
+        assert_eq!((plan.moves.len(), plan.standbys.len()), (1, 0), "{status:?}");
+        let status = status.as_str();
+        let expected =
+            format!("its cell cell-2 is {status}, and this one may hold its events: cellctl cells up cell-2");
+        assert_eq!(plan.left, [Stays { tenant: tenants[2].id.clone(), reason: expected }]);
+    }
+}
+
+#[test]
 fn tenants_that_fit_nowhere_are_left_with_the_reason() {
     let (fleet, tenants) = world(cells(2, 10), &[(0, 5), (0, 4), (1, 6)]);
     let plan = drain(&fleet, &tenants, &id(0)).unwrap();
@@ -174,6 +210,50 @@ fn nothing_moves_where_nothing_was_measured() {
     let (fleet, tenants) = world(cells(3, 100), &[(0, 5), (0, 4), (1, 6)]);
     let plan = rebalance(&fleet, &tenants, Loads::Measured(&BTreeMap::new()), &Limits::default());
     assert!(plan.is_empty() && plan.left.is_empty());
+}
+
+#[test]
+fn tenants_are_left_in_cells_alone_that_are_still_above_their_bounds() {
+    let (fleet, mut tenants) = world(cells(3, 100), &[(0, 10), (1, 2), (1, 1), (0, 1)]);
+    tenants[0].pinned = true;
+    tenants[1].pinned = true;
+    tenants[2].settled = false;
+    tenants[3].settled = false;
+    let limits = Limits { tolerance: 0.05, max_share: UNBOUNDED };
+    let measured = tenants.iter().map(|tenant| (tenant.id.clone(), tenant.weight)).collect();
+    for loads in [Loads::Weights, Loads::Measured(&measured)] {
+        let plan = rebalance(&fleet, &tenants, loads, &limits);
+        let left: Vec<_> = plan.left.iter().map(|left| (left.tenant.as_str(), left.reason.as_str())).collect();
+        assert_eq!(left, [("t0", "it is pinned: cellctl tenants unpin t0"), ("t3", "it is being moved")]);
+        assert_eq!(plan.above(&fleet, &limits), [&id(0)]);
+    }
+}
+
+#[test]
+fn a_plan_names_the_cells_that_stay_above_their_bounds() {
+    let limits = Limits { tolerance: 0.05, max_share: UNBOUNDED };
+    // The one tenant is too heavy for either cell.
+    let (fleet, tenants) = world(cells(2, 100), &[(0, 10)]);
+    let measured = BTreeMap::from([(tenants[0].id.clone(), 1_000)]);
+    for loads in [Loads::Weights, Loads::Measured(&measured)] {
+        let plan = rebalance(&fleet, &tenants, loads, &limits);
+        assert!(plan.is_empty() && plan.left.is_empty() && plan.cut == 0, "{plan:?}");
+        assert_eq!(plan.above(&fleet, &limits), [&id(0)]);
+    }
+    // A cell that takes no part has no bound.
+    let mut closed = fleet.clone();
+    closed.close(&id(0));
+    let plan = rebalance(&closed, &tenants, Loads::Weights, &limits);
+    assert!(plan.above(&closed, &limits).is_empty(), "{plan:?}");
+
+    let placed: Vec<_> = (0..30).map(|_| (0, 1)).collect();
+    let (fleet, tenants) = world(cells(3, 100), &placed);
+    let plan = rebalance(&fleet, &tenants, Loads::Weights, &limits);
+    assert!(plan.above(&fleet, &limits).is_empty(), "{plan:?}");
+    let bounded = Limits { max_share: 0.1, ..limits };
+    let plan = rebalance(&fleet, &tenants, Loads::Weights, &bounded);
+    assert!(plan.cut > 0);
+    assert_eq!(plan.above(&fleet, &bounded), [&id(0)]);
 }
 
 /// The moves that a plan makes are few: over many small fleets, at most one in twenty more than the fewest.

@@ -88,7 +88,9 @@ impl Fleet {
 
     /// Marks a cell as ana.
     pub(crate) async fn ana(&self, cell: &str, expected: CellStatus, status: CellStatus) {
-        let order = Mark { expected, status, retry_after: None, reason: "test", operator: "ana", now_ms: 9 };
+        let marked_at = self.listing().await.cell(&id(cell)).and_then(|cell| cell.state.as_ref()?.updated_at);
+        let (retry_after, reason, operator, now_ms) = (None, "test", "ana", 9);
+        let order = Mark { expected, marked_at, status, retry_after, reason, operator, now_ms };
         mark(&self.stack.dynamodb(), &registry(), &id(cell), &order).await.unwrap();
     }
 

@@ -10,7 +10,7 @@ use cellstack_core::fence::FENCE_SHARDS;
 use cellstack_embedded::names::Ordering;
 
 use super::draw::{CELLS, Drawn};
-use super::run::World;
+use super::run::{Marked, World};
 use super::runs::cellctl;
 use crate::final_state::{Event, FinalState};
 
@@ -136,15 +136,20 @@ fn fences(world: &World, state: &FinalState) {
 }
 
 /// Checks that events were processed in the order in which their caller got them acknowledged. What was handed over or held goes
-/// by the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven. While a cell is brought up, a new
-/// event may overtake those that are still held.
+/// by the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven. While routers
+/// disagree about a cell that was just marked, a new event may overtake those that are still held.
 fn order(world: &World, state: &FinalState) {
     for (number, tenant) in world.tenants.iter().enumerate() {
         let acknowledged = world.acknowledged.borrow();
         let mut own: Vec<_> =
             acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, (id, at))| (at, id)).collect();
         own.sort();
-        let mut last: Option<&Event> = None;
+        let Marked { down, up } = world.marked.borrow().clone().unwrap_or_default();
+        let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
+        // The mark of an event that was held is gone where the standby became its tenant's cell.
+        let may_be_held = |at: &Duration| (down.start..up.end).contains(at);
+        let is_carried = |event: &Event, at: &Duration| was_carried(state, event) || may_be_held(at);
+        let mut last: Option<(&Event, &Duration)> = None;
         for (acknowledged_at, id) in own {
             let event = state.events.values().find(|event| {
                 event.record.tenant_id == *tenant && event.record.id() == *id && owner(world, state, event)
@@ -152,20 +157,26 @@ fn order(world: &World, state: &FinalState) {
             let Some(event) = event.filter(|event| !world.lettered.borrow().contains(&event.subject())) else {
                 continue;
             };
-            let Some(before) = last.filter(|last| last.record.processed_at > event.record.processed_at) else {
-                last = Some(event);
+            let Some((before, before_at)) =
+                last.filter(|(last, _)| last.record.processed_at > event.record.processed_at)
+            else {
+                last = Some((event, acknowledged_at));
                 continue;
             };
             let by_clocks = before.record.accepted_at >= event.record.accepted_at;
-            let in_up = world.up.get().is_some_and(|(from, to)| (from..to).contains(acknowledged_at));
-            let is_excused = match (was_carried(state, before), was_carried(state, event)) {
-                (true, _) => by_clocks || in_up,
+            let is_excused = match (is_carried(before, before_at), is_carried(event, acknowledged_at)) {
+                (true, _) => by_clocks || is_disputed(acknowledged_at),
                 (false, carried) => carried,
             };
             if !is_excused {
-                let at = |event: &Event| rfc3339(event.record.processed_at.unwrap_or_default());
+                let way = |event: &Event| if was_carried(state, event) { "carried" } else { "direct" };
+                let at = |event: &Event| {
+                    let [accepted, processed] =
+                        [event.record.accepted_at, event.record.processed_at.unwrap_or_default()];
+                    format!("{}, accepted at {}, processed at {}", way(event), rfc3339(accepted), rfc3339(processed))
+                };
                 world.wrong(format!(
-                    "{id} of {tenant} was processed at {}, {} at {}, which was acknowledged earlier",
+                    "{id} of {tenant} ({}) was processed before {} ({}), which was acknowledged earlier",
                     at(event),
                     before.record.id(),
                     at(before)

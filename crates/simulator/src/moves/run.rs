@@ -2,11 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use bytes::Bytes;
+use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
 use cellstack_core::{CellId, EventId, TenantId};
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::CellNames;
@@ -53,10 +55,16 @@ pub(super) struct World {
     pub(super) moved: RefCell<Moved>,
     /// The events that had a letter at some time: a redrive may process them late.
     pub(super) lettered: RefCell<BTreeSet<Subject>>,
-    /// The time in which a cell that was marked down is brought up again.
-    pub(super) up: Cell<Option<(Duration, Duration)>>,
+    pub(super) marked: RefCell<Option<Marked>>,
     routers: RouterPool,
     ended: Cell<bool>,
+}
+
+/// The times in which routers disagree about a cell, since it is being marked down or up.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marked {
+    pub(super) down: Range<Duration>,
+    pub(super) up: Range<Duration>,
 }
 
 pub(super) async fn run(drawn: &Drawn, mutation: Option<Mutation>, keep_lines: bool) -> Result<Moved> {
@@ -113,8 +121,8 @@ impl World {
         let make = Make::of(drawn.seed, mutation);
         let routers = RouterPool::new(Manner::Restless, &stack, make, Kills::default(), trace.clone());
         let (acknowledged, moved, lettered) = (RefCell::default(), RefCell::default(), RefCell::default());
-        let (up, ended) = (Cell::new(None), Cell::new(false));
-        Ok(Self { stack, tenants, trace, acknowledged, moved, lettered, up, routers, ended })
+        let (marked, ended) = (RefCell::default(), Cell::new(false));
+        Ok(Self { stack, tenants, trace, acknowledged, moved, lettered, marked, routers, ended })
     }
 
     pub(super) fn wrong(&self, what: String) {
@@ -200,16 +208,17 @@ impl World {
     /// Marks a cell down, and brings it up when its time is over.
     async fn mark(&self, mark: &Mark) {
         tokio::time::sleep(mark.at).await;
-        let name = cell(mark.cell);
+        let (name, down) = (cell(mark.cell), self.trace.elapsed());
         if self.insist(&format!("cells down {name}"), &[]).await.is_none() {
             return self.wrong(format!("{name} can't be marked down"));
         }
+        let known = self.trace.elapsed() + CELL_LEASE + LONGEST_WRITE;
         tokio::time::sleep(mark.lasts).await;
         let begun = self.trace.elapsed();
         let Some(up) = self.insist(&format!("cells up {name}"), &mark.lives).await else {
             return self.wrong(format!("{name} does not come up"));
         };
-        self.up.set(Some((begun, self.trace.elapsed() + UP)));
+        *self.marked.borrow_mut() = Some(Marked { down: down..known, up: begun..self.trace.elapsed() + UP });
         let held = ["carried", "known"].map(|count| up[count].as_u64().unwrap_or_default());
         let mut moved = self.moved.borrow_mut();
         moved.marked += 1;

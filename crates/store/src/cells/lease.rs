@@ -21,7 +21,7 @@ use cellstack_core::cell_table::{Item, number};
 use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::registry::{AUTOMATION_PARTITION, LEASE, STATE, partition};
 
-use super::state::{AS_SEEN, Mark, StateError, WHAT, key};
+use super::state::{Mark, StateError, WHAT, key};
 
 /// The time after which a lease is over if it is not renewed.
 pub const LEASE_TIME: Duration = Duration::from_secs(60);
@@ -29,15 +29,6 @@ pub const LEASE_TIME: Duration = Duration::from_secs(60);
 /// A lease, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease(u64);
-
-/// The look at a cell on which a mark by automation rests.
-#[derive(Debug, Clone, Copy)]
-pub struct Look {
-    /// The lease under which it was.
-    pub lease: Lease,
-    /// The time of the mark that was seen.
-    pub marked_at: Option<u64>,
-}
 
 /// Returns whether the last run ended before it had done all, and its lease is over.
 ///
@@ -144,10 +135,10 @@ pub async fn mark_under_lease(
     registry: &str,
     cell: &CellId,
     mark: &Mark<'_>,
-    look: Look,
+    lease: Lease,
 ) -> Result<(), StateError> {
     let actions =
-        actions(registry, cell, mark, look).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
+        actions(registry, cell, mark, lease).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
     let mut backoff = Backoff::within(PLACE_TIMEOUT);
     loop {
         let sent = client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
@@ -168,21 +159,15 @@ fn actions(
     registry: &str,
     cell: &CellId,
     mark: &Mark<'_>,
-    Look { lease: Lease(lease), marked_at }: Look,
+    Lease(lease): Lease,
 ) -> Result<Vec<TransactWriteItem>, BuildError> {
     let (set, mut values) = mark.expression(cell);
-    let as_marked = match marked_at {
-        Some(at) => {
-            values.insert(":marked".to_owned(), number(at));
-            "updated_at = :marked"
-        }
-        None => "attribute_not_exists(updated_at)",
-    };
+    let as_seen = mark.as_seen(&mut values);
     let update = Update::builder()
         .table_name(registry)
         .set_key(Some(key(partition(cell), STATE)))
         .update_expression(set)
-        .condition_expression(format!("{AS_SEEN} AND {as_marked}"))
+        .condition_expression(as_seen)
         .expression_attribute_names("#status", "status")
         .set_expression_attribute_values(Some(values))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -201,7 +201,7 @@ fn listing(items: Vec<Item>) -> Result<Listing, AwsFailure> {
                     serde_dynamo::from_item(item.clone()).map_err(|error| unreadable("record", &error))?;
                 configs.insert(cell, config);
             }
-            // Counts alone, which a tenant that left a cell without a state makes, are no state.
+            // A tenant that left a cell without a state has left counts there, and nothing else.
             STATE if item.contains_key("status") => {
                 let state = serde_dynamo::from_item(item.clone()).map_err(|error| unreadable("record", &error))?;
                 listing.without_config.insert(cell, state);

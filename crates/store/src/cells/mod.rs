@@ -7,7 +7,7 @@ mod state;
 
 pub use health::count_health;
 pub use lease::{
-    LEASE_TIME, Lease, Look, finish_lease, is_unfinished, leave_lease, mark_under_lease, renew_lease, take_lease,
+    LEASE_TIME, Lease, finish_lease, is_unfinished, leave_lease, mark_under_lease, renew_lease, take_lease,
 };
 pub use listing::{Cell, CellConfig, Listing, list, one};
 pub use state::{Counts, Mark, StateError, create_state, mark, set_counts, set_pair};

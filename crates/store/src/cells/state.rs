@@ -59,6 +59,8 @@ impl StateError {
 pub struct Mark<'a> {
     /// The status that the operator saw.
     pub expected: CellStatus,
+    /// The time of the mark that the operator saw, in milliseconds since the Unix epoch. A later one may have set the same status.
+    pub marked_at: Option<u64>,
     /// The status.
     pub status: CellStatus,
     /// The time after which callers may try again while the cell is down, in seconds.
@@ -107,6 +109,17 @@ impl Mark<'_> {
         (set, values)
     }
 
+    /// Returns the condition: the cell has the mark that its operator saw. Adds its value.
+    pub(super) fn as_seen(&self, values: &mut HashMap<String, AttributeValue>) -> &'static str {
+        match self.marked_at {
+            Some(at) => {
+                values.insert(":marked".to_owned(), number(at));
+                "#status = :expected AND updated_at = :marked"
+            }
+            None => "#status = :expected AND attribute_not_exists(updated_at)",
+        }
+    }
+
     /// Returns the result of a mark that was refused, with the state that is there.
     pub(super) fn refused(&self, cell: &CellId, found: Option<CellState>) -> Result<(), StateError> {
         let (cell, expected) = (cell.clone(), self.expected);
@@ -118,9 +131,6 @@ impl Mark<'_> {
         }
     }
 }
-
-/// The condition of a mark: the cell has the status that its operator saw.
-pub(super) const AS_SEEN: &str = "#status = :expected";
 
 pub(super) const WHAT: &str = "write the cell's state";
 
@@ -135,15 +145,16 @@ pub(super) fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
 /// Sets a cell's status. `down_at` becomes the present time when the cell goes down, and stays otherwise.
 ///
 /// # Errors
-/// [`StateError::Changed`] when the status is not the one that the operator saw.
+/// [`StateError::Changed`] when the mark is not the one that the operator saw.
 pub async fn mark(client: &Client, registry: &str, cell: &CellId, mark: &Mark<'_>) -> Result<(), StateError> {
-    let (set, values) = mark.expression(cell);
+    let (set, mut values) = mark.expression(cell);
+    let as_seen = mark.as_seen(&mut values);
     let update = client
         .update_item()
         .table_name(registry)
         .set_key(Some(key(partition(cell), STATE)))
         .update_expression(set)
-        .condition_expression(AS_SEEN)
+        .condition_expression(as_seen)
         .expression_attribute_names("#status", "status")
         .set_expression_attribute_values(Some(values))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);

@@ -128,11 +128,6 @@ pub(super) fn is_expired(item: &Item, now_ms: u64) -> bool {
     expires_at.is_some_and(|at| at <= now_ms / 1_000)
 }
 
-/// Returns whether an error's code says that a write is to be tried again.
-pub(super) fn is_busy(code: &str) -> bool {
-    matches!(code, "TransactionConflictException" | "ProvisionedThroughputExceededException" | "ThrottlingException")
-}
-
 /// Estimates the bytes of an item as DynamoDB counts them: names and values.
 pub(super) fn bytes(item: &Item) -> usize {
     fn of(value: &AttributeValue) -> usize {

@@ -14,8 +14,7 @@ use cellstack_core::limits::PLACE_TIMEOUT;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::Path;
-use super::items::is_busy;
-use crate::partition::{self, READ, sort_key};
+use crate::partition::{self, READ, is_busy, sort_key};
 
 const CLEAR: &str = "clear a tenant's journal";
 /// Writes of one `BatchWriteItem`

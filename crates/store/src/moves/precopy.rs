@@ -14,8 +14,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
+use cellstack_core::EventStatus;
 use cellstack_core::cell_table::Item;
 use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::sync::lock;
@@ -23,10 +25,10 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
-use super::items::{are_equal, bytes, events, is_busy, is_expired, is_processed};
+use super::items::{are_equal, bytes, events, is_expired, is_processed, status};
 use super::known::Key;
 use super::{Known, MoveError, Path};
-use crate::partition::{READ, by_key, sort_key};
+use crate::partition::{READ, by_key, is_busy, sort_key};
 
 const COPY: &str = "copy an item";
 /// Events that are read into memory at once, of those that are followed. Each has 400 KB at most, and most have less than 1.
@@ -119,6 +121,11 @@ impl Path<'_> {
                         known.processed.insert(Key::new(key));
                     } else {
                         known.open.insert(Key::new(key));
+                        if is_processed(&mine) && is_mark(&theirs) {
+                            round.copied += 1;
+                            round.bytes += bytes(&mine) as u64;
+                            puts.push(self.put(mine, rate_limit));
+                        }
                     }
                 }
                 (Some((key, mine)), None) => {
@@ -215,6 +222,7 @@ impl Path<'_> {
             match theirs.get(&key) {
                 Some(theirs) if are_equal(&mine, theirs) => settled.push(key),
                 None if !is_expired(&mine, now_ms) => missing.push(mine),
+                Some(theirs) if is_mark(theirs) => missing.push(mine),
                 _ => {}
             }
         }
@@ -229,11 +237,14 @@ impl Path<'_> {
         Ok(missing)
     }
 
-    /// Writes an item into the destination, unless that has one of this key.
+    /// Writes an item into the destination, unless that has one of this key which is more than a mark.
     async fn put(&self, item: Item, rate_limit: &RateLimit) -> Result<(), AwsFailure> {
         rate_limit.wait(&item).await;
         let put = self.client.put_item().table_name(&self.destination.table).set_item(Some(item));
-        let put = put.condition_expression("attribute_not_exists(tenant_id)");
+        let put = put
+            .condition_expression("attribute_not_exists(tenant_id) OR #status = :carried")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":carried", AttributeValue::S(EventStatus::Carried.as_str().to_owned()));
         let mut backoff = Backoff::within(PLACE_TIMEOUT);
         loop {
             let Err(error) = put.clone().send().await else { return Ok(()) };
@@ -244,6 +255,11 @@ impl Path<'_> {
             }
         }
     }
+}
+
+/// Returns whether an item is what a standby, or the source of an earlier move, has left of an event that it gave away.
+fn is_mark(item: &Item) -> bool {
+    status(item) == Some(EventStatus::Carried)
 }
 
 type Items = aws_smithy_async::future::pagination_stream::PaginationStream<

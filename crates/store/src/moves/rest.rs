@@ -177,6 +177,24 @@ impl Path<'_> {
         Err(MoveError::Differ { tenant: self.tenant.clone(), from, to, keys })
     }
 
+    /// Checks, before the fence is closed, that the destination has no event which the source lacks: no copy explains it.
+    ///
+    /// # Errors
+    /// Like [`Path::compare_rest`].
+    pub async fn compare_strays(&self, known: &Known, now_ms: u64) -> Result<(), MoveError> {
+        let only_there = known.only_there.iter().map(Key::to_string).collect();
+        let mut strays = self.only_there(&Rest { only_there, ..Rest::default() }).await?;
+        // One that is held there came since, and is carried to the source when the fence is closed.
+        strays.retain(|_, item| !is_expired(item, now_ms) && status(item) != Some(EventStatus::Held));
+        if strays.is_empty() {
+            return Ok(());
+        }
+        let mut keys: Vec<String> = strays.into_keys().map(|key| format!("{key} is only in the destination")).collect();
+        keys.sort_unstable();
+        let (from, to) = (self.source.id.clone(), self.destination.id.clone());
+        Err(MoveError::Differ { tenant: self.tenant.clone(), from, to, keys })
+    }
+
     async fn differences(&self, rest: &Rest, now_ms: u64) -> Result<Vec<Difference>, AwsFailure> {
         let (mine, theirs) = self.both(&rest.keys).await?;
         let mut found = Vec::new();

@@ -113,6 +113,20 @@ impl Placement<'_> {
         Ok(update(counted))
     }
 
+    /// Checks that a cell serves, so that no standby holds events of its tenants.
+    pub(super) fn check_serves(&self, cell: &CellId) -> Built {
+        let check = ConditionCheck::builder()
+            .table_name(self.registry)
+            .set_key(Some(registry_key(partition(cell), STATE)))
+            .condition_expression("attribute_not_exists(#status) OR #status IN (:active, :full, :draining)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":active", text(CellStatus::Active.as_str()))
+            .expression_attribute_values(":full", text(CellStatus::Full.as_str()))
+            .expression_attribute_values(":draining", text(CellStatus::Draining.as_str()))
+            .build()?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
     /// Checks that a standby serves.
     pub(crate) fn check_standby(&self, standby: &CellId) -> Built {
         let check = ConditionCheck::builder()

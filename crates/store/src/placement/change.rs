@@ -14,6 +14,7 @@ use cellstack_placement::Refusal;
 
 use super::actions::{appointing, closing};
 use super::{Placement, PlacementError, Site};
+use crate::carry::{Homeward, held};
 use crate::tenant_map::TenantEntry;
 
 const WHAT: &str = "change a tenant";
@@ -33,10 +34,11 @@ impl Placement<'_> {
     }
 
     /// Appoints the cell that holds a tenant's new events while its own is marked down, or dismisses the one it has. The
-    /// fence of the one that was is closed. Safe to run again.
+    /// fence of the one that was is closed, and what it held until then is carried home. Safe to run again.
     ///
     /// # Errors
-    /// When the map no longer holds `entry`, the standby does not serve, or a table can't be written.
+    /// When the map no longer holds `entry`, the standby does not serve, the one that was may hold events, or a table can't be
+    /// written.
     pub async fn appoint_standby(
         &self,
         entry: &TenantEntry,
@@ -44,19 +46,51 @@ impl Placement<'_> {
         was: Option<&Site>,
         now_ms: u64,
     ) -> Result<(), PlacementError> {
-        if standby.is_some_and(|standby| standby.id == entry.route.cell_id) {
-            return Err(Refusal::StandbyIsHome { cell: entry.route.cell_id.clone() }.into());
-        }
+        let home = self.examine_standbys(entry, standby, was).await?;
         let actions = self.appointment(entry, standby, was, now_ms)?;
         match self.change(entry, actions).await {
             Err(PlacementError::Contended { tenant }) => {
-                if let Some(standby) = standby {
-                    self.examine_standby(&standby.id).await?;
-                }
-                Err(PlacementError::Contended { tenant })
+                self.examine_standbys(entry, standby, was).await?;
+                return Err(PlacementError::Contended { tenant });
             }
-            changed => changed,
+            changed => changed?,
         }
+        if let Some(was) = was {
+            let (client, tenant) = (self.client, &entry.route.tenant_id);
+            Homeward { client, tenant, standby: &was.table, home: &home }.carry(entry.route.epoch).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks that a tenant may get a standby in place of the one that it has. Events that this one holds would be lost from sight.
+    /// Returns the table of the tenant's cell.
+    ///
+    /// # Errors
+    /// When it may not, or a table can't be read.
+    pub async fn examine_standbys(
+        &self,
+        entry: &TenantEntry,
+        standby: Option<&Site>,
+        was: Option<&Site>,
+    ) -> Result<String, PlacementError> {
+        let (tenant, home) = (entry.route.tenant_id.clone(), entry.route.cell_id.clone());
+        if let Some(standby) = standby {
+            if standby.id == home {
+                return Err(Refusal::StandbyIsHome { cell: home }.into());
+            }
+            self.examine_standby(&standby.id).await?;
+        }
+        let cell = self.cell(&home).await?;
+        if let Some(was) = was {
+            if !cell.status().serves() {
+                return Err(PlacementError::HomeNotUp { tenant, home });
+            }
+            let held = held(self.client, &was.table, &tenant).await?;
+            if held > 0 {
+                return Err(PlacementError::Holds { tenant, home, standby: was.id.clone(), held });
+            }
+        }
+        Ok(cell.config.table)
     }
 
     fn appointment(
@@ -80,6 +114,7 @@ impl Placement<'_> {
             actions.extend(appointing(&standby.table, &route.tenant_id, route.epoch)?);
         }
         if let Some(was) = was {
+            actions.push(self.check_serves(home)?);
             actions.push(self.count_pair(home, &was.id, -1)?);
             actions.extend(closing(&was.table, &route.tenant_id, route.epoch)?);
         }

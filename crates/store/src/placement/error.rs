@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::BuildError;
 use cellstack_aws::AwsFailure;
-use cellstack_core::{RouteState, TenantId};
+use cellstack_core::{CellId, RouteState, TenantId};
 use cellstack_placement::Refusal;
 
 /// A placement, or a change of one, that was refused or failed. Nothing was changed.
@@ -44,6 +44,31 @@ pub enum PlacementError {
         tenant: TenantId,
         /// The state of its entry.
         found: RouteState,
+    },
+    /// The tenant's cell is not up: its standby may hold events.
+    #[error(
+        "cell {home} is not up, so that the standby of {tenant} may hold events; expected a cell that serves: `cellctl cells up \
+         {home}`"
+    )]
+    HomeNotUp {
+        /// The tenant.
+        tenant: TenantId,
+        /// Its cell.
+        home: CellId,
+    },
+    /// The standby holds events, although the tenant's cell is up.
+    #[error(
+        "cell {standby} holds {held} events of {tenant}; expected none: `cellctl cells up {home}` carries them home"
+    )]
+    Holds {
+        /// The tenant.
+        tenant: TenantId,
+        /// Its cell.
+        home: CellId,
+        /// Its standby.
+        standby: CellId,
+        /// The number of events.
+        held: u64,
     },
     /// Other changes came first, for as long as this one was tried.
     #[error("tenant {tenant}: other operators changed it or its cells meanwhile; look again, and try once more")]

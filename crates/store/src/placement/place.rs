@@ -151,7 +151,7 @@ impl Placement<'_> {
         }
     }
 
-    async fn cell(&self, id: &CellId) -> Result<Cell, PlacementError> {
+    pub(super) async fn cell(&self, id: &CellId) -> Result<Cell, PlacementError> {
         let cell = cells::one(self.client, self.registry, id).await?;
         cell.ok_or_else(|| Refusal::UnknownCell { cell: id.clone() }.into())
     }

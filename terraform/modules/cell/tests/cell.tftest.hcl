@@ -433,6 +433,11 @@ run "a_cell_speaks_with_one_voice" {
   }
 
   assert {
+    condition     = output.alarms == ["cellstack-cell-alpha-unhealthy", "cellstack-cell-alpha-letters-standing"]
+    error_message = "Those are the alarms that the cell names."
+  }
+
+  assert {
     condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.stopped]) : alarm.treat_missing_data == "notBreaching" if alarm.alarm_name != "cellstack-cell-alpha-letters-standing"])
     error_message = "A cell without traffic is a healthy one."
   }
@@ -546,7 +551,7 @@ run "functions_know_where_they_give_up" {
   command = plan
 
   variables {
-    pipeline  = merge(var.pipeline, { max_tries = 7, event_timeout = 2.5 })
+    pipeline  = merge(var.pipeline, { max_tries = 7, event_timeout = 8.1 })
     functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { ORDERS_GATEWAY_URL = "https://pay.example" } }) })
   }
 
@@ -566,10 +571,10 @@ run "functions_know_where_they_give_up" {
       CELLSTACK_DLQ_URL          = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events-dlq"
       CELLSTACK_QUEUE_URL        = "https://sqs.eu-west-1.amazonaws.com/111122223333/cellstack-cell-alpha-events"
       CELLSTACK_MAX_TRIES        = "7"
-      CELLSTACK_EVENT_TIMEOUT_MS = "2500"
+      CELLSTACK_EVENT_TIMEOUT_MS = "8100"
       ORDERS_GATEWAY_URL         = "https://pay.example"
     })
-    error_message = "The consumer deletes from the cell's queue, gives up into its events-dlq, knows when and how long it tries, and has its processor's variables."
+    error_message = "The consumer deletes from the cell's queue, gives up into its events-dlq, knows how often and how long it tries, in whole milliseconds, and has its processor's variables."
   }
 
   # Sends by role need no word in the queue's policy, and nothing in there may refuse them.

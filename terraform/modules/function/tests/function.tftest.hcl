@@ -329,6 +329,13 @@ run "refuses_odd_environment_names" {
   expect_failures = [var.environment]
 }
 
+run "takes_an_environment_name_in_small_letters" {
+  command = plan
+  variables {
+    environment = { orders_gateway_url = "https://pay.example" }
+  }
+}
+
 run "refuses_wildcard_actions" {
   command = plan
   variables {

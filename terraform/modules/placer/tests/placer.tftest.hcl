@@ -167,6 +167,11 @@ run "people_are_told" {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:ops"]) && alarm.treat_missing_data == "notBreaching"])
     error_message = "Each of them notifies people, and silence is good."
   }
+
+  assert {
+    condition     = output.alarms == [for name in ["errors", "failed", "late", "no-capacity"] : "cellstack-placer-${name}"]
+    error_message = "All of them are the alarms that the placer names."
+  }
 }
 
 run "an_empty_batch_is_refused" {

@@ -98,7 +98,7 @@ run "acting_marks_cells_and_carries_events_home" {
       ]
       ReadTenantMap = [["dynamodb:Scan"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-tenant-map"], null]
       CarryHomeTaggedCells = [
-        ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-*"],
+        ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], ["arn:aws:dynamodb:eu-west-1:111122223333:table/cellstack-cell-*"],
         { StringEquals = { "aws:ResourceTag/cellstack:stack" = ["cellstack"] } },
       ]
     }
@@ -107,7 +107,7 @@ run "acting_marks_cells_and_carries_events_home" {
 
   # Said again as what must not be, so that a statement added later fails here.
   assert {
-    condition     = !anytrue(flatten([for statement in output.statements : [for action in statement.Action : strcontains(action, "Delete") || strcontains(action, "Batch") || strcontains(action, "*")]]))
+    condition     = !anytrue(flatten([for statement in output.statements : [for action in statement.Action : strcontains(action, "Delete") || strcontains(action, "BatchWrite") || strcontains(action, "*")]]))
     error_message = "Automation deletes nothing."
   }
 
@@ -253,6 +253,11 @@ run "people_hear_of_rounds_that_fail_or_do_not_come_and_of_cells_that_fail" {
       tolist(aws_cloudwatch_metric_alarm.probe_failed.alarm_actions) == tolist(["arn:aws:sns:eu-west-1:111122223333:ops"])
     )
     error_message = "A cell that fails three rounds on end notifies, whether the prober may mark it or not."
+  }
+
+  assert {
+    condition     = output.alarms == ["cellstack-prober-unhealthy", "cellstack-prober-probe-failed"]
+    error_message = "The two that notify are the alarms that the prober names."
   }
 }
 

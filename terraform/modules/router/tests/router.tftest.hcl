@@ -407,6 +407,11 @@ run "tells_people_once" {
     ]) && aws_cloudwatch_composite_alarm.unhealthy.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:ops"])
     error_message = "The router is unhealthy if any of them is on."
   }
+
+  assert {
+    condition     = output.alarms == ["cellstack-router-unhealthy", "cellstack-router-tenant-mismatch"]
+    error_message = "The two that notify are the alarms that the router names."
+  }
 }
 
 run "a_router_without_a_reservation_is_held_against_the_account" {

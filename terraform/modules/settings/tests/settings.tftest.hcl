@@ -159,6 +159,55 @@ run "takes_a_variable_of_the_processor" {
   }
 }
 
+run "refuses_a_variable_that_lambda_sets" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { LAMBDA_TASK_ROOT = "/tmp" } }) })
+  }
+  expect_failures = [var.functions]
+}
+
+run "refuses_a_log_level_past_the_stacks" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { RUST_LOG = "debug" } }) })
+  }
+  expect_failures = [var.functions]
+}
+
+run "refuses_a_variable_of_one_letter" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { A = "1" } }) })
+  }
+  expect_failures = [var.functions]
+}
+
+# One variable as JSON has seven bytes more than its name and its value.
+run "refuses_more_variables_than_lambda_takes" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { LONGER_NOTE = join("", [for n in range(512) : "1234567"]) } }) })
+  }
+  expect_failures = [var.functions]
+}
+
+# An umlaut is one character of two bytes.
+run "counts_variables_in_bytes" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { NOTE = join("", [for n in range(900) : "üü"]) } }) })
+  }
+  expect_failures = [var.functions]
+}
+
+run "takes_as_many_variables_as_lambda_does" {
+  command = plan
+  variables {
+    functions = merge(var.functions, { consumer = merge(var.functions.consumer, { environment = { LONG_NOTE = join("", [for n in range(512) : "1234567"]) } }) })
+  }
+}
+
 run "refuses_an_unknown_ordering" {
   command = plan
   variables {
@@ -290,6 +339,29 @@ run "refuses_dead_letters_that_die_before_the_queue" {
   expect_failures = [var.pipeline]
 }
 
+run "refuses_a_queue_that_forgets_before_it_gives_up" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { queue_retention = 9000 })
+  }
+  expect_failures = [var.pipeline]
+}
+
+run "takes_a_queue_that_forgets_after_its_last_receive" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { queue_retention = 9001 })
+  }
+}
+
+run "counts_a_given_visibility" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { queue_retention = 9001, queue_visibility_timeout = 181 })
+  }
+  expect_failures = [var.pipeline]
+}
+
 run "refuses_to_try_nothing" {
   command = plan
   variables {
@@ -327,6 +399,22 @@ run "refuses_an_event_that_may_take_half_an_invocation" {
     pipeline = merge(var.pipeline, { event_timeout = 15 })
   }
   expect_failures = [var.pipeline]
+}
+
+run "refuses_parts_of_a_millisecond" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { event_timeout = 1.0005 })
+  }
+  expect_failures = [var.pipeline]
+}
+
+# 8.1 x 1000 is not quite 8100: numbers are binary.
+run "takes_a_decimal_of_whole_milliseconds" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { event_timeout = 8.1 })
+  }
 }
 
 run "refuses_an_event_without_time" {
@@ -400,6 +488,31 @@ run "refuses_a_key_alias_of_a_cell" {
   expect_failures = [var.cells]
 }
 
+run "refuses_a_tag_of_awss_own_on_a_cell" {
+  command = plan
+  variables {
+    cells = { alpha = { tags = { "AWS:team" = "platform" } } }
+  }
+  expect_failures = [var.cells]
+}
+
+run "refuses_more_tags_than_fit_with_the_stacks" {
+  command = plan
+  variables {
+    stack = merge(var.stack, { tags = { for n in range(40) : "tag${n}" => "x" } })
+    cells = { alpha = { tags = { for n in range(9) : "own${n}" => "x" } } }
+  }
+  expect_failures = [var.cells]
+}
+
+run "takes_as_many_tags_as_fit_with_the_stacks" {
+  command = plan
+  variables {
+    stack = merge(var.stack, { tags = { for n in range(40) : "tag${n}" => "x" } })
+    cells = { alpha = { tags = merge({ for n in range(8) : "own${n}" => "x" }, { tag0 = "y" }) } }
+  }
+}
+
 run "refuses_a_path_without_slashes" {
   command = plan
   variables {
@@ -432,6 +545,40 @@ run "refuses_alarms_that_ring_too_late" {
   expect_failures = [var.alarms]
 }
 
+run "refuses_an_alarm_past_the_end_of_a_record" {
+  command = plan
+  variables {
+    alarms = merge(var.alarms, { iterator_age = 21600 })
+  }
+  expect_failures = [var.alarms]
+}
+
+run "refuses_an_alarm_past_the_end_of_a_message" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { queue_retention = 10000 })
+    alarms   = merge(var.alarms, { message_age = 10000 })
+  }
+  expect_failures = [var.alarms]
+}
+
+run "refuses_an_alarm_past_the_end_of_a_letter" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { dlq_retention = 345600 })
+    alarms   = merge(var.alarms, { letters_standing = 96 })
+  }
+  expect_failures = [var.alarms]
+}
+
+run "takes_alarms_before_the_end" {
+  command = plan
+  variables {
+    pipeline = merge(var.pipeline, { queue_retention = 10000, dlq_retention = 345600 })
+    alarms   = { iterator_age = 21599, message_age = 9999, letters_standing = 95 }
+  }
+}
+
 run "refuses_alarm_actions_that_are_no_arns" {
   command = plan
   variables {
@@ -460,6 +607,14 @@ run "refuses_odd_log_retention" {
   command = plan
   variables {
     stack = merge(var.stack, { log_retention_days = 31 })
+  }
+  expect_failures = [var.stack]
+}
+
+run "refuses_a_tag_of_awss_own" {
+  command = plan
+  variables {
+    stack = merge(var.stack, { tags = { "aws:team" = "platform" } })
   }
   expect_failures = [var.stack]
 }

@@ -153,7 +153,7 @@ impl Down {
         if as_wanted {
             console.say("nothing to change");
         } else if !self.dry_run {
-            let down = Change::new(&self.cell, before, CellStatus::Down);
+            let down = Change::new(&self.cell, state, CellStatus::Down);
             set(deployment, &by, "cells down", &Change { retry_after: Some(retry_after), ..down }).await?;
             effect.changed = true;
         }

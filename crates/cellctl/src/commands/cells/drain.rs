@@ -8,6 +8,7 @@ use cellstack_core::registry::CellStatus;
 use cellstack_placement::plan::drain;
 use clap::Args;
 
+use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
@@ -51,14 +52,14 @@ impl Drain {
     ) -> Result<Completion> {
         let by = self.by.sign(console)?;
         check_paths(self.plan.as_deref(), self.svg.as_deref())?;
-        let surveyed = Surveyed::read(deployment).await?;
-        let (_, state) = stated(&surveyed.world.listing, &self.cell)?;
+        let listing = cells::list(deployment).await?;
+        let (_, state) = stated(&listing, &self.cell)?;
         match state.status {
             CellStatus::Active | CellStatus::Full if self.dry_run => {
                 console.say(format_args!("cell {} would be draining", self.cell));
             }
             CellStatus::Active | CellStatus::Full => {
-                let order = Change::new(&self.cell, state.status, CellStatus::Draining);
+                let order = Change::new(&self.cell, state, CellStatus::Draining);
                 set(deployment, &by, "cells drain", &order).await?;
                 console.say(format_args!("cell {} is draining: it serves, and takes no tenants", self.cell));
             }
@@ -71,6 +72,8 @@ impl Drain {
                 self.cell
             ),
         }
+        // The cell is closed by now: no tenant is placed in it behind the read.
+        let surveyed = Surveyed::read(deployment).await?;
         let plan = drain(&surveyed.world.fleet, &surveyed.tenants, &self.cell)?;
         show(&plan, output, self.svg.as_deref(), console)?;
         let all_leave = plan.left.is_empty();

@@ -1,10 +1,13 @@
 //! `cellctl cells retire`
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 use cellstack_core::CellId;
-use cellstack_core::registry::CellStatus;
+use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_store::cells::{Cell, Listing};
 use cellstack_store::events::undone;
+use cellstack_store::moves::all;
 use clap::Args;
 use serde::Serialize;
 
@@ -21,8 +24,8 @@ use crate::recount::Counted;
 
 /// Retire an empty cell, so that Terraform may take it away
 ///
-/// Refused while tenants are in the cell or have it as their standby, messages are in its queue, letters in its dead-letter
-/// queues, or events in its table that are not done. Lists all of these at once, each with what to do about it. Exit code 1
+/// Refused while tenants are in the cell, or have it as their standby or get it by a move, messages are in its queue, letters in
+/// its dead-letter queues, or events in its table that are not done. Lists all of these at once, each with what to do about it. Exit code 1
 /// then. A cell that is active is draining first, so that no tenant comes meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -95,8 +98,8 @@ impl Retire {
         if self.dry_run {
             console.say(format_args!("cell {} is empty and would be retired", self.cell));
         } else {
-            let empty = self.close(deployment, &by, before).await?;
-            set(deployment, &by, "cells retire", &Change::new(&self.cell, empty, CellStatus::Retired)).await?;
+            let empty = self.close(deployment, &by, state).await?;
+            set(deployment, &by, "cells retire", &Change::new(&self.cell, &empty, CellStatus::Retired)).await?;
             console.say(format_args!(
                 "cell {0} is retired. Next: deletion_protection = false and retire = [\"{0}\"] in Terraform",
                 self.cell
@@ -107,24 +110,26 @@ impl Retire {
 }
 
 impl Retire {
-    /// Closes an active cell, and looks again: a tenant may have been placed until then. Returns the status that it has now.
-    async fn close(&self, deployment: &Deployment, by: &Signature, before: CellStatus) -> Result<CellStatus> {
-        if before != CellStatus::Active {
-            return Ok(before);
+    /// Closes an active cell, and looks again: a tenant may have been placed until then. Returns the state that it has now.
+    async fn close(&self, deployment: &Deployment, by: &Signature, before: &CellState) -> Result<CellState> {
+        if before.status != CellStatus::Active {
+            return Ok(before.clone());
         }
-        set(deployment, by, "cells retire", &Change::new(&self.cell, before, CellStatus::Draining)).await?;
+        let order = Change::new(&self.cell, before, CellStatus::Draining);
+        let marked_at = set(deployment, by, "cells retire", &order).await?;
+        let moves = moves_to_standby(deployment, &self.cell).await?;
         let listing = cells::list(deployment).await?;
         let (_, state) = stated(&listing, &self.cell)?;
         let stood_by = stands_by_for(&listing, &self.cell);
-        if state.tenants + stood_by > 0 {
+        if state.tenants + stood_by + moves > 0 {
             bail!(
-                "cell {0} was empty, and got {1} tenants and stands by for {stood_by} meanwhile; it is draining now: \
-                 `cellctl cells drain {0}`",
+                "cell {0} was empty, and got {1} tenants, stands by for {stood_by}, and for {moves} that are being moved, \
+                 meanwhile; it is draining now: `cellctl cells drain {0}`",
                 self.cell,
                 state.tenants
             );
         }
-        Ok(CellStatus::Draining)
+        Ok(CellState { status: CellStatus::Draining, updated_at: Some(marked_at), ..state.clone() })
     }
 }
 
@@ -132,8 +137,24 @@ fn stands_by_for(listing: &Listing, cell: &CellId) -> u64 {
     listing.pairs.iter().filter(|((_, standby), _)| standby == cell).map(|(_, count)| count).sum()
 }
 
+/// Counts the moves under way that make a cell a standby. The pairs have none of them until it flips: read the pairs after it.
+async fn moves_to_standby(deployment: &Deployment, cell: &CellId) -> Result<u64> {
+    let records = all(&deployment.dynamodb, &deployment.registry(), |_| false).await?;
+    let makes_it_one =
+        records.iter().filter(|record| record.phase.is_under_way() && record.standby_after.as_ref() == Some(cell));
+    Ok(makes_it_one.count() as u64)
+}
+
+/// Returns what carries home the events that a cell holds: it may hold some for a home that no longer has it as a standby.
+fn carries_home(pairs: &BTreeMap<(CellId, CellId), u64>, cell: &CellId) -> String {
+    let homes = pairs.iter().filter(|((_, standby), count)| standby == cell && **count > 0);
+    let commands: Vec<String> = homes.map(|((home, _), _)| format!("cellctl cells up {home}")).collect();
+    if commands.is_empty() { "cellctl cells up HOME".to_owned() } else { commands.join(", ") }
+}
+
 async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, counted: u64) -> Result<Vec<Obstacle>> {
     let id = &cell.id;
+    let moves = moves_to_standby(deployment, id).await?;
     // The map decides: a count may be wrong.
     let map = Counted::read(deployment).await?;
     let (tenants, unreadable) = (map.of(id).tenants, map.unreadable.len() as u64);
@@ -150,6 +171,7 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, coun
         stood_by,
         format!("cellctl cells show {id}; cellctl tenants set-standby TENANT CELL"),
     );
+    add("moves that make it a standby", moves, "cellctl moves ls --under-way; wait, or abort them".to_owned());
     let miscounted = counted.abs_diff(tenants) + stands_by_for(listing, id).abs_diff(stood_by);
     add("tenants that are counted wrongly", miscounted, "cellctl cells recount".to_owned());
     add("entries of the map that can't be read", unreadable, "cellctl cells recount names them".to_owned());
@@ -162,8 +184,8 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, coun
     add("dead letters", dead_letters, format!("cellctl dlq ls --cell {id}; redrive or purge them"));
     let undone = undone(&deployment.dynamodb, &cell.config.table, None, ENOUGH).await?;
     if undone.count > 0 {
-        let next =
-            format!("wait until they are processed, or carried home: cellctl cells up; cellctl dlq ls --cell {id}");
+        let home = carries_home(&map.pairs, id);
+        let next = format!("wait until they are processed, or carried home: {home}; cellctl dlq ls --cell {id}");
         found.push(Obstacle { what: "events that are not done", count: undone.to_string(), next });
     }
     Ok(found)

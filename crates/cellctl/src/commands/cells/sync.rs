@@ -141,7 +141,7 @@ async fn apply(
             create_state(&deployment.dynamodb, &deployment.registry(), cell, &state).await
         }
         (Step::Retire, Some(state)) => {
-            let order = Change::new(cell, state.status, CellStatus::Retired);
+            let order = Change::new(cell, state, CellStatus::Retired);
             change(deployment, by, &order).await.map(drop)
         }
         (Step::Retire, None) | (Step::Leave(_), _) => Ok(()),

@@ -1,7 +1,7 @@
 //! `cellctl moves back`
 
 use anyhow::{Result, bail};
-use cellstack_store::moves::{MoveId, Phase};
+use cellstack_store::moves::{MoveId, MoveRecord, Phase};
 use clap::Args;
 
 use super::read;
@@ -41,14 +41,7 @@ impl Back {
     ) -> Result<Completion> {
         let by = self.by.sign(console)?;
         let record = read(deployment, self.id).await?;
-        if !matches!(record.phase, Phase::Flipped | Phase::Purged) {
-            bail!(
-                "move {} is {}; expected one that has ended: `cellctl moves abort {}` undoes it",
-                self.id,
-                record.phase.as_str(),
-                self.id
-            );
-        }
+        has_taken(&record)?;
         let tables = deployment.tables();
         let entry = deployment.placement(&tables, &by.operator).settled(&record.tenant).await?;
         if entry.route.cell_id != record.to {
@@ -66,5 +59,26 @@ impl Back {
         let standby = standby(&world, &entry, &record.from, Some(before))?;
         let passage = Passage { entry, to: record.from, standby, manner: self.manner };
         passage.go(deployment, &by, &world, self.dry_run, output, console).await
+    }
+}
+
+/// Checks that a move has taken its tenant to the other cell.
+fn has_taken(record: &MoveRecord) -> Result<()> {
+    let MoveRecord { id, tenant, from, to, phase, .. } = record;
+    match phase {
+        Phase::Flipped | Phase::Purged => Ok(()),
+        Phase::Aborted => {
+            bail!("move {id} is aborted; expected one that has taken {tenant} to {to}: this one has left it in {from}")
+        }
+        Phase::Moving | Phase::Fenced | Phase::Carrying | Phase::Drained | Phase::Verified => {
+            let phase = phase.as_str();
+            // Like `moves abort`, which refuses a move that hands events over.
+            if record.carries {
+                bail!(
+                    "move {id} is {phase}; expected one that has ended: it can only go forward, with `cellctl moves resume {id}`"
+                );
+            }
+            bail!("move {id} is {phase}; expected one that has ended: `cellctl moves abort {id}` undoes it")
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! `cellctl moves purge`
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{CellId, Clock as _};
-use cellstack_store::moves::{Copy, MoveId, MoveRecord, Phase, Steps};
+use cellstack_store::moves::{Copy, MoveId, MoveRecord, Phase, Steps, all};
 use clap::Args;
 
 use super::read;
@@ -55,6 +55,9 @@ impl Purge {
                 record.tenant
             );
         }
+        if !self.now {
+            self.allow(deployment, &record, &of).await?;
+        }
         let world = deployment.fleet().await?;
         let (site, owner) = (world.site(&of)?, world.site(&entry.route.cell_id)?);
         let copy = Copy {
@@ -65,7 +68,10 @@ impl Purge {
             epoch: entry.route.epoch,
             map_table: &tables.tenant_map,
         };
-        let purgeable = copy.compare(deployment.clock.wall_ms()).await?;
+        let purgeable = copy.compare(deployment.clock.wall_ms()).await.with_context(|| {
+            let (tenant, owner) = (&record.tenant, &entry.route.cell_id);
+            format!("the copy of {tenant} in {of} stays: {owner} is not known to have all of it")
+        })?;
         let items = purgeable.items();
         if purgeable.held > 0 {
             console.say(format_args!("{} events that {of} holds as a standby stay", purgeable.held));
@@ -89,6 +95,33 @@ impl Purge {
             console.json(&ShownMove::from(&read(deployment, self.id).await?))?;
         }
         Ok(Completion::Done)
+    }
+
+    /// Checks that no other move keeps the copy. The tenant may have come back and left it again since this move, and an
+    /// aborted move leads to a copy that an earlier one has left.
+    async fn allow(&self, deployment: &Deployment, record: &MoveRecord, of: &CellId) -> Result<()> {
+        let now_ms = deployment.clock.wall_ms();
+        // The latest comes first.
+        let enough = |found: &[MoveRecord]| {
+            record.phase != Phase::Aborted && found.last().is_some_and(|last| last.id <= self.id)
+        };
+        for other in all(&deployment.dynamodb, &deployment.registry(), enough).await? {
+            let may_keep = other.id > self.id || (record.phase == Phase::Aborted && other.id != self.id);
+            let is_of_copy = other.tenant == record.tenant && other.from == *of && other.phase == Phase::Flipped;
+            if may_keep
+                && is_of_copy
+                && let Some(until) = other.retain_until
+                && now_ms < until
+            {
+                bail!(
+                    "the copy of {} in {of} is kept until {} by move {}; expected a later time, or --now",
+                    record.tenant,
+                    rfc3339(until),
+                    other.id
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Returns the cell that has the copy.

@@ -118,7 +118,7 @@ impl Run {
         loop {
             while running.len() < usize::from(self.tenants_at_once)
                 && report.failed.is_empty()
-                && !self.is_held_up(deployment, running.is_empty(), console).await?
+                && !self.is_held_up(deployment, running.is_empty(), console).await
                 && let Some(planned) = waiting.next()
             {
                 running.push(self.one(deployment, by, planned, &news));
@@ -147,18 +147,26 @@ impl Run {
         Ok(())
     }
 
-    /// Returns whether no move may begin now. Waits while runs are paused and none is under way.
-    async fn is_held_up(&self, deployment: &Deployment, idle: bool, console: &mut Console) -> Result<bool> {
+    /// Returns whether no move may begin now, also since that can't be read. Waits while runs are paused and none is under way.
+    async fn is_held_up(&self, deployment: &Deployment, idle: bool, console: &mut Console) -> bool {
         let registry = deployment.registry();
         let switch = Switch { client: &deployment.dynamodb, registry: &registry };
         let mut told = false;
         loop {
             if deployment.stop().is_cancelled() {
-                return Ok(true);
+                return true;
             }
-            let Some(paused) = switch.read().await? else { return Ok(false) };
+            let paused = match switch.read().await {
+                Ok(Some(paused)) => paused,
+                Ok(None) => return false,
+                // Those under way must not be dropped for it.
+                Err(failure) => {
+                    console.say(format_args!("no further move begins: {failure}"));
+                    return true;
+                }
+            };
             if !idle {
-                return Ok(true);
+                return true;
             }
             if !told {
                 let (by, at, reason) = (paused.by, rfc3339(paused.at), paused.reason);
@@ -194,6 +202,9 @@ impl Run {
             != (planned.epoch, &planned.from, &planned.standby_before)
         {
             bail!("it has changed its cell, standby or epoch since the plan was made");
+        }
+        if entry.pinned {
+            bail!("it was pinned since the plan was made: `cellctl tenants unpin {}`", planned.tenant);
         }
         let world = deployment.fleet().await?;
         let (to, standby) = (planned.to.clone(), planned.standby_after.clone());

@@ -28,7 +28,7 @@ use crate::partial_file::{IfThere, PartialFile, could_not_write};
 /// where, what stays and why; `cellctl tenants export` keeps the data before.
 ///
 /// A run that was killed is run again. Exit code 3 if a cell or queue could not be reached, or may get letters of events that
-/// were not processed: run it again then.
+/// were not processed or whose messages are queued: run it again then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl tenants erase acme --reason 'contract ended' --dry-run
@@ -104,7 +104,7 @@ impl Erase {
             Some(audit::begin(deployment, by, COMMAND, self.tenant.to_string(), run.facts()).await?)
         };
         let erased = run.erase(&mut certificate.cells).await;
-        certificate.unreached = run.unreached;
+        (certificate.unreached, certificate.queued) = (run.unreached, run.queued);
         if let Some(record) = record {
             let unreached = certificate.unreached.iter().map(|part| format!("{}: {}", part.name, part.why));
             let troubles: Vec<String> =
@@ -133,6 +133,12 @@ impl Erase {
                  `cellctl status` shows no messages"
             ));
         }
+        for cell in &certificate.queued {
+            console.say(format_args!(
+                "messages are in the queue of cell {cell}; they may become letters of {tenant}: run it again when \
+                 `cellctl status` shows no messages"
+            ));
+        }
         let stopped = deployment.stop().is_cancelled();
         if stopped {
             console.say("stopped before all was erased; run it again");
@@ -141,7 +147,8 @@ impl Erase {
         if unfinished > 0 {
             console.say(format_args!("{unfinished} earlier runs did not end; the certificate has what they found"));
         }
-        Completion::of(certificate.unreached.is_empty() && not_done == 0 && !stopped)
+        let is_whole = certificate.unreached.is_empty() && certificate.queued.is_empty() && not_done == 0;
+        Completion::of(is_whole && !stopped)
     }
 }
 

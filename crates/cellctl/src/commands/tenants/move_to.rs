@@ -242,8 +242,11 @@ pub(crate) async fn go_on(
     let troubles: Vec<String> = trouble.into_iter().collect();
     trail.end(after, Facts::default().text("move", &id.to_string()), &troubles).await?;
     let ended = ended.inspect_err(|_| {
-        console
-            .say(format_args!("move {id} is {}: `cellctl moves resume {id}` goes on with it", record.phase.as_str()));
+        let undo = if record.carries { String::new() } else { format!(", `cellctl moves abort {id}` undoes it") };
+        console.say(format_args!(
+            "move {id} is {}: `cellctl moves resume {id}` goes on with it{undo}",
+            record.phase.as_str()
+        ));
     })?;
     if output == Output::Json {
         console.json(&ShownMove::from(&record))?;

@@ -1,7 +1,6 @@
 //! `cellctl tenants set-standby`
 
-use anyhow::{Result, bail};
-use cellstack_core::registry::CellStatus;
+use anyhow::Result;
 use cellstack_core::{CellId, Clock as _, TenantId};
 use clap::{ArgGroup, Args};
 
@@ -52,19 +51,11 @@ impl SetStandby {
         let was = entry.route.standby_cell_id.clone();
         if was != self.standby {
             let world = deployment.fleet().await?;
-            let home = world.listing.cell(&entry.route.cell_id).map(cellstack_store::cells::Cell::status);
-            if was.is_some() && matches!(home, Some(CellStatus::Down | CellStatus::Recovering)) {
-                bail!(
-                    "cell {} is not up, so that the standby of {} may hold events; expected a cell that serves: \
-                     `cellctl cells up {}`",
-                    entry.route.cell_id,
-                    self.tenant,
-                    entry.route.cell_id
-                );
-            }
             let standby = self.standby.as_ref().map(|standby| world.site(standby)).transpose()?;
             let before = was.as_ref().map(|was| world.site(was)).transpose()?;
-            if !self.dry_run {
+            if self.dry_run {
+                placement.examine_standbys(&entry, standby.as_ref(), before.as_ref()).await?;
+            } else {
                 let facts =
                     |standby: Option<&CellId>| Facts::default().text("standby", standby.map_or("none", CellId::as_str));
                 let scope = self.tenant.to_string();

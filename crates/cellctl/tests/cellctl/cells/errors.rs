@@ -1,6 +1,7 @@
 //! The errors of `cells`, each produced, and held against the table in docs/control-plane.md.
 
 use cellstack_cellctl::{Cli, Completion};
+use cellstack_core::registry::CellStatus;
 use cellstack_embedded::names::registry;
 use cellstack_emulator::{Fault, FaultKind};
 use cellstack_store::cells::{Mark, StateError, create_state, mark, set_counts};
@@ -108,13 +109,23 @@ async fn a_state_is_written_only_over_the_one_that_was_seen() {
     let world = CellsWorld::new().await;
     let (client, registry, alpha) = (world.stack.dynamodb(), registry(), cell("alpha"));
     let seen = world.state("alpha").await;
-    let of =
-        |expected, status| Mark { expected, status, retry_after: None, reason: "test", operator: "ann", now_ms: 1 };
-    let down = of(seen.status, cellstack_core::registry::CellStatus::Down);
+    let down = Mark {
+        expected: seen.status,
+        marked_at: seen.updated_at,
+        status: CellStatus::Down,
+        retry_after: None,
+        reason: "test",
+        operator: "ann",
+        now_ms: 1,
+    };
     mark(&client, &registry, &alpha, &down).await.unwrap();
     mark(&client, &registry, &alpha, &down).await.expect("the same mark again is a retry whose response was lost");
     let other = mark(&client, &registry, &alpha, &Mark { operator: "bob", ..down.clone() }).await;
     assert!(matches!(other, Err(StateError::Changed { found, .. }) if found.updated_by.as_deref() == Some("ann")));
+    // The status is as it was seen, and the mark is another one: it is not undone.
+    let up = Mark { expected: CellStatus::Down, marked_at: Some(0), status: CellStatus::Active, ..down.clone() };
+    let undone = mark(&client, &registry, &alpha, &up).await;
+    assert!(matches!(undone, Err(StateError::Changed { .. })), "{undone:?}");
     let counts = set_counts(&client, &registry, &alpha, seen.rev, Default::default()).await;
     assert!(matches!(counts, Err(StateError::Replaced { .. })), "the mark came in between: {counts:?}");
     let created = create_state(&client, &registry, &alpha, &seen).await;

@@ -37,8 +37,8 @@ async fn a_cell_that_is_not_empty_stays_and_all_obstacles_are_listed_at_once() {
         "tenants that are counted wrongly | 2 | cellctl cells recount",
         "messages | 1 | wait until the consumer has them",
         "dead letters | 3 | cellctl dlq ls --cell beta; redrive or purge them",
-        "events that are not done | 1 | wait until they are processed, or carried home: cellctl cells up; cellctl dlq ls \
-         --cell beta",
+        "events that are not done | 1 | wait until they are processed, or carried home: cellctl cells up alpha; \
+         cellctl dlq ls --cell beta",
     ];
     assert_eq!(ran.rows(), rows.map(str::to_owned).to_vec());
     assert_eq!(
@@ -105,6 +105,63 @@ async fn a_tenant_that_is_placed_at_any_moment_is_never_in_a_retired_cell() {
             Err(error) => {
                 assert!(placed.is_ok() && world.status("gamma").await != "retired", "at {ms} ms: {error}");
                 refused += usize::from(error.contains("cell gamma was empty, and got 1 tenants"));
+            }
+        }
+    }
+    assert!(refused > 0 && retired > 0, "{refused} {retired}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_under_way_that_makes_the_cell_a_standby_keeps_it() {
+    let world = CellsWorld::new().await;
+    world.cellctl("tenants set-standby initech beta --operator ann").await.ended(Completion::Done);
+    let retire = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let ran = world.ann("retire gamma").await;
+        let rows = [
+            "still there | count | next",
+            "moves that make it a standby | 1 | cellctl moves ls --under-way; wait, or abort them",
+        ];
+        assert_eq!(ran.rows(), rows);
+        let error = ran.completion.unwrap_err();
+        assert!(error.ends_with("found moves that make it a standby"), "{error}");
+        assert_eq!(world.status("gamma").await, "active");
+    };
+    let (ran, ()) = join(world.as_ann("tenants move hooli --to beta --standby gamma"), retire).await;
+    ran.ended(Completion::Done);
+    let error = world.ann("retire gamma").await.completion.unwrap_err();
+    assert!(error.ends_with("found tenants that it stands by for"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_that_begins_at_any_moment_never_makes_a_retired_cell_a_standby() {
+    let (mut refused, mut retired) = (0, 0);
+    for ms in (0..90).step_by(3) {
+        let world = CellsWorld::new().await;
+        world.cellctl("tenants set-standby initech beta --operator ann").await.ended(Completion::Done);
+        world.slow_down();
+        let retire = async {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            world.ann("retire gamma").await
+        };
+        let moves = async {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            let run = world.as_ann("tenants move hooli --to beta --standby gamma");
+            tokio::time::timeout(Duration::from_secs(60), run).await
+        };
+        let (ran, moved) = join(retire, moves).await;
+        world.stack.aws().faults().clear();
+        // A move that has begun takes minutes.
+        let has_begun = moved.is_err();
+        match ran.completion {
+            Ok(completion) => {
+                assert_eq!((completion, world.status("gamma").await), (Completion::Done, "retired"), "at {ms} ms");
+                assert!(!has_begun, "at {ms} ms");
+                retired += 1;
+            }
+            Err(error) => {
+                assert!(has_begun && world.status("gamma").await != "retired", "at {ms} ms: {error}");
+                refused += usize::from(error.contains("and for 1 that are being moved, meanwhile"));
             }
         }
     }

@@ -129,3 +129,16 @@ async fn show_prints_whole_letters_and_filters_them() {
     assert!(ran.talk.contains("there are more than the 1 letter shown: raise --limit"), "{}", ran.talk);
     assert!(world.all_visible(DLQ) && world.bodies(DLQ).len() == 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn show_escapes_the_control_characters_of_a_letter() {
+    let world = DlqWorld::new().await;
+    let mut letter = world.write_letter(DLQ, Reason::NotHeld, "letter").await;
+    // Sets the title of a terminal.
+    letter.detail = "\u{1b}]0;x\u{7}".to_owned();
+    world.put(DLQ, &letter.encode().unwrap()).await;
+    let ran = world.cellctl("dlq show --cell alpha").await.ended(Completion::Done);
+    assert!(ran.data.contains("\\u{1b}]0;x\\u{7}") && !ran.data.contains(&letter.detail), "{:?}", ran.data);
+    let json = world.cellctl("dlq show --cell alpha --output json").await.ended(Completion::Done).json();
+    assert!(json.as_array().unwrap().iter().any(|shown| shown["detail"] == letter.detail), "{json}");
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
+use cellstack_emulator::{Fault, FaultKind};
 use futures::future::{join, join3};
 use serde_json::json;
 
@@ -70,6 +71,46 @@ async fn a_failure_lets_no_further_move_begin() {
     let why = report["failed"]["hooli"].as_str().unwrap();
     assert_eq!(why, "it has changed its cell, standby or epoch since the plan was made");
     assert_eq!(report["not_begun"], 1);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_pinned_while_the_plan_runs_stays() {
+    let world = CellsWorld::new().await;
+    let path = std::env::temp_dir().join(format!("cellctl-{}-pinned.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let line = format!("moves run {} --tenants-at-once 1 --output json", path.display());
+    let pin = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        world.cellctl("tenants pin hooli --operator bob").await.ended(Completion::Done);
+    };
+    let (ran, ()) = join(world.as_ann(&line), pin).await;
+    let report = ran.ended(Completion::LeftSome).json();
+    let why = report["failed"]["hooli"].as_str().unwrap();
+    assert_eq!(why, "it was pinned since the plan was made: `cellctl tenants unpin hooli`");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_cannot_read_the_switch_drops_no_move() {
+    let world = CellsWorld::new().await;
+    let path = std::env::temp_dir().join(format!("cellctl-{}-switch.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let line = format!("moves run {} --tenants-at-once 2 --output json", path.display());
+    let unreadable = async {
+        tokio::time::sleep(Duration::from_secs(250)).await;
+        let fault = Fault::new("DynamoDB", "GetItem", FaultKind::ServerError).on("cellstack-registry");
+        let fault = world.stack.aws().faults().inject(fault);
+        world.until("one has moved", async || world.place_of("acme").await.0 != "alpha").await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        world.stack.aws().faults().remove(fault);
+    };
+    let (ran, ()) = join(world.as_ann(&line), unreadable).await;
+    assert!(ran.talk.contains("no further move begins: "), "{}", ran.talk);
+    let report = ran.ended(Completion::LeftSome).json();
+    assert_eq!((&report["moved"], &report["failed"], &report["not_begun"]), (&json!(2), &json!({}), &json!(1)));
     std::fs::remove_file(&path).unwrap();
 }
 

@@ -154,25 +154,57 @@ async fn a_difference_that_no_copy_explains_stops_the_move_and_is_named() {
     for item in [event(&first, &[("body_sha256", "another")]), event(other, &[("body_sha256", "new")])] {
         world.stack.dynamodb().put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
     }
+    // An item that only the destination has is found while no caller waits.
     let ran = world.as_ann("tenants move acme --to gamma").await;
     let found = ran.completion.unwrap_err();
     is_documented(&found);
-    assert!(found.starts_with("2 items of acme differ between alpha and gamma; nothing was flipped: "), "{found}");
-    assert!(found.contains(&format!("{first} has another body in the destination")), "{found}");
-    assert!(found.contains(&format!("{other} is only in the destination")), "{found}");
+    let differ = "1 item of acme differ between alpha and gamma; nothing was flipped: ";
+    assert_eq!(found, format!("{differ}{other} is only in the destination"));
     let id = world.move_id().await;
-    let expected = format!("move {id} is drained: `cellctl moves resume {id}` goes on with it\n");
-    assert!(ran.talk.ends_with(&expected), "{}", ran.talk);
+    let next = format!("`cellctl moves resume {id}` goes on with it, `cellctl moves abort {id}` undoes it\n");
+    assert!(ran.talk.ends_with(&format!("move {id} is moving: {next}")), "{}", ran.talk);
+    assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "moving"));
+    let delete = world.stack.dynamodb().delete_item().table_name(&table);
+    delete.key("tenant_id", text("acme")).key("sk", text(other)).send().await.unwrap();
+
+    let ran = world.as_ann(&format!("moves resume {id}")).await;
+    let found = ran.completion.unwrap_err();
+    assert_eq!(found, format!("{differ}{first} has another body in the destination"));
+    assert!(ran.talk.ends_with(&format!("move {id} is drained: {next}")), "{}", ran.talk);
     assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "fenced"));
 
     world.as_ann(&format!("moves abort {id}")).await.ended(Completion::Done);
     assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 2, "active"));
     let delete = world.stack.dynamodb().delete_item().table_name(&table);
-    delete.key("tenant_id", text("acme")).key("sk", text(other)).send().await.unwrap();
-    let delete = world.stack.dynamodb().delete_item().table_name(&table);
     delete.key("tenant_id", text("acme")).key("sk", text(&first)).send().await.unwrap();
     caller.post(&world, "acme").await;
     world.all_is_there("acme", &caller, "after the abort").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_cell_of_the_move_is_down_no_caller_waits() {
+    let caller = Caller::default();
+    let world = CellsWorld::new().await;
+    caller.post(&world, "acme").await;
+    let down = async {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        world.ann("down gamma").await.ended(Completion::Done);
+    };
+    let (ran, ()) = join(world.as_ann("tenants move acme --to gamma"), down).await;
+    let found = ran.completion.unwrap_err();
+    assert!(
+        found.starts_with("cell gamma is down; expected one that serves before the callers of acme wait"),
+        "{found}"
+    );
+    is_documented(&found);
+    assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "moving"));
+    caller.post(&world, "acme").await;
+    assert!(caller.longest.get() < Duration::from_secs(1));
+
+    world.ann("up gamma").await.ended(Completion::Done);
+    world.as_ann(&format!("moves resume {}", world.move_id().await)).await.ended(Completion::Done);
+    assert_eq!(world.place_of("acme").await, ("gamma".to_owned(), 2, "active"));
+    world.all_is_there("acme", &caller, "after the move").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,4 +275,73 @@ async fn a_purge_that_a_move_back_overtakes_deletes_nothing() {
         }
     }
     panic!("no purge was overtaken between its look and its deletion");
+}
+
+/// Begins a move, ends its run, and aborts it. Returns its id.
+async fn aborted(world: &CellsWorld, line: &str) -> String {
+    let begun = tokio::time::timeout(Duration::from_secs(60), world.as_ann(line)).await;
+    assert!(begun.is_err(), "{line}: {begun:?}");
+    let id = world.move_id().await;
+    world.as_ann(&format!("moves abort {id}")).await.ended(Completion::Done);
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_a_later_move_keeps_outlives_the_purge_of_an_aborted_one() {
+    let (caller, world) = (Caller::default(), CellsWorld::new().await);
+    caller.post(&world, "acme").await;
+    world.until("the event", async || world.total("alpha", "acme").await == (1, 1)).await;
+    let id = aborted(&world, "tenants move acme --to gamma").await;
+    let back = refusal(&world, &format!("moves back {id}")).await;
+    let expected =
+        format!("move {id} is aborted; expected one that has taken acme to gamma: this one has left it in alpha");
+    assert_eq!(back, expected);
+
+    for line in ["tenants move acme --to gamma", "tenants move acme --to alpha"] {
+        world.as_ann(line).await.ended(Completion::Done);
+    }
+    let later = world.move_id().await;
+    for more in ["", "--dry-run"] {
+        let refused = refusal(&world, &format!("moves purge {id} {more}")).await;
+        is_documented(&refused);
+        assert!(refused.starts_with("the copy of acme in gamma is kept until 2026-01-08T"), "{refused}");
+        assert!(refused.ends_with(&format!(" by move {later}; expected a later time, or --now")), "{refused}");
+    }
+    world.as_ann(&format!("moves purge {id} --now")).await.ended(Completion::Done);
+    assert_eq!(world.partition("gamma", "acme").await.len(), 8, "the fence stays");
+    world.all_is_there("acme", &caller, "after the purge").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_an_earlier_move_keeps_outlives_the_purge_of_an_aborted_way_back() {
+    let (caller, world) = (Caller::default(), CellsWorld::new().await);
+    caller.post(&world, "acme").await;
+    world.until("the event", async || world.total("alpha", "acme").await == (1, 1)).await;
+    world.as_ann("tenants move acme --to gamma --retain 1h").await.ended(Completion::Done);
+    let kept = world.move_id().await;
+    let id = aborted(&world, &format!("moves back {kept}")).await;
+    let refused = refusal(&world, &format!("moves purge {id}")).await;
+    assert!(refused.starts_with("the copy of acme in alpha is kept until 2026-01-01T01:"), "{refused}");
+    assert!(refused.contains(&format!(" by move {kept}; expected")), "{refused}");
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    world.as_ann(&format!("moves purge {id}")).await.ended(Completion::Done);
+    assert_eq!(world.partition("alpha", "acme").await.len(), 8, "the fence stays");
+    world.all_is_there("acme", &caller, "after the purge").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_whose_copy_has_more_than_the_owner_says_that_it_stays() {
+    let (caller, world) = (Caller::default(), CellsWorld::new().await);
+    caller.post(&world, "acme").await;
+    world.until("the event", async || world.total("alpha", "acme").await == (1, 1)).await;
+    world.as_ann("tenants move acme --to gamma").await.ended(Completion::Done);
+    let id = world.move_id().await;
+    let item = event("event#01932c07-209c-7a3e-8000-0123456789ab", &[("body_sha256", "new")]);
+    let put = world.stack.dynamodb().put_item().table_name(CellNames::of(&cell("alpha")).table);
+    put.set_item(Some(item)).send().await.unwrap();
+    let refused = refusal(&world, &format!("moves purge {id} --now")).await;
+    assert!(
+        refused.starts_with("the copy of acme in alpha stays: gamma is not known to have all of it: 1 item"),
+        "{refused}"
+    );
 }

@@ -235,3 +235,29 @@ async fn a_tenant_that_is_placed_again_meanwhile_loses_nothing_more() {
     let trail = world.cellctl("audit ls --what tenants --output json").await.json();
     assert_eq!(trail[0]["outcome"], "failed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn messages_in_the_queue_of_a_cell_with_items_ask_for_another_run() {
+    let world = removed().await;
+    // The consumer gets it in ten minutes. Beta has no items, so its queue may have messages.
+    for queue in ["cellstack-cell-alpha-events", "cellstack-cell-beta-events"] {
+        let url = world.stack.queue_url(queue).await.unwrap();
+        let send = world.stack.sqs().send_message().queue_url(url).message_body(message("acme")).delay_seconds(600);
+        send.send().await.unwrap();
+    }
+    let dry = erase(&world, "--dry-run").await.ended(Completion::LeftSome);
+    let ran = erase(&world, "").await.ended(Completion::LeftSome);
+    for ran in [&dry, &ran] {
+        let expected = "messages are in the queue of cell alpha; they may become letters of acme: run it again when \
+                        `cellctl status` shows no messages\n";
+        assert!(ran.talk.contains(expected) && !ran.talk.contains("cell beta"), "{}", ran.talk);
+        assert_eq!((&ran.json()["queued"], &ran.json()["unreached"]), (&json!(["alpha"]), &json!([])));
+    }
+    is_erased(&world, "with a message in the queue").await;
+
+    // The message is processed by then, or a letter.
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let ran = erase(&world, "").await.ended(Completion::Done);
+    assert_eq!(ran.json()["queued"], json!([]));
+    assert_eq!(dead_letters(&world), 0);
+}

@@ -91,3 +91,18 @@ async fn a_pin_is_set_and_taken_away() {
     let error = world.cellctl("tenants pin nobody --operator test").await.completion.unwrap_err();
     assert!(error.contains("tenant nobody is not placed; `cellctl tenants place nobody` places it"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_places_in_the_order_of_the_run() {
+    let world = TenantsWorld::new(&[("alpha", 1), ("beta", 5)]).await;
+    world.place("acme --cell alpha").await.ended(Completion::Done);
+    unplace(&world, "").await.ended(Completion::Done);
+    tokio::time::sleep(REPLACE_WAIT).await;
+    // Alpha has room for one: a tenant that never had a cell comes before one that was removed.
+    let dry = world.place("acme globex --cell alpha --dry-run").await.ended(Completion::LeftSome);
+    let ran = world.place("acme globex --cell alpha").await.ended(Completion::LeftSome);
+    assert_eq!(dry.rows(), ran.rows());
+    assert!(ran.rows()[1].starts_with("acme | refused | - | - | cell alpha is full"), "{}", ran.data);
+    assert_eq!(ran.rows()[2], "globex | placed | alpha | beta | ");
+    assert_eq!(world.check_books("placed").await, 1);
+}
