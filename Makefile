@@ -29,6 +29,9 @@ LOCAL_ENV := AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1 AWS_ACC
 	CELLSTACK_CELL_ID=alpha CELLSTACK_TABLE=cellstack-cell-alpha \
 	CELLSTACK_TOPIC_ARN=arn:aws:sns:us-east-1:000000000000:cellstack-cell-alpha-events
 
+# A first build takes minutes: a terminal shows it.
+QUIET = $$([ -t 2 ] || echo --quiet)
+
 # $(call need,program,how to get it): names a missing tool before any work is done.
 need = command -v $(1) >/dev/null || { echo "error: $(1) is missing. $(2)" >&2; exit 1; }
 NEED_CARGO = $(call need,cargo,Install Rust from https://rustup.rs.)
@@ -45,12 +48,12 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Watch events travel through three cells, one of them poisoned; needs only Rust
 	@$(NEED_CARGO)
-	@cargo run --locked -p cellstack-local -- demo
+	@cargo run --locked $(QUIET) -p cellstack-local -- demo
 
 .PHONY: serve
 serve: ## Serve the stack: function URL on 127.0.0.1:9000, AWS endpoint on 127.0.0.1:4566
 	@$(NEED_CARGO)
-	@cargo run --locked -p cellstack-local -- serve $(ARGS)
+	@cargo run --locked $(QUIET) -p cellstack-local -- serve $(ARGS)
 
 .PHONY: test
 test: ## Run everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack

@@ -29,6 +29,7 @@ NOT_RUN = {
     ("docs/api.md", '{"events":[{"id":"…","type":"order.placed","status":"processed","accepted_at":"…","processed_at":"…"},'): SHAPE,
     ("docs/api.md", '{"tenant_id":"acme","cell_id":"alpha","epoch":1,"state":"active","standby_cell_id":"beta","cell_status":"down",'): SHAPE,
     ("docs/control-plane.md", "cellctl tenants unplace hooli --reason 'contract ended'        # and 310 s later:"): ERASURES,
+    ("docs/control-plane.md", "[profile cellstack]"): AWS,
     ("docs/dead-letters.md", "{"): "the format; `cellctl dlq show --output json` on the same page prints one",
     ("docs/identity.md", "curl \"$URL/v1/events\" -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' -d '{\"type\":\"order.placed\"}'"): "needs a stack that verifies tokens; tests/deployed/identity.rs calls one",
     ("docs/performance.md", "make bench              # the router, alongside a bare function and itself in Python and Node: about five minutes"): BENCH,
