@@ -158,13 +158,13 @@ async fn a_write_that_waited_in_vain_is_the_last_that_waits_for_a_while() {
     };
     state("fenced").await;
     // 2 s, in which the map is read every 100 ms; then none, for 10 s.
-    assert_eq!(timed().await, (503, 19));
+    assert_eq!(timed().await, (503, 20));
     assert_eq!(timed().await, (503, 0));
     state("active").await;
     assert_eq!(timed().await, (202, 0), "the map is read for each write");
     state("fenced").await;
     tokio::time::sleep(FENCED_WAIT_PAUSE).await;
-    assert_eq!(timed().await, (503, 19));
+    assert_eq!(timed().await, (503, 20));
 }
 
 #[tokio::test(start_paused = true)]
