@@ -178,8 +178,8 @@ pub const RESPONSE_RESERVE: Duration = Duration::from_millis(1_000);
 /// Time for which a write waits while its tenant's fence is closed for a move, before the caller gets a 503: longer than
 /// most pauses of moves.
 pub const FENCED_WAIT: Duration = Duration::from_millis(2_000);
-/// Time for which no write of a tenant waits in an environment after one has waited in vain: a fence that stays closed holds a sixth
-/// of the router's concurrency at most.
+/// Time for which no write of a tenant waits in an environment after one has waited in vain, at least; twice as long at most. A
+/// fence that stays closed holds an eighth of the router's concurrency on average.
 pub const FENCED_WAIT_PAUSE: Duration = Duration::from_secs(10);
 /// Pause before the map is read again for a write that waits.
 pub const FENCED_LOOK: Duration = Duration::from_millis(100);

@@ -27,10 +27,11 @@ module "consumer" {
   statements = [
     {
       sid = "TakeMessages"
-      # AWS knows no `sqs:DeleteMessageBatch`: a batch is authorised by `sqs:DeleteMessage`. MiniStack checks the former.
+      # AWS knows no actions for batches: those of `sqs:DeleteMessage` and `sqs:ChangeMessageVisibility` authorise them. MiniStack has
+      # actions of its own.
       actions = concat(
         ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
-        var.stack.local_stack ? ["sqs:DeleteMessageBatch"] : [],
+        var.stack.local_stack ? ["sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch"] : [],
       )
       resources = [local.arns.queue]
     },

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{Clock as _, Epoch, EventId};
-use cellstack_store::moves::{MoveId, MoveRecord, Steps, one};
+use cellstack_store::carry::Homeward;
+use cellstack_store::moves::{MoveId, MoveRecord, Phase, Steps, one};
 use tokio::time::Instant;
 
 use super::Sites;
@@ -72,5 +73,13 @@ pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Sig
     let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: record.id, run: record.run };
     let path = sites.path(deployment, &record.tenant, record.epoch);
     let placement = deployment.placement(&tables, &by.operator);
-    Ok(placement.give_back(&path, record, &steps, deployment.clock.wall_ms()).await?)
+    let epoch = placement.give_back(&path, record, &steps, deployment.clock.wall_ms()).await?;
+    // Held events that the run has not carried home: once the fence was closed, nobody else could.
+    if let Some(standby) = path.standby
+        && record.phase != Phase::Moving
+    {
+        let (client, tenant) = (path.client, path.tenant);
+        Homeward { client, tenant, standby: &standby.table, home: &path.source.table }.carry(epoch).await?;
+    }
+    Ok(epoch)
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// Tenants that are remembered: as many as may move at once.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// The tenants for which a write has waited in vain, each with the time.
+/// The tenants for which a write has waited in vain, each with the time until which no other waits.
 pub(crate) struct FencedWaits(Mutex<LruCache<TenantId, Instant>>);
 
 impl Default for FencedWaits {
@@ -27,11 +27,13 @@ impl Default for FencedWaits {
 impl FencedWaits {
     /// Returns whether a write of the tenant may wait.
     pub(crate) fn may_wait(&self, tenant: &TenantId) -> bool {
-        lock(&self.0).get(tenant).is_none_or(|ended| ended.elapsed() >= FENCED_WAIT_PAUSE)
+        lock(&self.0).get(tenant).is_none_or(|until| Instant::now() >= *until)
     }
 
-    /// Remembers that a write of the tenant has waited in vain.
-    pub(crate) fn in_vain(&self, tenant: &TenantId) {
-        lock(&self.0).put(tenant.clone(), Instant::now());
+    /// Remembers that a write of the tenant has waited in vain. `random` draws the time for which no other waits, up to twice
+    /// [`FENCED_WAIT_PAUSE`]: environments that began to wait together must not do so again.
+    pub(crate) fn in_vain(&self, tenant: &TenantId, random: u8) {
+        let pause = FENCED_WAIT_PAUSE + FENCED_WAIT_PAUSE * u32::from(random) / u32::from(u8::MAX);
+        lock(&self.0).put(tenant.clone(), Instant::now() + pause);
     }
 }

@@ -76,7 +76,8 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let until = *context.waits_until.get_or_insert_with(|| Instant::now() + FENCED_WAIT);
         while located.route().state == RouteState::Fenced {
             if Instant::now() + FENCED_LOOK > until {
-                self.fenced_waits.in_vain(&tenant);
+                let [.., random] = self.clock.source.random();
+                self.fenced_waits.in_vain(&tenant, random);
                 return Err(moving());
             }
             tokio::time::sleep(FENCED_LOOK).await;

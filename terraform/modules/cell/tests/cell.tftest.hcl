@@ -676,8 +676,8 @@ run "an_emulator_gets_what_it_needs_and_only_it" {
   }
 
   assert {
-    condition     = contains(flatten(output.functions.consumer.statements[*].Action), "sqs:DeleteMessageBatch")
-    error_message = "A batch of deletions as well."
+    condition     = length(setsubtract(["sqs:ChangeMessageVisibilityBatch", "sqs:DeleteMessageBatch"], flatten(output.functions.consumer.statements[*].Action))) == 0
+    error_message = "Batches of both as well."
   }
 
   assert {
