@@ -35,6 +35,7 @@ impl<P, A> Consumer<P, A> {
             }
         }
     }
+
     /// Puts back what a tenant's events left no time for, where order is kept: the tenant would else wait for the visibility
     /// timeout once per invocation. Only a lane of which events are done is put back, so that no message comes again and again
     /// for nothing; a queue dead-letters those that come too often.

@@ -1,8 +1,8 @@
 //! The copy of what can't change any more, while the source still takes events.
 //!
 //! A round reads both cells in the order of the keys, and writes into the destination the processed events that it lacks,
-//! each on condition that it is not there, or only a mark `carried` of it: a round that is run again, or by two operators at once, changes nothing twice,
-//! and one that comes late changes nothing at all. That holds for processed events only: a failed one may be redriven, and a
+//! each on condition that it is not there, or only a mark `carried` of it: a round that is run again, or by two operators at
+//! once, changes nothing twice, and one that comes late changes nothing at all. That holds for processed events only: a failed one may be redriven, and a
 //! carried one is about to be handed over. The copies arrive with their status, which the destination's stream filter drops.
 //!
 //! Routers with an old route write past the tenant's journal, so the source's keys are read for their events. Once every write goes

@@ -25,8 +25,8 @@ use crate::recount::Counted;
 /// Retire an empty cell, so that Terraform may take it away
 ///
 /// Refused while tenants are in the cell, or have it as their standby or get it by a move, messages are in its queue, letters in
-/// its dead-letter queues, or events in its table that are not done. Lists all of these at once, each with what to do about it. Exit code 1
-/// then. A cell that is active is draining first, so that no tenant comes meanwhile.
+/// its dead-letter queues, or events in its table that are not done. Lists all of these at once, each with what to do about
+/// it. Exit code 1 then. A cell that is active is draining first, so that no tenant comes meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells retire delta --reason 'no longer needed' --dry-run

@@ -1,5 +1,6 @@
 //! Plans of moves that are run, and the switch that holds them up.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
@@ -11,12 +12,18 @@ use super::world::Caller;
 use crate::cells::world::CellsWorld;
 use crate::ran::Ran;
 
-#[tokio::test(start_paused = true)]
-async fn a_cell_is_drained_by_its_plan_while_its_tenants_write() {
+/// Makes a world, and a file with the plan that drains alpha.
+async fn planned(name: &str) -> (CellsWorld, PathBuf) {
     let world = CellsWorld::new().await;
-    let path = std::env::temp_dir().join(format!("cellctl-{}-run.json", std::process::id()));
+    let path = std::env::temp_dir().join(format!("cellctl-{}-{name}.json", std::process::id()));
     let _ = std::fs::remove_file(&path);
     world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    (world, path)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_is_drained_by_its_plan_while_its_tenants_write() {
+    let (world, path) = planned("run").await;
     let callers = [Caller::default(), Caller::default(), Caller::default()];
     let tenants = ["acme", "initech", "hooli"];
     let line = format!("moves run {}", path.display());
@@ -55,10 +62,7 @@ async fn a_cell_is_drained_by_its_plan_while_its_tenants_write() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_lets_no_further_move_begin() {
-    let world = CellsWorld::new().await;
-    let path = std::env::temp_dir().join(format!("cellctl-{}-fails.json", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let (world, path) = planned("fails").await;
     let line = format!("moves run {} --tenants-at-once 1 --output json", path.display());
     let pin = async {
         tokio::time::sleep(Duration::from_secs(100)).await;
@@ -76,10 +80,7 @@ async fn a_failure_lets_no_further_move_begin() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_pinned_while_the_plan_runs_stays() {
-    let world = CellsWorld::new().await;
-    let path = std::env::temp_dir().join(format!("cellctl-{}-pinned.json", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let (world, path) = planned("pinned").await;
     let line = format!("moves run {} --tenants-at-once 1 --output json", path.display());
     let pin = async {
         tokio::time::sleep(Duration::from_secs(100)).await;
@@ -94,10 +95,7 @@ async fn a_tenant_that_is_pinned_while_the_plan_runs_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_cannot_read_the_switch_drops_no_move() {
-    let world = CellsWorld::new().await;
-    let path = std::env::temp_dir().join(format!("cellctl-{}-switch.json", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    world.ann(&format!("drain alpha --plan {}", path.display())).await.ended(Completion::Done);
+    let (world, path) = planned("switch").await;
     let line = format!("moves run {} --tenants-at-once 2 --output json", path.display());
     let unreadable = async {
         tokio::time::sleep(Duration::from_secs(250)).await;
