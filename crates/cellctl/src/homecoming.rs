@@ -91,6 +91,16 @@ impl<'a> Homecoming<'a> {
         Ok(by_standby)
     }
 
+    /// Returns what keeps the cell from being whole: events that standbys still hold, as those of a tenant that is being moved,
+    /// and entries of the map that could not be read.
+    pub(crate) async fn left(&self) -> Result<Option<String>> {
+        let held: u64 = self.held().await?.values().map(|(_, held)| held).sum();
+        let held = (held > 0).then(|| format!("standbys still hold {held} events of tenants that are being moved"));
+        let unreadable = self.unreadable.iter().map(|reason| format!("left out: {reason}"));
+        let left: Vec<String> = held.into_iter().chain(unreadable).collect();
+        Ok((!left.is_empty()).then(|| left.join("; ")))
+    }
+
     /// Carries rounds until one finds nothing, or no less than the round before: then it only keeps up with the events
     /// that still come. Stops early if the run is to stop.
     pub(crate) async fn rounds(&self, sum: &mut Carried, console: &Console) -> Result<()> {

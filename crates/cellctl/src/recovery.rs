@@ -7,7 +7,7 @@ use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
-use cellstack_store::cells::Lease;
+use cellstack_store::cells::{Lease, record_carried};
 
 use crate::audit::{self, Facts, Signature};
 use crate::console::Console;
@@ -33,6 +33,8 @@ pub(crate) struct Recovery<'a> {
     /// The lease, if automation brings the cell up.
     lease: Option<Lease>,
     carried: Carried,
+    /// The events and entries that are not known to be home.
+    left: Option<String>,
 }
 
 impl<'a> Recovery<'a> {
@@ -44,11 +46,11 @@ impl<'a> Recovery<'a> {
     ) -> Self {
         let (status, marked_at) = (state.status, state.updated_at);
         let (since, carried) = (marked_at.unwrap_or_default(), Carried::default());
-        Self { deployment, by, what, cell, status, marked_at, since, lease: None, carried }
+        Self { deployment, by, what, cell, status, marked_at, since, lease: None, carried, left: None }
     }
 
     /// Makes it automation's: it marks the cell only under this lease, and only over its own marks.
-    pub(crate) const fn under_lease(self, lease: Lease) -> Self {
+    pub(crate) fn under_lease(self, lease: Lease) -> Self {
         Self { lease: Some(lease), ..self }
     }
 
@@ -60,6 +62,11 @@ impl<'a> Recovery<'a> {
     /// Returns the numbers of events that came home.
     pub(crate) const fn carried(&self) -> Carried {
         self.carried
+    }
+
+    /// Returns what is left to be done by another run.
+    pub(crate) fn left(&self) -> Option<&str> {
+        self.left.as_deref()
     }
 
     /// Brings the cell up, and records beginning and end. `state` is the cell's when the recovery began.
@@ -76,6 +83,7 @@ impl<'a> Recovery<'a> {
                 self.status.as_str()
             ));
         }
+        troubles.extend(self.left.clone());
         let Carried { new, known } = self.carried;
         record.end(facts(self.status), Facts::default().count("carried", new).count("known", known), &troubles).await?;
         ran
@@ -101,9 +109,7 @@ impl<'a> Recovery<'a> {
             self.mark(CellStatus::Active).await?;
             console.say(format_args!("cell {cell} was {} and is active: it takes new tenants", was.as_str()));
         }
-        if state.down_at.is_none() {
-            return Ok(());
-        }
+        let Some(down_at) = state.down_at else { return Ok(()) };
         // Until every router knows, some write into standbys.
         self.until_known().await;
         if self.is_stopped() {
@@ -112,9 +118,19 @@ impl<'a> Recovery<'a> {
         // A standby may have been appointed meanwhile.
         let homes = Homecoming::read(self.deployment, cell).await?;
         homes.round(&mut self.carried, console).await?;
-        if !self.is_stopped() {
-            let Carried { new, known } = self.carried;
-            console.say(format_args!("cell {cell} is up: {new} events came home, {known} were there already"));
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let Carried { new, known } = self.carried;
+        console.say(format_args!("cell {cell} is up: {new} events came home, {known} were there already"));
+        self.left = homes.left().await?;
+        match (&self.left, self.marked_at) {
+            (None, Some(marked_at)) => {
+                let (client, registry) = (&self.deployment.dynamodb, self.deployment.registry());
+                record_carried(client, &registry, cell, (marked_at, down_at)).await?;
+            }
+            (Some(left), _) => console.say(format_args!("{left}: `cellctl cells up {cell}` looks again")),
+            (None, None) => {}
         }
         Ok(())
     }

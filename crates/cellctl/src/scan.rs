@@ -37,12 +37,7 @@ pub(crate) async fn take(deployment: &Deployment, mut each: impl FnMut(&TenantRo
     let failed = "could not make a snapshot of the map";
     full.context(failed)?;
     // The cells are read after the map: a tenant that was placed meanwhile is in a cell that is here.
-    let records = cells::list(deployment).await?.cells.into_iter().map(|cell| {
-        let (status, down_at) = (cell.status(), cell.down_at());
-        let retry_after = cell.state.and_then(|state| state.retry_after);
-        let record = CellRecord { table: cell.config.table, status, down_at, retry_after };
-        (cell.id, record)
-    });
-    let cells = records.collect();
+    let listing = cells::list(deployment).await?;
+    let cells = listing.cells.iter().map(|cell| (cell.id.clone(), cell.record())).collect();
     Ok(Scan { snapshot: draft.encode(&cells).context(failed)?, cells, unreadable })
 }

@@ -64,17 +64,32 @@ pub struct CellRecord {
     /// changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
+    /// The `down_at` of the mark-down since which all held events are home. Another one than `down_at` says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_down_at: Option<u64>,
     /// The time after which callers may try again while the cell is down, in seconds, if an operator has set one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
 }
 
 impl CellRecord {
-    /// Returns whether standbys may hold events of the cell's tenants.
+    /// Returns whether the cell is or was marked down, so that standbys may have got events of its tenants.
     #[must_use]
     pub const fn was_down(&self) -> bool {
         self.down_at.is_some() || matches!(self.status, CellStatus::Down | CellStatus::Recovering)
     }
+
+    /// Returns whether standbys may still hold events of the cell's tenants.
+    #[must_use]
+    pub fn may_be_held_for(&self) -> bool {
+        self.was_down() && !is_carried(self.status, self.down_at, self.carried_down_at)
+    }
+}
+
+/// Returns whether all events that standbys held for a cell's tenants are home, by its last mark-down and the one since which
+/// they were carried. The two are compared for equality only: they come from the clocks of two operators.
+fn is_carried(status: CellStatus, down_at: Option<u64>, carried_down_at: Option<u64>) -> bool {
+    status.serves() && down_at.is_some() && down_at == carried_down_at
 }
 
 impl Versioned for CellRecord {
@@ -139,6 +154,9 @@ pub struct CellState {
     /// The time of the last mark-down, in milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub down_at: Option<u64>,
+    /// The `down_at` of the mark-down since which all held events are home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_down_at: Option<u64>,
     /// The time after which callers may try again while the cell is down, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
@@ -153,6 +171,15 @@ pub struct CellState {
     pub updated_at: Option<u64>,
     /// Grows with each change of the item.
     pub rev: u64,
+}
+
+impl CellState {
+    /// Returns whether standbys may hold events of the cell's tenants.
+    #[must_use]
+    pub fn may_be_held_for(&self) -> bool {
+        let Self { status, down_at, carried_down_at, .. } = *self;
+        (down_at.is_some() || !status.serves()) && !is_carried(status, down_at, carried_down_at)
+    }
 }
 
 /// The results of a cell's probes.
@@ -198,6 +225,7 @@ pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Erro
         #[serde(default)]
         status: CellStatus,
         down_at: Option<u64>,
+        carried_down_at: Option<u64>,
         retry_after: Option<u32>,
     }
     let (mut table, mut state) = (None, State::default());
@@ -208,8 +236,8 @@ pub fn record(items: Vec<Item>) -> Result<Option<CellRecord>, serde_dynamo::Erro
             _ => {}
         }
     }
-    let State { status, down_at, retry_after } = state;
-    Ok(table.map(|table| CellRecord { table, status, down_at, retry_after }))
+    let State { status, down_at, carried_down_at, retry_after } = state;
+    Ok(table.map(|table| CellRecord { table, status, down_at, carried_down_at, retry_after }))
 }
 
 #[cfg(test)]
@@ -228,7 +256,13 @@ mod tests {
         let found = record(vec![config.clone()]).unwrap().unwrap();
         assert_eq!(
             found,
-            CellRecord { table: "t".into(), status: CellStatus::Active, down_at: None, retry_after: None }
+            CellRecord {
+                table: "t".into(),
+                status: CellStatus::Active,
+                down_at: None,
+                carried_down_at: None,
+                retry_after: None
+            }
         );
         let down = item(&[("sk", "state"), ("status", "down")]);
         assert!(!record(vec![config, down.clone()]).unwrap().unwrap().status.serves());

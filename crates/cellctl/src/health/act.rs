@@ -197,14 +197,10 @@ async fn carry_out(
         return Ok(Carry::default());
     }
     let homes = Homecoming::read(deployment, cell).await?;
-    let unreadable = homes.unreadable.join("; ");
     let mut recovery = Recovery::new(deployment, (&by, WHAT), cell, state).under_lease(lease);
     recovery.run(state, homes, console).await?;
     let Carried { new, .. } = recovery.carried();
-    let left = match unreadable.as_str() {
-        _ if deployment.stop().is_cancelled() => Some(STOPPED.to_owned()),
-        "" => None,
-        entries => Some(format!("left out: {entries}")),
-    };
+    let is_stopped = deployment.stop().is_cancelled();
+    let left = if is_stopped { Some(STOPPED.to_owned()) } else { recovery.left().map(str::to_owned) };
     Ok(Carry { carried: Some(new), left })
 }

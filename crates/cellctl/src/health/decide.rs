@@ -98,7 +98,7 @@ fn wanted(rules: &Rules, state: &CellState, health: &CellHealth, was_left: bool)
         CellStatus::Active if fails => Some((Action::Down, failed())),
         CellStatus::Recovering if ours && fails => Some((Action::Down, failed())),
         CellStatus::Recovering if ours && health.successes > 0 => Some((Action::Up, INTERRUPTED.to_owned())),
-        CellStatus::Active if ours && was_left && state.down_at.is_some() && health.successes > 0 => {
+        CellStatus::Active if ours && was_left && state.may_be_held_for() && health.successes > 0 => {
             Some((Action::Up, INTERRUPTED.to_owned()))
         }
         CellStatus::Down if ours && passes => Some((Action::Up, format!("{} successes in a row", health.successes))),

@@ -8,7 +8,7 @@ use cellstack_emulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::environment::Environment;
-use crate::standby::{ORDER, events, mark, stand_by, unavailable};
+use crate::standby::{NOBODYS, ORDER, events, mark, stand_by, unavailable};
 use crate::world::{Response, StackWorld};
 
 const OTHER: &str = r#"{"type":"order.paid"}"#;
@@ -177,6 +177,35 @@ async fn a_standby_that_is_marked_down_itself_is_named_as_missing() {
     let unread = environment.get("acme", &path(&held)).await;
     unavailable(&unread);
     assert_eq!(unread.header("retry-after"), "30");
+}
+
+/// A standby that fails must hurt no tenant whose cell is up and whose events are home.
+#[tokio::test(start_paused = true)]
+async fn once_all_is_home_a_tenant_does_not_need_its_standby() {
+    let (world, environment) = stand_by().await;
+    mark(&world, "down").await;
+    environment.post("acme", ORDER).await;
+    mark(&world, "active").await;
+    let faults = world.stack.aws().faults();
+    let failure = faults.inject(Fault::any("DynamoDB", FaultKind::ServerError).on("cellstack-cell-beta"));
+    unavailable(&environment.get("acme", "/v1/events").await);
+    unavailable(&environment.get("acme", NOBODYS).await);
+
+    let state = [("pk", "cell#alpha"), ("sk", "state")];
+    let of_another = AttributeValue::N("0".to_owned());
+    world.set("cellstack-registry", &state, "carried_down_at", of_another).await;
+    tokio::time::sleep(CELL_LEASE).await;
+    unavailable(&environment.get("acme", "/v1/events").await);
+
+    // The time that `mark` gives the mark-down.
+    world.set("cellstack-registry", &state, "carried_down_at", AttributeValue::N("1".to_owned())).await;
+    tokio::time::sleep(CELL_LEASE).await;
+    let calls = faults.hits(failure);
+    let first = environment.post_named("acme", "order-1", ORDER).await;
+    replayed(&environment.post_named("acme", "order-1", ORDER).await, &first);
+    assert_eq!(list(&environment, "").await.0.len(), 1);
+    assert_eq!(faults.hits(failure), calls);
+    assert_eq!(environment.get("acme", NOBODYS).await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,13 @@ fn snapshot_with(status: CellStatus, others: usize) -> Encoded {
     for at in 0..others {
         draft.insert(&TenantRoute::first(format!("other-{at:05}").parse().unwrap(), cell.clone())).unwrap();
     }
-    let record = CellRecord { table: "cellstack-cell-alpha".into(), status, down_at: None, retry_after: None };
+    let record = CellRecord {
+        table: "cellstack-cell-alpha".into(),
+        status,
+        down_at: None,
+        carried_down_at: None,
+        retry_after: None,
+    };
     draft.encode(&[(cell, record)].into()).unwrap()
 }
 

@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::world::{Response, StackWorld};
 
 pub(crate) const ORDER: &str = r#"{"type":"order.placed","data":{"amount":1}}"#;
-const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
+pub(crate) const NOBODYS: &str = "/v1/events/01930000-0000-7000-8000-000000000001";
 
 /// Makes beta stand by for acme, which is at home in alpha.
 pub(crate) async fn stand_by() -> (StackWorld, Environment) {

@@ -31,7 +31,11 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let scope = Scope::events(tenant, filter);
         let before = cursor.as_ref().map(|cursor| open(cursor, &scope)).transpose()?;
         let located = self.locator.locate(tenant, may_have_moved, context).await?;
-        let standby = if located.home.was_down() { self.locator.standby(located.route()).await? } else { Other::None };
+        let standby = if self.standby.may_have_events(&located.home) {
+            self.locator.standby(located.route()).await?
+        } else {
+            Other::None
+        };
 
         let (mut page, mut missing) = (Page::default(), Vec::new());
         let home = self.locator.readable_home(&located);

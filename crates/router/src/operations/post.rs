@@ -133,7 +133,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
                 // An event that was sent before may be in the standby. A standby that can't be read must not hold up
                 // this cell.
                 if named
-                    && located.home.was_down()
+                    && self.standby.may_have_events(&located.home)
                     && let Ok(Other::Serves(standby)) = self.locator.standby(located.route()).await
                     && let Some(first) = first_try(&standby, record).await?
                 {

@@ -89,7 +89,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         let at_home = match at_home {
             Ok(None) => Ok(()),
             // The standby may have the event, even if the cell that was down fails.
-            Err(unseen) if !unseen.is_unreadable() && located.home.was_down() => Err(unseen),
+            Err(unseen) if !unseen.is_unreadable() && self.standby.may_have_events(&located.home) => Err(unseen),
             found => return found,
         };
         let there = match self.locator.standby(located.route()).await {
@@ -105,8 +105,8 @@ impl<A: Clock + Entropy + Clone> Router<A> {
             }
             (_, Err(unseen)) if unseen.is_unreadable() => Err(unseen),
             (Err(unseen), _) => Err(unseen),
-            (Ok(()), Err(unseen)) if located.home.was_down() => Err(unseen),
-            // A standby that can't be read has never received anything: the tenant's cell was not down.
+            (Ok(()), Err(unseen)) if self.standby.may_have_events(&located.home) => Err(unseen),
+            // A standby that can't be read has nothing: the tenant's cell was not down, or all is home.
             (Ok(()), Ok(None) | Err(_)) => Ok(None),
         }
     }

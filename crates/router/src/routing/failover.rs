@@ -12,7 +12,7 @@
 //! overtake those that its standbys still hold; a tenant without a standby has none to wait for.
 
 use cellstack_core::EventStatus;
-use cellstack_core::registry::CellStatus;
+use cellstack_core::registry::{CellRecord, CellStatus};
 
 /// The treatment of the events that a tenant's standby gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +31,15 @@ impl Standby {
         match self {
             Self::Hold => EventStatus::Held,
             Self::Process => EventStatus::Accepted,
+        }
+    }
+
+    /// Returns whether the standby of a tenant whose cell is `home` may have events that this cell has not. What a standby
+    /// holds comes home; what it processes stays there.
+    pub(crate) fn may_have_events(self, home: &CellRecord) -> bool {
+        match self {
+            Self::Hold => home.may_be_held_for(),
+            Self::Process => home.was_down(),
         }
     }
 }

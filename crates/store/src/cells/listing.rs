@@ -9,8 +9,8 @@ use cellstack_core::CellId;
 use cellstack_core::cell_table::Item;
 use cellstack_core::dead_letter::Place;
 use cellstack_core::registry::{
-    CELL_ID, CELL_PREFIX, CELLS, CONFIG, CellHealth, CellState, CellStatus, HEALTH, PAIR_PREFIX, RETIRED, STATE, pairs,
-    partition,
+    CELL_ID, CELL_PREFIX, CELLS, CONFIG, CellHealth, CellRecord, CellState, CellStatus, HEALTH, PAIR_PREFIX, RETIRED,
+    STATE, pairs, partition,
 };
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
@@ -74,10 +74,12 @@ impl Cell {
         self.state.as_ref().map_or(CellStatus::Active, |state| state.status)
     }
 
-    /// Returns the time of the last mark-down, in milliseconds since the Unix epoch.
+    /// Returns what routers need to know of the cell.
     #[must_use]
-    pub fn down_at(&self) -> Option<u64> {
-        self.state.as_ref().and_then(|state| state.down_at)
+    pub fn record(&self) -> CellRecord {
+        let (table, state) = (self.config.table.clone(), self.state.clone().unwrap_or_default());
+        let CellState { status, down_at, carried_down_at, retry_after, .. } = state;
+        CellRecord { table, status, down_at, carried_down_at, retry_after }
     }
 
     /// Returns whether queue and topic keep each tenant's events in order.

@@ -10,4 +10,4 @@ pub use lease::{
     LEASE_TIME, Lease, finish_lease, is_unfinished, leave_lease, mark_under_lease, renew_lease, take_lease,
 };
 pub use listing::{Cell, CellConfig, Listing, list, one};
-pub use state::{Counts, Mark, StateError, create_state, mark, set_counts, set_pair};
+pub use state::{Counts, Mark, StateError, create_state, mark, record_carried, set_counts, set_pair};

@@ -185,6 +185,45 @@ fn refusal(error: &SdkError<UpdateItemError>) -> Refusal {
     }
 }
 
+/// Records that all events that standbys held since the mark-down at `down_at` are home, as long as nobody has marked the cell
+/// since `marked_at`.
+///
+/// # Errors
+/// [`StateError::Changed`] when somebody has.
+pub async fn record_carried(
+    client: &Client,
+    registry: &str,
+    cell: &CellId,
+    (marked_at, down_at): (u64, u64),
+) -> Result<(), StateError> {
+    let update = client
+        .update_item()
+        .table_name(registry)
+        .set_key(Some(key(partition(cell), STATE)))
+        .update_expression("SET carried_down_at = :down ADD rev :one")
+        .condition_expression("updated_at = :marked AND down_at = :down")
+        .expression_attribute_values(":down", number(down_at))
+        .expression_attribute_values(":marked", number(marked_at))
+        .expression_attribute_values(":one", number(1))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let mut backoff = Backoff::within(PLACE_TIMEOUT);
+    loop {
+        let Err(error) = update.clone().send().await else { return Ok(()) };
+        match refusal(&error) {
+            Refusal::Refused(Some(found)) => {
+                return Err(StateError::Changed {
+                    cell: cell.clone(),
+                    expected: CellStatus::Active,
+                    found: Box::new(found),
+                });
+            }
+            Refusal::Refused(None) => return Err(StateError::Replaced { cell: cell.clone() }),
+            Refusal::Busy if backoff.pause().await => {}
+            _ => return Err(AwsFailure::of(WHAT, error).into()),
+        }
+    }
+}
+
 /// Writes the first state of a cell, over the counts that a tenant may have left there.
 ///
 /// # Errors

@@ -85,14 +85,15 @@ impl Up {
         for reason in &homes.unreadable {
             console.say(format_args!("left out: {reason}"));
         }
-        let all_read = homes.unreadable.is_empty();
+        let mut is_whole = homes.unreadable.is_empty();
         let mut recovery = Recovery::new(deployment, (&by, "cells up"), &self.cell, state);
-        if before == CellStatus::Active && state.down_at.is_none() {
+        if before == CellStatus::Active && !state.may_be_held_for() {
             console.say("nothing to change");
         } else if self.dry_run {
             say_plan(&self.cell, before, held, console);
         } else {
             recovery.run(state, homes, console).await?;
+            is_whole &= recovery.left().is_none();
         }
         let report = Report {
             cell: &self.cell,
@@ -106,7 +107,7 @@ impl Up {
         if output == Output::Json {
             console.json(&report)?;
         }
-        Ok(Completion::of(all_read && !deployment.stop().is_cancelled()))
+        Ok(Completion::of(is_whole && !deployment.stop().is_cancelled()))
     }
 }
 

@@ -71,7 +71,14 @@ async fn held_events_come_home_once_and_the_one_that_is_there_is_dropped() {
     all_is_home(&world, "after up").await;
     let state = world.state("alpha").await;
     assert_eq!((state.status, state.retry_after), (CellStatus::Active, None));
+    assert!(!state.may_be_held_for() && state.down_at.is_some(), "{state:?}");
     world.taken("acme", None, 7, "alpha").await;
+    let again = world.ann("up alpha").await.ended(Completion::Done);
+    assert!(again.talk.ends_with("nothing to change\n"), "{}", again.talk);
+    // A second mark-down is another one.
+    world.down("alpha").await;
+    world.ann("up alpha").await.ended(Completion::Done);
+    assert!(!world.state("alpha").await.may_be_held_for());
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,9 +217,14 @@ async fn nothing_is_carried_into_a_cell_that_no_longer_has_the_tenant() {
     let closed =
         [("tenant_id", text("acme")), ("sk", text("fence#0")), ("epoch", number(1)), ("state", text("closed"))];
     world.put("cellstack-cell-alpha", &closed).await;
-    let done = world.ann("up alpha").await.ended(Completion::Done);
-    assert!(done.talk.ends_with("cell alpha is up: 1 events came home, 0 were there already\n"), "{}", done.talk);
+    let ran = world.ann("up alpha").await.ended(Completion::LeftSome);
+    let talk = [
+        "cell alpha is up: 1 events came home, 0 were there already",
+        "standbys still hold 4 events of tenants that are being moved: `cellctl cells up alpha` looks again\n",
+    ];
+    assert!(ran.talk.ends_with(&talk.join("\n")), "{}", ran.talk);
     assert_eq!(world.events("beta").await, HashMap::from([("held".to_owned(), 4)]));
+    assert!(world.state("alpha").await.may_be_held_for());
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,7 +243,8 @@ async fn a_standby_that_may_hold_events_is_not_replaced() {
         let holds = set(more).await;
         assert_eq!(
             holds,
-            "cell beta holds 4 events of acme; expected none: `cellctl cells up alpha` carries them home"
+            "cell alpha was down, and its standbys may still hold events: beta holds 4 of acme; expected all of them home: `cellctl \
+             cells up alpha` carries them"
         );
     }
     world.ann("up alpha").await.ended(Completion::Done);

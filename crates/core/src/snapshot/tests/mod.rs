@@ -35,7 +35,7 @@ fn cells() -> BTreeMap<CellId, CellRecord> {
         let table = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/cellstack-cell-{at}");
         let status = if at == 3 { CellStatus::Down } else { CellStatus::Active };
         let (down_at, retry_after) = (at == 3).then_some((1_700_000_000_000, 300)).unzip();
-        (cell(&format!("cell-{at}")), CellRecord { table, status, down_at, retry_after })
+        (cell(&format!("cell-{at}")), CellRecord { table, status, down_at, carried_down_at: None, retry_after })
     };
     (0..7).map(record).collect()
 }

@@ -20,8 +20,13 @@ fn tenant(at: usize) -> TenantId {
 
 /// Returns the object of a snapshot of this many tenants, all in this cell.
 fn object(tenants: usize, cell: &str) -> Vec<u8> {
-    let record =
-        CellRecord { table: format!("table-{cell}"), status: CellStatus::Active, down_at: None, retry_after: None };
+    let record = CellRecord {
+        table: format!("table-{cell}"),
+        status: CellStatus::Active,
+        down_at: None,
+        carried_down_at: None,
+        retry_after: None,
+    };
     let cell: CellId = cell.parse().unwrap();
     let mut draft = Draft::new(1);
     for at in 0..tenants {

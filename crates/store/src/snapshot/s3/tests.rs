@@ -64,6 +64,7 @@ fn long_index() -> Vec<u8> {
             table: format!("cellstack-cell-{at}"),
             status: cellstack_core::registry::CellStatus::Active,
             down_at: None,
+            carried_down_at: None,
             retry_after: None,
         };
         (format!("cell-{at}").parse().unwrap(), record)
