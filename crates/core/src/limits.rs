@@ -97,6 +97,11 @@ pub const WAIT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two reads, unless the event is so large that the first pause is longer.
 pub const WAIT_PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
+/// Time for which no request waits in a cell where the events of two tenants in a row were not done in time, as a multiple of the
+/// time that the last one waited, at least; twice as long at most. A cell that has stalled holds a quarter of the time of the
+/// environments that its callers wait in.
+pub const VAIN_WAIT_PAUSE: u32 = 2;
+
 /// Largest position in a cursor, in bytes: a sort key, of 1,024 bytes at most, without its prefix
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 pub const MAX_CURSOR: usize = 1_024 - "event#".len();

@@ -10,8 +10,9 @@ use futures::future::join_all;
 use hyper::Request;
 use tokio::time::Instant;
 
+use crate::environment::Environment;
 use crate::standby::{ORDER, mark, stand_by};
-use crate::world::StackWorld;
+use crate::world::{StackWorld, builder};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -116,6 +117,38 @@ async fn a_cell_that_fails_during_the_wait_ends_it() {
         assert!(!response.header("retry-after").is_empty());
         assert!(begun.elapsed() < 4 * SECOND, "{kind:?}: {:?}", begun.elapsed());
     }
+}
+
+/// The callers of a cell whose pipeline has stopped must not fill the router.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_cell_is_not_waited_for() {
+    let builder = builder().tenant("umbrella".parse().unwrap(), "alpha".parse().unwrap());
+    let world = StackWorld { stack: builder.build().await.unwrap() };
+    let environment = Environment::of(&world);
+    let fault = Fault::any("SNS", FaultKind::ServerError).on("cellstack-cell-alpha-events");
+    let fault = world.stack.aws().faults().inject(fault);
+    let of_acme = environment.post("acme", ORDER).await.id();
+    let of_umbrella = environment.post("umbrella", ORDER).await.id();
+    let time_of = async |tenant: &str, id: &str| {
+        let begun = Instant::now();
+        let response = environment.get(tenant, &path(id, 5)).await;
+        (response.json()["status"].as_str().unwrap().to_owned(), begun.elapsed().as_secs())
+    };
+    let accepted = |seconds| ("accepted".to_owned(), seconds);
+    // One tenant's events may be dead letters.
+    assert_eq!(time_of("acme", &of_acme).await, accepted(5));
+    assert_eq!(time_of("acme", &of_acme).await, accepted(5));
+    assert_eq!(time_of("umbrella", &of_umbrella).await, accepted(5));
+    for (tenant, id) in [("acme", &of_acme), ("umbrella", &of_umbrella)] {
+        assert_eq!(time_of(tenant, id).await, accepted(0));
+    }
+    let elsewhere = environment.post("globex", ORDER).await.id();
+    assert_eq!(time_of("globex", &elsewhere).await, ("processed".to_owned(), 0));
+
+    assert!(world.stack.aws().faults().remove(fault));
+    tokio::time::sleep(30 * SECOND).await;
+    let new = environment.post("acme", ORDER).await.id();
+    assert_eq!(time_of("acme", &new).await, ("processed".to_owned(), 0));
 }
 
 /// Expects a response at once: only operators bring the event's cell back.

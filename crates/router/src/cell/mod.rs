@@ -4,6 +4,7 @@ mod error;
 mod list;
 mod read;
 mod totals;
+mod waits;
 mod write;
 
 use cellstack_core::sync::lock;
@@ -21,6 +22,7 @@ use cellstack_core::{CellId, Clock};
 pub(crate) use self::error::CellError;
 pub(crate) use self::list::{Filter, Listed, Page};
 pub(crate) use self::totals::Total;
+use self::waits::Waits;
 pub(crate) use self::write::{Guard, Written};
 use crate::clients;
 use crate::clock::RouterClock;
@@ -45,6 +47,8 @@ pub(crate) struct Cell<A> {
     bulk_client: OnceLock<Client>,
     breaker: Breaker,
     bulk_breaker: Breaker,
+    /// The waits for its events.
+    pub(crate) waits: Waits,
     config: Arc<SdkConfig>,
     clock: RouterClock<A>,
     metrics: Metrics,
@@ -57,6 +61,7 @@ impl<A: Clock> Cell<A> {
             bulk_client: OnceLock::new(),
             breaker: Breaker::default(),
             bulk_breaker: Breaker::default(),
+            waits: Waits::default(),
             id,
             table,
             config,

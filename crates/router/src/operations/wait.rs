@@ -2,7 +2,8 @@
 //!
 //! Every response is a full read, as in [`read`](super::read). In between the router reads only the event's status from
 //! a replica, at half the price. A replica may be behind, so any status but `accepted` leads to a full read. The router
-//! does not wait for a `held` event: its cell comes back when people bring it back.
+//! does not wait for a `held` event: its cell comes back when people bring it back. In a cell that has stalled it does not wait
+//! for a time: see [`waits`](crate::cell).
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ use crate::http::response;
 const UNIT: usize = 4 * 1024;
 
 impl<A: Clock + Entropy + Clone> Router<A> {
-    /// Returns the event once it is not `accepted` any more, at the latest after `wait`. `deadline` is the request's.
+    /// Returns the event once it is not `accepted` any more, at the latest after `wait`, and at once while waits in its cell are in
+    /// vain. `deadline` is the request's.
     pub(crate) async fn get_event(
         &self,
         tenant: &TenantId,
@@ -32,14 +34,24 @@ impl<A: Clock + Entropy + Clone> Router<A> {
     ) -> Result<Response<Body>, Problem> {
         // The last read has to end within the request's time, too.
         let end = (Instant::now() + wait).min(deadline.checked_sub(CELL_TIMEOUT).unwrap_or(deadline));
-        let mut pauses = None;
+        let (mut begun, mut pauses) = (None, None);
         loop {
-            let found = self.read_event(tenant, id, context).await?;
-            if found.record.status != EventStatus::Accepted || Instant::now() >= end {
-                return response::event(&found.record);
+            let Found { record, cell } = self.read_event(tenant, id, context).await?;
+            let is_done = record.status != EventStatus::Accepted;
+            if is_done || Instant::now() >= end || (begun.is_none() && !cell.waits.are_open()) {
+                match begun {
+                    Some(_) if is_done => cell.waits.note_done(),
+                    Some(begun) => {
+                        let [.., random] = self.clock.source.random();
+                        cell.waits.note_in_vain(tenant, Instant::now() - begun, random);
+                    }
+                    None => {}
+                }
+                return response::event(&record);
             }
-            let pauses = pauses.get_or_insert_with(|| Pauses::between_reads_of(&found.record));
-            watch(&found, pauses, end).await;
+            begun.get_or_insert_with(Instant::now);
+            let pauses = pauses.get_or_insert_with(|| Pauses::between_reads_of(&record));
+            watch(&Found { record, cell }, pauses, end).await;
         }
     }
 }
