@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use anyhow::Result;
 
-use crate::kill::{AwaitPoint, Coverage};
+use crate::faults::kill::{AwaitPoint, Coverage};
 use crate::{Application, Fault, Outcome, Setup, run};
 
 /// Runs in which the await points are counted; one of four keeps order.

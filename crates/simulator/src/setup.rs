@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cellstack_router::Standby;
 
-use crate::fault::Fault;
+use crate::faults::fault::Fault;
 use crate::mutation::Mutation;
 use cellstack_embedded::names::Ordering;
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Application, Draft, Partition};
-use crate::amount::billionths;
+use crate::oracle::amount::billionths;
 
 /// Few, so that events of a type meet on their total.
 const TYPES: [&str; 4] = ["order.placed", "order.paid", "item.sold", "a:B_c/d-9.0"];

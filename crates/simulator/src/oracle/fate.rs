@@ -3,10 +3,10 @@
 use cellstack_core::EventStatus;
 use cellstack_core::dead_letter::Reason;
 
+use super::final_state::{Event, Letter};
 use super::{Evidence, Findings};
-use crate::final_state::{Event, Letter};
 use crate::operators::Report;
-use crate::processor::Behaviour;
+use crate::surroundings::processor::Behaviour;
 use cellstack_embedded::names::Ordering;
 
 impl Evidence<'_> {

@@ -8,7 +8,7 @@ use cellstack_core::fence::{FENCE_SHARDS, FenceState};
 use cellstack_router::Standby;
 
 use super::{Evidence, Findings};
-use crate::mover::Place;
+use crate::operators::mover::Place;
 
 impl Evidence<'_> {
     pub(super) fn fenced(&self, findings: &mut Findings) {

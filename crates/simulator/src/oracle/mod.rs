@@ -3,10 +3,13 @@
 //! It checks twice: when the faults are over, with the dead letters in their queues, and again after the processor was
 //! mended and everything was redriven.
 
+pub(crate) mod amount;
 mod cells;
 mod events;
 mod fate;
 mod fences;
+pub(crate) mod final_state;
+pub(crate) mod journal;
 mod order;
 
 use std::collections::BTreeMap;
@@ -16,12 +19,12 @@ use cellstack_core::EventId;
 
 use crate::Setup;
 use crate::application::Model;
-use crate::final_state::FinalState;
-use crate::journal::Journal;
-use crate::mover::Tenure;
+use crate::callers::workload::Naming;
 use crate::operators::Report;
+use crate::operators::mover::Tenure;
 use crate::trace::Trace;
-use crate::workload::Naming;
+use final_state::FinalState;
+use journal::Journal;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
