@@ -5,7 +5,6 @@ pub(crate) mod cells;
 pub(crate) mod dlq;
 pub(crate) mod moves;
 pub(crate) mod plan;
-pub(crate) mod progress;
 pub(crate) mod rebalance;
 pub(crate) mod simulate;
 pub(crate) mod snapshot;

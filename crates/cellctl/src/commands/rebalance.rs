@@ -10,9 +10,9 @@ use clap::Args;
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::loads::Source;
 use crate::operator::Routine;
-use crate::plans::{Saved, Surveyed, show};
+use crate::planning::loads::Source;
+use crate::planning::plans::{Saved, Surveyed, show};
 
 /// Plan the moves that bring the cells into balance
 ///

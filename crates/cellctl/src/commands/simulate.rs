@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
-use crate::picture;
+use crate::files::picture;
 
 /// Place made-up tenants in made-up cells, and show what is lost when cells fail and what moves when one is added
 ///

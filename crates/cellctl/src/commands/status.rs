@@ -15,14 +15,14 @@ use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use crate::cells;
+use crate::cells::lag::{self, Lag};
+use crate::cells::queue::{Size, size};
 use crate::cli::Completion;
 use crate::commands::cells::strays;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
-use crate::lag::{self, Lag};
 use crate::moving::PausedBy;
-use crate::queue::{Size, size};
 
 /// Show all cells on one screen, and what needs a look
 ///

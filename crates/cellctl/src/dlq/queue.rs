@@ -10,8 +10,8 @@ use cellstack_core::CellId;
 use cellstack_core::dead_letter::Place;
 
 use super::{Filter, Found};
+use crate::cells::queue::{Size, size};
 use crate::deployment::Deployment;
-use crate::queue::{Size, size};
 use cellstack_store::cells::Cell;
 use tokio_util::sync::CancellationToken;
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use cellstack_aws::AwsFailure;
 
 use super::{DeadLetterQueue, Found};
-use crate::queue::Size;
+use crate::cells::queue::Size;
 
 /// Error code of a receive while as many messages are in flight as the queue allows
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).

@@ -13,9 +13,9 @@ use cellstack_store::placement::Site;
 use super::dead_letters::{self, DeadLetters};
 use super::{Erased, Unreached};
 use crate::audit::Facts;
+use crate::cells::queue::size;
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
-use crate::queue::size;
 
 /// The cells of an erasure, with what was found in each.
 pub(crate) struct Run<'a> {

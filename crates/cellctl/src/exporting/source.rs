@@ -17,7 +17,7 @@ use cellstack_store::tenant_map::TenantEntry;
 use super::line::{FORMAT, HEADER, Header, VERSION, line};
 use super::{End, writer::Writer};
 use crate::deployment::Deployment;
-use crate::partial_file::could_not_write;
+use crate::files::partial_file::could_not_write;
 
 /// A tenant, the cell that has its data, and the cells that may hold events of it.
 pub(crate) struct Source<'a> {

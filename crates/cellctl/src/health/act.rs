@@ -15,11 +15,11 @@ use serde::Serialize;
 use super::{AUTOMATION, Action, Decision, Evidence, Rules, decide, too_small};
 use crate::audit::Signature;
 use crate::cells;
+use crate::cells::homecoming::Homecoming;
+use crate::cells::marking::{Change, retry_after_down, set, stated};
+use crate::cells::recovery::Recovery;
 use crate::console::Console;
 use crate::deployment::Deployment;
-use crate::homecoming::Homecoming;
-use crate::marking::{Change, retry_after_down, set, stated};
-use crate::recovery::Recovery;
 
 /// The name of the command in the audit trail.
 const WHAT: &str = "cells probe --act";

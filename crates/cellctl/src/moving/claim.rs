@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::Sites;
 use super::engine::BEAT;
 use crate::audit::Signature;
+use crate::cells::homecoming::wait;
 use crate::deployment::Deployment;
-use crate::homecoming::wait;
 
 /// Time for which the record is watched: three signs of life.
 const WATCH: Duration = BEAT.saturating_mul(3);

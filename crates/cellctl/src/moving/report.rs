@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Stage;
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::console::{Console, Output, table};
 
 /// Time between two lines about a copy, where no bar shows it.

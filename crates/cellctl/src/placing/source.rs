@@ -6,7 +6,7 @@ use cellstack_store::tenant_map::DEFAULT_WEIGHT;
 use serde::Deserialize;
 
 use super::Wanted;
-use crate::lines::{self, Format};
+use crate::files::lines::{self, Format};
 
 /// A line of a file.
 #[derive(Debug, Deserialize)]

@@ -11,14 +11,14 @@ use serde::Serialize;
 
 use crate::audit::{self, Facts, Signature};
 use crate::cells;
+use crate::cells::queue::size;
+use crate::cells::recount::Counted;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
 use crate::health::{Probe, probe};
 use crate::operator::Routine;
-use crate::queue::size;
-use crate::recount::Counted;
 
 /// Take a stamped cell into service: look at its parts, send an event through it, and let it take tenants
 ///

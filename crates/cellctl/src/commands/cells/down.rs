@@ -11,12 +11,12 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cells;
+use crate::cells::marking::{Change, retry_after_down, said, set, stated};
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::duration;
 use crate::health::AUTOMATION;
-use crate::marking::{Change, retry_after_down, said, set, stated};
 use crate::operator::Operator;
 
 /// Mark a cell down: its tenants' standbys hold their new events, and nothing is sent to it

@@ -9,12 +9,12 @@ use cellstack_placement::plan::drain;
 use clap::Args;
 
 use crate::cells;
+use crate::cells::marking::{Change, said, set, stated};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::marking::{Change, said, set, stated};
 use crate::operator::Operator;
-use crate::plans::{Saved, Surveyed, check_paths, show};
+use crate::planning::plans::{Saved, Surveyed, check_paths, show};
 
 /// Close a cell to new tenants, and plan where its tenants go
 ///

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use crate::audit::{self, Facts};
 use crate::cells;
+use crate::cells::recount::Counted;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::operator::Routine;
-use crate::recount::Counted;
 
 /// Count the tenants of each cell anew, and repair the registry's counts
 ///

@@ -13,14 +13,14 @@ use serde::Serialize;
 
 use crate::audit::Signature;
 use crate::cells;
+use crate::cells::marking::{Change, said, set, stated};
+use crate::cells::queue::size;
+use crate::cells::recount::Counted;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};
-use crate::marking::{Change, said, set, stated};
 use crate::operator::Operator;
-use crate::queue::size;
-use crate::recount::Counted;
 
 /// Retire an empty cell, so that Terraform may take it away
 ///

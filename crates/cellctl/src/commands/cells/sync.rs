@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::audit::{self, Facts, Signature};
 use crate::cells;
+use crate::cells::marking::{Change, change};
+use crate::cells::recount::Counted;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::marking::{Change, change};
 use crate::operator::Routine;
-use crate::recount::Counted;
 
 /// Bring the cells that Terraform stamped and those that cellctl knows into agreement
 ///

@@ -7,13 +7,13 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cells;
+use crate::cells::homecoming::Homecoming;
+use crate::cells::marking::{said, stated};
+use crate::cells::recovery::Recovery;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::homecoming::Homecoming;
-use crate::marking::{said, stated};
 use crate::operator::Operator;
-use crate::recovery::Recovery;
 
 /// Mark a cell up: the events that standbys hold are carried home, then it takes new ones
 ///

@@ -11,11 +11,11 @@ use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use crate::cells::named;
+use crate::cells::queue::Size;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, Reader, queues};
-use crate::queue::Size;
 
 /// Count dead letters by cell, place and reason
 ///

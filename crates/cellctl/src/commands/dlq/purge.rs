@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Scope, sizes};
 use crate::audit::{self, Counts};
 use crate::cli::Completion;
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Found, Reader};

@@ -6,7 +6,7 @@ use clap::Args;
 use super::{Scope, sizes};
 use crate::audit;
 use crate::cli::Completion;
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::redrive::{Limits, Rate, Redrive, Report};

@@ -9,7 +9,7 @@ use clap::Args;
 use super::read;
 use crate::audit::{self, Facts};
 use crate::cli::Completion;
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::ShownMove;

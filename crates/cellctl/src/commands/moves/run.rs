@@ -17,14 +17,14 @@ use serde::Serialize;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::audit::{self, Facts, Signature};
+use crate::cells::homecoming::wait;
 use crate::cli::Completion;
 use crate::commands::tenants::Passage;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::homecoming::wait;
 use crate::moving::{Ended, Engine, Manner, Stage};
 use crate::operator::Operator;
-use crate::plans::{Saved, Surveyed};
+use crate::planning::plans::{Saved, Surveyed};
 
 /// Run the moves of a plan that cells drain or rebalance has kept
 ///

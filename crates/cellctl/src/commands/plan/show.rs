@@ -8,7 +8,7 @@ use clap::Args;
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::plans::{self, Saved, Surveyed};
+use crate::planning::plans::{self, Saved, Surveyed};
 
 /// Show a plan, and whether it still fits the world
 ///

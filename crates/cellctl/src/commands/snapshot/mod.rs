@@ -1,5 +1,6 @@
 //! `cellctl snapshot`
 
+mod scan;
 mod show;
 mod summary;
 mod write;

@@ -9,13 +9,13 @@ use cellstack_core::snapshot::{Encoded, Header};
 use cellstack_store::snapshot::{SnapshotError, SnapshotSource};
 use clap::Args;
 
+use super::scan::{self, Scan};
 use super::summary::{CellCounts, Summary};
 use crate::audit::{self, Counts, Signature};
 use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::operator::Routine;
-use crate::scan::{self, Scan};
 
 /// Write a snapshot of the tenant map and the cells
 ///

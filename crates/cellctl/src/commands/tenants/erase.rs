@@ -17,8 +17,8 @@ use crate::cli::Completion;
 use crate::console::{self, Console, Output, table};
 use crate::deployment::Deployment;
 use crate::erasing::{Certificate, Run, removed};
+use crate::files::partial_file::{IfThere, PartialFile, could_not_write};
 use crate::operator::Operator;
-use crate::partial_file::{IfThere, PartialFile, could_not_write};
 
 /// Erase a removed tenant's items and letters from every cell, for good
 ///

@@ -12,8 +12,8 @@ use crate::cli::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::exporting::{End, Header, Source, Verified};
+use crate::files::partial_file::{IfThere, PartialFile};
 use crate::operator::Routine;
-use crate::partial_file::{IfThere, PartialFile};
 
 /// Write all items that cells keep of a tenant as JSON lines
 ///

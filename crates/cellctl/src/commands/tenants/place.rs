@@ -11,10 +11,10 @@ use clap::Args;
 
 use crate::audit::{self, Facts};
 use crate::cli::Completion;
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::lines::Format;
+use crate::files::lines::Format;
 use crate::operator::Routine;
 use crate::placing::{self, Outcome, Run, Wanted};
 

@@ -12,7 +12,7 @@ use crate::cells;
 use crate::cli::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::loads::{count, sum};
+use crate::planning::loads::{count, sum};
 
 /// Show which tenants have the most events
 ///

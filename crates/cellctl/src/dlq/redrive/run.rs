@@ -19,7 +19,7 @@ use super::report::Outcome;
 use super::store::{Ground, Held, Prepared, look, prepare, send};
 use super::{Rate, Report, Row};
 use crate::cells::one;
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, Found, Reader, Subject};
 use cellstack_store::cells::Cell;

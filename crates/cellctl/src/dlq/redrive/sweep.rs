@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::decide::{Claim, SkipReason};
 use super::report::Outcome;
 use super::{Redrive, Row};
-use crate::commands::progress::Progress;
+use crate::console::progress::Progress;
 use crate::dlq::{Found, HOLD, Reader, Subject, Window};
 
 /// An event that is still `accepted`.

@@ -3,6 +3,8 @@
 //! A terminal obeys control characters, and letters, reasons and errors may hold any. Tables and messages show them in an
 //! escaped form; JSON stays as it is.
 
+pub(crate) mod progress;
+
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
-use crate::partial_file::{IfThere, PartialFile};
-use crate::picture;
+use crate::files::partial_file::{IfThere, PartialFile};
+use crate::files::picture;
 
 /// A plan with its origin, as a file keeps it.
 #[derive(Debug, Serialize, Deserialize)]

@@ -9,11 +9,11 @@ use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
 use cellstack_store::cells::{Lease, record_carried};
 
+use super::homecoming::{Homecoming, wait};
+use super::marking::{Change, change, facts};
 use crate::audit::{self, Facts, Signature};
 use crate::console::Console;
 use crate::deployment::Deployment;
-use crate::homecoming::{Homecoming, wait};
-use crate::marking::{Change, change, facts};
 
 /// Time after which every router knows of a mark, and no write is under way that was decided before.
 const KNOWN: Duration = CELL_LEASE.saturating_add(LONGEST_WRITE);

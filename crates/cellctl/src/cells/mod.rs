@@ -1,4 +1,11 @@
-//! The cells that an operator names.
+//! Cells: which of them an operator names, their marks, their way up, their counts and how far they are behind.
+
+pub(crate) mod homecoming;
+pub(crate) mod lag;
+pub(crate) mod marking;
+pub(crate) mod queue;
+pub(crate) mod recount;
+pub(crate) mod recovery;
 
 use anyhow::{Result, bail};
 use cellstack_aws::AwsFailure;

@@ -9,11 +9,11 @@ use cellstack_store::carry::{Carried, Homeward, held};
 use cellstack_store::tenant_map::TenantEntry;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::marking::stated;
 use crate::cells;
-use crate::commands::progress::Progress;
 use crate::console::Console;
+use crate::console::progress::Progress;
 use crate::deployment::Deployment;
-use crate::marking::stated;
 
 /// Tenants that are looked after at once.
 const TENANTS_AT_ONCE: usize = 16;

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::console::Console;
 use crate::deployment::Deployment;
-use crate::lines;
+use crate::files::lines;
 
 /// Cells that are read at once.
 const CELLS_AT_ONCE: usize = 16;

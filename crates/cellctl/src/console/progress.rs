@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::console::Console;
+use super::Console;
 
 /// A bar on a terminal, nothing elsewhere.
 pub(crate) struct Progress(ProgressBar);
