@@ -1,7 +1,6 @@
 //! The command line.
 
 use cellstack_core::names;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -18,6 +17,7 @@ use crate::commands::simulate::Simulate;
 use crate::commands::snapshot::Snapshot;
 use crate::commands::status::Status;
 use crate::commands::tenants::Tenants;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 
@@ -61,32 +61,6 @@ enum Command {
     Dlq(Dlq),
     Snapshot(Snapshot),
     Audit(Audit),
-}
-
-/// The end of a command that met no error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Completion {
-    /// All was done.
-    Done,
-    /// Something was skipped, or could not be seen.
-    LeftSome,
-}
-
-impl Completion {
-    /// Returns [`Completion::Done`] if nothing is left to do.
-    #[must_use]
-    pub const fn of(all_done: bool) -> Self {
-        if all_done { Self::Done } else { Self::LeftSome }
-    }
-}
-
-impl From<Completion> for ExitCode {
-    fn from(completion: Completion) -> Self {
-        match completion {
-            Completion::Done => Self::SUCCESS,
-            Completion::LeftSome => Self::from(3),
-        }
-    }
 }
 
 impl Cli {

@@ -8,6 +8,7 @@ mod audit;
 mod cells;
 mod cli;
 mod commands;
+mod completion;
 mod console;
 mod deployment;
 #[cfg(feature = "operator")]
@@ -24,7 +25,8 @@ mod placing;
 mod planning;
 mod tenants;
 
-pub use cli::{Cli, Completion};
+pub use cli::Cli;
+pub use completion::Completion;
 pub use console::Console;
 pub use deployment::Deployment;
 #[cfg(feature = "operator")]

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
 use crate::cloudwatch::Measured;
-use crate::context::{Context, lock};
+use crate::context::Context;
 use crate::disorder;
 use crate::dynamodb::{DynamoDb, MAX_FILE_IN_MEMORY, Refusal, split_batch};
 use crate::faults::{Entries, FaultKind, Faults};
@@ -31,6 +31,7 @@ use crate::response;
 use crate::server::Mount;
 use crate::sns::Sns;
 use crate::sqs::{Peeked, Sqs};
+use crate::sync::lock;
 
 pub use self::builder::Builder;
 

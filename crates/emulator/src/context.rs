@@ -1,6 +1,6 @@
 //! The context that all services share: names, time, randomness, faults, disorder, observers, the endpoint.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::disorder::{Disorder, Settings};
 use crate::faults::Faults;
 use crate::observe::Observers;
+use crate::sync::lock;
 
 pub(crate) struct Context {
     pub(crate) region: String,
@@ -59,9 +60,4 @@ impl Context {
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
-}
-
-/// Locks a mutex, also after a panic elsewhere: one wrong request must not stop the emulator.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::context::lock;
+use crate::sync::lock;
 
 /// The settings of a stack's disorder.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::context::lock;
 use crate::resource::Resource;
+use crate::sync::lock;
 
 /// The kind of a fault.
 #[derive(Debug, Clone, PartialEq)]

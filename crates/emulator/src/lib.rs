@@ -58,6 +58,7 @@ mod server;
 mod sns;
 mod sqs;
 mod store;
+mod sync;
 
 pub use aws::{Aws, Builder};
 pub use faults::{Entries, Fault, FaultId, FaultKind, Faults};

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, Result, params};
 
-use crate::context::lock;
+use crate::sync::lock;
 
 /// The time that another program (a backup, a shell) may hold the file.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::Outcome;
+use crate::world::Outcome;
 
 /// Lines shown where only the end of a trace is shown.
 const TAIL: usize = 120;

@@ -6,7 +6,6 @@
 //! two runs were the same.
 
 mod application;
-mod callers;
 mod excerpt;
 mod faults;
 mod mutation;
@@ -17,13 +16,13 @@ mod scenarios;
 mod setup;
 mod surroundings;
 mod trace;
+mod workload;
 mod world;
 
 pub use application::{Application, Draft, Partition};
 pub use excerpt::excerpt;
 pub use faults::fault::Fault;
 pub use faults::hits::{Count, Hits};
-pub use faults::kill::{AwaitPoint, Coverage, Visits};
 pub use mutation::Mutation;
 pub use oracle::{Checks, INVARIANTS, Violation};
 pub use runner::{add_up, await_points, each_seed, run_all, shrink};
@@ -37,4 +36,5 @@ pub use scenarios::moves::{Moved, moves};
 pub use scenarios::one_cell_down::{Noticed, one_cell_down};
 pub use scenarios::recovery::{Recovered, recovery};
 pub use setup::Setup;
+pub use surroundings::kill::{AwaitPoint, Coverage, Visits};
 pub use world::{Outcome, run};

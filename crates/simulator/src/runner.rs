@@ -6,8 +6,11 @@ use std::sync::mpsc;
 
 use anyhow::Result;
 
-use crate::faults::kill::{AwaitPoint, Coverage};
-use crate::{Application, Fault, Outcome, Setup, run};
+use crate::application::Application;
+use crate::faults::fault::Fault;
+use crate::setup::Setup;
+use crate::surroundings::kill::{AwaitPoint, Coverage};
+use crate::world::{Outcome, run};
 
 /// Runs in which the await points are counted; one of four keeps order.
 const PROBES: u64 = 4;

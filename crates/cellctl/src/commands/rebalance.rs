@@ -7,7 +7,7 @@ use cellstack_core::limits::USAGE_DAYS;
 use cellstack_placement::plan::{Limits, Loads, rebalance};
 use clap::Args;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::operator::Routine;

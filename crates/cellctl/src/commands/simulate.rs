@@ -6,7 +6,7 @@ use anyhow::Result;
 use cellstack_placement::simulate::{Report, Scenario, run};
 use clap::Args;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::files::picture;
 

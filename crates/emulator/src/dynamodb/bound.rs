@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::key_names;
 use super::store::{DynamoDb, State};
-use crate::context::lock;
+use crate::sync::lock;
 
 /// The bytes of tables, stream records and tokens.
 const PAGES: &str = "SELECT (pages.page_count - free.freelist_count) * size.page_size \

@@ -8,7 +8,7 @@ use dynoxide::Result;
 use super::kept::{self, Position};
 use super::store::DynamoDb;
 use super::streams::Shard;
-use crate::context::lock;
+use crate::sync::lock;
 
 /// A mapping's lane in a shard of a stream.
 pub(super) struct Reader {

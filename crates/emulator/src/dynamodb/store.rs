@@ -19,7 +19,8 @@ use super::positions::Reader;
 use super::streams::{Change, Shard, Stream, Streams};
 use super::tokens::{Seen, Tokened, Tokens};
 use super::transaction::Locks;
-use crate::context::{Context, lock};
+use crate::context::Context;
+use crate::sync::lock;
 
 /// The prefix of every ARN that dynoxide writes.
 const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";

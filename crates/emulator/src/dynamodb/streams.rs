@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
 
 use super::canonical::canonical_hash;
-use crate::context::lock;
+use crate::sync::lock;
 
 /// The time that a record is kept.
 pub(super) const TRIM_HORIZON_MS: u64 = 24 * 60 * 60 * 1000;

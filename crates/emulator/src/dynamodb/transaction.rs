@@ -9,7 +9,7 @@ use super::conflict::{check, in_progress_exception};
 use super::keys::{ItemKey, items_of_transaction};
 use super::store::{DynamoDb, Refusal, State};
 use super::tokens::Tokened;
-use crate::context::lock;
+use crate::sync::lock;
 
 /// The items and tokens of the transactions in flight.
 #[derive(Default)]

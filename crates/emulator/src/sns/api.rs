@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::query::{Params, Xml};
 use super::subscription::Subscription;
 use super::topic::{Sns, Topic};
-use crate::context::lock;
 use crate::error::ApiError;
+use crate::sync::lock;
 
 /// The number of topics or subscriptions per page of a list.
 const PAGE: usize = 100;

@@ -8,11 +8,11 @@ use super::envelope::envelope;
 use super::publish::Accepted;
 use super::subscription::Subscription;
 use super::topic::Sns;
-use crate::context::lock;
 use crate::error::ApiError;
 use crate::faults::FaultKind;
 use crate::resource::Resource;
 use crate::sqs::{Attributes, Send, name_of_arn};
+use crate::sync::lock;
 
 /// The most attributes that a queue takes. Under raw delivery, a message with more is a client-side error.
 ///

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::deliver::Lanes;
 use super::subscription::Subscription;
 use super::topic::{Sns, Topic};
-use crate::context::{Context, lock};
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::sqs::{Send, Sqs};
 use crate::store::Store;
+use crate::sync::lock;
 
 #[derive(Serialize, Deserialize)]
 struct TopicDefinition {

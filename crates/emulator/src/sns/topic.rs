@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use super::deliver::Lanes;
 use super::publish::Published;
 use super::subscription::Subscription;
-use crate::context::{Context, lock};
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::sqs::Sqs;
 use crate::store::Store;
+use crate::sync::lock;
 
 /// The SNS service.
 pub(crate) struct Sns {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::api::{name, read};
 use super::registry::Sqs;
 use super::wire::{CreateQueue, ListQueues, MoveRequest, OfQueue, SetAttributes};
-use crate::context::lock;
 use crate::error::ApiError;
+use crate::sync::lock;
 
 /// The time that must pass between two purges of a queue.
 const PURGE_PAUSE_MS: u64 = 60_000;

@@ -9,9 +9,10 @@ use super::attributes::QueueAttributes;
 use super::message::Message;
 use super::queue::Queue;
 use super::registry::{Registry, Sqs};
-use crate::context::{Context, lock};
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::store::Store;
+use crate::sync::lock;
 
 /// A queue without its messages.
 #[derive(Serialize, Deserialize)]

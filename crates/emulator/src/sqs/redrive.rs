@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::registry::{Sqs, name_of_arn};
-use crate::context::lock;
 use crate::error::ApiError;
+use crate::sync::lock;
 
 /// The messages that an unlimited task moves per second.
 const UNLIMITED_PER_SECOND: u64 = 500;

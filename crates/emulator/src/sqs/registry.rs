@@ -9,10 +9,11 @@ use super::attributes::QueueAttributes;
 use super::message::{Message, Received, Send, Sent};
 use super::queue::Queue;
 use super::redrive::MoveTask;
-use crate::context::{Context, lock};
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::observe::Observation;
 use crate::store::Store;
+use crate::sync::lock;
 
 /// The time after a queue's deletion in which its name cannot be used again.
 const NAME_BLOCKED_MS: u64 = 60_000;

@@ -1,5 +1,6 @@
 //! The application that a run simulates: its processor, the events that its callers send, and an invariant of its own.
 
+pub(crate) mod amount;
 mod draft;
 mod partition;
 mod totals;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::amount::billionths;
 use super::{Application, Draft, Partition};
-use crate::oracle::amount::billionths;
 
 /// Few, so that events of a type meet on their total.
 const TYPES: [&str; 4] = ["order.placed", "order.paid", "item.sold", "a:B_c/d-9.0"];

@@ -1,8 +1,5 @@
-//! Faults: the kinds, the plan that a seed draws, the schedule that carries it out, and the count of those that struck.
+//! Faults: the kinds, the plan that a seed draws, and the count of those that struck.
 
 pub(crate) mod fault;
 pub(crate) mod hits;
-pub(crate) mod kill;
 pub(crate) mod plan;
-pub(crate) mod schedule;
-pub(crate) mod strikes;

@@ -10,8 +10,8 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
 
 use super::fault::{Fault, Injection};
-use super::kill::{Armed, AwaitPoint};
-use crate::Setup;
+use crate::setup::Setup;
+use crate::surroundings::kill::{Armed, AwaitPoint};
 use crate::surroundings::processor::Behaviour;
 
 /// A planned fault.

@@ -7,8 +7,8 @@ use cellstack_core::{EventId, EventStatus, usage};
 use cellstack_router::Standby;
 
 use super::{Evidence, Findings};
-use crate::callers::workload::Naming;
 use crate::trace::Subject;
+use crate::workload::Naming;
 
 impl Evidence<'_> {
     /// Checks I1: an acknowledged event is in a cell's table. I4 checks that it is the right cell.

@@ -11,8 +11,8 @@ use cellstack_core::journal::JOURNAL_PREFIX;
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus, usage};
 use serde::Deserialize;
 
-use super::amount::billionths;
 use crate::application::Partition;
+use crate::application::amount::billionths;
 use crate::surroundings::processor::Behaviour;
 use crate::trace::{Subject, Trace};
 use cellstack_embedded::Stack;

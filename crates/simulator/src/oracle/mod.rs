@@ -3,7 +3,6 @@
 //! It checks twice: when the faults are over, with the dead letters in their queues, and again after the processor was
 //! mended and everything was redriven.
 
-pub(crate) mod amount;
 mod cells;
 mod events;
 mod fate;
@@ -17,12 +16,12 @@ use std::fmt;
 
 use cellstack_core::EventId;
 
-use crate::Setup;
 use crate::application::Model;
-use crate::callers::workload::Naming;
 use crate::operators::Report;
 use crate::operators::mover::Tenure;
+use crate::setup::Setup;
 use crate::trace::Trace;
+use crate::workload::Naming;
 use final_state::FinalState;
 use journal::Journal;
 

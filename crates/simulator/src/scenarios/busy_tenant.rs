@@ -18,9 +18,9 @@ use hyper::Request;
 use tokio::time::Instant;
 
 use crate::mutation::Mutation;
+use crate::surroundings::BEGINNING;
 use crate::surroundings::environment::{Environment, Make, Maker};
 use crate::surroundings::network::Way;
-use crate::world::BEGINNING;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::{CellNames, registry, tenant_map};

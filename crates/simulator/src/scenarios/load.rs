@@ -19,13 +19,13 @@ use hyper::{Request, Response};
 use tokio::time::Instant;
 
 use super::standbys;
-use crate::faults::kill::Kills;
 use crate::operators::marker::mark;
+use crate::surroundings::BEGINNING;
 use crate::surroundings::environment::Make;
+use crate::surroundings::kill::Kills;
 use crate::surroundings::network::Way;
 use crate::surroundings::router_pool::{Manner, RouterPool};
 use crate::trace::Trace;
-use crate::world::BEGINNING;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::CellNames;

@@ -28,15 +28,16 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
-use crate::faults::kill::Kills;
 use crate::operators::marker::mark;
 use crate::operators::mover::Place;
 use crate::oracle::final_state::FinalState;
+use crate::surroundings::BEGINNING;
 use crate::surroundings::environment::Make;
+use crate::surroundings::kill::Kills;
 use crate::surroundings::network::Way;
 use crate::surroundings::router_pool::{Manner, RouterPool};
 use crate::trace::Trace;
-use crate::world::{BEGINNING, appoint_standby};
+use crate::world::appoint_standby;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::{CellNames, Ordering};

@@ -1,7 +1,7 @@
 //! The surroundings of a stack in a run: latencies, processes that can be killed, and a watcher.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cellstack_emulator::{Function, FunctionError};
@@ -9,12 +9,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::kill::Kills;
 use super::network::Way;
-use crate::faults::kill::Kills;
 use crate::trace::Trace;
-use crate::world::BEGINNING;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::{Hooks, Role};
+
+/// Wall-clock time at which every run begins: it is part of what a seed decides.
+pub(crate) const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
 
 pub(crate) fn hooks(seed: u64, kills: &Kills) -> Hooks {
     let kills = kills.clone();

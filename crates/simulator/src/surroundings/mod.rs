@@ -3,9 +3,10 @@
 
 pub(crate) mod environment;
 mod hooks;
+pub(crate) mod kill;
 pub(crate) mod network;
 pub(crate) mod processor;
 pub(crate) mod router_pool;
 pub(crate) mod wire;
 
-pub(crate) use hooks::{hooks, watch};
+pub(crate) use hooks::{BEGINNING, hooks, watch};

@@ -12,8 +12,8 @@ use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
 
 use super::environment::{Environment, Make, Maker};
+use super::kill::{Killed, Kills};
 use super::wire::Writes;
-use crate::faults::kill::{Killed, Kills};
 use crate::trace::Trace;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Role;

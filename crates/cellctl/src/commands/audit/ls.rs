@@ -7,7 +7,7 @@ use cellstack_core::Clock as _;
 use clap::Args;
 
 use crate::audit::{Run, runs};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::duration;

@@ -13,7 +13,7 @@ use crate::audit::{self, Facts, Signature};
 use crate::cells;
 use crate::cells::queue::size;
 use crate::cells::recount::Counted;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, queues};

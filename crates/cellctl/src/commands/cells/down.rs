@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::cells;
 use crate::cells::marking::{Change, retry_after_down, said, set, stated};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::duration;

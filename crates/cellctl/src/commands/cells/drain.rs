@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::cells;
 use crate::cells::marking::{Change, said, set, stated};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::operator::Operator;

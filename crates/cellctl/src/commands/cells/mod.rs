@@ -16,7 +16,7 @@ pub(crate) use ls::strays;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 

@@ -7,7 +7,7 @@ use cellstack_core::CellId;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::health::{Acted, Action, Automation, Probe, Round, Rules, Settings};

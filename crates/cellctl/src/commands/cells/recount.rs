@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::audit::{self, Facts};
 use crate::cells;
 use crate::cells::recount::Counted;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::operator::Routine;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::ls::NEW;
 use crate::cells;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 

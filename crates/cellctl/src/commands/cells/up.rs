@@ -10,7 +10,7 @@ use crate::cells;
 use crate::cells::homecoming::Homecoming;
 use crate::cells::marking::{said, stated};
 use crate::cells::recovery::Recovery;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::operator::Operator;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::cells::named;
 use crate::cells::queue::Size;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, Reader, queues};

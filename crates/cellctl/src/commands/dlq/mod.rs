@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use crate::audit::Counts;
 use crate::cells::named;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::dlq::{DeadLetterQueue, Filter, queues};

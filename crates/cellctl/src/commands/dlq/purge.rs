@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Scope, sizes};
 use crate::audit::{self, Counts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::progress::Progress;
 use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;

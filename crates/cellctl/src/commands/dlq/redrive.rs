@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::{Scope, sizes};
 use crate::audit;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::progress::Progress;
 use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cells::named;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, dead_letters, table};
 use crate::deployment::Deployment;
 use crate::dlq::{Filter, Found, Reader, queues};

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::read;
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::{ShownMove, abort, claim};

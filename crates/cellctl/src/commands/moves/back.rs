@@ -5,8 +5,8 @@ use cellstack_store::moves::{MoveId, MoveRecord, Phase};
 use clap::Args;
 
 use super::read;
-use crate::cli::Completion;
 use crate::commands::tenants::{Passage, standby};
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::Manner;

@@ -5,7 +5,7 @@ use cellstack_core::TenantId;
 use cellstack_store::moves::{MoveRecord, all};
 use clap::Args;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::ShownMove;

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use cellstack_store::moves::{MoveId, MoveRecord, one};
 use clap::{Args, Subcommand};
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::PausedBy;

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::read;
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::progress::Progress;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;

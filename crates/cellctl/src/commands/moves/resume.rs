@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::read;
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
 use crate::commands::tenants::go_on;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::{Manner, Sites, claim};

@@ -18,8 +18,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::audit::{self, Facts, Signature};
 use crate::cells::homecoming::wait;
-use crate::cli::Completion;
 use crate::commands::tenants::Passage;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::moving::{Ended, Engine, Manner, Stage};

@@ -5,7 +5,7 @@ use cellstack_store::moves::MoveId;
 use clap::Args;
 
 use super::read;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::ShownMove;

@@ -5,7 +5,7 @@ mod show;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 

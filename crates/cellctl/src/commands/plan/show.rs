@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::planning::plans::{self, Saved, Surveyed};

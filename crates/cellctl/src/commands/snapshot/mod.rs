@@ -8,7 +8,7 @@ mod write;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 

@@ -6,7 +6,7 @@ use cellstack_store::snapshot::SnapshotSource;
 use clap::Args;
 
 use super::summary::{CellCounts, Summary};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 

@@ -12,7 +12,7 @@ use clap::Args;
 use super::scan::{self, Scan};
 use super::summary::{CellCounts, Summary};
 use crate::audit::{self, Counts, Signature};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::operator::Routine;

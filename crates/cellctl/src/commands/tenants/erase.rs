@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::audit::{self, Facts, RunOutcome, Signature, runs};
 use crate::cells;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{self, Console, Output, table};
 use crate::deployment::Deployment;
 use crate::erasing::{Certificate, Run, removed};

@@ -8,7 +8,7 @@ use cellstack_core::TenantId;
 use clap::Args;
 
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::exporting::{End, Header, Source, Verified};

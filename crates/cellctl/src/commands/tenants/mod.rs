@@ -18,7 +18,7 @@ pub(crate) use move_to::{Passage, go_on, standby};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 

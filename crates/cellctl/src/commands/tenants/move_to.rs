@@ -10,7 +10,7 @@ use cellstack_store::tenant_map::TenantEntry;
 use clap::Args;
 
 use crate::audit::{self, Facts, Signature};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::{Ended, Engine, Manner, Prediction, Reporter, ShownMove, Sites};

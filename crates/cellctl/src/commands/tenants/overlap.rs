@@ -5,7 +5,7 @@ use cellstack_core::CellId;
 use cellstack_placement::overlap::{Loss, Overlap};
 use clap::Args;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 

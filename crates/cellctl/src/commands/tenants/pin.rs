@@ -5,7 +5,7 @@ use cellstack_core::{Clock as _, TenantId};
 use clap::Args;
 
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::operator::Routine;

@@ -10,7 +10,7 @@ use cellstack_store::tenant_map::DEFAULT_WEIGHT;
 use clap::Args;
 
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::progress::Progress;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;

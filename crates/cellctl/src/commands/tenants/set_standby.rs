@@ -5,7 +5,7 @@ use cellstack_core::{CellId, Clock as _, TenantId};
 use clap::{ArgGroup, Args};
 
 use crate::audit::{self, Facts};
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::operator::Routine;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use cellstack_core::TenantId;
 use clap::Args;
 
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::tenants::{COLUMNS, ShownTenant};

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cells;
-use crate::cli::Completion;
+use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
 use crate::planning::loads::{count, sum};

@@ -23,10 +23,10 @@ use super::oracle::{Oracle, Told};
 use crate::mutation::Mutation;
 use crate::operators::mover::{Mover, Place};
 use crate::oracle::journal::Journal;
+use crate::surroundings::BEGINNING;
 use crate::surroundings::environment::{Environment, Make, Maker};
 use crate::surroundings::network::Way;
 use crate::trace::Trace;
-use crate::world::BEGINNING;
 use cellstack_embedded::Stack;
 use cellstack_embedded::hooks::Hooks;
 

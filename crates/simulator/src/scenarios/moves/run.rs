@@ -25,15 +25,16 @@ use super::Moved;
 use super::draw::{CELLS, Drawn, Mark, Plan, TENANTS, Verb, cell};
 use super::oracle::{check, rested};
 use super::runs::{End, cellctl};
-use crate::faults::kill::Kills;
 use crate::mutation::Mutation;
 use crate::operators::mover::Place;
+use crate::surroundings::BEGINNING;
 use crate::surroundings::environment::Make;
+use crate::surroundings::kill::Kills;
 use crate::surroundings::network::Way;
 use crate::surroundings::router_pool::{Manner, RouterPool};
 use crate::surroundings::watch;
 use crate::trace::{Subject, Trace};
-use crate::world::{BEGINNING, appoint_standby};
+use crate::world::appoint_standby;
 
 /// Times that a caller sends an event before it stops.
 const TRIES: u32 = 400;

@@ -1,5 +1,7 @@
 //! The requests of callers, drawn from the seed.
 
+mod text;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -9,10 +11,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use super::text;
-use crate::Setup;
 use crate::application::{Draft, Model};
 use crate::faults::plan::Trouble;
+use crate::setup::Setup;
 use crate::surroundings::processor::Behaviour;
 
 /// The share of events with awkward text in their attributes and data.

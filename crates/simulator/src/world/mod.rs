@@ -1,5 +1,9 @@
 //! One run: a stack, callers, faults, and the wait until all is at rest.
 
+mod caller;
+mod schedule;
+mod strikes;
+
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -10,14 +14,9 @@ use futures::StreamExt;
 use futures::future::join5;
 use futures::stream::FuturesUnordered;
 
-use crate::Setup;
 use crate::application::{Application, Model};
-use crate::callers::Caller;
-use crate::callers::workload;
 use crate::faults::hits::Hits;
-use crate::faults::kill::{AwaitPoint, Coverage, Kills};
 use crate::faults::plan::Plan;
-use crate::faults::strikes::Injected;
 use crate::mutation::Mutation;
 use crate::operators::marker::Marker;
 use crate::operators::mover::{Mover, Place};
@@ -25,16 +24,18 @@ use crate::operators::{Redrives, Report, redrive_all};
 use crate::oracle::final_state::FinalState;
 use crate::oracle::journal::Journal;
 use crate::oracle::{Checks, Evidence, Findings, Seen, Violation};
+use crate::setup::Setup;
 use crate::surroundings::environment::Make;
+use crate::surroundings::kill::{AwaitPoint, Coverage, Kills};
 use crate::surroundings::processor::{Behaviours, FlakyProcessor};
 use crate::surroundings::router_pool::{Manner, RouterPool};
 use crate::surroundings::{hooks, watch};
 use crate::trace::Trace;
+use crate::workload;
+use caller::Caller;
 use cellstack_embedded::names::Ordering;
 use cellstack_embedded::{Pipeline, Stack};
-
-/// Wall-clock time at which every run begins: it is part of what a seed decides.
-pub(crate) const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
+use strikes::Injected;
 
 /// The outcome of a run.
 #[derive(Debug, Clone)]

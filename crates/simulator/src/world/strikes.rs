@@ -2,14 +2,14 @@
 
 use cellstack_emulator::FaultId;
 
-use super::fault::Fault;
-use super::hits::Hits;
-use super::plan::{Action, Plan};
-use crate::Setup;
+use super::World;
+use crate::faults::fault::Fault;
+use crate::faults::hits::Hits;
+use crate::faults::plan::{Action, Plan};
 use crate::oracle::Excuses;
 use crate::oracle::journal::Journal;
+use crate::setup::Setup;
 use crate::surroundings::processor::Behaviour;
-use crate::world::World;
 
 /// A fault that was injected.
 pub(crate) struct Injected {

@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
-use crate::surroundings::network;
-use crate::surroundings::processor::{Fatal, take_fatal};
+use super::network;
+use super::processor::{Fatal, take_fatal};
 use cellstack_embedded::hooks::Role;
 
 /// An await point: a function, and the number of a wait within one invocation of it.

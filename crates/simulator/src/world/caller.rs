@@ -7,9 +7,9 @@ use cellstack_core::{EventId, TenantId};
 use hyper::{Request, Response};
 use serde_json::Value;
 
-use super::workload::{Look, Naming, Order};
+use super::World;
 use crate::oracle::Acknowledged;
-use crate::world::World;
+use crate::workload::{Look, Naming, Order};
 
 /// Times that a caller sends an event before it stops.
 const TRIES: u32 = 6;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::plan::{Action, Plan};
+use super::World;
 use super::strikes::Injected;
+use crate::faults::plan::{Action, Plan};
 use crate::operators::redrive_together;
-use crate::world::World;
 use cellstack_embedded::names::CellNames;
 
 /// Time that backlogs may take to drain once the faults are over.
