@@ -24,6 +24,7 @@ mod operator;
 mod placing;
 mod planning;
 mod tenants;
+mod write_units;
 
 pub use cli::Cli;
 pub use completion::Completion;

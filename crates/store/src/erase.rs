@@ -9,17 +9,18 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem};
 use cellstack_aws::AwsFailure;
-use cellstack_aws::backoff::Backoff;
-use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, key, number};
 use cellstack_core::fence::shard_key;
 use cellstack_core::hex::hex;
-use cellstack_core::limits::{MAX_TRANSACTION, PLACE_TIMEOUT};
+use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::{Epoch, EventStatus, RouteState, TenantId};
 use sha2::{Digest as _, Sha256};
 
+use crate::RateLimit;
+use crate::item_size::units;
 use crate::partition::{self, Kind};
 use crate::placement::{Site, is_here};
+use crate::transaction::{Sent, send};
 
 const READ: &str = "read a tenant's items";
 const WHAT: &str = "erase a tenant's items";
@@ -83,7 +84,7 @@ impl Items {
         hex(self.keys.clone().finalize())
     }
 
-    fn add(&mut self, Listed { key, is_done }: &Listed) {
+    fn add(&mut self, Listed { key, is_done, .. }: &Listed) {
         let kind = Kind::of(key);
         *self.counts.entry(kind).or_default() += 1;
         if kind != Kind::Fence {
@@ -98,6 +99,7 @@ impl Items {
 struct Listed {
     key: String,
     is_done: bool,
+    units: u32,
 }
 
 impl Listed {
@@ -107,7 +109,8 @@ impl Listed {
             return Err(AwsFailure::unreadable(READ, "an item without a sort key".to_owned()));
         };
         let open = [EventStatus::Accepted, EventStatus::Held].map(EventStatus::as_str);
-        Ok(Self { key, is_done: !text("status").is_some_and(|status| open.contains(&status.as_str())) })
+        let is_done = !text("status").is_some_and(|status| open.contains(&status.as_str()));
+        Ok(Self { key, is_done, units: units(item) })
     }
 }
 
@@ -118,7 +121,10 @@ impl Erasure<'_> {
     /// When the table can't be read.
     pub async fn find(&self, table: &str) -> Result<Items, AwsFailure> {
         let mut found = Items::default();
-        let mut pages = self.keys(table).into_paginator().send();
+        let keys = partition::items(self.client, table, self.tenant)
+            .projection_expression("sk, #status")
+            .expression_attribute_names("#status", "status");
+        let mut pages = keys.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsFailure::of(READ, error))?;
             for item in page.items.unwrap_or_default() {
@@ -137,9 +143,10 @@ impl Erasure<'_> {
         &self,
         site: &Site,
         erased: &mut Items,
+        rate_limit: &RateLimit,
         mut go_on: impl FnMut() -> bool,
     ) -> Result<(), EraseError> {
-        let mut pages = self.keys(&site.table).into_paginator().send();
+        let mut pages = partition::items(self.client, &site.table, self.tenant).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsFailure::of(READ, error))?.items.unwrap_or_default();
             let mut listed = page.iter().map(Listed::read).collect::<Result<Vec<_>, _>>()?;
@@ -149,17 +156,15 @@ impl Erasure<'_> {
                 if !go_on() {
                     return Ok(());
                 }
+                // A transaction takes twice as many.
+                rate_limit
+                    .wait(chunk.iter().fold(0, |units, item| item.units.saturating_add(units)).saturating_mul(2))
+                    .await;
                 self.delete(site, chunk).await?;
                 chunk.iter().for_each(|item| erased.add(item));
             }
         }
         Ok(())
-    }
-
-    fn keys(&self, table: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
-        partition::items(self.client, table, self.tenant)
-            .projection_expression("sk, #status")
-            .expression_attribute_names("#status", "status")
     }
 
     async fn delete(&self, site: &Site, items: &[Listed]) -> Result<(), EraseError> {
@@ -168,17 +173,9 @@ impl Erasure<'_> {
             let delete = Delete::builder().table_name(&site.table).set_key(Some(key(self.tenant, item.key.as_str())));
             actions.push(TransactWriteItem::builder().delete(delete.build()?).build());
         }
-        let mut backoff = Backoff::within(PLACE_TIMEOUT);
-        loop {
-            let sent = self.client.transact_write_items().set_transact_items(Some(actions.clone())).send().await;
-            let Err(error) = sent else { return Ok(()) };
-            match cancellation(&error) {
-                Some(reasons) if reasons.iter().any(is_refused) => {
-                    return Err(EraseError::PlacedAgain { tenant: self.tenant.clone() });
-                }
-                Some(reasons) if reasons.iter().all(is_transient) && backoff.pause().await => {}
-                _ => return Err(AwsFailure::of(WHAT, error).into()),
-            }
+        match send(self.client, WHAT, &actions).await? {
+            Sent::Done => Ok(()),
+            Sent::Refused(_) => Err(EraseError::PlacedAgain { tenant: self.tenant.clone() }),
         }
     }
 
@@ -235,7 +232,7 @@ mod tests {
     fn a_hash_is_over_the_keys_in_their_order_without_the_fence() {
         let mut items = Items::default();
         for (key, is_done) in [("event#1", true), ("event#2", false), ("fence#0", true), ("total#a", false)] {
-            items.add(&Listed { key: key.to_owned(), is_done });
+            items.add(&Listed { key: key.to_owned(), is_done, units: 1 });
         }
         assert_eq!((items.erasable(), items.not_done), (3, 1));
         assert_eq!(items.keys_sha256(), cellstack_core::hex::sha256("event#1\nevent#2\ntotal#a\n"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use cellstack_core::CellId;
 use cellstack_core::registry::CellStatus;
+use cellstack_store::RateLimit;
 use cellstack_store::cells::{Cell, Listing};
 use cellstack_store::erase::{EraseError, Erasure, Items};
 use cellstack_store::partition::Kind;
@@ -61,9 +62,10 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`EraseError::PlacedAgain`] when the tenant has a cell again. `done` has what was erased until then. A cell that
     /// can't be reached is noted, and the others are erased.
-    pub(crate) async fn erase(&mut self, done: &mut Vec<Erased>) -> Result<(), EraseError> {
+    pub(crate) async fn erase(&mut self, rate_limit: &RateLimit, done: &mut Vec<Erased>) -> Result<(), EraseError> {
         for (cell, found) in std::mem::take(&mut self.found) {
-            let (erased, ended) = if self.is_dry { (found.clone(), Ok(())) } else { self.items(&cell).await };
+            let (erased, ended) =
+                if self.is_dry { (found.clone(), Ok(())) } else { self.items(&cell, rate_limit).await };
             done.push(summary(&cell, &found, &erased));
             match ended {
                 Err(EraseError::Failed(failure)) => {
@@ -87,11 +89,11 @@ impl<'a> Run<'a> {
     }
 
     /// Erases a cell's items until none is left: one that is processed meanwhile leaves a total.
-    async fn items(&self, cell: &Cell) -> (Items, Result<(), EraseError>) {
+    async fn items(&self, cell: &Cell, rate_limit: &RateLimit) -> (Items, Result<(), EraseError>) {
         let (mut erased, site, stop) = (Items::default(), Site::from(cell), self.deployment.stop());
         loop {
             let before = erased.erasable();
-            let ended = self.erasure.erase(&site, &mut erased, || !stop.is_cancelled()).await;
+            let ended = self.erasure.erase(&site, &mut erased, rate_limit, || !stop.is_cancelled()).await;
             if ended.is_err() || erased.erasable() == before {
                 return (erased, ended);
             }

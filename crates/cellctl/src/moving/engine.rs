@@ -8,8 +8,9 @@ use cellstack_core::limits::{LONGEST_WRITE, TENANT_LEASE};
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::registry::CellStatus;
 use cellstack_core::{Clock as _, EventId};
+use cellstack_store::RateLimit;
 use cellstack_store::cells::{Cell, one};
-use cellstack_store::moves::{Known, MoveError, MoveRecord, Path, Phase, RateLimit, Rest, Round, Steps};
+use cellstack_store::moves::{Known, MoveError, MoveRecord, Path, Phase, Rest, Round, Steps};
 use tokio::time::Instant;
 
 use super::{Manner, Sites};
@@ -182,7 +183,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     async fn catch_up(&mut self) -> Result<()> {
         let begun = Instant::now();
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
-        let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
+        let rate_limit = self.manner.write_units.limit(self.manner.at_once());
         let mut copied = self.round(&rate_limit).await?;
         let mut pause = FOLLOW;
         loop {
@@ -285,7 +286,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         if self.rest.is_none() {
             if self.known.is_empty() {
                 // A run that took the move over knows nothing: what can be copied without a check is copied first.
-                let rate_limit = RateLimit::new(self.manner.write_units, self.manner.at_once());
+                let rate_limit = self.manner.write_units.limit(self.manner.at_once());
                 self.round(&rate_limit).await?;
             }
             self.rest = Some(self.path().rest(&self.known, steps).await?);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::duration;
+use crate::write_units::WriteUnits;
 
 /// Options of every move.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Manner {
-    /// Write units per second for the copy. A partition takes 1,000, and the tenant needs some of them
-    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) write_units: u32,
+    #[command(flatten)]
+    pub(crate) write_units: WriteUnits,
     /// Writes of the copy at once
     #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) at_once: u16,

@@ -52,7 +52,7 @@ impl Prediction {
         let Size { items, bytes } = size;
         // Each item takes whole units, half a unit more on average.
         let write_units = items.max(bytes / 1_024 + items / 2);
-        let copy = Duration::from_secs(write_units / u64::from(manner.write_units));
+        let copy = Duration::from_secs(write_units / u64::from(manner.write_units.per_second));
         // A round reads both cells, and a sweep the source's keys.
         let seconds = (TENANT_LEASE + LONGEST_WRITE).max(copy + read * 2).as_secs();
         let pause_ms = u64::try_from((CALLS + read_in_pause * 2).as_millis()).unwrap_or(u64::MAX);
@@ -83,11 +83,12 @@ impl std::fmt::Display for Prediction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write_units::WriteUnits;
 
     #[test]
     fn a_large_tenant_is_copied_longer_than_routers_are_waited_for() {
         let manner = Manner {
-            write_units: 1_000,
+            write_units: WriteUnits { per_second: 1_000 },
             at_once: 32,
             drain_time: Duration::from_secs(30),
             carry_pending: false,

@@ -10,11 +10,11 @@ use cellstack_core::{Epoch, RouteState};
 
 use super::begin::cell;
 use super::record::{MoveRecord, Phase, text};
-use super::send::{Sent, send};
 use super::steps::Steps;
 use super::{MoveError, Path};
 use crate::fence::opening;
 use crate::placement::Placement;
+use crate::transaction::{Sent, send};
 
 const WHAT: &str = "end a move";
 

@@ -128,22 +128,6 @@ pub(super) fn is_expired(item: &Item, now_ms: u64) -> bool {
     expires_at.is_some_and(|at| at <= now_ms / 1_000)
 }
 
-/// Estimates the bytes of an item as DynamoDB counts them: names and values.
-pub(super) fn bytes(item: &Item) -> usize {
-    fn of(value: &AttributeValue) -> usize {
-        match value {
-            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-            AttributeValue::B(blob) => blob.as_ref().len(),
-            AttributeValue::L(list) => list.iter().map(|value| 1 + of(value)).sum(),
-            AttributeValue::M(map) => map.iter().map(|(name, value)| 1 + name.len() + of(value)).sum(),
-            AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().map(String::len).sum(),
-            AttributeValue::Bs(blobs) => blobs.iter().map(|blob| blob.as_ref().len()).sum(),
-            _ => 1,
-        }
-    }
-    item.iter().map(|(name, value)| name.len() + of(value)).sum()
-}
-
 /// Returns whether two items are equal. The members of a set have no order.
 pub(super) fn are_equal(one: &Item, other: &Item) -> bool {
     one.len() == other.len() && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))

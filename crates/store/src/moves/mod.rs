@@ -26,7 +26,6 @@ mod precopy;
 mod purge;
 mod record;
 mod rest;
-mod send;
 mod steps;
 mod switch;
 
@@ -34,7 +33,7 @@ pub use begin::MoveOrder;
 pub use error::MoveError;
 pub use items::{Size, kept_beside_events, size};
 pub use known::Known;
-pub use precopy::{RateLimit, Round};
+pub use precopy::Round;
 pub use purge::{Copy, Purgeable};
 pub use record::{MoveId, MoveRecord, Phase, all, of_tenant, one};
 pub use rest::Rest;

@@ -11,10 +11,10 @@ use cellstack_core::cell_table::{Item, key};
 
 use super::items::events;
 use super::record::{Phase, text};
-use super::send::{Sent, send};
 use super::steps::Steps;
 use super::{MoveError, Path, Rest};
 use crate::partition::{READ, accepted_at, sort_key};
+use crate::transaction::{Sent, send};
 
 impl Path<'_> {
     /// Freezes events that are not done, the newest first: the source may process others meanwhile, and where it keeps a

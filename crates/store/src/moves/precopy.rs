@@ -10,8 +10,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, Bound};
-use std::sync::Mutex;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,52 +18,19 @@ use cellstack_aws::backoff::Backoff;
 use cellstack_core::EventStatus;
 use cellstack_core::cell_table::Item;
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::sync::lock;
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::time::Instant;
 
-use super::items::{are_equal, bytes, events, is_expired, is_processed, status};
+use super::items::{are_equal, events, is_expired, is_processed, status};
 use super::known::Key;
 use super::{Known, MoveError, Path};
+use crate::RateLimit;
+use crate::item_size::{bytes, units};
 use crate::partition::{READ, by_key, is_busy, sort_key};
 
 const COPY: &str = "copy an item";
 /// Events that are read into memory at once, of those that are followed. Each has 400 KB at most, and most have less than 1.
 const FOLLOWED_AT_ONCE: usize = 2_000;
-
-/// A limit on the rate of the copy.
-#[derive(Debug)]
-pub struct RateLimit {
-    per_second: u32,
-    at_once: usize,
-    next: Mutex<Option<Instant>>,
-}
-
-impl RateLimit {
-    /// Time by which writes may run ahead of their rate: a timer is not finer.
-    const AHEAD: Duration = Duration::from_millis(5);
-
-    /// Makes a limit of so many write units per second, and of so many writes at once.
-    #[must_use]
-    pub const fn new(per_second: u32, at_once: usize) -> Self {
-        Self { per_second, at_once, next: Mutex::new(None) }
-    }
-
-    async fn wait(&self, item: &Item) {
-        let units = u32::try_from(bytes(item).div_ceil(1_024)).unwrap_or(u32::MAX).max(1);
-        let at = {
-            let mut next = lock(&self.next);
-            let now = Instant::now();
-            let at = next.unwrap_or(now).max(now);
-            *next = Some(at + Duration::from_secs(1).saturating_mul(units) / self.per_second.max(1));
-            at
-        };
-        if at > Instant::now() + Self::AHEAD {
-            tokio::time::sleep_until(at).await;
-        }
-    }
-}
 
 /// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,7 +106,7 @@ impl Path<'_> {
                 }
                 (None, _) => {}
             }
-            if puts.len() >= rate_limit.at_once
+            if puts.len() >= rate_limit.at_once()
                 && let Some(put) = puts.next().await
             {
                 put?;
@@ -197,7 +162,7 @@ impl Path<'_> {
             round.copied += missing.len() as u64;
             round.bytes += missing.iter().map(|item| bytes(item) as u64).sum::<u64>();
             let puts =
-                stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once);
+                stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once());
             puts.try_collect::<()>().await?;
         }
         Ok(round)
@@ -231,7 +196,7 @@ impl Path<'_> {
             known.processed.insert(key);
         }
         settled.retain(|key| journal.contains(key));
-        self.clear_journal(&settled, rate_limit.at_once).await?;
+        self.clear_journal(&settled, rate_limit.at_once()).await?;
         // The order of a map differs from run to run.
         missing.sort_by_cached_key(|item| sort_key(item).unwrap_or_default());
         Ok(missing)
@@ -239,7 +204,7 @@ impl Path<'_> {
 
     /// Writes an item into the destination, unless that has one of this key which is more than a mark.
     async fn put(&self, item: Item, rate_limit: &RateLimit) -> Result<(), AwsFailure> {
-        rate_limit.wait(&item).await;
+        rate_limit.wait(units(&item)).await;
         let put = self.client.put_item().table_name(&self.destination.table).set_item(Some(item));
         let put = put
             .condition_expression("attribute_not_exists(tenant_id) OR #status = :carried")

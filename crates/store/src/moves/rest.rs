@@ -14,13 +14,14 @@ use cellstack_core::cell_table::{Item, key};
 use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::mutation::{Mutation, is_planted};
 
-use super::items::{are_equal, bytes, events, is_expired, is_processed, others, status};
+use super::items::{are_equal, events, is_expired, is_processed, others, status};
 use super::known::Key;
 use super::record::Phase;
-use super::send::{Sent, send};
 use super::steps::Steps;
 use super::{Known, MoveError, Path};
+use crate::item_size::bytes;
 use crate::partition::{READ, accepted_at, by_key, sort_key};
+use crate::transaction::{Sent, send};
 
 const COPY: &str = "copy the rest of a tenant";
 

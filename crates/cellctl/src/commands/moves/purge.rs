@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{CellId, Clock as _};
-use cellstack_store::moves::{Copy, MoveId, MoveRecord, Phase, Steps, all};
+use cellstack_store::moves::{Copy, MoveId, MoveRecord, Phase, Purgeable, Steps, all};
 use clap::Args;
 
 use super::read;
@@ -14,11 +14,13 @@ use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 use crate::moving::ShownMove;
 use crate::operator::Operator;
+use crate::write_units::WriteUnits;
 
 /// Delete the copy that a move has left: the source's, or the destination's where the move was aborted
 ///
 /// The copy is compared once more with the cell that has the tenant, and stays if that lacks anything. Refused before the time
-/// is over for which the move keeps it, unless --now. Events that the cell holds as a standby stay.
+/// is over for which the move keeps it, unless --now. Events that the cell holds as a standby stay. Each deletion takes two write
+/// units per KiB, of those of the cell that had the tenant. A purge that was stopped is run again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl moves purge 01932c07-209c-7a3e-8000-0123456789ab --reason 'a week is over' --dry-run
@@ -32,6 +34,8 @@ pub(super) struct Purge {
     /// Also before the time is over for which it is kept
     #[arg(long)]
     now: bool,
+    #[command(flatten)]
+    write_units: WriteUnits,
     /// Say what would change and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -68,29 +72,42 @@ impl Purge {
             epoch: entry.route.epoch,
             map_table: &tables.tenant_map,
         };
-        let purgeable = copy.compare(deployment.clock.wall_ms()).await.with_context(|| {
+        let stays = || {
             let (tenant, owner) = (&record.tenant, &entry.route.cell_id);
             format!("the copy of {tenant} in {of} stays: {owner} is not known to have all of it")
-        })?;
-        let items = purgeable.items();
-        if purgeable.held > 0 {
-            console.say(format_args!("{} events that {of} holds as a standby stay", purgeable.held));
+        };
+        let Purgeable { items, held } = copy.compare(deployment.clock.wall_ms()).await.with_context(stays)?;
+        if held > 0 {
+            console.say(format_args!("{held} events that {of} holds as a standby stay"));
         }
         if self.dry_run {
             console.say(format_args!("{items} items of {} would be deleted in {of}", record.tenant));
             return Ok(Completion::Done);
         }
-        let before = Facts::default().text("cell", of.as_str()).count("items", items as u64);
+        let before = Facts::default().text("cell", of.as_str()).count("items", items);
         let trail = audit::begin(deployment, &by, "moves purge", record.tenant.to_string(), before).await?;
-        let progress = Progress::of("items", items as u64, console);
-        let purged = copy.delete(&purgeable, |items| progress.add(items)).await;
+        let (progress, mut deleted) = (Progress::of("items", items, console), 0);
+        let go_on = |items| {
+            progress.add(items);
+            deleted += items;
+            !deployment.stop().is_cancelled()
+        };
+        let purged = copy.delete(deployment.clock.wall_ms(), &self.write_units.limit(1), go_on).await;
         progress.finish();
-        let troubles: Vec<String> = purged.as_ref().err().map(ToString::to_string).into_iter().collect();
-        trail.end(Facts::default(), Facts::default().text("move", &self.id.to_string()), &troubles).await?;
-        purged?;
+        let stopped = matches!(purged, Ok(false)).then(|| "stopped before its end".to_owned());
+        let troubles: Vec<String> = purged.as_ref().err().map(ToString::to_string).into_iter().chain(stopped).collect();
+        let facts = Facts::default().text("move", &self.id.to_string()).count("deleted", deleted);
+        trail.end(Facts::default(), facts, &troubles).await?;
+        if !purged.with_context(stays)? {
+            console.say(format_args!(
+                "stopped: {deleted} of {items} items are deleted; `cellctl moves purge {}` goes on",
+                self.id
+            ));
+            return Ok(Completion::LeftSome);
+        }
         let steps = Steps { client: &deployment.dynamodb, registry: &tables.registry, id: self.id, run: record.run };
         steps.record(&[record.phase], Phase::Purged, deployment.clock.wall_ms(), &[]).await?;
-        console.say(format_args!("{items} items of {} are deleted in {of}", record.tenant));
+        console.say(format_args!("{deleted} items of {} are deleted in {of}", record.tenant));
         if output == Output::Json {
             console.json(&ShownMove::from(&read(deployment, self.id).await?))?;
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{Clock as _, TenantId};
+use cellstack_store::RateLimit;
 use cellstack_store::erase::{EraseError, Erasure};
 use cellstack_store::partition::Kind;
 use cellstack_store::tenant_map::TenantEntry;
@@ -19,6 +20,7 @@ use crate::deployment::Deployment;
 use crate::erasing::{Certificate, Run, removed};
 use crate::files::partial_file::{IfThere, PartialFile, could_not_write};
 use crate::operator::Operator;
+use crate::write_units::WriteUnits;
 
 /// Erase a removed tenant's items and letters from every cell, for good
 ///
@@ -42,6 +44,8 @@ pub(super) struct Erase {
     /// Write the certificate to this file, as JSON; --output json prints it
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     certificate: Option<PathBuf>,
+    #[command(flatten)]
+    write_units: WriteUnits,
     /// Say what would be erased and erase nothing; letters are hidden for the seconds this takes
     #[arg(long)]
     dry_run: bool,
@@ -70,7 +74,8 @@ impl Erase {
         certificate.dry_run = self.dry_run;
         certificate.earlier_runs = self.earlier_runs(deployment, &entry).await?;
         let run = Run::find(deployment, erasure, cells::list(deployment).await?, self.dry_run).await;
-        let erased = self.erase(deployment, &by, run, &mut certificate).await;
+        let rate_limit = self.write_units.limit(1);
+        let erased = self.erase(deployment, &by, run, &rate_limit, &mut certificate).await;
         certificate.ended_at = rfc3339(deployment.clock.wall_ms());
         print(&certificate, output, console)?;
         if let Some((mut file, path)) = file {
@@ -96,6 +101,7 @@ impl Erase {
         deployment: &Deployment,
         by: &Signature,
         mut run: Run<'_>,
+        rate_limit: &RateLimit,
         certificate: &mut Certificate,
     ) -> Result<(), EraseError> {
         let record = if self.dry_run {
@@ -103,7 +109,7 @@ impl Erase {
         } else {
             Some(audit::begin(deployment, by, COMMAND, self.tenant.to_string(), run.facts()).await?)
         };
-        let erased = run.erase(&mut certificate.cells).await;
+        let erased = run.erase(rate_limit, &mut certificate.cells).await;
         (certificate.unreached, certificate.queued) = (run.unreached, run.queued);
         if let Some(record) = record {
             let unreached = certificate.unreached.iter().map(|part| format!("{}: {}", part.name, part.why));

@@ -71,6 +71,29 @@ async fn a_probe_says_how_far_its_event_came_and_status_shows_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_does_not_end_a_watch_over_it() {
+    let world = CellsWorld::new().await;
+    let deployment = world.deployment();
+    let outage = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let fault = Fault::any("DynamoDB", FaultKind::ServerError).on("cellstack-registry");
+        let fault = world.stack.aws().faults().inject(fault);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert!(world.stack.aws().faults().remove(fault));
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        deployment.stop().cancel();
+    };
+    let (ran, ()) = join(Ran::of("status --watch --every 5", &deployment), outage).await;
+    let ran = ran.ended(Completion::Done);
+    assert!(ran.talk.contains("next look in 5 s: "), "{}", ran.talk);
+    assert!(ran.rows().iter().filter(|row| row.starts_with("alpha | active |")).count() > 1, "{}", ran.data);
+
+    // A first look that fails is no outage to wait for.
+    world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::ServerError).on("cellstack-registry"));
+    world.cellctl("status --watch").await.completion.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
 async fn status_names_what_needs_a_look_and_watches_until_it_is_stopped() {
     let world = CellsWorld::new().await;
     world.ann("down alpha").await.ended(Completion::Done);

@@ -10,6 +10,7 @@ use futures::future::join;
 use super::errors::is_documented;
 use super::world::Caller;
 use crate::cells::world::{CellsWorld, cell, number, text};
+use crate::ran::Ran;
 
 async fn refusal(world: &CellsWorld, line: &str) -> String {
     world.as_ann(line).await.completion.expect_err(line)
@@ -247,6 +248,36 @@ async fn a_copy_is_purged_when_its_time_is_over_and_the_owner_has_all_of_it() {
     world.all_is_there("acme", &caller, "back").await;
     let gone = refusal(&world, &format!("moves back {id}")).await;
     assert!(gone.contains("acme is in alpha by now; expected gamma"), "{gone}");
+}
+
+/// The cell that had the tenant serves others: a purge must not take its capacity.
+#[tokio::test(start_paused = true)]
+async fn a_purge_takes_no_more_write_units_than_it_may_and_goes_on_after_it_was_stopped() {
+    let (caller, world) = (Caller::default(), CellsWorld::new().await);
+    for _ in 0..150 {
+        caller.post(&world, "acme").await;
+    }
+    world.until("the events", async || world.total("alpha", "acme").await == (150, 150)).await;
+    world.as_ann("tenants move acme --to gamma").await.ended(Completion::Done);
+    let purge = format!("moves purge {} --now --write-units 100 --operator ann --reason test", world.move_id().await);
+    let deployment = world.deployment();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        deployment.stop().cancel();
+    };
+    let (stopped, ()) = join(Ran::of(&purge, &deployment), stop).await;
+    let stopped = stopped.ended(Completion::LeftSome);
+    assert!(stopped.talk.contains("of 151 items are deleted; `cellctl moves purge"), "{}", stopped.talk);
+    let left = world.partition("alpha", "acme").await.len() as u64 - 8;
+    assert!(left > 0 && left < 151, "{left}");
+
+    let begun = tokio::time::Instant::now();
+    let done = Ran::of(&purge, &world.deployment()).await.ended(Completion::Done);
+    assert_eq!(done.talk, format!("{left} items of acme are deleted in alpha\n"));
+    assert_eq!(world.partition("alpha", "acme").await.len(), 8, "the fence stays");
+    // The total's deletion waits for those of the events: each takes two units.
+    assert!(begun.elapsed() >= Duration::from_millis((left - 1) * 2 * 10), "{:?} for {left}", begun.elapsed());
+    world.all_is_there("acme", &caller, "after the purge").await;
 }
 
 #[tokio::test(start_paused = true)]

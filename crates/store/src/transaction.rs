@@ -1,4 +1,4 @@
-//! One transaction of a move, tried again while others hold its items.
+//! A transaction, tried again while others hold its items.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -9,7 +9,7 @@ use cellstack_core::limits::PLACE_TIMEOUT;
 
 /// The outcome of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(crate) enum Sent {
     /// It was committed.
     Done,
     /// Conditions did not hold: those of the actions at these places.
@@ -18,13 +18,13 @@ pub(super) enum Sent {
 
 impl Sent {
     /// Returns whether the condition of the action at this place did not hold.
-    pub(super) fn refused(&self, place: usize) -> bool {
+    pub(crate) fn refused(&self, place: usize) -> bool {
         matches!(self, Self::Refused(places) if places.contains(&place))
     }
 }
 
 /// Sends a transaction.
-pub(super) async fn send(
+pub(crate) async fn send(
     client: &Client,
     what: &'static str,
     actions: &[TransactWriteItem],
