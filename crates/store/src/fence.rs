@@ -9,12 +9,14 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata as _};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
-use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, key, number};
 use cellstack_core::fence::{FENCE_PREFIX, FENCE_SHARDS, FenceState, Shard, shard_key};
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{Epoch, TenantId};
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
+
+use crate::transaction::{Sent, send_until};
 
 /// The error of a fence that could not be changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,19 +44,9 @@ pub async fn open(
 ) -> Result<(), FenceError> {
     const WHAT: &str = "write the tenant's fence";
     let puts = opening(table, tenant, epoch, state).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
-    let mut backoff = Backoff::until(deadline);
-    loop {
-        let sent = client.transact_write_items().set_transact_items(Some(puts.clone())).send().await;
-        let Err(error) = sent else { return Ok(()) };
-        if let Some(reasons) = cancellation(&error) {
-            if reasons.iter().any(is_refused) {
-                return Err(FenceError::Refused);
-            }
-            if reasons.iter().all(is_transient) && backoff.pause().await {
-                continue;
-            }
-        }
-        return Err(AwsFailure::of(WHAT, error).into());
+    match send_until(client, WHAT, &puts, deadline).await? {
+        Sent::Done => Ok(()),
+        Sent::Refused(_) => Err(FenceError::Refused),
     }
 }
 
@@ -88,11 +80,11 @@ pub fn opening(
     (0..FENCE_SHARDS).map(put).collect()
 }
 
-/// Closes a tenant's fence of this epoch. When it returns, no fenced write of this epoch lands in the cell any more.
-/// Safe to run again, also after a crash half-way.
+/// Closes a tenant's fence of this epoch or an earlier one, and where there is none. When it returns, no fenced write of this epoch
+/// lands in the cell any more. Safe to run again, also after a crash half-way.
 ///
 /// # Errors
-/// [`FenceError::Refused`] when a shard has another epoch or is missing. Closed shards stay closed.
+/// [`FenceError::Refused`] when a shard has a later epoch. Closed shards stay closed.
 pub async fn close(
     client: &Client,
     table: &str,
@@ -100,7 +92,8 @@ pub async fn close(
     epoch: Epoch,
     deadline: Instant,
 ) -> Result<(), FenceError> {
-    let shards = (0..FENCE_SHARDS).map(|shard| close_shard(client, table, tenant, epoch, shard, deadline));
+    let shards = if is_planted(Mutation::FenceHalfClosed) { FENCE_SHARDS / 2 } else { FENCE_SHARDS };
+    let shards = (0..shards).map(|shard| close_shard(client, table, tenant, epoch, shard, deadline));
     try_join_all(shards).await.map(drop)
 }
 
@@ -116,8 +109,8 @@ async fn close_shard(
         .update_item()
         .table_name(table)
         .set_key(Some(key(tenant, shard_key(shard))))
-        .update_expression("SET #state = :closed")
-        .condition_expression("#epoch = :epoch")
+        .update_expression("SET #state = :closed, #epoch = :epoch")
+        .condition_expression("attribute_not_exists(#epoch) OR #epoch <= :epoch")
         .expression_attribute_names("#epoch", "epoch")
         .expression_attribute_names("#state", "state")
         .expression_attribute_values(":epoch", number(epoch.0))

@@ -6,6 +6,7 @@ use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
 use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::limits::PLACE_TIMEOUT;
+use tokio::time::Instant;
 
 /// The outcome of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +24,23 @@ impl Sent {
     }
 }
 
-/// Sends a transaction.
+/// Sends a transaction, again and again for [`PLACE_TIMEOUT`].
 pub(crate) async fn send(
     client: &Client,
     what: &'static str,
     actions: &[TransactWriteItem],
 ) -> Result<Sent, AwsFailure> {
-    let mut backoff = Backoff::within(PLACE_TIMEOUT);
+    send_until(client, what, actions, Instant::now() + PLACE_TIMEOUT).await
+}
+
+/// Sends a transaction, again and again until a deadline.
+pub(crate) async fn send_until(
+    client: &Client,
+    what: &'static str,
+    actions: &[TransactWriteItem],
+    deadline: Instant,
+) -> Result<Sent, AwsFailure> {
+    let mut backoff = Backoff::until(deadline);
     loop {
         let sent = client.transact_write_items().set_transact_items(Some(actions.to_vec())).send().await;
         let Err(error) = sent else { return Ok(Sent::Done) };

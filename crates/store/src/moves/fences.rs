@@ -3,20 +3,19 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
-use cellstack_core::cell_table::{TENANT_ID, key, number};
-use cellstack_core::fence::{FENCE_SHARDS, FenceState, shard_key};
+use cellstack_core::RouteState;
+use cellstack_core::cell_table::{TENANT_ID, number};
 use cellstack_core::limits::FENCE_TIMEOUT;
-use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::{CellId, RouteState};
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::record::{MoveId, Phase, text};
 use super::steps::Steps;
 use super::{MoveError, Path};
 use crate::carry::{Carried, Homeward};
+use crate::fence::{self, FenceError};
 use crate::placement::Site;
 
 impl Path<'_> {
@@ -61,39 +60,12 @@ impl Path<'_> {
         try_join_all(sites.map(|site| self.close(site))).await.map(drop)
     }
 
-    /// Closes all shards at once, each in a write of its own: a transaction over all of them would conflict with every
-    /// writer of a busy tenant. That is safe, since closing only takes permission away, and nothing goes on before the last
-    /// is closed.
     async fn close(&self, site: &Site) -> Result<(), MoveError> {
-        let shards = if is_planted(Mutation::FenceHalfClosed) { FENCE_SHARDS / 2 } else { FENCE_SHARDS };
-        try_join_all((0..shards).map(|shard| self.close_shard(site, shard))).await.map(drop)
-    }
-
-    async fn close_shard(&self, site: &Site, shard: u8) -> Result<(), MoveError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&site.table)
-            .set_key(Some(key(self.tenant, shard_key(shard))))
-            .update_expression("SET #state = :closed, #epoch = :epoch")
-            .condition_expression("attribute_not_exists(#epoch) OR #epoch <= :epoch")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":epoch", number(self.epoch.0))
-            .expression_attribute_values(":closed", AttributeValue::S(FenceState::Closed.as_str().to_owned()));
-        let mut backoff = Backoff::within(FENCE_TIMEOUT);
-        loop {
-            let Err(error) = update.clone().send().await else { return Ok(()) };
-            match error.code() {
-                Some("ConditionalCheckFailedException") => return Err(self.later_fence(&site.id)),
-                Some("TransactionConflictException") if backoff.pause().await => {}
-                _ => return Err(AwsFailure::of("close the tenant's fence", error).into()),
-            }
-        }
-    }
-
-    fn later_fence(&self, cell: &CellId) -> MoveError {
-        MoveError::LaterFence { tenant: self.tenant.clone(), cell: cell.clone() }
+        let deadline = Instant::now() + FENCE_TIMEOUT;
+        fence::close(self.client, &site.table, self.tenant, self.epoch, deadline).await.map_err(|error| match error {
+            FenceError::Refused => MoveError::LaterFence { tenant: self.tenant.clone(), cell: site.id.clone() },
+            FenceError::Failed(failure) => failure.into(),
+        })
     }
 
     /// Carries to the source what its standby still holds, to be processed there, for as long as this run has the move.

@@ -88,7 +88,7 @@ async fn an_outage_does_not_end_a_watch_over_it() {
     assert!(ran.talk.contains("next look in 5 s: "), "{}", ran.talk);
     assert!(ran.rows().iter().filter(|row| row.starts_with("alpha | active |")).count() > 1, "{}", ran.data);
 
-    // A first look that fails is no outage to wait for.
+    // A first look that fails ends it: the endpoint may be wrong.
     world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::ServerError).on("cellstack-registry"));
     world.cellctl("status --watch").await.completion.unwrap_err();
 }
