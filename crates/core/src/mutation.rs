@@ -48,6 +48,12 @@ mutations! {
     EntryOvertakes = "entry-overtakes",
     /// The producer does not report the records that it could not publish.
     PartialFailureDropped = "partial-failure-dropped",
+    /// A router acknowledges a write that conflicts with another.
+    ConflictIsWritten = "conflict-is-written",
+    /// A router writes an event into a standby as one to process.
+    HeldIsAccepted = "held-is-accepted",
+    /// A router takes an event with a known name and another body for a repeat.
+    ClashIsRepeat = "clash-is-repeat",
     /// A slow query of totals opens the breaker of its cell's writes.
     TotalsOpenBreaker = "totals-open-breaker",
     /// A move closes the fence before the routers' leases are over.

@@ -83,6 +83,9 @@ impl<A: Clock> Cell<A> {
                 Some(PutItemError::ConditionalCheckFailedException(found)) => {
                     return Ok(Outcome::Exists(found.item().cloned().unwrap_or_default()));
                 }
+                Some(PutItemError::TransactionConflictException(_)) if is_planted(Mutation::ConflictIsWritten) => {
+                    return Ok(Outcome::New);
+                }
                 // A transaction holds the item: another environment writes the same event.
                 Some(PutItemError::TransactionConflictException(_)) if tries.again(FailureKind::Busy).await => {}
                 _ => return Err(AwsFailure::of(WRITE, error)),

@@ -12,6 +12,7 @@
 //! overtake those that its standbys still hold; a tenant without a standby has none to wait for.
 
 use cellstack_core::EventStatus;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::registry::{CellRecord, CellStatus};
 
 /// The treatment of the events that a tenant's standby gets.
@@ -27,8 +28,9 @@ pub enum Standby {
 
 impl Standby {
     /// Returns the status that an event is written into the standby with.
-    pub(crate) const fn status(self) -> EventStatus {
+    pub(crate) fn status(self) -> EventStatus {
         match self {
+            Self::Hold if is_planted(Mutation::HeldIsAccepted) => EventStatus::Accepted,
             Self::Hold => EventStatus::Held,
             Self::Process => EventStatus::Accepted,
         }

@@ -101,6 +101,21 @@ fn a_lease_that_knows_one_clock_only() {
 }
 
 #[test]
+fn a_conflict_taken_for_a_write() {
+    found("conflict-is-written", &[Fault::Conflict], &["I1"]);
+}
+
+#[test]
+fn a_standby_that_processes_what_it_should_hold() {
+    found("held-is-accepted", &[Fault::MarkDown], &["I4"]);
+}
+
+#[test]
+fn another_event_under_a_known_name_taken_for_a_repeat() {
+    found("clash-is-repeat", &[], &["API"]);
+}
+
+#[test]
 fn every_mutation_has_a_name_that_is_read_back() {
     for mutation in Mutation::all() {
         assert_eq!(mutation.as_str().parse(), Ok(mutation));
