@@ -102,6 +102,12 @@ pub const WAIT_PAUSE_LONGEST: Duration = Duration::from_secs(1);
 /// environments that its callers wait in.
 pub const VAIN_WAIT_PAUSE: u32 = 2;
 
+/// Shortest wait that says something of a cell: most events are done before.
+pub const VAIN_WAIT_MIN: Duration = Duration::from_secs(2);
+
+/// Time for which a wait in vain is remembered.
+pub const VAIN_WAIT_MEMORY: Duration = Duration::from_secs(60);
+
 /// Largest position in a cursor, in bytes: a sort key, of 1,024 bytes at most, without its prefix
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 pub const MAX_CURSOR: usize = 1_024 - "event#".len();

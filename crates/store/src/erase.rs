@@ -12,7 +12,6 @@ use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, SORT_KEY, TENANT_ID, key, number};
 use cellstack_core::fence::shard_key;
 use cellstack_core::hex::hex;
-use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::{Epoch, EventStatus, RouteState, TenantId};
 use sha2::{Digest as _, Sha256};
 
@@ -151,15 +150,11 @@ impl Erasure<'_> {
             let page = page.map_err(|error| AwsFailure::of(READ, error))?.items.unwrap_or_default();
             let mut listed = page.iter().map(Listed::read).collect::<Result<Vec<_>, _>>()?;
             listed.retain(|item| Kind::of(&item.key) != Kind::Fence);
-            // One action is the check. A page has 1 MB at most, and a transaction takes 4 MB.
-            for chunk in listed.chunks(MAX_TRANSACTION - 1) {
+            for (chunk, units) in rate_limit.transactions(&listed, |item| item.units) {
                 if !go_on() {
                     return Ok(());
                 }
-                // A transaction takes twice as many.
-                rate_limit
-                    .wait(chunk.iter().fold(0, |units, item| item.units.saturating_add(units)).saturating_mul(2))
-                    .await;
+                rate_limit.wait(units).await;
                 self.delete(site, chunk).await?;
                 chunk.iter().for_each(|item| erased.add(item));
             }

@@ -95,7 +95,7 @@ impl<'a> Homecoming<'a> {
     /// and entries of the map that could not be read.
     pub(crate) async fn left(&self) -> Result<Option<String>> {
         let held: u64 = self.held().await?.values().map(|(_, held)| held).sum();
-        let held = (held > 0).then(|| format!("standbys still hold {held} events of tenants that are being moved"));
+        let held = (held > 0).then(|| format!("standbys still hold {held} events, as they do while a tenant is moved"));
         let unreadable = self.unreadable.iter().map(|reason| format!("left out: {reason}"));
         let left: Vec<String> = held.into_iter().chain(unreadable).collect();
         Ok((!left.is_empty()).then(|| left.join("; ")))

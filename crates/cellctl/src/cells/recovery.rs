@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use cellstack_core::CellId;
 use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
 use cellstack_core::registry::{CellState, CellStatus};
-use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
 use cellstack_store::cells::{Lease, record_carried};
+use tokio::time::Instant;
 
 use super::homecoming::{Homecoming, wait};
 use super::marking::{Change, change, facts};
@@ -28,8 +29,9 @@ pub(crate) struct Recovery<'a> {
     status: CellStatus,
     /// The time of the last mark.
     marked_at: Option<u64>,
-    /// The time since which standbys may get no more events, in milliseconds since the Unix epoch.
-    since: u64,
+    /// The time since which standbys may get no more events. A mark of another run counts from the beginning of this one: its clock
+    /// may be another machine's.
+    since: Instant,
     /// The lease, if automation brings the cell up.
     lease: Option<Lease>,
     carried: Carried,
@@ -45,7 +47,7 @@ impl<'a> Recovery<'a> {
         state: &CellState,
     ) -> Self {
         let (status, marked_at) = (state.status, state.updated_at);
-        let (since, carried) = (marked_at.unwrap_or_default(), Carried::default());
+        let (since, carried) = (Instant::now(), Carried::default());
         Self { deployment, by, what, cell, status, marked_at, since, lease: None, carried, left: None }
     }
 
@@ -124,13 +126,11 @@ impl<'a> Recovery<'a> {
         let Carried { new, known } = self.carried;
         console.say(format_args!("cell {cell} is up: {new} events came home, {known} were there already"));
         self.left = homes.left().await?;
-        match (&self.left, self.marked_at) {
-            (None, Some(marked_at)) => {
-                let (client, registry) = (&self.deployment.dynamodb, self.deployment.registry());
-                record_carried(client, &registry, cell, (marked_at, down_at)).await?;
-            }
-            (Some(left), _) => console.say(format_args!("{left}: `cellctl cells up {cell}` looks again")),
-            (None, None) => {}
+        if let Some(left) = &self.left {
+            console.say(format_args!("{left}: `cellctl cells up {cell}` looks again"));
+        } else {
+            let (client, registry) = (&self.deployment.dynamodb, self.deployment.registry());
+            record_carried(client, &registry, cell, self.marked_at, down_at).await?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl<'a> Recovery<'a> {
         self.marked_at = Some(change(self.deployment, self.by, &order).await?);
         // The mark of a cell that served already changes nothing for the standbys.
         if !self.status.serves() {
-            self.since = self.deployment.clock.wall_ms();
+            self.since = Instant::now();
         }
         self.status = status;
         Ok(())
@@ -153,7 +153,6 @@ impl<'a> Recovery<'a> {
 
     /// Waits until every router knows of the last mark.
     async fn until_known(&self) {
-        let passed = self.deployment.clock.wall_ms().saturating_sub(self.since);
-        wait(self.deployment, KNOWN.saturating_sub(Duration::from_millis(passed))).await;
+        wait(self.deployment, KNOWN.saturating_sub(self.since.elapsed())).await;
     }
 }

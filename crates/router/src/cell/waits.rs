@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use cellstack_core::TenantId;
-use cellstack_core::limits::VAIN_WAIT_PAUSE;
+use cellstack_core::limits::{VAIN_WAIT_MEMORY, VAIN_WAIT_MIN, VAIN_WAIT_PAUSE};
 use cellstack_core::sync::lock;
 use tokio::time::Instant;
 
@@ -18,8 +18,8 @@ pub(crate) struct Waits(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The tenant whose wait was in vain, with none that was not since.
-    in_vain: Option<TenantId>,
+    /// The tenant whose wait was in vain, with none that was not since, and the end of that wait.
+    in_vain: Option<(TenantId, Instant)>,
     /// The time until which no request waits.
     paused_until: Option<Instant>,
 }
@@ -35,16 +35,19 @@ impl Waits {
         *lock(&self.0) = State::default();
     }
 
-    /// Remembers that a wait for a tenant's event was in vain. The second tenant in a row stops waits for
+    /// Remembers that a wait for a tenant's event was in vain, if it was a long one. The second tenant in a row stops waits for
     /// [`VAIN_WAIT_PAUSE`] times as long as this wait took. `random` draws up to as much again: environments that waited together must
     /// not do so again.
     pub(crate) fn note_in_vain(&self, tenant: &TenantId, took: Duration, random: u8) {
-        let mut state = lock(&self.0);
-        if state.in_vain.as_ref().is_some_and(|other| other != tenant) {
-            let pause = took * VAIN_WAIT_PAUSE;
-            state.paused_until = Some(Instant::now() + pause + pause * u32::from(random) / u32::from(u8::MAX));
+        if took < VAIN_WAIT_MIN {
+            return;
         }
-        state.in_vain = Some(tenant.clone());
+        let (mut state, now) = (lock(&self.0), Instant::now());
+        if state.in_vain.as_ref().is_some_and(|(other, at)| other != tenant && now < *at + VAIN_WAIT_MEMORY) {
+            let pause = took * VAIN_WAIT_PAUSE;
+            state.paused_until = Some(now + pause + pause * u32::from(random) / u32::from(u8::MAX));
+        }
+        state.in_vain = Some((tenant.clone(), now));
     }
 }
 
@@ -70,8 +73,8 @@ mod tests {
         tokio::time::sleep(5 * SECOND * VAIN_WAIT_PAUSE).await;
         assert!(waits.are_open());
         // It is still stalled.
-        waits.note_in_vain(&tenant("acme"), SECOND, u8::MAX);
-        tokio::time::sleep(2 * SECOND * VAIN_WAIT_PAUSE - SECOND / 10).await;
+        waits.note_in_vain(&tenant("acme"), 2 * SECOND, u8::MAX);
+        tokio::time::sleep(4 * SECOND * VAIN_WAIT_PAUSE - SECOND / 10).await;
         assert!(!waits.are_open());
         tokio::time::sleep(SECOND / 10).await;
         assert!(waits.are_open());
@@ -80,13 +83,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_event_that_is_done_in_time_opens_them_again() {
         let waits = Waits::default();
-        waits.note_in_vain(&tenant("acme"), SECOND, 0);
+        waits.note_in_vain(&tenant("acme"), 2 * SECOND, 0);
         waits.note_done();
-        waits.note_in_vain(&tenant("globex"), SECOND, 0);
+        waits.note_in_vain(&tenant("globex"), 2 * SECOND, 0);
         assert!(waits.are_open());
-        waits.note_in_vain(&tenant("acme"), SECOND, 0);
+        waits.note_in_vain(&tenant("acme"), 2 * SECOND, 0);
         assert!(!waits.are_open());
         waits.note_done();
+        assert!(waits.are_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn short_waits_and_those_of_long_ago_say_nothing() {
+        let waits = Waits::default();
+        waits.note_in_vain(&tenant("acme"), SECOND, 0);
+        waits.note_in_vain(&tenant("globex"), SECOND, 0);
+        assert!(waits.are_open());
+        waits.note_in_vain(&tenant("acme"), 2 * SECOND, 0);
+        tokio::time::sleep(VAIN_WAIT_MEMORY).await;
+        waits.note_in_vain(&tenant("globex"), 2 * SECOND, 0);
         assert!(waits.are_open());
     }
 }

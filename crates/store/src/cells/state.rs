@@ -194,18 +194,26 @@ pub async fn record_carried(
     client: &Client,
     registry: &str,
     cell: &CellId,
-    (marked_at, down_at): (u64, u64),
+    marked_at: Option<u64>,
+    down_at: u64,
 ) -> Result<(), StateError> {
+    let is_as_seen = match marked_at {
+        Some(_) => "updated_at = :marked AND down_at = :down",
+        None => "attribute_not_exists(updated_at) AND down_at = :down",
+    };
     let update = client
         .update_item()
         .table_name(registry)
         .set_key(Some(key(partition(cell), STATE)))
         .update_expression("SET carried_down_at = :down ADD rev :one")
-        .condition_expression("updated_at = :marked AND down_at = :down")
+        .condition_expression(is_as_seen)
         .expression_attribute_values(":down", number(down_at))
-        .expression_attribute_values(":marked", number(marked_at))
         .expression_attribute_values(":one", number(1))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let update = match marked_at {
+        Some(at) => update.expression_attribute_values(":marked", number(at)),
+        None => update,
+    };
     let mut backoff = Backoff::within(PLACE_TIMEOUT);
     loop {
         let Err(error) = update.clone().send().await else { return Ok(()) };

@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, TransactWriteItem};
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, TENANT_ID, key, number};
-use cellstack_core::limits::MAX_TRANSACTION;
 use cellstack_core::{CellId, Epoch, EventStatus, RouteState, TenantId};
 
 use super::MoveError;
@@ -45,23 +44,12 @@ pub struct Purgeable {
     pub held: u64,
 }
 
-/// Items of a transaction: one action is the check.
-const PAGE: usize = MAX_TRANSACTION - 1;
-const _: () = assert!(PAGE <= KEYS_AT_ONCE);
-
-/// Items that may be deleted: their sort keys, and the write units of them all.
+/// Items that were compared: those that may be deleted, each with its write units, and those that the owner lacks.
 #[derive(Debug, Default)]
 struct Page {
-    keys: Vec<String>,
-    units: u32,
+    items: Vec<(String, u32)>,
     held: u64,
-}
-
-impl Page {
-    fn add(&mut self, key: String, item: &Item) {
-        self.keys.push(key);
-        self.units = self.units.saturating_add(units(item));
-    }
+    lacking: Vec<String>,
 }
 
 impl Copy<'_> {
@@ -70,39 +58,45 @@ impl Copy<'_> {
     ///
     /// # Errors
     /// [`MoveError::Differ`] when the owner lacks something, or when a table can't be read.
-    pub async fn compare(&self, now_ms: u64) -> Result<Purgeable, MoveError> {
+    pub async fn compare(&self, now_ms: impl Fn() -> u64) -> Result<Purgeable, MoveError> {
         let (mut found, mut lacking) = (Purgeable::default(), Vec::new());
         let count = async |page: Page| {
-            found.items += page.keys.len() as u64;
+            found.items += page.items.len() as u64;
             found.held += page.held;
+            lacking.extend(page.lacking);
             Ok(true)
         };
-        self.examine(now_ms, &mut lacking, count).await?;
+        self.examine(now_ms, count).await?;
         if lacking.is_empty() { Ok(found) } else { Err(self.differ(lacking)) }
     }
 
-    /// Deletes the copy, page by page, each compared once more. `go_on` gets the number of items of each page that is gone, and
+    /// Deletes the copy, page by page, each compared once more. `go_on` gets the number of items of each transaction, and
     /// says whether the next one follows. Returns whether all is gone. Safe to run again. Each transaction checks that the tenant
     /// is still where it was: a move that begins meanwhile may lead back here, and counts on what it finds.
     ///
     /// # Errors
-    /// [`MoveError::Differ`] when the owner lacks something, [`PlacementError::Contended`] when the tenant has changed, or when a
-    /// table can't be read or written.
+    /// [`MoveError::Differ`] when the owner lacks something of a page: that page stays, and all behind it.
+    /// [`PlacementError::Contended`] when the tenant has changed. Fails when a table can't be read or written.
     pub async fn delete(
         &self,
-        now_ms: u64,
+        now_ms: impl Fn() -> u64,
         rate_limit: &RateLimit,
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<bool, MoveError> {
-        let mut lacking = Vec::new();
         let delete = async |page: Page| {
-            // A transaction takes twice as many.
-            rate_limit.wait(page.units.saturating_mul(2)).await;
-            self.delete_page(&page.keys).await?;
-            Ok(go_on(page.keys.len() as u64))
+            if !page.lacking.is_empty() {
+                return Err(self.differ(page.lacking));
+            }
+            for (items, units) in rate_limit.transactions(&page.items, |(_, units)| *units) {
+                rate_limit.wait(units).await;
+                self.delete_items(items).await?;
+                if !go_on(items.len() as u64) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         };
-        let all = self.examine(now_ms, &mut lacking, delete).await?;
-        if lacking.is_empty() { Ok(all) } else { Err(self.differ(lacking)) }
+        self.examine(now_ms, delete).await
     }
 
     fn differ(&self, keys: Vec<String>) -> MoveError {
@@ -110,53 +104,33 @@ impl Copy<'_> {
         MoveError::Differ { tenant: self.tenant.clone(), from, to, keys }
     }
 
-    /// Reads the copy, and passes on in pages what may be deleted, until a page says that no other follows. Notes in `lacking` what
-    /// the owner lacks. The journal comes last: it is deleted only if nothing is lacking. Returns whether all pages were passed on.
+    /// Reads the copy and compares it, and passes it on in pages until one says that no other follows: events, then all else, then
+    /// the journal. Returns whether all pages were passed on.
     async fn examine(
         &self,
-        now_ms: u64,
-        lacking: &mut Vec<String>,
+        now_ms: impl Fn() -> u64,
         mut each: impl AsyncFnMut(Page) -> Result<bool, MoveError>,
     ) -> Result<bool, MoveError> {
         let mut mine = events(self.client, &self.of.table, self.tenant).into_paginator().items().send();
-        let mut items: Vec<Item> = Vec::with_capacity(PAGE);
+        let mut items: Vec<Item> = Vec::with_capacity(KEYS_AT_ONCE);
         while let Some(item) = mine.next().await {
             items.push(item.map_err(|error| AwsFailure::of(READ, error))?);
-            if items.len() == PAGE
-                && !each(self.compare_page(std::mem::take(&mut items), now_ms, lacking).await?).await?
-            {
-                return Ok(false);
+            if items.len() == KEYS_AT_ONCE {
+                let page = self.compare_events(std::mem::take(&mut items), now_ms()).await?;
+                if !each(page).await? {
+                    return Ok(false);
+                }
             }
         }
-        if !items.is_empty() && !each(self.compare_page(items, now_ms, lacking).await?).await? {
+        let page = self.compare_events(items, now_ms()).await?;
+        if !each(page).await? || !each(self.compare_others(now_ms()).await?).await? {
             return Ok(false);
         }
-        let theirs = others(self.client, &self.owner.table, self.tenant).await?;
-        let (mut page, mut pages) = (Page::default(), Vec::new());
-        for (key, item) in others(self.client, &self.of.table, self.tenant).await? {
-            if theirs.contains_key(&key) || is_expired(&item, now_ms) {
-                page.add(key, &item);
-            } else {
-                lacking.push(format!("{key} is missing"));
-            }
-            if page.keys.len() == PAGE {
-                pages.push(std::mem::take(&mut page));
-            }
-        }
-        pages.push(page);
-        if lacking.is_empty() {
-            let notes = journal(self.client, &self.of.table, self.tenant).await?;
-            pages.extend(notes.chunks(PAGE).map(|keys| Page { keys: keys.to_vec(), units: PAGE as u32, held: 0 }));
-        }
-        for page in pages.into_iter().filter(|page| !page.keys.is_empty()) {
-            if !each(page).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let notes = journal(self.client, &self.of.table, self.tenant).await?;
+        each(Page { items: notes.into_iter().map(|key| (key, 1)).collect(), ..Page::default() }).await
     }
 
-    async fn compare_page(&self, items: Vec<Item>, now_ms: u64, lacking: &mut Vec<String>) -> Result<Page, AwsFailure> {
+    async fn compare_events(&self, items: Vec<Item>, now_ms: u64) -> Result<Page, AwsFailure> {
         let keys = items.iter().map(sort_key).collect::<Result<Vec<_>, _>>()?;
         let theirs = by_key(self.client, &self.owner.table, self.tenant, &keys).await?;
         let mut page = Page::default();
@@ -165,22 +139,32 @@ impl Copy<'_> {
             if status(&mine) == Some(EventStatus::Held) {
                 page.held += 1;
             } else if is_expired(&mine, now_ms) || owned.is_some_and(|owned| same_body(owned, &mine)) {
-                page.add(key, &mine);
+                page.items.push((key, units(&mine)));
             } else if owned.is_some() {
-                lacking.push(format!("{key} has another body"));
+                page.lacking.push(format!("{key} has another body"));
             } else {
-                lacking.push(format!("{key} is missing"));
+                page.lacking.push(format!("{key} is missing"));
             }
         }
         Ok(page)
     }
 
-    async fn delete_page(&self, keys: &[String]) -> Result<(), MoveError> {
-        if keys.is_empty() {
-            return Ok(());
+    async fn compare_others(&self, now_ms: u64) -> Result<Page, AwsFailure> {
+        let theirs = others(self.client, &self.owner.table, self.tenant).await?;
+        let mut page = Page::default();
+        for (key, item) in others(self.client, &self.of.table, self.tenant).await? {
+            if theirs.contains_key(&key) || is_expired(&item, now_ms) {
+                page.items.push((key, units(&item)));
+            } else {
+                page.lacking.push(format!("{key} is missing"));
+            }
         }
+        Ok(page)
+    }
+
+    async fn delete_items(&self, items: &[(String, u32)]) -> Result<(), MoveError> {
         let mut actions = vec![self.check()?];
-        for sort_key in keys {
+        for (sort_key, _) in items {
             let delete = Delete::builder().table_name(&self.of.table);
             let delete = delete.set_key(Some(key(self.tenant, sort_key.as_str()))).build()?;
             actions.push(TransactWriteItem::builder().delete(delete).build());

@@ -113,14 +113,12 @@ impl Placement<'_> {
         Ok(update(counted))
     }
 
-    /// Checks that a cell serves, and that standbys hold no events of its tenants.
-    pub(super) fn check_all_home(&self, cell: &CellId) -> Built {
-        const ALL_HOME: &str = "attribute_not_exists(#status) OR (#status IN (:active, :full, :draining) AND \
-            (attribute_not_exists(down_at) OR carried_down_at = down_at))";
+    /// Checks that a cell serves, so that no standby holds events of its tenants.
+    pub(super) fn check_serves(&self, cell: &CellId) -> Built {
         let check = ConditionCheck::builder()
             .table_name(self.registry)
             .set_key(Some(registry_key(partition(cell), STATE)))
-            .condition_expression(ALL_HOME)
+            .condition_expression("attribute_not_exists(#status) OR #status IN (:active, :full, :draining)")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":active", text(CellStatus::Active.as_str()))
             .expression_attribute_values(":full", text(CellStatus::Full.as_str()))

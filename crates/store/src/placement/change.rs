@@ -9,13 +9,12 @@ use cellstack_aws::backoff::Backoff;
 use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
 use cellstack_core::cell_table::{TENANT_ID, number};
 use cellstack_core::limits::PLACE_TIMEOUT;
-use cellstack_core::registry::CellState;
 use cellstack_core::{RouteState, TenantId};
 use cellstack_placement::Refusal;
 
 use super::actions::{appointing, closing};
 use super::{Placement, PlacementError, Site};
-use crate::carry::held;
+use crate::carry::{Homeward, held};
 use crate::tenant_map::TenantEntry;
 
 const WHAT: &str = "change a tenant";
@@ -35,7 +34,7 @@ impl Placement<'_> {
     }
 
     /// Appoints the cell that holds a tenant's new events while its own is marked down, or dismisses the one it has. The
-    /// fence of the one that was is closed: it holds nothing, and no router writes into it any more. Safe to run again.
+    /// fence of the one that was is closed, and what it held until then is carried home. Safe to run again.
     ///
     /// # Errors
     /// When the map no longer holds `entry`, the standby does not serve, the one that was may hold events, or a table can't be
@@ -47,17 +46,24 @@ impl Placement<'_> {
         was: Option<&Site>,
         now_ms: u64,
     ) -> Result<(), PlacementError> {
-        self.examine_standbys(entry, standby, was).await?;
-        match self.change(entry, self.appointment(entry, standby, was, now_ms)?).await {
+        let home = self.examine_standbys(entry, standby, was).await?;
+        let actions = self.appointment(entry, standby, was, now_ms)?;
+        match self.change(entry, actions).await {
             Err(PlacementError::Contended { tenant }) => {
                 self.examine_standbys(entry, standby, was).await?;
-                Err(PlacementError::Contended { tenant })
+                return Err(PlacementError::Contended { tenant });
             }
-            changed => changed,
+            changed => changed?,
         }
+        if let Some(was) = was {
+            let (client, tenant) = (self.client, &entry.route.tenant_id);
+            Homeward { client, tenant, standby: &was.table, home: &home }.carry(entry.route.epoch).await?;
+        }
+        Ok(())
     }
 
     /// Checks that a tenant may get a standby in place of the one that it has. Events that this one holds would be lost from sight.
+    /// Returns the table of the tenant's cell.
     ///
     /// # Errors
     /// When it may not, or a table can't be read.
@@ -66,7 +72,7 @@ impl Placement<'_> {
         entry: &TenantEntry,
         standby: Option<&Site>,
         was: Option<&Site>,
-    ) -> Result<(), PlacementError> {
+    ) -> Result<String, PlacementError> {
         let (tenant, home) = (entry.route.tenant_id.clone(), entry.route.cell_id.clone());
         if let Some(standby) = standby {
             if standby.id == home {
@@ -75,14 +81,16 @@ impl Placement<'_> {
             self.examine_standby(&standby.id).await?;
         }
         let cell = self.cell(&home).await?;
-        match was {
-            Some(_) if !cell.status().serves() => Err(PlacementError::HomeNotUp { tenant, home }),
-            Some(was) if cell.state.as_ref().is_some_and(CellState::may_be_held_for) => {
-                let held = held(self.client, &was.table, &tenant).await?;
-                Err(PlacementError::Holds { tenant, home, standby: was.id.clone(), held })
+        if let Some(was) = was {
+            if !cell.status().serves() {
+                return Err(PlacementError::HomeNotUp { tenant, home });
             }
-            _ => Ok(()),
+            let held = held(self.client, &was.table, &tenant).await?;
+            if held > 0 {
+                return Err(PlacementError::Holds { tenant, home, standby: was.id.clone(), held });
+            }
         }
+        Ok(cell.config.table)
     }
 
     fn appointment(
@@ -106,7 +114,7 @@ impl Placement<'_> {
             actions.extend(appointing(&standby.table, &route.tenant_id, route.epoch)?);
         }
         if let Some(was) = was {
-            actions.push(self.check_all_home(home)?);
+            actions.push(self.check_serves(home)?);
             actions.push(self.count_pair(home, &was.id, -1)?);
             actions.extend(closing(&was.table, &route.tenant_id, route.epoch)?);
         }

@@ -56,10 +56,9 @@ pub enum PlacementError {
         /// Its cell.
         home: CellId,
     },
-    /// The tenant's cell was down, and is up. Its standbys may still hold events.
+    /// The standby holds events, although the tenant's cell is up.
     #[error(
-        "cell {home} was down, and its standbys may still hold events: {standby} holds {held} of {tenant}; expected all of them \
-         home: `cellctl cells up {home}` carries them"
+        "cell {standby} holds {held} events of {tenant}; expected none: `cellctl cells up {home}` carries them home"
     )]
     Holds {
         /// The tenant.

@@ -23,6 +23,9 @@ use crate::operator::Operator;
 ///
 /// The last step does not keep order: a new event may be processed before one that is still held, also in a cell with
 /// ordering = "tenant".
+///
+/// In the end the registry records that all is home, and routers ask standbys no more. Exit code 3 if a standby still holds
+/// something, as for a tenant that is being moved: run it again then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells up alpha --reason 'throttle is over' --dry-run
@@ -87,7 +90,7 @@ impl Up {
         }
         let mut is_whole = homes.unreadable.is_empty();
         let mut recovery = Recovery::new(deployment, (&by, "cells up"), &self.cell, state);
-        if before == CellStatus::Active && !state.may_be_held_for() {
+        if before == CellStatus::Active && !state.may_be_held_for() && held == 0 {
             console.say("nothing to change");
         } else if self.dry_run {
             say_plan(&self.cell, before, held, console);

@@ -76,7 +76,7 @@ impl Purge {
             let (tenant, owner) = (&record.tenant, &entry.route.cell_id);
             format!("the copy of {tenant} in {of} stays: {owner} is not known to have all of it")
         };
-        let Purgeable { items, held } = copy.compare(deployment.clock.wall_ms()).await.with_context(stays)?;
+        let Purgeable { items, held } = copy.compare(|| deployment.clock.wall_ms()).await.with_context(stays)?;
         if held > 0 {
             console.say(format_args!("{held} events that {of} holds as a standby stay"));
         }
@@ -92,13 +92,14 @@ impl Purge {
             deleted += items;
             !deployment.stop().is_cancelled()
         };
-        let purged = copy.delete(deployment.clock.wall_ms(), &self.write_units.limit(1), go_on).await;
+        let purged = copy.delete(|| deployment.clock.wall_ms(), &self.write_units.limit(1), go_on).await;
         progress.finish();
         let stopped = matches!(purged, Ok(false)).then(|| "stopped before its end".to_owned());
         let troubles: Vec<String> = purged.as_ref().err().map(ToString::to_string).into_iter().chain(stopped).collect();
         let facts = Facts::default().text("move", &self.id.to_string()).count("deleted", deleted);
         trail.end(Facts::default(), facts, &troubles).await?;
-        if !purged.with_context(stays)? {
+        let rest_stays = || format!("{deleted} of {items} items are deleted, and the rest of the copy stays");
+        if !purged.with_context(rest_stays)? {
             console.say(format_args!(
                 "stopped: {deleted} of {items} items are deleted; `cellctl moves purge {}` goes on",
                 self.id

@@ -94,6 +94,7 @@ impl Run {
         let mut troubles: Vec<String> =
             report.failed.iter().map(|(tenant, error)| format!("{tenant}: {error}")).collect();
         troubles.extend(ran.as_ref().err().map(|error| format!("{error:#}")));
+        troubles.extend((report.not_begun > 0).then(|| format!("{} moves were not begun", report.not_begun)));
         trail.end(Facts::default(), Facts::default().count("moved", report.moved), &troubles).await?;
         ran?;
         print(&report, output, console)?;

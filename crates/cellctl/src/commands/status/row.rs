@@ -35,6 +35,9 @@ pub(super) struct Row {
     dead_letters: Option<u64>,
     probe: Option<LastProbe>,
     reason: Option<String>,
+    /// True if the cell serves, and its standbys may still hold events of its tenants.
+    #[serde(skip)]
+    may_be_held_for: bool,
 }
 
 /// The last probe of a cell.
@@ -79,6 +82,7 @@ impl Row {
             dead_letters,
             probe: listing.health.get(&cell.id).cloned().map(LastProbe::from),
             reason: state.and_then(|state| state.reason.clone()),
+            may_be_held_for: state.is_some_and(|state| state.status.serves() && state.may_be_held_for()),
         }
     }
 
@@ -88,6 +92,9 @@ impl Row {
         let mut notes = Vec::new();
         if [CellStatus::Down, CellStatus::Recovering].map(CellStatus::as_str).contains(&self.status) {
             notes.push(format!("{cell} is {}: cellctl cells up {cell}, when it is well", self.status));
+        }
+        if self.may_be_held_for {
+            notes.push(format!("standbys may still hold events of {cell}'s tenants: cellctl cells up {cell}"));
         }
         if self.placed * 100 >= self.capacity * NEARLY_FULL && self.capacity > 0 && self.status == "active" {
             notes.push(format!("{cell} is nearly full: raise its capacity in Terraform, or add a cell"));

@@ -109,6 +109,9 @@ async fn a_run_that_cannot_read_the_switch_drops_no_move() {
     assert!(ran.talk.contains("no further move begins: "), "{}", ran.talk);
     let report = ran.ended(Completion::LeftSome).json();
     assert_eq!((&report["moved"], &report["failed"], &report["not_begun"]), (&json!(2), &json!({}), &json!(1)));
+    let runs = world.cellctl("audit ls --what moves --output json").await.ended(Completion::Done).json();
+    let run = runs.as_array().unwrap().iter().find(|run| run["what"] == "moves run").unwrap();
+    assert_eq!((&run["outcome"], &run["troubles"]), (&json!("failed"), &json!(["1 moves were not begun"])));
     std::fs::remove_file(&path).unwrap();
 }
 
