@@ -20,7 +20,7 @@ use crate::write_units::WriteUnits;
 ///
 /// The copy is compared once more with the cell that has the tenant, and stays if that lacks anything. Refused before the time
 /// is over for which the move keeps it, unless --now. Events that the cell holds as a standby stay. Each deletion takes two write
-/// units per KiB, of those of the cell that had the tenant. A purge that was stopped is run again.
+/// units per KiB of the cell that has the copy. A purge that was stopped is run again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl moves purge 01932c07-209c-7a3e-8000-0123456789ab --reason 'a week is over' --dry-run
