@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use cellstack_core::CellId;
 use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
 use cellstack_core::registry::{CellState, CellStatus};
+use cellstack_core::{CellId, Clock as _};
 use cellstack_store::carry::Carried;
 use cellstack_store::cells::{Lease, record_carried};
 use tokio::time::Instant;
@@ -29,9 +29,10 @@ pub(crate) struct Recovery<'a> {
     status: CellStatus,
     /// The time of the last mark.
     marked_at: Option<u64>,
-    /// The time since which standbys may get no more events. A mark of another run counts from the beginning of this one: its clock
-    /// may be another machine's.
+    /// The time of the last mark, or of the beginning of this run: another operator's clock is not to be relied on.
     since: Instant,
+    /// The age of the last mark when this run began, if automation has set it: its runs are short, and their clocks are AWS's.
+    before: Duration,
     /// The lease, if automation brings the cell up.
     lease: Option<Lease>,
     carried: Carried,
@@ -48,12 +49,25 @@ impl<'a> Recovery<'a> {
     ) -> Self {
         let (status, marked_at) = (state.status, state.updated_at);
         let (since, carried) = (Instant::now(), Carried::default());
-        Self { deployment, by, what, cell, status, marked_at, since, lease: None, carried, left: None }
+        Self {
+            deployment,
+            by,
+            what,
+            cell,
+            status,
+            marked_at,
+            since,
+            before: Duration::ZERO,
+            lease: None,
+            carried,
+            left: None,
+        }
     }
 
     /// Makes it automation's: it marks the cell only under this lease, and only over its own marks.
     pub(crate) fn under_lease(self, lease: Lease) -> Self {
-        Self { lease: Some(lease), ..self }
+        let age = self.deployment.clock.wall_ms().saturating_sub(self.marked_at.unwrap_or_default());
+        Self { lease: Some(lease), before: Duration::from_millis(age), ..self }
     }
 
     /// Returns the status of the cell by the last mark.
@@ -145,7 +159,7 @@ impl<'a> Recovery<'a> {
         self.marked_at = Some(change(self.deployment, self.by, &order).await?);
         // The mark of a cell that served already changes nothing for the standbys.
         if !self.status.serves() {
-            self.since = Instant::now();
+            (self.since, self.before) = (Instant::now(), Duration::ZERO);
         }
         self.status = status;
         Ok(())
@@ -153,6 +167,6 @@ impl<'a> Recovery<'a> {
 
     /// Waits until every router knows of the last mark.
     async fn until_known(&self) {
-        wait(self.deployment, KNOWN.saturating_sub(self.since.elapsed())).await;
+        wait(self.deployment, KNOWN.saturating_sub(self.before + self.since.elapsed())).await;
     }
 }
