@@ -4,6 +4,7 @@
 
 use cellstack_aws::AwsFailure;
 use cellstack_core::Clock;
+use cellstack_core::mutation::{Mutation, is_planted};
 use futures::future::join_all;
 
 use crate::Processor;
@@ -78,6 +79,11 @@ impl<P: Processor, A: Clock> Consumer<P, A> {
         }
         if !invocation.budget.admits_another() {
             return false;
+        }
+        if is_planted(Mutation::TriesSpread) {
+            for other in lane.jobs.iter().filter(|other| other.message.id != job.message.id) {
+                let _ = self.items(invocation).note_try(&other.message).await;
+            }
         }
         match self.items(invocation).note_try(&job.message).await {
             Ok(Ok(noted)) => {

@@ -52,6 +52,10 @@ mutations! {
     ConflictIsWritten = "conflict-is-written",
     /// A router writes an event into a standby as one to process.
     HeldIsAccepted = "held-is-accepted",
+    /// A stream without its filter, whose producer publishes what a standby holds.
+    HeldIsPublished = "held-is-published",
+    /// A try is noted on each event of a tenant that returned in one batch, not only on the one that is tried.
+    TriesSpread = "tries-spread",
     /// A router takes an event with a known name and another body for a repeat.
     ClashIsRepeat = "clash-is-repeat",
     /// A slow query of totals opens the breaker of its cell's writes.

@@ -3,6 +3,7 @@
 use aws_lambda_events::event::dynamodb::EventRecord as StreamRecord;
 use cellstack_core::cell_table::{SORT_KEY, TENANT_ID};
 use cellstack_core::event::EventKey;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus, EventType, Message, TenantId};
 use serde::Deserialize;
 use serde_dynamo::AttributeValue;
@@ -94,7 +95,7 @@ pub(crate) fn decide(record: &RawValue, cell: &CellId) -> Decision {
     if !text(SORT_KEY).is_some_and(|key| key.starts_with(EventKey::PREFIX)) {
         return Decision::Ignore;
     }
-    if text("status") != Some(EventStatus::Accepted.as_str()) {
+    if text("status") != Some(EventStatus::Accepted.as_str()) && !is_planted(Mutation::HeldIsPublished) {
         return Decision::Ignore;
     }
     let message = serde_dynamo::from_item::<_, EventRecord>(image.clone())

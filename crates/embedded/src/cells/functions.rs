@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use cellstack_consumer::{Consumer, Processor};
 use cellstack_core::limits::pipeline;
+use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, Clock};
 use cellstack_emulator::{Function, MappingHandle, QueueMapping, StreamMapping};
 use cellstack_producer::Producer;
@@ -64,7 +65,9 @@ impl Cells {
         let clock: Arc<dyn Clock> = base.clock.clone();
         let function = Arc::new(ProducerFunction(Producer::new(clients, settings, clock)));
         let mut mapping = StreamMapping::new(&names.table, &names.producer);
-        mapping.filters = vec![STREAM_FILTER.to_owned()];
+        if !is_planted(Mutation::HeldIsPublished) {
+            mapping.filters = vec![STREAM_FILTER.to_owned()];
+        }
         mapping.batch_size = pipeline::STREAM_BATCH;
         mapping.bisect_batch_on_function_error = true;
         mapping.max_retries = Some(pipeline::STREAM_RETRIES);

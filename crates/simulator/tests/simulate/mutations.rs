@@ -111,6 +111,16 @@ fn a_standby_that_processes_what_it_should_hold() {
 }
 
 #[test]
+fn a_held_event_that_is_published() {
+    found("held-is-published", &[Fault::MarkDown], &["HELD"]);
+}
+
+#[test]
+fn a_try_that_counts_for_the_neighbours() {
+    found("tries-spread", &[Fault::Poison], &["NEIGHBOURS"]);
+}
+
+#[test]
 fn another_event_under_a_known_name_taken_for_a_repeat() {
     found("clash-is-repeat", &[], &["API"]);
 }
