@@ -84,6 +84,14 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
+    /// Returns whether a cell is marked that has the tenant at some time.
+    pub(super) fn is_marked_for(&self, tenant: usize) -> bool {
+        let has = |cell: usize| {
+            tenant % CELLS == cell || self.moves.iter().any(|plan| plan.tenant == tenant && plan.to == cell)
+        };
+        self.mark.as_ref().is_some_and(|mark| has(mark.cell))
+    }
+
     pub(super) fn draw(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed ^ SALT);
         let moves: Vec<Plan> = (0..MOVED).map(|tenant| plan(seed, tenant, &mut rng)).collect();

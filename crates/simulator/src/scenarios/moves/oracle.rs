@@ -55,7 +55,7 @@ pub(super) async fn check(world: &World, drawn: &Drawn) -> Result<()> {
     totals(world, &state);
     fences(world, &state);
     if drawn.ordering == Ordering::Tenant {
-        order(world, &state);
+        order(world, drawn, &state);
     }
     let (_, counts) = cellctl(&world.stack, &world.trace, "ann", "cells recount --dry-run --output json", None).await;
     if counts.trim() != "[]" {
@@ -137,14 +137,15 @@ fn fences(world: &World, state: &FinalState) {
 
 /// Checks that events were processed in the order in which their caller got them acknowledged. What was handed over or held goes
 /// by the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven. While routers
-/// disagree about a cell that was just marked, a new event may overtake those that are still held.
-fn order(world: &World, state: &FinalState) {
+/// disagree about a cell that was just marked, a new event of one of its tenants may overtake those that are still held.
+fn order(world: &World, drawn: &Drawn, state: &FinalState) {
     for (number, tenant) in world.tenants.iter().enumerate() {
         let acknowledged = world.acknowledged.borrow();
         let mut own: Vec<_> =
             acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, (id, at))| (at, id)).collect();
         own.sort();
-        let Marked { down, up } = world.marked.borrow().clone().unwrap_or_default();
+        let marked = world.marked.borrow().clone().filter(|_| drawn.is_marked_for(number));
+        let Marked { down, up } = marked.unwrap_or_default();
         let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
         // The mark of an event that was held is gone where the standby became its tenant's cell.
         let may_be_held = |at: &Duration| (down.start..up.end).contains(at);
