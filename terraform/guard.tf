@@ -2,7 +2,7 @@
 # configured, and a cell's registry item, mappings, queues and dead letters would be gone before its table's protection refused.
 # So the plan itself fails, before anything is touched.
 
-# The account has the list of standing cells, even if the state is lost. A cell's table has a name and two tags that nothing else
+# The account has the list of existing cells, even if the state is lost. A cell's table has a name and two tags that nothing else
 # has; a table restored from a backup lacks the tags.
 data "aws_dynamodb_tables" "standing" {}
 
@@ -28,7 +28,7 @@ data "aws_dynamodb_table" "unlisted" {
         contains(var.retire, each.key)
       )
       error_message = <<-EOT
-        Cell ${each.key} stands, and its line is no longer in `cells`: this plan would delete it with every event and dead letter in it.
+        Cell ${each.key} exists, and its line is no longer in `cells`: this plan would delete it with every event and dead letter in it.
         If that is a slip, put the line back. To retire the cell (terraform/README.md, "Retiring a cell"):
           1. put the line back, move its tenants away, and see its queues empty;
           2. ${each.key} = { ..., deletion_protection = false } and retire = ["${each.key}"]: apply;

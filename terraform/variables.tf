@@ -12,12 +12,12 @@ variable "cells" {
     kms_key_arn         = optional(string)
     deletion_protection = optional(bool)
   }))
-  description = "The cells by id. capacity: number of tenants it takes; weight: its share of new tenants; wave: a number that the registry keeps and `cellctl cells ls` shows, for your own rollouts; tags: of its resources, for billing; ordering, kms_key_arn, deletion_protection: in place of the variables of these names."
+  description = "The cells by id. capacity: total weight of the tenants it takes (1 per tenant unless given); weight: its share of new tenants; wave: a number that the registry keeps and `cellctl cells ls` shows, for your own rollouts; tags: of its resources, for billing; ordering, kms_key_arn, deletion_protection: in place of the variables of these names."
 }
 
 variable "retire" {
   type        = set(string)
-  description = "Ids of cells that may be deleted. A plan without the line of a standing cell is refused unless its id is here. An id may stay after its cell is gone; the registry keeps the cell as retired."
+  description = "Ids of cells that may be deleted. A plan without the line of an existing cell is refused unless its id is here. An id may stay after its cell is gone; the registry keeps the cell as retired."
   default     = []
   nullable    = false
 }
@@ -247,7 +247,7 @@ variable "alarms" {
 
 variable "alarm_actions" {
   type        = list(string)
-  description = "ARNs, as a rule of SNS topics, that CloudWatch notifies when a cell or the router becomes unhealthy or healthy again, when dead letters stay too long, and when a caller claims another tenant."
+  description = "ARNs, as a rule of SNS topics, that CloudWatch notifies when a cell, the router or the prober becomes unhealthy or healthy again, when a cell fails its probes, when dead letters stay too long, when a caller claims another tenant, and when a tenant gets no cell on first sight."
   default     = []
   nullable    = false
 }

@@ -10,6 +10,9 @@ use crate::TenantId;
 pub const TENANT_ID: &str = "tenant_id";
 /// The sort key of a cell table.
 pub const SORT_KEY: &str = "sk";
+/// The attribute of an event that was accepted in another cell, which held it or handed it over: its record on this cell's stream is
+/// later than its `accepted_at`.
+pub const CAME_LATER: &str = "came_later";
 /// The prefix of each total's sort key.
 pub const TOTAL_PREFIX: &str = "total#";
 

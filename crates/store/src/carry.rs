@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, Select, Trans
 use cellstack_aws::AwsFailure;
 use cellstack_aws::backoff::Backoff;
 use cellstack_aws::transaction::{cancellation, is_refused, is_transient};
-use cellstack_core::cell_table::{Item, key, number};
+use cellstack_core::cell_table::{CAME_LATER, Item, key, number};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::{FenceState, shard_key};
 use cellstack_core::limits::PLACE_TIMEOUT;
@@ -138,6 +138,7 @@ impl Homeward<'_> {
         let sort_key = sort_key(&event)?;
         let mut accepted = event;
         accepted.insert("status".to_owned(), AttributeValue::S(EventStatus::Accepted.as_str().to_owned()));
+        accepted.insert(CAME_LATER.to_owned(), AttributeValue::Bool(true));
         let journal = journal::item_of(&accepted);
         let put = Put::builder().table_name(home).set_item(Some(accepted));
         let put = put.condition_expression("attribute_not_exists(tenant_id)").build().map_err(unbuilt)?;

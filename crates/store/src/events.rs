@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::Item;
 use cellstack_core::event::EventKey;
+use cellstack_core::ids::PROBE_TENANT;
 use cellstack_core::{EventStatus, TenantId};
 
 /// A count of events that are not done. It ends at a bound.
@@ -26,8 +27,8 @@ impl fmt::Display for Undone {
 
 const WHAT: &str = "look for events that are not done";
 
-/// Counts the events in a cell's table that are not done, those of one tenant or of all, strongly consistent. Reads until
-/// it has seen `at_most`, or all.
+/// Counts the events in a cell's table that are not done, those of one tenant or of all but the one that probes cells, strongly
+/// consistent. Reads until it has seen `at_most`, or all.
 ///
 /// # Errors
 /// When the table can't be read.
@@ -63,7 +64,8 @@ pub async fn undone(
                 let page = client
                     .scan()
                     .table_name(table)
-                    .filter_expression(format!("begins_with(sk, :event) AND {FILTER}"))
+                    .expression_attribute_values(":probe", text(PROBE_TENANT))
+                    .filter_expression(format!("begins_with(sk, :event) AND tenant_id <> :probe AND {FILTER}"))
                     .expression_attribute_names("#status", "status")
                     .expression_attribute_values(":event", text(EventKey::PREFIX))
                     .expression_attribute_values(":accepted", text(EventStatus::Accepted.as_str()))

@@ -56,7 +56,7 @@ variable "functions" {
 
 variable "ordering" {
   type        = string
-  description = "none: a tenant's events may overtake each other. tenant: they are processed in the order in which their table took them, over a FIFO topic and FIFO queues. A standing cell keeps its ordering."
+  description = "none: a tenant's events may overtake each other. tenant: they are processed in the order in which their table took them, over a FIFO topic and FIFO queues. An existing cell keeps its ordering."
   nullable    = false
 }
 

@@ -184,7 +184,7 @@ variable "alarms" {
   description = "Limits of a cell's alarms: seconds of delay of the stream (iterator_age) and of the queue (message_age), and hours that dead letters stay untouched (letters_standing)."
   nullable    = false
 
-  # An alarm past the end of what it watches never rings.
+  # An alarm past the end of what it watches never goes off.
   validation {
     condition     = var.alarms.iterator_age < var.pipeline.stream_record_age
     error_message = "iterator_age is less than pipeline.stream_record_age (${var.pipeline.stream_record_age} s), after which the producer's mapping skips a record; found ${var.alarms.iterator_age} s. Lower iterator_age, or raise stream_record_age."

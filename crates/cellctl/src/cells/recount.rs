@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use cellstack_core::CellId;
 use cellstack_store::cells::Counts;
+use cellstack_store::moves::all;
 use cellstack_store::tenant_map::TenantEntry;
 
 use crate::deployment::Deployment;
@@ -49,4 +50,17 @@ impl Counted {
     pub(crate) fn of(&self, cell: &CellId) -> Counts {
         self.cells.get(cell).copied().unwrap_or_default()
     }
+
+    /// Returns the number of tenants for which a cell stands by.
+    pub(crate) fn stood_by(&self, cell: &CellId) -> u64 {
+        self.pairs.iter().filter(|((_, standby), _)| standby == cell).map(|(_, count)| count).sum()
+    }
+}
+
+/// Counts the moves under way that make a cell a standby. The pairs have none of them until it flips: read the pairs after it.
+pub(crate) async fn moves_to_standby(deployment: &Deployment, cell: &CellId) -> Result<u64> {
+    let records = all(&deployment.dynamodb, &deployment.registry(), |_| false).await?;
+    let makes_it_one =
+        records.iter().filter(|record| record.phase.is_under_way() && record.standby_after.as_ref() == Some(cell));
+    Ok(makes_it_one.count() as u64)
 }

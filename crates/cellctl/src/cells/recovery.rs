@@ -66,7 +66,8 @@ impl<'a> Recovery<'a> {
 
     /// Makes it automation's: it marks the cell only under this lease, and only over its own marks.
     pub(crate) fn under_lease(self, lease: Lease) -> Self {
-        let age = self.deployment.clock.wall_ms().saturating_sub(self.marked_at.unwrap_or_default());
+        let now_ms = self.deployment.clock.wall_ms();
+        let age = self.marked_at.map_or(0, |marked_at| now_ms.saturating_sub(marked_at));
         Self { lease: Some(lease), before: Duration::from_millis(age), ..self }
     }
 
@@ -125,14 +126,19 @@ impl<'a> Recovery<'a> {
             self.mark(CellStatus::Active).await?;
             console.say(format_args!("cell {cell} was {} and is active: it takes new tenants", was.as_str()));
         }
-        let Some(down_at) = state.down_at else { return Ok(()) };
-        // Until every router knows, some write into standbys.
-        self.until_known().await;
+        // Until every router knows, some write into standbys. For a cell that was never down they hold nothing but what they took for
+        // another home of its tenants.
+        if state.down_at.is_some() {
+            self.until_known().await;
+        }
         if self.is_stopped() {
             return Ok(());
         }
         // A standby may have been appointed meanwhile.
         let homes = Homecoming::read(self.deployment, cell).await?;
+        if state.down_at.is_none() && homes.left().await?.is_none() {
+            return Ok(());
+        }
         homes.round(&mut self.carried, console).await?;
         if self.is_stopped() {
             return Ok(());
@@ -142,7 +148,7 @@ impl<'a> Recovery<'a> {
         self.left = homes.left().await?;
         if let Some(left) = &self.left {
             console.say(format_args!("{left}: `cellctl cells up {cell}` looks again"));
-        } else {
+        } else if let Some(down_at) = state.down_at {
             let (client, registry) = (&self.deployment.dynamodb, self.deployment.registry());
             record_carried(client, &registry, cell, self.marked_at, down_at).await?;
         }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 ///
 /// The note holds only the batch's position on the stream, and the records stay there for 24 hours only. The events
 /// stay in the table, so they are found there: those that are still `accepted` and arrived about when the batch did.
-/// These may be a few more than the batch held. One that is also on its way has its effect only once.
+/// These may be a few more than the batch held. One that is also on its way has its effect only once. One that came from another
+/// cell (`came_later`) was accepted any time before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     first_ms: u64,
@@ -45,6 +46,11 @@ impl Window {
 
     pub(crate) const fn contains(self, accepted_at: u64) -> bool {
         self.first_ms <= accepted_at && accepted_at <= self.last_ms
+    }
+
+    /// Returns whether it begins after a time.
+    pub(crate) const fn is_after(self, ms: u64) -> bool {
+        ms < self.first_ms
     }
 }
 

@@ -30,9 +30,7 @@ pub(crate) async fn claim(deployment: &Deployment, id: MoveId, by: &Signature) -
         None => bail!("no move {id} is on record; `cellctl moves ls` lists those that are"),
     };
     let seen = read().await?;
-    if !seen.phase.is_under_way() {
-        bail!("move {id} is {}; expected one that is under way: nothing is left to do", seen.phase.as_str());
-    }
+    under_way(&seen)?;
     let begun = Instant::now();
     while begun.elapsed() < WATCH && !deployment.stop().is_cancelled() {
         wait(deployment, LOOK).await;
@@ -56,11 +54,19 @@ pub(crate) async fn claim(deployment: &Deployment, id: MoveId, by: &Signature) -
     Ok(MoveRecord { run, by: by.operator.clone(), at: now_ms, ..seen })
 }
 
-/// Gives the tenant of a claimed move back to its source. Returns the epoch under which the source has it.
+fn under_way(MoveRecord { id, phase, .. }: &MoveRecord) -> Result<()> {
+    if phase.is_under_way() {
+        return Ok(());
+    }
+    bail!("move {id} is {}; expected one that is under way: nothing is left to do", phase.as_str())
+}
+
+/// Checks that a move may be undone.
 ///
 /// # Errors
-/// Fails if the move can only go forward, or another run has it by now.
-pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Signature) -> Result<Epoch> {
+/// Fails if it has ended, or can only go forward.
+pub(crate) fn may_abort(record: &MoveRecord) -> Result<()> {
+    under_way(record)?;
     if record.carries {
         bail!(
             "move {} hands events over that its source did not process, and can only go forward: `cellctl moves resume {}`",
@@ -68,6 +74,15 @@ pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Sig
             record.id
         );
     }
+    Ok(())
+}
+
+/// Gives the tenant of a claimed move back to its source. Returns the epoch under which the source has it.
+///
+/// # Errors
+/// Fails if the move can only go forward, or another run has it by now.
+pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Signature) -> Result<Epoch> {
+    may_abort(record)?;
     let sites = Sites::back(&deployment.fleet().await?, record)?;
     let (tables, registry) = (deployment.tables(), deployment.registry());
     let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: record.id, run: record.run };

@@ -7,7 +7,7 @@ mod predict;
 mod report;
 mod sites;
 
-pub(crate) use claim::{abort, claim};
+pub(crate) use claim::{abort, claim, may_abort};
 pub(crate) use engine::{Ended, Engine, Stage};
 pub(crate) use manner::Manner;
 pub(crate) use predict::Prediction;

@@ -155,6 +155,13 @@ async fn one_run_has_the_lease_until_it_ends_or_does_not_renew_it() {
     let third = take("three", 1).await.unwrap();
     leave_lease(&client, &registry, third).await.unwrap();
     assert!(unfinished(1).await && take("four", 1).await.is_some());
+    // A run with a fast clock does not keep the others out for as long as it is fast.
+    let fast = take("fast", 3_600_000).await.unwrap();
+    assert!(unfinished(1_000).await);
+    let fifth = take("five", 1_000).await.unwrap();
+    finish_lease(&client, &registry, fast).await.unwrap();
+    assert!(take("six", 1_001).await.is_none());
+    finish_lease(&client, &registry, fifth).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use cellstack_aws::AwsFailure;
@@ -243,12 +244,19 @@ pub async fn create_state(client: &Client, registry: &str, cell: &CellId, state:
     let put = put.item(PARTITION_KEY, AttributeValue::S(partition(cell))).item("sk", text(STATE));
     let put = put.item(CELL_ID, text(cell.as_str()));
     let put = put.condition_expression("attribute_not_exists(#status)").expression_attribute_names("#status", "status");
-    match put.send().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
-            Err(StateError::Replaced { cell: cell.clone() })
+    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let Err(error) = put.send().await else { return Ok(()) };
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+            let found = refused.item().cloned().and_then(|item| serde_dynamo::from_item::<_, CellState>(item).ok());
+            // An earlier try of the SDK wrote it, and its response was lost.
+            let is_own = found.is_some_and(|found| {
+                (found.updated_at, &found.updated_by, &found.reason)
+                    == (state.updated_at, &state.updated_by, &state.reason)
+            });
+            if is_own { Ok(()) } else { Err(StateError::Replaced { cell: cell.clone() }) }
         }
-        Err(error) => Err(AwsFailure::of(WHAT, error).into()),
+        _ => Err(AwsFailure::of(WHAT, error).into()),
     }
 }
 

@@ -39,19 +39,7 @@ impl Placement<'_> {
     /// was changed then.
     pub async fn begin_move(&self, order: &MoveOrder<'_>, now_ms: u64) -> Result<MoveRecord, MoveError> {
         let MoveOrder { entry, path, .. } = order;
-        let (route, to, standby) = (&entry.route, path.destination, path.next_standby);
-        for site in [Some(path.source), Some(to), path.standby, standby].into_iter().flatten() {
-            if !is_here(site) {
-                return Err(MoveError::Elsewhere { cell: site.id.clone() });
-            }
-        }
-        if route.cell_id == to.id {
-            return Err(MoveError::AlreadyThere { tenant: route.tenant_id.clone(), cell: to.id.clone() });
-        }
-        if entry.weight > to.capacity {
-            let (cell, capacity, weight) = (to.id.clone(), to.capacity, entry.weight);
-            return Err(PlacementError::from(Refusal::Full { cell, placed: 0, capacity, weight }).into());
-        }
+        may_begin(entry, path)?;
         let record = self.record_of(order, now_ms);
         let actions = self.beginning(order, &record, now_ms)?;
         match self.change(entry, actions).await {
@@ -66,14 +54,28 @@ impl Placement<'_> {
                         None => {}
                     }
                 }
-                self.examine_home(&to.id, entry.weight).await?;
-                if let Some(standby) = standby {
-                    self.examine_standby(&standby.id).await?;
-                }
+                self.examine_destination(entry, path).await?;
                 Err(PlacementError::Contended { tenant }.into())
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Checks what the beginning of a move checks, and changes nothing.
+    ///
+    /// # Errors
+    /// When the destination does not take the tenant, or the registry can't be read.
+    pub async fn examine_move(&self, entry: &TenantEntry, path: &Path<'_>) -> Result<(), MoveError> {
+        may_begin(entry, path)?;
+        self.examine_destination(entry, path).await
+    }
+
+    async fn examine_destination(&self, entry: &TenantEntry, path: &Path<'_>) -> Result<(), MoveError> {
+        self.examine_home(&path.destination.id, entry.weight).await?;
+        if let Some(standby) = path.next_standby.filter(|standby| standby.id != entry.route.cell_id) {
+            self.examine_standby(&standby.id).await?;
+        }
+        Ok(())
     }
 
     fn record_of(&self, order: &MoveOrder<'_>, now_ms: u64) -> MoveRecord {
@@ -135,6 +137,24 @@ impl Placement<'_> {
         }
         Ok(actions)
     }
+}
+
+/// Checks what is known of a move without a look at the registry.
+fn may_begin(entry: &TenantEntry, path: &Path<'_>) -> Result<(), MoveError> {
+    let (route, to) = (&entry.route, path.destination);
+    for site in [Some(path.source), Some(to), path.standby, path.next_standby].into_iter().flatten() {
+        if !is_here(site) {
+            return Err(MoveError::Elsewhere { cell: site.id.clone() });
+        }
+    }
+    if route.cell_id == to.id {
+        return Err(MoveError::AlreadyThere { tenant: route.tenant_id.clone(), cell: to.id.clone() });
+    }
+    if entry.weight > to.capacity {
+        let (cell, capacity, weight) = (to.id.clone(), to.capacity, entry.weight);
+        return Err(PlacementError::from(Refusal::Full { cell, placed: 0, capacity, weight }).into());
+    }
+    Ok(())
 }
 
 /// Returns a cell's id as an attribute.

@@ -7,7 +7,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use cellstack_aws::AwsFailure;
 use cellstack_core::EventStatus;
-use cellstack_core::cell_table::{Item, key};
+use cellstack_core::cell_table::{CAME_LATER, Item, key};
 
 use super::items::events;
 use super::record::{Phase, text};
@@ -67,6 +67,7 @@ impl Path<'_> {
     async fn insert(&self, mut event: Item, steps: &Steps<'_>) -> Result<(), MoveError> {
         let sort_key = sort_key(&event)?;
         event.insert("status".to_owned(), AttributeValue::S(EventStatus::Accepted.as_str().to_owned()));
+        event.insert(CAME_LATER.to_owned(), AttributeValue::Bool(true));
         event.remove("carried_by");
         let put = Put::builder()
             .table_name(&self.destination.table)

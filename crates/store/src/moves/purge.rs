@@ -27,6 +27,8 @@ pub struct Copy<'a> {
     pub tenant: &'a TenantId,
     /// The cell with the copy.
     pub of: &'a Site,
+    /// True if the tenant has moved away from that cell: all was compared then.
+    pub is_source: bool,
     /// The cell that has the tenant.
     pub owner: &'a Site,
     /// The epoch under which it has the tenant.
@@ -54,7 +56,8 @@ struct Page {
 
 impl Copy<'_> {
     /// Compares the copy with the owner's items. Events must be there, with the same body; what an event became since is the
-    /// owner's own matter. Of all else the owner must have an item under the same key.
+    /// owner's own matter. Of all else the owner must have an item under the same key, unless it had one when the tenant moved there:
+    /// its processor may have deleted that since.
     ///
     /// # Errors
     /// [`MoveError::Differ`] when the owner lacks something, or when a table can't be read.
@@ -153,7 +156,7 @@ impl Copy<'_> {
         let theirs = others(self.client, &self.owner.table, self.tenant).await?;
         let mut page = Page::default();
         for (key, item) in others(self.client, &self.of.table, self.tenant).await? {
-            if theirs.contains_key(&key) || is_expired(&item, now_ms) {
+            if self.is_source || theirs.contains_key(&key) || is_expired(&item, now_ms) {
                 page.items.push((key, units(&item)));
             } else {
                 page.lacking.push(format!("{key} is missing"));

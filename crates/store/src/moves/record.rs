@@ -126,6 +126,12 @@ pub(super) fn key(id: MoveId) -> HashMap<String, AttributeValue> {
 }
 
 impl MoveRecord {
+    /// Returns whether the tenant has moved: a copy that is purged may be that of a move that was aborted.
+    #[must_use]
+    pub fn has_flipped(&self) -> bool {
+        self.times.contains_key(&Phase::Flipped)
+    }
+
     /// Returns the item that stores the record.
     pub(super) fn to_item(&self) -> Result<Item, AwsFailure> {
         let mut item: Item = serde_dynamo::to_item(self)

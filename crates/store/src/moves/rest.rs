@@ -250,7 +250,10 @@ enum Remedy {
 fn of_event(mine: Option<&Item>, theirs: Option<&Item>, now_ms: u64) -> Option<(&'static str, Remedy)> {
     match (mine, theirs) {
         (Some(mine), Some(theirs)) if are_equal(mine, theirs) => None,
-        (Some(mine), Some(theirs)) if mine.get("body_sha256") != theirs.get("body_sha256") => {
+        // A mark of an event that the destination gave away is nobody's event.
+        (Some(mine), Some(theirs))
+            if mine.get("body_sha256") != theirs.get("body_sha256") && status(theirs) != Some(EventStatus::Carried) =>
+        {
             Some(("has another body in the destination", Remedy::None))
         }
         (Some(mine), _) if matches!(status(mine), None | Some(EventStatus::Accepted | EventStatus::Held)) => {

@@ -7,7 +7,6 @@ use cellstack_core::CellId;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_store::cells::{Cell, Listing};
 use cellstack_store::events::undone;
-use cellstack_store::moves::all;
 use clap::Args;
 use serde::Serialize;
 
@@ -15,7 +14,7 @@ use crate::audit::Signature;
 use crate::cells;
 use crate::cells::marking::{Change, said, set, stated};
 use crate::cells::queue::size;
-use crate::cells::recount::Counted;
+use crate::cells::recount::{Counted, moves_to_standby};
 use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
@@ -137,14 +136,6 @@ fn stands_by_for(listing: &Listing, cell: &CellId) -> u64 {
     listing.pairs.iter().filter(|((_, standby), _)| standby == cell).map(|(_, count)| count).sum()
 }
 
-/// Counts the moves under way that make a cell a standby. The pairs have none of them until it flips: read the pairs after it.
-async fn moves_to_standby(deployment: &Deployment, cell: &CellId) -> Result<u64> {
-    let records = all(&deployment.dynamodb, &deployment.registry(), |_| false).await?;
-    let makes_it_one =
-        records.iter().filter(|record| record.phase.is_under_way() && record.standby_after.as_ref() == Some(cell));
-    Ok(makes_it_one.count() as u64)
-}
-
 /// Returns what carries home the events that a cell holds: it may hold some for a home that no longer has it as a standby.
 fn carries_home(pairs: &BTreeMap<(CellId, CellId), u64>, cell: &CellId) -> String {
     let homes = pairs.iter().filter(|((_, standby), count)| standby == cell && **count > 0);
@@ -158,7 +149,7 @@ async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, coun
     // The map decides: a count may be wrong.
     let map = Counted::read(deployment).await?;
     let (tenants, unreadable) = (map.of(id).tenants, map.unreadable.len() as u64);
-    let stood_by = map.pairs.iter().filter(|((_, standby), _)| standby == id).map(|(_, count)| count).sum();
+    let stood_by = map.stood_by(id);
     let mut found = Vec::new();
     let mut add = |what, count: u64, next: String| {
         if count > 0 {

@@ -1,5 +1,7 @@
 //! `cellctl cells sync`
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
@@ -10,7 +12,7 @@ use serde::Serialize;
 use crate::audit::{self, Facts, Signature};
 use crate::cells;
 use crate::cells::marking::{Change, change};
-use crate::cells::recount::Counted;
+use crate::cells::recount::{Counted, moves_to_standby};
 use crate::completion::Completion;
 use crate::console::{Console, Output, table};
 use crate::deployment::Deployment;
@@ -19,7 +21,7 @@ use crate::operator::Routine;
 /// Bring the cells that Terraform stamped and those that cellctl knows into agreement
 ///
 /// A stamped cell that has tenants and no state gets one: it is active, with its counts. A cell without a configuration is
-/// marked retired if Terraform says so, or if no tenants are in it. All else is reported by name, with what to do, as are
+/// marked retired if Terraform says so, or if no tenants are in it and it stands by for none. All else is reported by name, with what to do, as are
 /// tenants of a retired cell; exit code 3 then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -73,15 +75,21 @@ impl Sync {
         console: &mut Console,
     ) -> Result<Completion> {
         let listing = cells::list(deployment).await?;
+        // A move that ends meanwhile is in the pairs then.
+        let mut appointed = BTreeMap::new();
+        for id in listing.without_config.keys() {
+            appointed.insert(id, moves_to_standby(deployment, id).await?);
+        }
         let counted = Counted::read(deployment).await?;
         let new = listing.cells.iter().filter(|cell| cell.state.is_none()).map(|cell| stamped(cell, &counted));
-        let gone = listing.without_config.iter().flat_map(|(id, state)| {
+        let mut found: Vec<Disagreement> = new.collect();
+        for (id, state) in &listing.without_config {
+            let stood_by = counted.stood_by(id) + appointed[id];
             let retired = state.status == CellStatus::Retired;
-            let empty = counted.unreadable.is_empty() && counted.of(id).tenants == 0;
+            let empty = counted.unreadable.is_empty() && counted.of(id).tenants == 0 && stood_by == 0;
             let retire = !retired && (empty || listing.retired.contains(id));
-            taken_away(id, counted.of(id).tenants, retire, retired)
-        });
-        let found: Vec<Disagreement> = new.chain(gone).collect();
+            found.extend(taken_away(id, (counted.of(id).tenants, stood_by), retire, retired));
+        }
         match output {
             Output::Json => console.json(&found)?,
             Output::Table => {
@@ -155,14 +163,20 @@ fn stamped(cell: &Cell, counted: &Counted) -> Disagreement {
 }
 
 /// Returns what is wrong with a cell that has a state and no configuration.
-fn taken_away(id: &CellId, tenants: u64, retire: bool, retired: bool) -> Vec<Disagreement> {
+fn taken_away(id: &CellId, (tenants, stood_by): (u64, u64), retire: bool, retired: bool) -> Vec<Disagreement> {
     let of = |step| Disagreement { cell: id.clone(), found: "a state, without a configuration", tenants, step };
     let mut found = Vec::new();
     if retire {
         found.push(of(Step::Retire));
     }
-    if tenants == 0 && !retire && !retired {
-        found.push(of(Step::Leave("mend the entries of the map that can't be read".to_owned())));
+    if tenants == 0 && stood_by == 0 && !retire && !retired {
+        found.push(of(Step::Leave("correct the entries of the map that can't be read".to_owned())));
+    }
+    if tenants == 0 && stood_by > 0 {
+        found.push(of(Step::Leave(format!(
+            "{stood_by} tenants of other cells have it as standby, or are about to: put its line back in Terraform, or cellctl \
+             tenants set-standby"
+        ))));
     }
     if tenants > 0 {
         found.push(of(Step::Leave(format!(

@@ -9,7 +9,7 @@ use crate::audit::{self, Facts};
 use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
-use crate::moving::{ShownMove, abort, claim};
+use crate::moving::{ShownMove, abort, claim, may_abort};
 use crate::operator::Operator;
 
 /// Undo a move that has not ended: the source has the tenant again
@@ -41,6 +41,7 @@ impl Abort {
         let by = self.by.sign(console)?;
         let seen = read(deployment, self.id).await?;
         console.say(format_args!("move {} of {} is {}, by {}", self.id, seen.tenant, seen.phase.as_str(), seen.by));
+        may_abort(&seen)?;
         if self.dry_run {
             console.say(format_args!("{} would stay in {}", seen.tenant, seen.from));
             return Ok(Completion::Done);

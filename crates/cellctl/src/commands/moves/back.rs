@@ -66,8 +66,9 @@ impl Back {
 fn has_taken(record: &MoveRecord) -> Result<()> {
     let MoveRecord { id, tenant, from, to, phase, .. } = record;
     match phase {
-        Phase::Flipped | Phase::Purged => Ok(()),
-        Phase::Aborted => {
+        // The copy of a move that was aborted is purged, too.
+        Phase::Flipped | Phase::Purged if record.has_flipped() => Ok(()),
+        Phase::Flipped | Phase::Purged | Phase::Aborted => {
             bail!("move {id} is aborted; expected one that has taken {tenant} to {to}: this one has left it in {from}")
         }
         Phase::Moving | Phase::Fenced | Phase::Carrying | Phase::Drained | Phase::Verified => {

@@ -68,6 +68,7 @@ impl Purge {
             client: &deployment.dynamodb,
             tenant: &record.tenant,
             of: &site,
+            is_source: record.has_flipped(),
             owner: &owner,
             epoch: entry.route.epoch,
             map_table: &tables.tenant_map,

@@ -245,8 +245,14 @@ async fn appoint(deployment: &Deployment, by: &Signature, change: &StandbyChange
     let tables = deployment.tables();
     let placement = deployment.placement(&tables, &by.operator);
     let entry = placement.settled(&change.tenant).await?;
-    if entry.route.standby_cell_id == change.after {
+    let (tenant, route) = (&change.tenant, &entry.route);
+    if (route.epoch, &route.cell_id) == (change.epoch, &change.home) && route.standby_cell_id == change.after {
         return Ok(());
+    }
+    if (route.epoch, &route.cell_id, route.standby_cell_id.as_ref())
+        != (change.epoch, &change.home, Some(&change.before))
+    {
+        bail!("{tenant} has changed its cell, standby or epoch since the plan was made: make the plan anew");
     }
     let world = deployment.fleet().await?;
     let after = change.after.as_ref().map(|cell| world.site(cell)).transpose()?;

@@ -19,6 +19,14 @@ use crate::dlq::{Found, HOLD, Reader, Subject, Window};
 struct Open {
     subject: Subject,
     accepted_at: u64,
+    /// True if it came from another cell, after it was accepted.
+    came_later: bool,
+}
+
+impl Open {
+    fn is_in(&self, window: Window) -> bool {
+        window.contains(self.accepted_at) || (self.came_later && window.is_after(self.accepted_at))
+    }
 }
 
 impl Redrive<'_> {
@@ -32,7 +40,12 @@ impl Redrive<'_> {
     ) -> Result<(), AwsFailure> {
         let Some(note) = notes.first() else { return Ok(()) };
         let Some(cell) = self.cell(&note.cell).await? else { return Ok(()) };
-        let open = self.open(&cell.config.table).await?;
+        let Some(open) = self.open(&cell.config.table).await? else {
+            // The run ended before all was looked at: what a note stands for may be in the rest.
+            let outcome = Outcome::Skipped(SkipReason::RunLimit);
+            self.report.dead_letters.extend(notes.iter().map(|note| Row::of(note, None, &outcome)));
+            return Ok(());
+        };
         progress.more(open.len());
         let time = HOLD + self.limits.rate.time_for(open.len());
         for note in notes {
@@ -42,7 +55,7 @@ impl Redrive<'_> {
             let window = Window::of(&note.letter.original);
             let claim = Claim { redrives: None, fresh_refusal: false };
             let (mut sent, mut left) = (0, 0);
-            for event in open.iter().filter(|event| window.contains(event.accepted_at)) {
+            for event in open.iter().filter(|event| event.is_in(window)) {
                 if self.is_over() {
                     left += 1;
                     continue;
@@ -73,14 +86,16 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    /// Scans for all events of a table that are still `accepted`, each tenant's in order. The table is read whole: an
-    /// index by status would cost every event one more write.
-    async fn open(&self, table: &str) -> Result<Vec<Open>, AwsFailure> {
+    /// Scans for all events of a table that are still `accepted`, each tenant's in order; `None` if the run is over before the
+    /// table's end. The table is read whole: an index by status would cost every event one more write.
+    async fn open(&self, table: &str) -> Result<Option<Vec<Open>>, AwsFailure> {
         #[derive(Deserialize)]
         struct Item {
             tenant_id: TenantId,
             sk: EventKey,
             accepted_at: u64,
+            #[serde(default)]
+            came_later: bool,
         }
         const WHAT: &str = "find events that are still accepted";
         let mut items = self
@@ -90,7 +105,7 @@ impl Redrive<'_> {
             .table_name(table)
             .consistent_read(true)
             .filter_expression("begins_with(#sk, :event) AND #status = :accepted")
-            .projection_expression("tenant_id, #sk, accepted_at")
+            .projection_expression("tenant_id, #sk, accepted_at, came_later")
             .expression_attribute_names("#sk", SORT_KEY)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":event", AttributeValue::S(EventKey::PREFIX.to_owned()))
@@ -99,19 +114,21 @@ impl Redrive<'_> {
             .items()
             .send();
         let mut open = Vec::new();
-        while !self.is_over()
-            && let Some(item) = items.next().await
-        {
+        loop {
+            if self.is_over() {
+                return Ok(None);
+            }
+            let Some(item) = items.next().await else { break };
             let item = item.map_err(|error| AwsFailure::of(WHAT, error))?;
             let item: Item =
                 serde_dynamo::from_item(item).map_err(|error| AwsFailure::unreadable(WHAT, error.to_string()))?;
             let subject = Subject { tenant: item.tenant_id, event: item.sk.0 };
-            open.push(Open { subject, accepted_at: item.accepted_at });
+            open.push(Open { subject, accepted_at: item.accepted_at, came_later: item.came_later });
         }
         open.sort_by(|a, b| {
             let order = |open: &Open| (open.accepted_at, open.subject.event);
             a.subject.tenant.cmp(&b.subject.tenant).then_with(|| order(a).cmp(&order(b)))
         });
-        Ok(open)
+        Ok(Some(open))
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
+use cellstack_embedded::names::CellNames;
 use cellstack_emulator::{Fault, FaultKind};
 use futures::future::join;
 use serde_json::json;
@@ -70,6 +71,14 @@ async fn an_empty_cell_is_retired_from_active_draining_and_down() {
         let world = CellsWorld::new().await;
         world.cellctl("tenants set-standby initech beta --operator ann").await.ended(Completion::Done);
         world.set("cell#gamma", "state", "status", text(status)).await;
+        // What probes have left there is nobody's.
+        let probe =
+            [("tenant_id", text("cellstack-probe")), ("sk", text("event#01932c07-209c-7a3e-8000-0123456789ab"))];
+        let table = CellNames::of(&cell("gamma")).table;
+        // Written twice, so that the stream shows no new event.
+        for status in ["processed", "accepted"] {
+            world.put(&table, &[&probe[..], &[("status", text(status))]].concat()).await;
+        }
         let dry = world.ann("retire gamma --dry-run").await.ended(Completion::Done);
         assert_eq!(dry.talk, "cell gamma is empty and would be retired\n");
         assert_eq!(world.status("gamma").await, status);

@@ -2,6 +2,7 @@
 
 use cellstack_cellctl::Completion;
 use cellstack_embedded::names::registry;
+use cellstack_emulator::{Fault, FaultKind};
 use serde_json::json;
 
 use super::world::{CellsWorld, cell, number, text};
@@ -89,7 +90,11 @@ async fn a_cell_is_not_retired_for_want_of_tenants_that_cannot_be_read() {
     }
     world.put("cellstack-tenant-map", &[("tenant_id", text("broken"))]).await;
     let ran = world.cellctl("cells sync --operator ann").await.ended(Completion::LeftSome);
-    assert!(ran.data.contains("mend the entries of the map") && ran.talk.contains("entry of broken"), "{}", ran.data);
+    assert!(
+        ran.data.contains("correct the entries of the map") && ran.talk.contains("entry of broken"),
+        "{}",
+        ran.data
+    );
     assert_eq!(world.listing().await.without_config[&"old".parse().unwrap()].status.as_str(), "draining");
 }
 
@@ -112,4 +117,27 @@ async fn a_tenant_that_left_a_cell_without_a_state_makes_none() {
     world.cellctl("cells sync --operator ann").await.ended(Completion::Done);
     let alpha = world.state("alpha").await;
     assert_eq!((alpha.status.as_str(), alpha.tenants, alpha.placed, alpha.rev), ("active", 2, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_others_have_as_standby_is_not_retired() {
+    let world = CellsWorld::new().await;
+    world.remove("cell#gamma", "config").await;
+    let ran = world.cellctl("cells sync --output json --operator ann").await.ended(Completion::LeftSome);
+    let next = "1 tenants of other cells have it as standby, or are about to: put its line back in Terraform, or cellctl tenants \
+                set-standby";
+    let expected = json!([{"cell": "gamma", "found": NO_CONFIG, "tenants": 0, "step": "leave", "next": next}]);
+    assert_eq!(ran.json(), expected);
+    assert_eq!(world.listing().await.without_config[&cell("gamma")].status.as_str(), "active");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_whose_response_was_lost_is_no_trouble() {
+    let world = CellsWorld::new().await;
+    world.remove("cell#alpha", "state").await;
+    // The first write is the audit trail's.
+    let lost = Fault::new("DynamoDB", "PutItem", FaultKind::ResetAfterCommit);
+    world.stack.aws().faults().inject(lost.after(1).times(1));
+    world.cellctl("cells sync --operator ann").await.ended(Completion::Done);
+    assert_eq!(world.state("alpha").await.tenants, 3);
 }

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cellstack_cellctl::Completion;
+use cellstack_core::cell_table::Item;
 use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::registry::CellStatus;
+use cellstack_embedded::names::CellNames;
 use cellstack_emulator::{Fault, FaultKind};
 use futures::future::join;
 use serde_json::json;
 
-use super::world::{CellsWorld, number, text};
+use super::world::{CellsWorld, cell, number, text};
 use crate::ran::Ran;
 
 /// Makes a world with one processed event of acme's. Then alpha is down; beta holds four events of acme's, one of them the
@@ -69,6 +71,9 @@ async fn held_events_come_home_once_and_the_one_that_is_there_is_dropped() {
     assert_eq!(done.rows(), rows);
     assert!(done.talk.ends_with(&talk.join("\n")), "{}", done.talk);
     all_is_home(&world, "after up").await;
+    let came_later = |item: &Item| item.get("came_later").is_some();
+    let events = world.items(&CellNames::of(&cell("alpha")).table).await;
+    assert_eq!(events.iter().filter(|item| came_later(item)).count(), 4);
     let state = world.state("alpha").await;
     assert_eq!((state.status, state.retry_after), (CellStatus::Active, None));
     assert!(!state.may_be_held_for() && state.down_at.is_some(), "{state:?}");
@@ -256,6 +261,21 @@ async fn nothing_is_carried_into_a_cell_that_no_longer_has_the_tenant() {
     assert!(ran.talk.ends_with(&talk.join("\n")), "{}", ran.talk);
     assert_eq!(world.events("beta").await, HashMap::from([("held".to_owned(), 4)]));
     assert!(world.state("alpha").await.may_be_held_for());
+}
+
+/// A tenant that was placed anew finds what its standby took for its home of before.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_for_a_cell_that_was_never_down_comes_home_too() {
+    let world = held().await;
+    world.remove("cell#alpha", "state").await;
+    for (attribute, value) in [("status", text("active")), ("cell_id", text("alpha"))] {
+        world.set("cell#alpha", "state", attribute, value).await;
+    }
+    let up = world.ann("up alpha").await.ended(Completion::Done);
+    assert!(up.talk.ends_with("cell alpha is up: 4 events came home, 1 were there already\n"), "{}", up.talk);
+    all_is_home(&world, "after up").await;
+    let again = world.ann("up alpha").await.ended(Completion::Done);
+    assert!(again.talk.ends_with("nothing to change\n"), "{}", again.talk);
 }
 
 #[tokio::test(start_paused = true)]

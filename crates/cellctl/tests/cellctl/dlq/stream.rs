@@ -119,3 +119,47 @@ async fn a_redrive_gives_an_event_all_its_tries_again() {
     world.processed("alpha", "acme", &id).await;
     assert!(!world.item("alpha", "acme", &key).await.unwrap().contains_key("tries"));
 }
+
+/// Events of a note that a run did not look for would have neither letter nor note nor message.
+#[tokio::test(start_paused = true)]
+async fn a_note_stays_when_the_run_ends_before_it_has_looked_for_its_events() {
+    let world = DlqWorld::new().await;
+    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    let lost = world.post("acme", "fine", 1).await;
+    tokio::time::sleep(STREAM_RECORD_AGE).await;
+    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
+    world.stack.aws().faults().remove(fault);
+    let other = world.undelivered(2).await;
+    let record = format!(
+        r#"{{"eventName":"INSERT","dynamodb":{{"Keys":{{"tenant_id":{{"S":"acme"}},"sk":{{"S":"event#{other}"}}}}}}}}"#
+    );
+    world.write_letter(DLQ, Reason::Undecodable, &record).await;
+    let ran = world.redrive("--place stream --max 1").await.ended(Completion::LeftSome);
+    assert!(ran.talk.starts_with("1 sent"), "{}", ran.talk);
+    assert_eq!(world.bodies(DLQ).len(), 1, "{}", ran.data);
+    assert!(ran.data.contains("stream-gave-up"), "{}", ran.data);
+    world.processed("alpha", "acme", &other).await;
+
+    world.redrive("--place stream").await.ended(Completion::Done);
+    world.processed("alpha", "acme", &lost).await;
+    assert!(world.bodies(DLQ).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_came_from_another_cell_is_found_whenever_it_was_accepted() {
+    let world = DlqWorld::new().await;
+    let older = world.undelivered(1_000).await;
+    let table = cellstack_embedded::names::CellNames::of(&super::world::cell("alpha")).table;
+    let came_later = aws_sdk_dynamodb::types::AttributeValue::Bool(true);
+    let key = format!("event#{older}");
+    world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "came_later", came_later).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    world.post("acme", "fine", 1).await;
+    tokio::time::sleep(STREAM_RECORD_AGE).await;
+    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
+    world.stack.aws().faults().remove(fault);
+    let ran = world.redrive("--place stream").await.ended(Completion::Done);
+    assert!(ran.talk.starts_with("2 sent"), "{}", ran.talk);
+    world.processed("alpha", "acme", &older).await;
+}

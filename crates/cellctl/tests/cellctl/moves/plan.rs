@@ -9,7 +9,7 @@ use futures::future::{join, join3};
 use serde_json::json;
 
 use super::world::Caller;
-use crate::cells::world::CellsWorld;
+use crate::cells::world::{CellsWorld, text};
 use crate::ran::Ran;
 
 /// Makes a world, and a file with the plan that drains alpha.
@@ -140,5 +140,31 @@ async fn a_tenant_that_writes_faster_than_it_is_copied_is_named() {
     assert_eq!(ran.talk.matches(&resume).count(), 1, "once: {}", ran.talk);
     world.as_ann(&format!("moves resume {id} --write-units 900")).await.ended(Completion::Done);
     world.all_is_there("acme", &caller, "resumed").await;
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_is_changed_while_the_plan_runs_stays() {
+    let world = CellsWorld::new().await;
+    world.cellctl("tenants set-standby initech beta --operator ann").await.ended(Completion::Done);
+    let path = std::env::temp_dir().join(format!("cellctl-{}-standbys.json", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    world.ann(&format!("drain beta --plan {}", path.display())).await.ended(Completion::Done);
+    let slow = Fault::new("DynamoDB", "TransactWriteItems", FaultKind::Latency(Duration::from_secs(1)));
+    world.stack.aws().faults().inject(slow);
+    let change = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let update =
+            world.stack.dynamodb().update_item().table_name("cellstack-tenant-map").key("tenant_id", text("initech"));
+        let update = update
+            .update_expression("SET standby_cell_id = :delta")
+            .expression_attribute_values(":delta", text("delta"));
+        update.send().await.unwrap();
+    };
+    let line = format!("moves run {}", path.display());
+    let (ran, ()) = join(world.as_ann(&line), change).await;
+    let why = ran.completion.unwrap_err();
+    let expected = "initech has changed its cell, standby or epoch since the plan was made: make the plan anew";
+    assert!(why.contains(expected), "{why}");
     std::fs::remove_file(&path).unwrap();
 }

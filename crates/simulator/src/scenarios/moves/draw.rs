@@ -33,6 +33,8 @@ const KINDS: [Fault; 11] = [
 const PAUSE: Duration = TENANT_LEASE.saturating_add(LONGEST_WRITE);
 /// Salt that separates these random numbers from those of the other parts of a run.
 const SALT: u64 = 0x004D_0BE5;
+/// Salt of those that decide how a move ends.
+const END: u64 = 0x00E4_D0F0;
 
 /// A way to go on with a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,27 @@ pub(super) struct Try {
     pub(super) twice: bool,
 }
 
+/// The end of a tenant's move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The copy is kept.
+    Keep,
+    /// The copy is deleted.
+    Purge,
+    /// The tenant is moved back.
+    Back,
+}
+
+impl Then {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "",
+            Self::Purge => ", then its copy is deleted",
+            Self::Back => ", then back",
+        }
+    }
+}
+
 /// A tenant's move.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
@@ -61,6 +84,9 @@ pub(super) struct Plan {
     pub(super) stray: bool,
     pub(super) life: Option<Duration>,
     pub(super) tries: Vec<Try>,
+    pub(super) then: Then,
+    /// The life of the first run that purges, or moves back.
+    pub(super) then_life: Option<Duration>,
 }
 
 /// A cell that is marked down and up again.
@@ -114,7 +140,8 @@ impl Drawn {
         let moves = self.moves.iter().map(|plan| {
             let more = [(plan.carries, ", carries"), (plan.stray, ", meets a stray event")];
             let more: String = more.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
-            format!("t{} to {} at {} s{more}, {} tries", plan.tenant, plan.to, plan.at.as_secs(), plan.tries.len() + 1)
+            let (tries, then) = (plan.tries.len() + 1, plan.then.as_str());
+            format!("t{} to {} at {} s{more}, {tries} tries{then}", plan.tenant, plan.to, plan.at.as_secs())
         });
         let faults = self.faults.iter().map(|(at, injection)| {
             let what: Vec<&str> = injection.faults.iter().map(|(what, _)| what.as_str()).collect();
@@ -157,6 +184,19 @@ fn plan(seed: u64, tenant: usize, rng: &mut StdRng) -> Plan {
         twice: rng.random_bool(0.25),
     });
     let tries = tries.collect();
+    // By another sequence, so that the rest of a seed's draw stays as it was before there was an end.
+    let mut end = StdRng::seed_from_u64(seed ^ END ^ tenant as u64);
+    let then = if end.random_bool(0.5) {
+        Then::Keep
+    } else if end.random_bool(0.5) {
+        Then::Purge
+    } else {
+        Then::Back
+    };
+    let then_life = end.random_bool(0.5).then(|| match then {
+        Then::Back => first(&mut end),
+        Then::Keep | Then::Purge => Duration::from_micros(end.random_range(0..900_000)),
+    });
     Plan {
         at: rng.random_range(Duration::ZERO..Duration::from_secs(60)),
         tenant,
@@ -165,6 +205,8 @@ fn plan(seed: u64, tenant: usize, rng: &mut StdRng) -> Plan {
         stray: tenant == 0 && seed % 8 == 1,
         life: rng.random_bool(0.7).then(|| first(rng)),
         tries,
+        then,
+        then_life,
     }
 }
 

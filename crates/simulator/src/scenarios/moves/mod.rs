@@ -5,6 +5,7 @@
 //! | from the start | four tenants write through restless routers: each event is repeated under its name until it is acknowledged |
 //! | the first minute | operators begin to move two of them; faults of the services strike anywhere, and some at the time of the flip |
 //! | until all moves have ended | runs are killed at any moment, many within the pause; others resume or abort, sometimes two at once |
+//! | after half of the moves | the copy that it has left is deleted, or the tenant is moved back |
 //! | meanwhile, under half of the seeds | a cell is marked down, standbys hold what its tenants write, and it is brought up again |
 //! | then | the faults end, the letters are redriven, and all comes to rest |
 //!
@@ -46,6 +47,8 @@ pub struct Moved {
     pub carried: u64,
     /// Moves that a difference stopped until it was taken away.
     pub differed: usize,
+    /// Copies that were deleted.
+    pub purged: usize,
     /// Cells that were marked down and up again.
     pub marked: usize,
     /// Events that standbys held meanwhile, and that were carried home.
@@ -83,6 +86,7 @@ impl Moved {
         self.aborted += one.aborted;
         self.carried += one.carried;
         self.differed += one.differed;
+        self.purged += one.purged;
         self.marked += one.marked;
         self.held += one.held;
         self.longest = self.longest.max(one.longest);

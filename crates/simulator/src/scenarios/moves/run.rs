@@ -22,7 +22,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::Moved;
-use super::draw::{CELLS, Drawn, Mark, Plan, TENANTS, Verb, cell};
+use super::draw::{CELLS, Drawn, Mark, Plan, TENANTS, Then, Verb, cell};
 use super::oracle::{check, rested};
 use super::runs::{End, cellctl};
 use crate::mutation::Mutation;
@@ -239,7 +239,7 @@ impl World {
         None
     }
 
-    /// Moves a tenant: a first run, then others, until the move has ended.
+    /// Moves a tenant: a first run, then others, until the move has ended. Then purges its copy, or moves the tenant back.
     async fn move_tenant(&self, plan: &Plan) {
         tokio::time::sleep(plan.at).await;
         if plan.stray {
@@ -262,6 +262,22 @@ impl World {
                 bob.await;
             }
         }
+        self.end(plan, more).await;
+        let Some(last) = self.last(plan).await else { return };
+        let (id, phase) = (last["move"].as_str().unwrap_or_default(), last["phase"].as_str().unwrap_or_default());
+        match plan.then {
+            Then::Back if phase == "flipped" => {
+                let line = format!("moves back {id} --drain-time 5s {more}");
+                self.operate(plan, "bob", &line, plan.then_life).await;
+                self.end(plan, more).await;
+            }
+            Then::Purge if matches!(phase, "flipped" | "aborted") => self.purge(plan, id).await,
+            Then::Keep | Then::Purge | Then::Back => {}
+        }
+    }
+
+    /// Resumes a tenant's move until it has ended.
+    async fn end(&self, plan: &Plan, more: &str) {
         for _ in 0..LAST_TRIES {
             let Some(id) = self.under_way(plan).await else { return self.count(plan).await };
             let line = format!("moves resume {id} --drain-time 60s {more}");
@@ -269,8 +285,22 @@ impl World {
             tokio::time::sleep(Duration::from_secs(20)).await;
         }
         if let Some(id) = self.under_way(plan).await {
-            self.wrong(format!("move {id} of {tenant} does not end"));
+            self.wrong(format!("move {id} of {} does not end", self.tenants[plan.tenant]));
         }
+    }
+
+    /// Deletes the copy that a move has left. A run that is killed, or meets a fault, is run again.
+    async fn purge(&self, plan: &Plan, id: &str) {
+        let line = format!("moves purge {id} --now");
+        for life in plan.then_life.into_iter().map(Some).chain([None; LAST_TRIES]) {
+            self.operate(plan, "bob", &line, life).await;
+            if self.last(plan).await.is_some_and(|last| last["phase"] == "purged") {
+                self.moved.borrow_mut().purged += 1;
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+        self.wrong(format!("the copy of move {id} can't be deleted"));
     }
 
     /// Runs one command about a move, and takes away what it was stopped by.
