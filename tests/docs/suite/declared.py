@@ -9,12 +9,12 @@ SUITE = "runs this suite"
 ITSELF = "is run by `make test` beside this suite"
 BENCH = "measures for minutes; CI runs no benchmark"
 S3 = "the local endpoint has no S3; crates/cellctl/tests/cellctl/snapshot runs it against a file"
-REFUSAL = "what a plan is refused with; terraform/tests hold the refusal"
+REFUSAL = "what a plan is refused with; terraform/tests check the refusal"
 FIGURE = "a drawing, no output"
 GRAPH = "drawn and checked by tests/crates/check"
 MOVES = "takes five minutes, since old routes have to run out; crates/cellctl/tests/cellctl/moves runs it in virtual time"
 ERASURES = "a tenant is erased 310 s after it was unplaced; crates/cellctl/tests/cellctl/tenants/erase.rs runs it in virtual time"
-SHAPE = "a response with a standby in it, its values left out; tests/api holds the responses against docs/openapi.yaml"
+SHAPE = "a response with a standby in it, its values left out; tests/api checks the responses against docs/openapi.yaml"
 
 # Pages whose commands change an account: none of them is run, so each is declared.
 NEVER_RUN = "terraform/"
@@ -23,19 +23,19 @@ NOT_RUN = {
     ("README.md", "make test     # everything: Rust tests, Terraform tests, end-to-end tests against a deployed local stack"): SUITE,
     ("README.md", "caller ──HTTPS──> router (Lambda, function URL) ──cached──> tenant map        one of each, thin"): FIGURE,
     ("README.md", "make deploy-local     # builds the zips, starts the emulator, applies, places the three tenants, prints a call to try"): ITSELF,
-    ("README.md", 'curl --aws-sigv4 "aws:amz:$AWS_REGION:lambda" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\'): AWS,
+    ("README.md", 'eval "$(aws configure export-credentials --format env)"'): AWS,
     ("docs/ARCHITECTURE.md", "flowchart LR"): FIGURE,
     ("docs/ARCHITECTURE.md", "flowchart TD"): GRAPH,
     ("docs/api.md", '{"events":[{"id":"…","type":"order.placed","status":"processed","accepted_at":"…","processed_at":"…"},'): SHAPE,
     ("docs/api.md", '{"tenant_id":"acme","cell_id":"alpha","epoch":1,"state":"active","standby_cell_id":"beta","cell_status":"down",'): SHAPE,
-    ("docs/control-plane.md", "cellctl tenants unplace hooli --reason 'contract ended'        # and 310 s later:"): ERASURES,
+    ("docs/control-plane.md", "cellctl tenants unplace initech --reason 'contract ended'        # and 310 s later:"): ERASURES,
     ("docs/control-plane.md", "[profile cellstack]"): AWS,
     ("docs/dead-letters.md", "{"): "the format; `cellctl dlq show --output json` on the same page prints one",
     ("docs/identity.md", "curl \"$URL/v1/events\" -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' -d '{\"type\":\"order.placed\"}'"): "needs a stack that verifies tokens; tests/deployed/identity.rs calls one",
     ("docs/performance.md", "make bench              # the router, alongside a bare function and itself in Python and Node: about five minutes"): BENCH,
     ("docs/static-stability.md", "cellctl snapshot write --to s3://my-bucket/cellstack/map        # as often as tenants are placed and moved; --dry-run first"): S3,
     ("terraform/README.md", "make build ARCH=arm64                          # target/lambda/arm64: a zip per function, and their manifest"): AWS,
-    ("terraform/README.md", "cat > prod.s3.tfbackend <<'EOF'"): AWS,
+    ("terraform/README.md", "cd ..                         # the root of the repository"): AWS,
     ("terraform/README.md", "Error: Resource postcondition failed"): REFUSAL,
     ("terraform/README.md", "cat >> terraform.tfvars <<'EOF'"): AWS,
     ("terraform/README.md", "cell=cellstack-cell-alpha"): AWS,

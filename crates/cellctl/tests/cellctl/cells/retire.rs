@@ -71,7 +71,7 @@ async fn an_empty_cell_is_retired_from_active_draining_and_down() {
         let world = CellsWorld::new().await;
         world.cellctl("tenants set-standby initech beta --operator ann").await.ended(Completion::Done);
         world.set("cell#gamma", "state", "status", text(status)).await;
-        // What probes have left there is nobody's.
+        // The events of probes do not count.
         let probe =
             [("tenant_id", text("cellstack-probe")), ("sk", text("event#01932c07-209c-7a3e-8000-0123456789ab"))];
         let table = CellNames::of(&cell("gamma")).table;

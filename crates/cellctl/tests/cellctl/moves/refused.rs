@@ -244,7 +244,7 @@ async fn a_copy_is_purged_when_its_time_is_over_and_the_owner_has_all_of_it() {
     assert_eq!(world.partition("alpha", "acme").await.len(), 8 + 3 + 1);
     world.stack.dynamodb().put_item().table_name(&table).set_item(lost_item).send().await.unwrap();
 
-    // An item of the processor's that it deletes in the tenant's new cell is no reason to keep the copy.
+    // The processor may delete an item of its own in the tenant's new cell: the copy is purged all the same.
     let own = event("own#1", &[]);
     let put = world.stack.dynamodb().put_item().table_name(CellNames::of(&cell("alpha")).table);
     put.set_item(Some(own)).send().await.unwrap();
