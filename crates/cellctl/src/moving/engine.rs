@@ -185,6 +185,8 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
         let rate_limit = self.manner.write_units.limit(self.manner.at_once());
         let mut copied = self.round(&rate_limit).await?;
+        // The leftovers of an earlier life of the tenant are there already. They are not worth five minutes.
+        self.look_for_strays().await?;
         let mut pause = FOLLOW;
         loop {
             let left = (begun + lease).saturating_duration_since(Instant::now());
@@ -247,6 +249,11 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
                 );
             }
         }
+        self.look_for_strays().await
+    }
+
+    /// Checks that the destination has no event that the source lacks.
+    async fn look_for_strays(&self) -> Result<()> {
         if !is_planted(Mutation::ComparisonSkipped) {
             self.path().compare_strays(&self.known, self.deployment.clock.wall_ms()).await?;
         }
