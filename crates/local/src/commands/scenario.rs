@@ -276,6 +276,7 @@ pub(super) fn moves_scenario(seeds: &[u64], threads: usize, mutation: Option<Mut
         ("moves that were aborted", all.aborted.to_string()),
         ("events that were handed over", all.carried.to_string()),
         ("moves that a stray event stopped", all.differed.to_string()),
+        ("copies that were deleted", all.purged.to_string()),
         ("cells marked down and up", all.marked.to_string()),
         ("events that standbys held meanwhile", all.held.to_string()),
         ("runs that were killed", all.killed.to_string()),

@@ -22,6 +22,7 @@ fn no_event_is_lost_or_done_twice_whatever_kills_a_move() {
     assert!(sum.flipped > 2 && sum.differed > 0, "{sum:?}");
     assert!(sum.killed > 2, "{sum:?}");
     assert!(sum.marked > 1 && sum.held > 5, "{sum:?}");
+    assert!(sum.purged > 0, "{sum:?}");
 }
 
 #[test]
