@@ -21,8 +21,8 @@ use crate::operator::Routine;
 /// Bring the cells that Terraform stamped and those that cellctl knows into agreement
 ///
 /// A stamped cell that has tenants and no state gets one: it is active, with its counts. A cell without a configuration is
-/// marked retired if Terraform says so, or if no tenants are in it and it stands by for none. All else is reported by name, with what to do, as are
-/// tenants of a retired cell; exit code 3 then.
+/// marked retired if Terraform says so, or if no tenants are in it and it stands by for none. All else is reported by name, with what
+/// to do, as are tenants of a retired cell; exit code 3 then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl cells sync --dry-run

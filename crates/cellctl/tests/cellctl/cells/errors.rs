@@ -8,7 +8,7 @@ use cellstack_store::cells::{Mark, StateError, create_state, mark, set_counts};
 use clap::Parser as _;
 use futures::future::join;
 
-use super::world::{CellsWorld, cell, number, text};
+use super::world::{CellsWorld, TODAY_MS, cell, number, text};
 
 const PAGE: &str = include_str!("../../../../../docs/control-plane.md");
 
@@ -70,11 +70,12 @@ async fn produced() -> Vec<String> {
     let world = CellsWorld::new().await;
     world.remove("cell#alpha", "state").await;
     world.slow_down();
-    let (one, two) = join(world.ann("sync"), world.ann("sync")).await;
+    let (one, two) = join(world.ann("sync"), world.cellctl("cells sync --operator bob")).await;
     all.extend([one.talk, two.talk]);
 
     let world = CellsWorld::new().await;
-    world.put(&registry(), &[("pk", text("automation")), ("sk", text("lease")), ("ends_at", number(i64::MAX))]).await;
+    let ends_at = number(TODAY_MS.cast_signed() + 60_000);
+    world.put(&registry(), &[("pk", text("automation")), ("sk", text("lease")), ("ends_at", ends_at)]).await;
     world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-cell-alpha"));
     let ran = world.cellctl("cells probe alpha --act --failures 1 --max-down 50 --timeout 5 --output json").await;
     all.push(ran.ended(Completion::LeftSome).json()["marks"][0]["error"].as_str().unwrap().to_owned());
