@@ -36,7 +36,6 @@ fn main() -> Result<()> {
     let (server, _) = Served::start(1, &[])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server.dynamodb()));
     let peak = server.peak_memory_mib();
-    server.stop()?;
     let measured = measured?;
     println!(
         "events                     {} per tenant, {AT_ONCE} writes at once, {ROUNDS} tenants each way, in turn",

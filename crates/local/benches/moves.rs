@@ -53,7 +53,6 @@ fn main() -> Result<()> {
     let (server, url) = Served::start(1, &["--max-data", MAX_DATA])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
-    server.stop()?;
     measured?;
     println!("peak memory of the stack   {}", peak.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB")));
     Ok(())

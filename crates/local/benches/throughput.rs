@@ -31,7 +31,6 @@ fn main() -> Result<()> {
     let (server, url) = Served::start(TENANTS, &[])?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(&server, url));
     let peak = server.peak_memory_mib();
-    server.stop()?;
     let measured = measured?;
     println!("events                     {} from {TENANTS} tenants over {CONNECTIONS} connections", *EVENTS);
     println!("accepted                   {:.0} events/s", *EVENTS as f64 / measured.accepted.as_secs_f64());

@@ -1,5 +1,6 @@
 //! One request: the tenant is placed, or the reason why not is kept for those who ask again.
 
+use cellstack_aws::AwsFailure;
 use cellstack_core::placement_request::{PlacementRequest, RequestState};
 use cellstack_placement::{Request, StandbyRequest};
 use cellstack_store::TenantMap;
@@ -86,7 +87,7 @@ impl Placer {
         let done = Facts::default().count("placed", placed).count("kept", kept);
         let recorded = entry.end(Facts::default(), done, trouble.as_slice()).await;
         let decision = decision?;
-        recorded?;
+        recorded.map_err(AwsFailure::from)?;
         Ok(decision)
     }
 

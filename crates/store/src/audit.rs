@@ -77,6 +77,30 @@ pub struct Trail {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// A run whose end could not be recorded, with what is known of it: it is not to look as if it had not happened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unended {
+    /// It has done all.
+    #[error("all is done, but the end is not on record, and `cellctl audit ls` shows an unfinished run: {0}")]
+    Done(AwsFailure),
+    /// It has met trouble.
+    #[error("{}; the end is not on record: {failure}", troubles.join("; "))]
+    Troubled {
+        /// The troubles.
+        troubles: Vec<String>,
+        /// The failure of the record.
+        failure: AwsFailure,
+    },
+}
+
+impl From<Unended> for AwsFailure {
+    fn from(unended: Unended) -> Self {
+        match unended {
+            Unended::Done(failure) | Unended::Troubled { failure, .. } => failure,
+        }
+    }
+}
+
 /// A run on record.
 pub struct Entry<'a> {
     trail: Trail,
@@ -115,17 +139,19 @@ impl Entry<'_> {
     /// Records how the run ended.
     ///
     /// # Errors
-    /// Fails if the end can't be recorded.
+    /// Fails if the end can't be recorded. The error has the troubles.
     pub async fn end(
         self,
         after: impl Into<Facts>,
         done: impl Into<Facts>,
         troubles: &[String],
-    ) -> Result<(), AwsFailure> {
-        let troubles = troubles.iter().map(|trouble| text(trouble)).collect();
-        let more =
-            [("after", facts(after.into())), ("done", facts(done.into())), ("troubles", AttributeValue::L(troubles))];
-        self.write(ENDED, more).await
+    ) -> Result<(), Unended> {
+        let listed = AttributeValue::L(troubles.iter().map(|trouble| text(trouble)).collect());
+        let more = [("after", facts(after.into())), ("done", facts(done.into())), ("troubles", listed)];
+        self.write(ENDED, more).await.map_err(|failure| match troubles {
+            [] => Unended::Done(failure),
+            _ => Unended::Troubled { troubles: troubles.to_vec(), failure },
+        })
     }
 
     async fn write<const N: usize>(&self, phase: &str, more: [(&str, AttributeValue); N]) -> Result<(), AwsFailure> {

@@ -59,11 +59,12 @@ impl Served {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
     }
+}
 
-    /// Ends it. Nothing is kept, so there is nothing to end cleanly.
-    pub(crate) fn stop(mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
+impl Drop for Served {
+    /// Ends it, also when the benchmark fails. Nothing is kept, so there is nothing to end cleanly.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use cellstack_core::event::rfc3339;
 use cellstack_core::{Clock as _, TenantId};
 use cellstack_store::RateLimit;
-use cellstack_store::erase::{EraseError, Erasure};
+use cellstack_store::erase::Erasure;
 use cellstack_store::partition::Kind;
 use cellstack_store::tenant_map::TenantEntry;
 use clap::Args;
@@ -103,7 +103,7 @@ impl Erase {
         mut run: Run<'_>,
         rate_limit: &RateLimit,
         certificate: &mut Certificate,
-    ) -> Result<(), EraseError> {
+    ) -> Result<()> {
         let record = if self.dry_run {
             None
         } else {
@@ -119,7 +119,7 @@ impl Erase {
                 Facts::default().count("items", certificate.items()).count("dead_letters", certificate.dead_letters());
             record.end(Facts::default(), done, &troubles).await?;
         }
-        erased
+        Ok(erased?)
     }
 
     fn conclude(&self, certificate: &Certificate, deployment: &Deployment, console: &mut Console) -> Completion {

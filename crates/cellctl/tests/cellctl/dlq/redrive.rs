@@ -316,6 +316,13 @@ async fn a_run_leaves_who_what_why_and_how_many_in_the_registry() {
     assert_eq!(trail[1]["after"].as_m().unwrap()[DLQ], AttributeValue::N("0".into()));
     assert_eq!(trail[1]["done"].as_m().unwrap()["sent"], AttributeValue::N("1".into()));
 
+    // A run whose end can't be recorded says that it was done.
+    let unended = Fault::new("DynamoDB", "PutItem", FaultKind::ServerError).on("registry").after(1);
+    let unended = world.stack.aws().faults().inject(unended);
+    let error = world.redrive("").await.completion.unwrap_err();
+    assert!(error.starts_with("all is done, but the end is not on record"), "{error}");
+    world.stack.aws().faults().remove(unended);
+
     // A run that can't be recorded does not happen.
     world.processed("alpha", "acme", &id).await;
     let message = world.message("alpha", "acme", &id).await;
