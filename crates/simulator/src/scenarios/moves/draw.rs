@@ -136,6 +136,11 @@ impl Drawn {
         Self { seed, ordering, moves, faults, mark }
     }
 
+    /// Returns whether the tenant may come back into a cell that has handed its events over: the copies replace the marks of them.
+    pub(super) fn may_lose_marks(&self, tenant: usize) -> bool {
+        self.moves.iter().any(|plan| plan.tenant == tenant && plan.carries && plan.then == Then::Back)
+    }
+
     pub(super) fn in_words(&self) -> String {
         let moves = self.moves.iter().map(|plan| {
             let more = [(plan.carries, ", carries"), (plan.stray, ", meets a stray event")];

@@ -149,7 +149,8 @@ fn order(world: &World, drawn: &Drawn, state: &FinalState) {
         let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
         // The mark of an event that was held is gone where the standby became its tenant's cell.
         let may_be_held = |at: &Duration| (down.start..up.end).contains(at);
-        let is_carried = |event: &Event, at: &Duration| was_carried(state, event) || may_be_held(at);
+        let has_lost_marks = drawn.may_lose_marks(number);
+        let is_carried = |event: &Event, at: &Duration| has_lost_marks || was_carried(state, event) || may_be_held(at);
         let mut last: Option<(&Event, &Duration)> = None;
         for (acknowledged_at, id) in own {
             let event = state.events.values().find(|event| {
