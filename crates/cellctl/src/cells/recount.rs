@@ -57,10 +57,14 @@ impl Counted {
     }
 }
 
-/// Counts the moves under way that make a cell a standby. The pairs have none of them until it flips: read the pairs after it.
-pub(crate) async fn moves_to_standby(deployment: &Deployment, cell: &CellId) -> Result<u64> {
+/// Counts the moves under way that make a cell a standby, by cell. The pairs have none of them until it flips: read the pairs after it.
+pub(crate) async fn moves_to_standby(deployment: &Deployment) -> Result<BTreeMap<CellId, u64>> {
     let records = all(&deployment.dynamodb, &deployment.registry(), |_| false).await?;
-    let makes_it_one =
-        records.iter().filter(|record| record.phase.is_under_way() && record.standby_after.as_ref() == Some(cell));
-    Ok(makes_it_one.count() as u64)
+    let mut counts = BTreeMap::new();
+    for record in records.into_iter().filter(|record| record.phase.is_under_way()) {
+        if let Some(standby) = record.standby_after {
+            *counts.entry(standby).or_default() += 1;
+        }
+    }
+    Ok(counts)
 }

@@ -116,7 +116,7 @@ impl Retire {
         }
         let order = Change::new(&self.cell, before, CellStatus::Draining);
         let marked_at = set(deployment, by, "cells retire", &order).await?;
-        let moves = moves_to_standby(deployment, &self.cell).await?;
+        let moves = moves_to_standby(deployment).await?.remove(&self.cell).unwrap_or_default();
         let listing = cells::list(deployment).await?;
         let (_, state) = stated(&listing, &self.cell)?;
         let stood_by = stands_by_for(&listing, &self.cell);
@@ -145,7 +145,7 @@ fn carries_home(pairs: &BTreeMap<(CellId, CellId), u64>, cell: &CellId) -> Strin
 
 async fn obstacles(deployment: &Deployment, listing: &Listing, cell: &Cell, counted: u64) -> Result<Vec<Obstacle>> {
     let id = &cell.id;
-    let moves = moves_to_standby(deployment, id).await?;
+    let moves = moves_to_standby(deployment).await?.remove(id).unwrap_or_default();
     // The map decides: a count may be wrong.
     let map = Counted::read(deployment).await?;
     let (tenants, unreadable) = (map.of(id).tenants, map.unreadable.len() as u64);

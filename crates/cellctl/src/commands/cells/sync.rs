@@ -1,7 +1,5 @@
 //! `cellctl cells sync`
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use cellstack_core::registry::{CellState, CellStatus};
 use cellstack_core::{CellId, Clock as _};
@@ -76,15 +74,12 @@ impl Sync {
     ) -> Result<Completion> {
         let listing = cells::list(deployment).await?;
         // A move that ends meanwhile is in the pairs then.
-        let mut appointed = BTreeMap::new();
-        for id in listing.without_config.keys() {
-            appointed.insert(id, moves_to_standby(deployment, id).await?);
-        }
+        let appointed = moves_to_standby(deployment).await?;
         let counted = Counted::read(deployment).await?;
         let new = listing.cells.iter().filter(|cell| cell.state.is_none()).map(|cell| stamped(cell, &counted));
         let mut found: Vec<Disagreement> = new.collect();
         for (id, state) in &listing.without_config {
-            let stood_by = counted.stood_by(id) + appointed[id];
+            let stood_by = counted.stood_by(id) + appointed.get(id).copied().unwrap_or_default();
             let retired = state.status == CellStatus::Retired;
             let empty = counted.unreadable.is_empty() && counted.of(id).tenants == 0 && stood_by == 0;
             let retire = !retired && (empty || listing.retired.contains(id));

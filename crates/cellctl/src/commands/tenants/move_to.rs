@@ -140,13 +140,12 @@ impl Passage {
         let (sites, prediction) = self.look(deployment, world).await?;
         console.say(self.says());
         console.say(format_args!("predicted: {prediction}"));
-        if dry_run {
-            let (tables, route) = (deployment.tables(), &self.entry.route);
-            let path = sites.path(deployment, &route.tenant_id, route.epoch);
-            deployment.placement(&tables, &by.operator).examine_move(&self.entry, &path).await?;
-        } else {
+        if !dry_run {
             return self.take(deployment, by, sites, prediction, output, console).await;
         }
+        let (tables, route) = (deployment.tables(), &self.entry.route);
+        let path = sites.path(deployment, &route.tenant_id, route.epoch);
+        deployment.placement(&tables, &by.operator).examine_move(&self.entry, &path).await?;
         if output == Output::Json {
             console.json(&prediction)?;
         }

@@ -11,6 +11,16 @@ use super::world::DlqWorld;
 
 const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
+/// Posts an event that the stream mapping gives up. Returns its id; the note of it is in the queue.
+async fn noted(world: &DlqWorld) -> String {
+    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
+    let id = world.post("acme", "fine", 1).await;
+    tokio::time::sleep(STREAM_RECORD_AGE).await;
+    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
+    world.stack.aws().faults().remove(fault);
+    id
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_batch_that_the_stream_discarded_are_found_in_the_table() {
     let world = DlqWorld::new().await;
@@ -47,11 +57,7 @@ async fn the_events_of_a_batch_that_the_stream_discarded_are_found_in_the_table(
 #[tokio::test(start_paused = true)]
 async fn a_note_stays_while_one_of_its_events_does() {
     let world = DlqWorld::new().await;
-    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
-    world.post("acme", "fine", 1).await;
-    tokio::time::sleep(STREAM_RECORD_AGE).await;
-    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
-    world.stack.aws().faults().remove(fault);
+    noted(&world).await;
     world.route("acme", "alpha", 1, "fenced").await;
     let ran = world.redrive("").await.ended(Completion::LeftSome);
     assert!(ran.data.contains("its tenant is fenced"), "{}", ran.data);
@@ -85,11 +91,7 @@ async fn a_record_that_this_build_can_read_is_sent_from_its_item() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_only_notes_know_is_not_redriven_for_ever() {
     let world = DlqWorld::new().await;
-    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
-    let id = world.post("acme", "fine", 1).await;
-    tokio::time::sleep(STREAM_RECORD_AGE).await;
-    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
-    world.stack.aws().faults().remove(fault);
+    let id = noted(&world).await;
     let note = world.bodies(DLQ).remove(0);
     // The event never arrives, so that it is still accepted when the next note is swept.
     let lost = world.stack.aws().faults().inject(Fault::new("Lambda", "Invoke", FaultKind::Throttle));
@@ -124,11 +126,7 @@ async fn a_redrive_gives_an_event_all_its_tries_again() {
 #[tokio::test(start_paused = true)]
 async fn a_note_stays_when_the_run_ends_before_it_has_looked_for_its_events() {
     let world = DlqWorld::new().await;
-    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
-    let lost = world.post("acme", "fine", 1).await;
-    tokio::time::sleep(STREAM_RECORD_AGE).await;
-    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
-    world.stack.aws().faults().remove(fault);
+    let lost = noted(&world).await;
     let other = world.undelivered(2).await;
     let record = format!(
         r#"{{"eventName":"INSERT","dynamodb":{{"Keys":{{"tenant_id":{{"S":"acme"}},"sk":{{"S":"event#{other}"}}}}}}}}"#
@@ -154,11 +152,7 @@ async fn an_event_that_came_from_another_cell_is_found_whenever_it_was_accepted(
     let key = format!("event#{older}");
     world.set(&table, &[("tenant_id", "acme"), ("sk", &key)], "came_later", came_later).await;
     tokio::time::sleep(Duration::from_secs(3_600)).await;
-    let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
-    world.post("acme", "fine", 1).await;
-    tokio::time::sleep(STREAM_RECORD_AGE).await;
-    world.until("a note of the stream mapping", async || !world.bodies(DLQ).is_empty()).await;
-    world.stack.aws().faults().remove(fault);
+    noted(&world).await;
     let ran = world.redrive("--place stream").await.ended(Completion::Done);
     assert!(ran.talk.starts_with("2 sent"), "{}", ran.talk);
     world.processed("alpha", "acme", &older).await;
