@@ -11,7 +11,7 @@ use super::world::DlqWorld;
 
 const DLQ: &str = "cellstack-cell-alpha-stream-dlq";
 
-/// Posts an event that the stream mapping gives up. Returns its id; the note of it is in the queue.
+/// Posts an event whose batch the stream mapping drops, and waits for the note. Returns the id of the event.
 async fn noted(world: &DlqWorld) -> String {
     let fault = world.stack.aws().faults().inject(Fault::new("SNS", "PublishBatch", FaultKind::ServerError));
     let id = world.post("acme", "fine", 1).await;
