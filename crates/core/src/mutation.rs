@@ -68,7 +68,7 @@ mutations! {
     PendingNotCarried = "pending-not-carried",
     /// A move does not compare what it copied.
     ComparisonSkipped = "comparison-skipped",
-    /// A move goes on when half of the fence is closed.
+    /// A move continues when half of the fence is closed.
     FenceHalfClosed = "fence-half-closed",
     /// A write that checks the fence leaves nothing in the tenant's journal.
     JournalNotWritten = "journal-not-written",

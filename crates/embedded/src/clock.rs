@@ -47,7 +47,7 @@ impl VirtualClock {
         Self { wall, start: Instant::now(), lies: Mutex::default(), random }
     }
 
-    /// Stops the monotonic clock until [`thaw`](Self::thaw). The wall clock goes on.
+    /// Stops the monotonic clock until [`thaw`](Self::thaw). The wall clock continues.
     pub fn freeze(&self) {
         lock(&self.lies).frozen.get_or_insert_with(Instant::now);
     }

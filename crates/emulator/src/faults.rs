@@ -20,7 +20,7 @@ pub enum FaultKind {
     ServerError,
     /// The service swallows the request: no effect, no response, until the caller times out.
     Hang,
-    /// The request takes this much longer, then goes on (to further faults, if any match).
+    /// The request takes this much longer, then continues (to further faults, if any match).
     Latency(Duration),
     /// The effect happens, the response never comes: the caller runs into its own time-out.
     HangAfterCommit,

@@ -19,7 +19,7 @@ impl Resource {
     }
 }
 
-/// Returns whether a text holds a name that does not go on at either end.
+/// Returns whether a text holds a name that does not continue at either end.
 fn has_whole(text: &str, name: &str) -> bool {
     let goes_on = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
     let bytes = text.as_bytes();

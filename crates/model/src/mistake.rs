@@ -11,7 +11,7 @@ pub enum Mistake {
     PendingCopied,
     /// The events that changed after they were copied are not copied again, nor compared.
     RestSkipped,
-    /// The move goes on when the first of the fence's shards is closed.
+    /// The move continues when the first of the fence's shards is closed.
     FenceHalfClosed,
     /// The steps of a run do not check the record: neither that it is still its own, nor its phase.
     ///

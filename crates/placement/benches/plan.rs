@@ -3,7 +3,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a measurement prints its figures and ends where it can't go on"
+    reason = "a measurement prints its figures and ends where it can't continue"
 )]
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Settings, log};
 
 /// Part of an invocation's time in which a round only ends: a cell's way up stops after the event in hand, and the trail
-/// and the lease have to be written. The next round goes on from there, even if this one is cut off.
+/// and the lease have to be written. The next round continues from there, even if this one is cut off.
 const STOP_BEFORE_END: Duration = Duration::from_secs(15);
 
 /// The prober of a stack.
@@ -66,7 +66,7 @@ impl Prober {
         }
         self.report(&round);
         if stop.is_cancelled() {
-            tracing::warn!("a cell's way up takes longer than this invocation: the next round goes on");
+            tracing::warn!("a cell's way up takes longer than this invocation: the next round continues");
             return Ok(round);
         }
         let troubles = round.troubles();

@@ -37,7 +37,7 @@ pub struct Erasure<'a> {
     pub map_table: &'a str,
 }
 
-/// An erasure that did not go on.
+/// An erasure that stopped.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EraseError {
     /// The tenant has a cell again.

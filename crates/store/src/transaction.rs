@@ -24,7 +24,7 @@ impl Sent {
     }
 }
 
-/// Sends a transaction, again and again for [`PLACE_TIMEOUT`].
+/// Sends a transaction, and repeats it for [`PLACE_TIMEOUT`].
 pub(crate) async fn send(
     client: &Client,
     what: &'static str,
@@ -33,7 +33,7 @@ pub(crate) async fn send(
     send_until(client, what, actions, Instant::now() + PLACE_TIMEOUT).await
 }
 
-/// Sends a transaction, again and again until a deadline.
+/// Sends a transaction, and repeats it until a deadline.
 pub(crate) async fn send_until(
     client: &Client,
     what: &'static str,

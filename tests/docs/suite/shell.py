@@ -58,7 +58,7 @@ class Terminal:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            raise Failed(f"{self.command} goes on after Ctrl-C") from None
+            raise Failed(f"{self.command} continues after Ctrl-C") from None
 
 
 class Shell:

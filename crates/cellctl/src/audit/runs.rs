@@ -36,7 +36,7 @@ pub(crate) enum RunOutcome {
     Done,
     /// It ended with trouble.
     Failed,
-    /// It was killed, or is still going on.
+    /// It was killed, or is still running.
     Unfinished,
 }
 

@@ -95,7 +95,7 @@ impl<'a> Recovery<'a> {
         if self.is_stopped() {
             troubles.push("stopped before its end".to_owned());
             console.say(format_args!(
-                "stopped; cell {0} is {1}: cellctl cells up {0} goes on from there",
+                "stopped; cell {0} is {1}: cellctl cells up {0} continues from there",
                 self.cell,
                 self.status.as_str()
             ));

@@ -51,7 +51,7 @@ impl Console {
     /// Prints data.
     ///
     /// # Errors
-    /// Fails if the data can't be written: a purge must not go on if nobody receives the letters that it deletes.
+    /// Fails if the data can't be written: a purge must not continue if nobody receives the letters that it deletes.
     pub(crate) fn print(&mut self, data: impl Data) -> Result<()> {
         data.write(&mut self.data)?;
         Ok(self.data.flush()?)

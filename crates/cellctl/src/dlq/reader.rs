@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
                     self.repeats += 1;
                 }
             }
-            // Letters come back as long as this goes on, so the queue need never appear empty. Once as many came again
+            // Letters come back as long as this continues, so the queue need never appear empty. Once as many came again
             // as are in hand, with no new one among them, all were received.
             if self.repeats >= self.held.len().max(ENOUGH) {
                 self.end = Some(End::Round);

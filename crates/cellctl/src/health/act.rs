@@ -25,7 +25,7 @@ use crate::deployment::Deployment;
 const WHAT: &str = "cells probe --act";
 
 /// The result for a cell that a stopped run did not finish.
-const STOPPED: &str = "stopped; the next run goes on";
+const STOPPED: &str = "stopped; the next run continues";
 
 /// The settings of automation.
 #[derive(Debug, Clone, Copy)]

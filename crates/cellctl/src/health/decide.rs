@@ -55,7 +55,7 @@ pub(crate) struct Decision {
 pub enum Action {
     /// It is marked down.
     Down,
-    /// It is marked up, or its way up goes on.
+    /// It is marked up, or its way up continues.
     Up,
     /// It stays, although its probes say otherwise.
     Leave,

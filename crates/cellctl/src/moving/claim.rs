@@ -1,4 +1,4 @@
-//! A move that another run has begun: taken over if that run no longer lives, and undone.
+//! The take-over of a move whose run no longer lives, and its undoing.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::audit::Signature;
 use crate::cells::homecoming::wait;
 use crate::deployment::Deployment;
 
-/// Time for which the record is watched: three signs of life.
+/// Time for which the record is watched: that of three signs of life.
 const WATCH: Duration = BEAT.saturating_mul(3);
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -89,7 +89,7 @@ pub(crate) async fn abort(deployment: &Deployment, record: &MoveRecord, by: &Sig
     let path = sites.path(deployment, &record.tenant, record.epoch);
     let placement = deployment.placement(&tables, &by.operator);
     let epoch = placement.give_back(&path, record, &steps, deployment.clock.wall_ms()).await?;
-    // Held events that the run has not carried home: once the fence was closed, nobody else could.
+    // The run has not carried these held events home, and nobody else could once the fence was closed.
     if let Some(standby) = path.standby
         && record.phase != Phase::Moving
     {

@@ -1,4 +1,4 @@
-//! The steps of a move, from the phase that is on record to its end. Each is recorded before it is taken.
+//! The steps of a move, from the phase on record to its end. Each phase is recorded before its work begins.
 
 use std::time::Duration;
 
@@ -18,11 +18,12 @@ use crate::deployment::{Deployment, Tables};
 
 /// Time between two signs of life of a run.
 pub(super) const BEAT: Duration = Duration::from_secs(5);
-/// Pause before the source is asked again whether it has processed all.
+/// Pause between two looks at the events that the source still has to process.
 const LOOK: Duration = Duration::from_millis(50);
-/// Time between two sweeps of the source while old routes run out, at least. Each copies what came since: the less is left for then.
+/// Least time between two sweeps of the source while old routes run out. Each copies the events that arrived since, so that few are
+/// left for the end.
 const FOLLOW: Duration = Duration::from_secs(10);
-/// The same as a multiple of the time that a sweep takes: the tenant's own work comes first.
+/// Least time between two sweeps as a multiple of the time that one takes: the tenant's own work comes first.
 const FOLLOW_SHARE: u32 = 4;
 /// The fence closes after a read of the journal that copied fewer events than this,
 const FEW: u64 = 100;
@@ -34,13 +35,13 @@ const SOON: Duration = Duration::from_millis(300);
 pub(crate) enum Stage {
     /// A phase is on record.
     Phase(Phase),
-    /// A round of the copy, or a sweep after it, has come so far.
+    /// The progress of a round of the copy, or of a sweep after it.
     Round(Round),
-    /// So many events came while the ones before were copied.
+    /// The number of events that arrived while those before them were copied.
     CatchingUp(u64),
     /// The copy waits until no router can have an old route.
     Waiting(Duration),
-    /// The source has so many events to process.
+    /// The number of events that the source still has to process.
     Draining(usize),
 }
 
@@ -88,7 +89,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Self { deployment, tables, operator, sites, manner, run, report, record, known, rest, fenced }
     }
 
-    /// Takes all steps that are left.
+    /// Takes all remaining steps.
     ///
     /// # Errors
     /// Fails if a step fails, or another run has taken the move over. The move stays on record, and can be gone on with.
@@ -96,7 +97,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let (deployment, registry) = (self.deployment, self.tables.registry.clone());
         let steps = Steps { client: &deployment.dynamodb, registry: &registry, id: self.record.id, run: self.run };
         tokio::select! {
-            // In this order, not in a random one: the same seed must run the same way.
+            // In this order rather than a random one: a seed must always run the same way.
             biased;
             lost = beat(&steps) => Err(lost.into()),
             ended = self.phases(&steps) => ended,
@@ -167,12 +168,12 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Ok(())
     }
 
-    /// Copies what can't change any more, until no router can have a route from before the move. The time is counted from
-    /// here: clocks of other machines do not matter. Then each write goes into the journal, so that the sweep that begins then is
-    /// the last. Returns `false` if the operator has stopped it.
+    /// Copies the events that can't change any more, until no router can have a route from before the move. The time is counted on
+    /// this machine alone, so other machines' clocks do not matter. Every write goes into the journal then, so the sweep that begins
+    /// then is the last. Returns `false` if the operator has stopped it.
     async fn copy(&mut self) -> Result<bool> {
         let stop = self.deployment.stop().clone();
-        // A round of a tenant that writes faster than it is copied has no end. What it leaves, the next run goes on with.
+        // The round of a tenant that writes faster than it is copied never ends. The next run continues where it stopped.
         tokio::select! {
             biased;
             () = stop.cancelled() => Ok(false),
@@ -185,14 +186,15 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         let lease = if is_planted(Mutation::LeaseNotAwaited) { Duration::ZERO } else { TENANT_LEASE + LONGEST_WRITE };
         let rate_limit = self.manner.write_units.limit(self.manner.at_once());
         let mut copied = self.round(&rate_limit).await?;
-        // The leftovers of an earlier life of the tenant are there already. They are not worth five minutes.
+        // Leftovers of an earlier placement are there already: found now, they cost no wait of five minutes.
         self.look_for_strays().await?;
-        let mut pause = FOLLOW;
+        let (mut pause, mut cycle) = (FOLLOW, Duration::ZERO);
         loop {
             let left = (begun + lease).saturating_duration_since(Instant::now());
             if !left.is_zero() {
                 (self.report)(Stage::Waiting(left));
-                tokio::time::sleep(left.min(pause)).await;
+                // The last copy ends with the wait, so that it leaves as little as it can.
+                tokio::time::sleep(if left > cycle { pause.min(left - cycle) } else { left }).await;
             }
             let swept = Instant::now();
             self.sweep(copied).await?;
@@ -202,8 +204,9 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
             }
             pause = FOLLOW.max(swept.elapsed() * FOLLOW_SHARE);
             copied += self.follow(&rate_limit).await?;
+            cycle = swept.elapsed();
         }
-        // A tenant that writes faster than it is copied keeps its source: callers would wait for all that is left.
+        // A tenant that writes faster than it is copied stays in its source: callers would wait for all that is left.
         loop {
             let followed = Instant::now();
             let round = self.follow(&rate_limit).await?;
@@ -235,7 +238,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         path.round(&mut self.known, rate_limit, now_ms, |round| report(Stage::Round(round))).await
     }
 
-    /// Checks what would keep callers waiting once the fence is closed. As long as it is open, the move can be undone.
+    /// Checks, while the move can still be undone, everything that would keep callers waiting once the fence is closed.
     async fn look_before_the_pause(&self) -> Result<()> {
         let MoveRecord { id, tenant, from, to, standby_after, .. } = &self.record;
         for cell in [from, to].into_iter().chain(standby_after) {
@@ -260,7 +263,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Ok(())
     }
 
-    /// Closes the fences, and waits until the source has processed all. Returns the number of events that it has not.
+    /// Closes the fences, and waits until the source has processed its events. Returns the number of those that it has not.
     async fn close_and_drain(&mut self, steps: &Steps<'_>) -> Result<usize> {
         self.fenced.get_or_insert_with(Instant::now);
         let path = self.path();
@@ -271,7 +274,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         if is_planted(Mutation::FlipBeforeDrain) || is_planted(Mutation::PendingNotCarried) {
             return Ok(0);
         }
-        // The time in which the keys were read is not the source's: a large tenant has to be drained, too.
+        // The source gets its whole time: reading the keys of a large tenant takes none of it.
         let deadline = Instant::now() + self.manner.drain_time;
         let mut left = pending;
         while left > 0 {
@@ -288,11 +291,11 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Ok(left)
     }
 
-    /// Reads what may have changed, unless it was read since the fences are closed.
+    /// Reads the items that may have changed, unless they were read since the fences closed.
     async fn scan(&mut self, steps: &Steps<'_>) -> Result<&Rest, MoveError> {
         if self.rest.is_none() {
             if self.known.is_empty() {
-                // A run that took the move over knows nothing: what can be copied without a check is copied first.
+                // A run that took the move over knows nothing: it first copies what needs no check.
                 let rate_limit = self.manner.write_units.limit(self.manner.at_once());
                 self.round(&rate_limit).await?;
             }
@@ -340,7 +343,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
         Ok(Ended::NotDrained { pending })
     }
 
-    /// Notes a phase that is on record.
+    /// Notes and reports a phase that is on record.
     fn has_come_to(&mut self, phase: Phase, now_ms: u64) {
         self.record.phase = phase;
         self.record.at = now_ms;
@@ -349,7 +352,7 @@ impl<'a, T: Fn(Stage)> Engine<'a, T> {
     }
 }
 
-/// Says again and again that the run lives. Returns when another run has the move.
+/// Records signs of life, one per [`BEAT`]. Returns once another run has the move.
 async fn beat(steps: &Steps<'_>) -> MoveError {
     loop {
         tokio::time::sleep(BEAT).await;
@@ -359,7 +362,7 @@ async fn beat(steps: &Steps<'_>) -> MoveError {
                 std::future::pending::<()>().await;
             }
             Err(taken @ MoveError::TakenOver { .. }) => return taken,
-            // One that is lost does no harm: the steps themselves are checked.
+            // A lost one does no harm: each step checks the record itself.
             Ok(()) | Err(_) => {}
         }
     }

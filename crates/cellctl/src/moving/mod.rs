@@ -1,4 +1,4 @@
-//! A move of a tenant, run from this machine: its steps, the operator who takes it over, and the reports of it.
+//! A move of a tenant, run from this machine: its steps, its take-over by another operator, and its reports.
 
 mod claim;
 mod engine;

@@ -44,7 +44,7 @@ impl Sites {
         Self::new(world, before, (&record.to, record.standby_after.as_ref()))
     }
 
-    /// Looks up the cells to which a move goes back that is undone. Its destination and the standby there may be gone.
+    /// Looks up the cells of a move that is undone. Its destination and the standby there may be gone.
     ///
     /// # Errors
     /// Fails if one is not registered.
@@ -55,7 +55,7 @@ impl Sites {
         Ok(Self { source, destination, standby, next_standby: None })
     }
 
-    /// Returns the way of a tenant between them.
+    /// Returns a tenant's path between them.
     pub(crate) fn path<'a>(&'a self, deployment: &'a Deployment, tenant: &'a TenantId, epoch: Epoch) -> Path<'a> {
         Path {
             client: &deployment.dynamodb,

@@ -2,7 +2,7 @@
 //!
 //! The control plane writes it, a router reads it, and neither waits for the other. The content may be old by the time
 //! it is used: a route from a snapshot counts as stale, so that writes check the cell's fence, and a tenant that is
-//! missing may exist all the same. The map goes on changing while it is read: each entry is as it was when the read
+//! missing may exist all the same. The map keeps changing while it is read: each entry is as it was when the read
 //! began or later, and of two entries the one with the larger epoch is the newer.
 //!
 //! One object, of lines of compact JSON in order, so that equal snapshots are equal bytes:

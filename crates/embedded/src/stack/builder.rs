@@ -48,7 +48,7 @@ impl Pipeline {
         ordering: Ordering::None,
     };
     /// The settings for a watcher: a poison event is in its dead-letter queue within seconds. The local handlers
-    /// respond within milliseconds, so a short visibility timeout hides no work that is still going on. An event that
+    /// respond within milliseconds, so a short visibility timeout hides no work that is still running. An event that
     /// takes longer is cut off, with that reason, before its message comes again.
     pub const IMPATIENT: Self = Self {
         visibility: Duration::from_secs(1),
@@ -116,7 +116,7 @@ impl StackBuilder {
         self
     }
 
-    /// Keeps the stack in a directory, or goes on with the one that is there: its cells must be this builder's. In memory
+    /// Keeps the stack in a directory, or continues with the one that is there: its cells must be this builder's. In memory
     /// unless set.
     #[must_use]
     pub fn data(mut self, data: DataDir) -> Self {

@@ -59,7 +59,7 @@ async fn without_the_map_a_busy_tenant_is_served_and_its_fence_closes_in_time() 
     let callers = environments.iter().zip(0..).map(async |(environment, n)| {
         tokio::time::sleep(PAUSE / u32::try_from(ENVIRONMENTS).unwrap() * n).await;
         let (mut all, mut accepted, mut longest) = (0_u32, 0_u32, Duration::ZERO);
-        // Writers go on while the fence closes, and are refused then.
+        // Writers continue while the fence closes, and are refused then.
         while Instant::now() < closes_at + FENCE_TIMEOUT {
             let asked = Instant::now();
             let response = environment.post("acme", ORDER).await;

@@ -28,7 +28,7 @@ enum Warmth {
 #[tokio::test(start_paused = true)]
 async fn a_response_comes_in_time_whatever_hangs() {
     let world = StackWorld::new().await;
-    // Just short of what an attempt may take, so that everything goes on as slowly as it can.
+    // Just short of what an attempt may take, so that everything continues as slowly as it can.
     let slow = FaultKind::Latency(CELL_ATTEMPT_TIMEOUT - Duration::from_millis(10));
     let everything = ["cellstack-tenant-map", "cellstack-registry", "cellstack-cell"];
     for kind in [FaultKind::Hang, FaultKind::HangAfterCommit, FaultKind::ServerError, FaultKind::Throttle, slow] {

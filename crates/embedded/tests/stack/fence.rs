@@ -88,7 +88,7 @@ async fn a_fence_that_goes_on_refusing_ends_in_503_after_one_retry() {
     let world = StackWorld::new().await;
     let environment = Environment::of(&world);
     moved(&world, &environment).await;
-    // The move of a tenant goes on: it is fenced in its new cell, too.
+    // The move of a tenant continues: it is fenced in its new cell, too.
     world.set(MAP, &[("tenant_id", "acme")], "state", text("moving")).await;
     world.set_fence("cellstack-cell-beta", "acme", "state", text("closed")).await;
     let response = environment.post("acme", ORDER).await;
@@ -143,7 +143,7 @@ async fn a_moving_tenant_is_written_under_its_fence_and_a_fenced_one_not_at_all(
     tokio::time::sleep(TENANT_LEASE).await;
     let refused = world.post("acme", ORDER).await;
     assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"));
-    // Reads go on.
+    // Reads continue.
     assert_eq!(world.get("acme", "/v1/totals").await.status, 200);
 }
 

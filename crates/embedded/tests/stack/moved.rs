@@ -123,7 +123,7 @@ async fn on_a_route_that_the_map_goes_back_on_nothing_is_written_without_its_fen
     }
     let sent = operations(&environment);
     assert!(!sent.iter().any(|operation| operation == "PutItem"), "{sent:?}");
-    // Nothing is written either when the tenant goes on in another cell meanwhile: the fence has the last word.
+    // Nothing is written either when the tenant continues in another cell meanwhile: the fence has the last word.
     world.set_fence("cellstack-cell-beta", "acme", "state", text("closed")).await;
     assert_eq!(environment.post("acme", ORDER).await.status, 503);
 }

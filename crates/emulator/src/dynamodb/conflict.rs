@@ -18,7 +18,7 @@ pub(super) enum Meeting {
     Clear,
     /// The request is refused, with this status and body.
     Refused(u16, String),
-    /// Part of a batch goes on. The rest is returned as unprocessed, under this name.
+    /// Part of a batch continues. The rest is returned as unprocessed, under this name.
     InPart(Value, &'static str, Value),
 }
 

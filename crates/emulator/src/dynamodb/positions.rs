@@ -36,7 +36,7 @@ impl DynamoDb {
     }
 
     /// Registers a mapping's position, in place of that of an ended mapping of the same function. It is saved where streams are
-    /// kept, if it goes on from there.
+    /// kept, if it continues from there.
     pub(crate) fn keep_position(&self, function: &str, shard: &Arc<Shard>, position: &Arc<AtomicU64>, goes_on: bool) {
         let mut readers = lock(&self.readers);
         readers.retain(|reader| {

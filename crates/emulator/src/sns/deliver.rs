@@ -38,7 +38,7 @@ struct Unfinished {
 }
 
 impl Sns {
-    /// Delivers to one subscriber. Returns at once; retries and injected latency go on in the background.
+    /// Delivers to one subscriber. Returns at once; retries and injected latency continue in the background.
     ///
     /// An error says that an undelivered message would not outlive the process.
     pub(super) fn deliver(

@@ -53,7 +53,7 @@ async fn a_page_has_all_items_that_1_mb_has_room_for() {
     let all = scan.clone().send().await.unwrap();
     assert_eq!((all.count(), all.last_evaluated_key()), (SMALL as i32, None));
 
-    // A limit that was asked for is kept, and so is the key to go on from.
+    // A limit that was asked for is kept, and so is the key to continue from.
     for limit in [2_047, 2_048, 2_049, 8_192] {
         let some = query.clone().limit(limit).send().await.unwrap();
         assert_eq!(some.count(), limit);

@@ -9,6 +9,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::Credentials;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Returns `full` events for `cargo bench`, and a hundredth of them for `cargo test`, which checks that the benchmark works.
 pub(crate) fn extent(full: usize) -> usize {
     if std::env::args().any(|argument| argument == "--bench") { full } else { full / 100 }

@@ -56,7 +56,7 @@ pub(crate) struct Simulate {
     /// Plant a bug, to see it found
     #[arg(long, value_name = "BUG")]
     mutation: Option<Mutation>,
-    /// Go on after a seed that breaks an invariant, and say of each such seed what it breaks
+    /// Continue after a seed that breaks an invariant, and report what each such seed breaks
     #[arg(long)]
     keep_going: bool,
     /// Run one scenario instead, with the reference processor
@@ -207,7 +207,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds an outcome, and returns whether to go on.
+    /// Adds an outcome, and returns whether to continue.
     fn add(&mut self, outcome: Outcome) -> bool {
         add_up(&mut self.coverage, &outcome.coverage);
         self.hits.extend(&outcome.hits);

@@ -95,7 +95,7 @@ async fn a_way_up_that_is_longer_than_an_invocation_goes_on_in_the_next() {
     // The routers learn of two marks, in twenty seconds each.
     let short = async || fleet.prober(Some(rules)).handle(Duration::from_secs(30)).await.unwrap();
     let marks = short().await.marks.unwrap();
-    assert!(marks[0].error.as_deref().unwrap().contains("the next run goes on"), "{marks:?}");
+    assert!(marks[0].error.as_deref().unwrap().contains("the next run continues"), "{marks:?}");
     assert_eq!(fleet.status("alpha").await, CellStatus::Recovering);
     let mut rounds = 1;
     while short().await.marks.unwrap().iter().any(|mark| mark.action == Action::Up) {

@@ -1,4 +1,4 @@
-//! The position at which a listing goes on: opaque to callers, and valid for its own listing only.
+//! The position at which a listing continues: opaque to callers, and valid for its own listing only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

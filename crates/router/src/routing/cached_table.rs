@@ -127,7 +127,7 @@ impl<K: Key, A: Clock> CachedTable<K, A> {
     }
 
     /// Reads `key` in the background, unless such a read is in flight. Its result is for later requests: in a Lambda
-    /// environment the read goes on while one is served.
+    /// environment the read continues while one is served.
     pub(super) fn refresh_in_background(self: &Arc<Self>, key: K) {
         let this = Arc::clone(self);
         tokio::spawn(async move {

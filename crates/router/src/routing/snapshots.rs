@@ -5,7 +5,7 @@
 //! |---|---|
 //! | was opened within the lease | needs one read at most, of a block; none if the block is there |
 //! | was replaced | opens it anew, once |
-//! | can't be opened | goes on with the index from before |
+//! | can't be opened | continues with the index from before |
 //! | has a block that can't be read | fails; the block is not read again for [`SNAPSHOT_BLOCK_COOLDOWN`] |
 //! | does not respond | fails, within [`SNAPSHOT_TIMEOUT`]; others fail at once while the [`Breaker`] is open |
 

@@ -71,7 +71,7 @@ kinds! {
     Move = "move",
     /// A cell is marked down, then recovering, then active: its tenants' standbys hold their new events.
     MarkDown = "mark-down",
-    /// Operators redrive while everything else goes on: several at once, some killed partway.
+    /// Operators redrive while everything else continues: several at once, some killed partway.
     Redrive = "redrive",
     /// A tenant whose events all are poison; events that are poison, that panic, that need a second try.
     Poison = "poison",

@@ -29,9 +29,9 @@ use cellstack_embedded::names::{CellNames, registry, tenant_map};
 const ENVIRONMENTS: usize = 20;
 /// Time between two writes.
 const EVERY: Duration = Duration::from_millis(10);
-/// Time for which the counted writes go on.
+/// Time for which the counted writes continue.
 const LASTS: Duration = Duration::from_secs(60);
-/// Time for which writes go on after that, while the fence is closed.
+/// Time for which writes continue after that, while the fence is closed.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Bursts of one write per environment, and the pause between two.
 const BURSTS: usize = 20;

@@ -80,7 +80,7 @@ impl World {
         marks.collect::<()>().await;
     }
 
-    /// Runs the operators' redrives while everything else goes on.
+    /// Runs the operators' redrives while everything else continues.
     pub(crate) async fn operate(&self, plan: &Plan) {
         let runs = FuturesUnordered::new();
         for planned in &plan.planned {

@@ -103,7 +103,7 @@ pub async fn finish_lease(client: &Client, registry: &str, lease: Lease) -> Resu
     change(client, registry, lease, "REMOVE ends_at", None).await
 }
 
-/// Ends a lease whose run has left something that the next run has to go on with.
+/// Ends a lease whose run has left something that the next run has to continue with.
 ///
 /// # Errors
 /// When the registry can't be written.

@@ -19,7 +19,7 @@ use cellstack_core::registry::{CELL_ID, CellState, CellStatus, PARTITION_KEY, ST
 pub enum StateError {
     /// Another operator changed it first.
     #[error(
-        "cell {cell} was {} when this began, and is {} now ({}); look again before you go on: `cellctl cells show {cell}`",
+        "cell {cell} was {} when this began, and is {} now ({}); look again before you continue: `cellctl cells show {cell}`",
         expected.as_str(), found.status.as_str(), found.updated_by.as_deref().unwrap_or("its counts have changed")
     )]
     Changed {

@@ -31,12 +31,12 @@ pub struct MoveOrder<'a> {
 }
 
 impl Placement<'_> {
-    /// Begins a move: the map says `moving`, the destination's room is reserved, and the move is on record, all in one
-    /// transaction.
+    /// Begins a move: one transaction marks the tenant `moving` in the map, reserves room in the destination, and puts the move on
+    /// record.
     ///
     /// # Errors
-    /// When the map no longer has the entry, the destination does not take the tenant, or a table can't be written. Nothing
-    /// was changed then.
+    /// When the map no longer has the entry, the destination does not take the tenant, or a table can't be written. Nothing has
+    /// changed then.
     pub async fn begin_move(&self, order: &MoveOrder<'_>, now_ms: u64) -> Result<MoveRecord, MoveError> {
         let MoveOrder { entry, path, .. } = order;
         may_begin(entry, path)?;
@@ -139,7 +139,7 @@ impl Placement<'_> {
     }
 }
 
-/// Checks what is known of a move without a look at the registry.
+/// Checks the parts of a move that need no read of the registry.
 fn may_begin(entry: &TenantEntry, path: &Path<'_>) -> Result<(), MoveError> {
     let (route, to) = (&entry.route, path.destination);
     for site in [Some(path.source), Some(to), path.standby, path.next_standby].into_iter().flatten() {

@@ -19,7 +19,7 @@ use crate::transaction::{Sent, send};
 const WHAT: &str = "end a move";
 
 impl Placement<'_> {
-    /// Gives the tenant to the destination: map, fences, counts and record in one transaction. Safe to run again.
+    /// Gives the tenant to the destination: map, fences, counts and record change in one transaction. Safe to repeat.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`] when another run has the move, or a table can't be written.
@@ -104,7 +104,7 @@ impl Placement<'_> {
         Ok(epoch)
     }
 
-    /// Begins an update of the map that holds while the tenant is in this move.
+    /// Begins an update of the map, on condition that the tenant is in this move.
     fn moving(&self, record: &MoveRecord, now_ms: u64) -> UpdateBuilder {
         Update::builder()
             .table_name(self.map_table)

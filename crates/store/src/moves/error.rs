@@ -1,4 +1,4 @@
-//! The reasons for which a move does not go on.
+//! The reasons why a move does not begin, or stops.
 
 use aws_sdk_dynamodb::error::BuildError;
 use cellstack_aws::AwsFailure;
@@ -11,7 +11,7 @@ use crate::placement::PlacementError;
 /// Keys that are named in an error.
 const NAMED: usize = 10;
 
-/// A move that does not begin, or does not go on. The tenant is served where the map says.
+/// A move that does not begin, or stops. The tenant is served where the map says.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MoveError {
     /// The tenant or the cells do not allow it.
@@ -87,7 +87,7 @@ fn under_way(record: &MoveRecord) -> String {
     let MoveRecord { id, tenant, from, to, phase, by, at, reason, .. } = record;
     format!(
         "tenant {tenant} is being moved from {from} to {to} by {by} ({reason}): {} since {}; look with `cellctl moves show \
-         {id}`, go on with `cellctl moves resume {id}`, undo with `cellctl moves abort {id}`",
+         {id}`, continue with `cellctl moves resume {id}`, undo with `cellctl moves abort {id}`",
         phase.as_str(),
         rfc3339(*at)
     )

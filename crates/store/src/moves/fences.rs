@@ -19,8 +19,8 @@ use crate::fence::{self, FenceError};
 use crate::placement::Site;
 
 impl Path<'_> {
-    /// Says in the map that no cell takes the tenant's events, so that routers wait. Safe to run again. A map that no longer
-    /// has the move stays as it is.
+    /// Marks the tenant `fenced` in the map: no cell takes its events, and routers wait. Safe to repeat. A map that no longer has
+    /// the move stays as it is.
     ///
     /// # Errors
     /// When the map can't be written.
@@ -50,8 +50,7 @@ impl Path<'_> {
         }
     }
 
-    /// Closes the fences in the source and in its standby. When it returns, no write of this epoch lands any more. Safe to
-    /// run again.
+    /// Closes the fences in the source and in its standby. When it returns, no write of this epoch lands any more. Safe to repeat.
     ///
     /// # Errors
     /// [`MoveError::LaterFence`] when a fence has a later epoch. Closed shards stay closed.
@@ -68,7 +67,7 @@ impl Path<'_> {
         })
     }
 
-    /// Carries to the source what its standby still holds, to be processed there, for as long as this run has the move.
+    /// Carries the events that the standby still holds to the source, which processes them, as long as this run has the move.
     ///
     /// # Errors
     /// When a table can't be read or written.

@@ -25,7 +25,9 @@ const BEHIND_JOURNAL: &str = "journal$";
 pub struct Size {
     /// The number of its items.
     pub items: u64,
-    /// Their size, to the 4 KiB that a read unit takes; 0 where the service does not say.
+    /// The number of its events that have failed: a redrive may change them.
+    pub failed: u64,
+    /// The bytes of its items, to the 4 KiB that a read unit takes; 0 where the service does not report it.
     pub bytes: u64,
 }
 
@@ -34,12 +36,18 @@ pub struct Size {
 /// # Errors
 /// When the table can't be read.
 pub async fn size(client: &Client, table: &str, tenant: &TenantId) -> Result<Size, AwsFailure> {
-    let query = partition::items(client, table, tenant).select(Select::Count);
+    let query = partition::items(client, table, tenant)
+        .select(Select::Count)
+        .filter_expression("#status = :failed")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":failed", AttributeValue::S(EventStatus::Failed.as_str().to_owned()));
     let mut pages = query.return_consumed_capacity(ReturnConsumedCapacity::Total).into_paginator().send();
     let mut size = Size::default();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsFailure::of(READ, error))?;
-        size.items += u64::try_from(page.count).unwrap_or_default();
+        // The filter leaves out neither what was scanned nor what that costs.
+        size.items += u64::try_from(page.scanned_count).unwrap_or_default();
+        size.failed += u64::try_from(page.count).unwrap_or_default();
         let units = page.consumed_capacity.and_then(|used| used.capacity_units).unwrap_or_default();
         // A read unit is 4 KiB, strongly consistent. No tenant has so many that the fraction matters.
         size.bytes += (units * 4_096.0) as u64;

@@ -43,9 +43,9 @@ impl Path<'_> {
         Ok(keys.iter().filter_map(|key| event_key(key)).collect())
     }
 
-    /// Removes events from the source's journal: they are processed, and the same in both cells from now on. Safe at any time,
-    /// also long after the move has ended: no event is accepted twice under one key. What a busy table does not take stays, and
-    /// is read again.
+    /// Removes events from the source's journal: they are processed, and stay equal in both cells. Safe at any time, even long
+    /// after the move has ended, since no event is accepted twice under one key. Items that a busy table does not delete stay, and
+    /// are read again.
     pub(super) async fn clear_journal(&self, event_keys: &[String], at_once: usize) -> Result<(), AwsFailure> {
         let batches = event_keys.chunks(WRITES_AT_ONCE).map(|keys| self.clear(keys));
         stream::iter(batches).buffer_unordered(at_once).try_collect().await

@@ -1,4 +1,4 @@
-//! A run's knowledge of the source's events, some 50 bytes for each: there may be tens of millions.
+//! A run's knowledge of the source's events: some 50 bytes per event, for tens of millions of events.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,16 +9,16 @@ use cellstack_core::event::EventKey;
 /// The sort key of an event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
-    /// That of an id takes a third of its text.
+    /// The key of an id. It takes a third of the bytes of its text.
     Of(EventId),
-    /// One that no router writes.
+    /// A key that no router writes.
     Odd(Box<str>),
 }
 
 impl Key {
     pub(super) fn new(text: String) -> Self {
         let id = text.strip_prefix(EventKey::PREFIX).and_then(|id| id.parse::<EventId>().ok());
-        // An id can be written in several ways, and each is a key of its own.
+        // An id has several spellings, and each spelling is a key of its own.
         match id.map(Self::Of) {
             Some(key) if key.to_string() == text => key,
             _ => Self::Odd(text.into()),
@@ -38,29 +38,29 @@ impl fmt::Display for Key {
 /// A run's knowledge of the source's events.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Processed, and equal in both cells.
+    /// Events that are processed, and equal in both cells.
     pub(super) processed: BTreeSet<Key>,
-    /// All others that were found.
+    /// All other events of the source that were found.
     pub(super) open: BTreeSet<Key>,
-    /// Only in the destination.
+    /// Events that only the destination has.
     pub(super) only_there: BTreeSet<Key>,
-    /// True if each event that was not found is in the journal.
+    /// True if the journal has every event that was not found.
     is_complete: bool,
 }
 
 impl Known {
-    /// Returns whether it is that of a run that has read nothing.
+    /// Returns whether the run has read nothing yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.processed.is_empty() && !self.is_complete
     }
 
-    /// Says that the last sweep began when each write went into the journal already: from then on no event is read but by its key.
+    /// Notes that every write went into the journal when the last sweep began: from now on events are read by their keys only.
     pub const fn complete(&mut self) {
         self.is_complete = true;
     }
 
-    /// Returns whether that was said.
+    /// Returns whether [`complete`](Self::complete) was called.
     pub(super) const fn is_complete(&self) -> bool {
         self.is_complete
     }

@@ -3,7 +3,7 @@
 //! Each step is recorded before it is taken, on condition that the run that takes it is the one on record, so that a
 //! crash or a second operator finds a move that can be gone on with. docs/moves.md has the protocol and its proofs.
 //!
-//! | phase | the map says | writes land | what goes on |
+//! | phase | the map says | writes land | work |
 //! |---|---|---|---|
 //! | `moving` | `moving` | in the source, fenced after a lease | what can't change any more is copied and compared |
 //! | `fenced` | `moving`, then `fenced` | nowhere | the source's fence and the standby's close, the source drains |

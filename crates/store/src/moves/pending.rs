@@ -17,14 +17,13 @@ use crate::partition::{READ, accepted_at, sort_key};
 use crate::transaction::{Sent, send};
 
 impl Path<'_> {
-    /// Freezes events that are not done, the newest first: the source may process others meanwhile, and where it keeps a
-    /// tenant's order, all of these are older than what is handed over. One that is done by now stays as it is. Safe to run
-    /// again.
+    /// Freezes pending events, the newest first. The source may process others meanwhile: where it keeps a tenant's order, these are
+    /// older than all that are handed over. An event that was processed meanwhile stays as it is. Safe to repeat.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`], or when the source can't be written.
     pub async fn freeze(&self, rest: &Rest, steps: &Steps<'_>) -> Result<(), MoveError> {
-        // One after the other: each of these transactions checks the same record.
+        // In sequence: all of these transactions check the same record, and would conflict.
         for sort_key in rest.pending().rev() {
             let update = Update::builder()
                 .table_name(&self.source.table)
@@ -44,7 +43,7 @@ impl Path<'_> {
         Ok(())
     }
 
-    /// Hands over what is frozen, the oldest first. Returns the number of events. Safe to run again.
+    /// Hands over the frozen events, the oldest first. Returns their number. Safe to repeat.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`], or when a table can't be read or written.
@@ -79,15 +78,15 @@ impl Path<'_> {
             match send(self.client, "hand an event over", &insert).await? {
                 Sent::Done => return Ok(()),
                 sent if sent.refused(0) => return Err(steps.taken_over().await?),
-                // Either a run before this one inserted it, or a leftover is in the way.
+                // An earlier run inserted it, or a leftover is in the way.
                 Sent::Refused(_) if self.has_taken_away(&sort_key, steps).await? => {}
                 Sent::Refused(_) => return Ok(()),
             }
         }
     }
 
-    /// Deletes what the destination has of a frozen event, unless that is the event that was handed over: it is never
-    /// `carried`. Returns whether it did.
+    /// Deletes the destination's mark of a frozen event, and returns whether there was one. The event that was handed over stays: it
+    /// is never `carried`.
     async fn has_taken_away(&self, sort_key: &str, steps: &Steps<'_>) -> Result<bool, MoveError> {
         let delete = Delete::builder()
             .table_name(&self.destination.table)

@@ -1,14 +1,15 @@
-//! The copy of what can't change any more, while the source still takes events.
+//! The copy of items that can't change any more, while the source still takes events.
 //!
-//! A round reads both cells in the order of the keys, and writes into the destination the processed events that it lacks,
-//! each on condition that it is not there, or only a mark `carried` of it: a round that is run again, or by two operators at
-//! once, changes nothing twice, and one that comes late changes nothing at all. That holds for processed events only: a failed one may be redriven, and a
-//! carried one is about to be handed over. The copies arrive with their status, which the destination's stream filter drops.
+//! A round reads both cells in the order of the keys, and writes the processed events that the destination lacks, each on
+//! condition that the destination has no item of it, or only its mark `carried`. A round that is repeated, or run by two operators
+//! at once, therefore changes nothing twice, and a late write changes nothing at all. Only processed events are copied: a failed one may be
+//! redriven, and a carried one is about to be handed over. The copies arrive with their status, which the destination's stream
+//! filter drops.
 //!
-//! Routers with an old route write past the tenant's journal, so the source's keys are read for their events. Once every write goes
-//! into the journal they are read a last time. Of later events the journal knows, and those that are open are remembered.
+//! Routers with an old route write past the tenant's journal, so sweeps read the source's keys to find their events. The last
+//! sweep begins once every write goes into the journal. Later events are found in the journal, and open ones are remembered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{AddAssign, Bound};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
@@ -29,17 +30,17 @@ use crate::item_size::{bytes, units};
 use crate::partition::{READ, by_key, is_busy, sort_key};
 
 const COPY: &str = "copy an item";
-/// Events that are read into memory at once, of those that are followed. Each has 400 KB at most, and most have less than 1.
+/// Followed events that are read into memory at once. Each has 400 KB at most, and most have less than 1 KB.
 const FOLLOWED_AT_ONCE: usize = 2_000;
 
 /// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Round {
-    /// Events of the source that were looked at.
+    /// Events of the source that were examined.
     pub events: u64,
     /// Events that were copied.
     pub copied: u64,
-    /// The bytes of these.
+    /// Bytes of the copied events.
     pub bytes: u64,
 }
 
@@ -52,10 +53,10 @@ impl AddAssign for Round {
 }
 
 impl Path<'_> {
-    /// Copies what the destination lacks, and remembers what both have.
+    /// Copies the events that the destination lacks, and remembers those that both cells have.
     ///
     /// # Errors
-    /// When a table can't be read or written. What was copied until then is there.
+    /// When a table can't be read or written. Events that were copied before stay in the destination.
     pub async fn round(
         &self,
         known: &mut Known,
@@ -119,7 +120,7 @@ impl Path<'_> {
         Ok(round)
     }
 
-    /// Reads the source's keys, and takes those that are not known as equal as open. Says how many it has read.
+    /// Reads the source's keys, and notes those that are not known to be equal as open. Passes the number of keys read to `done`.
     ///
     /// # Errors
     /// When the source can't be read.
@@ -137,13 +138,13 @@ impl Path<'_> {
             }
             done(read);
         }
-        // Those that were equal and are gone from the source: the destination is looked at, too.
+        // These were equal and have left the source. The destination may still have them.
         known.only_there.extend(std::mem::replace(&mut known.processed, processed));
         Ok(())
     }
 
-    /// Copies the events that are in the source's journal or were left open, and have come to their last status since. What is
-    /// found equal in both cells leaves the journal.
+    /// Copies the events of the source's journal, and open ones, that have been processed since. Events that are equal in both cells
+    /// leave the journal.
     ///
     /// # Errors
     /// Like [`Path::round`].
@@ -151,43 +152,45 @@ impl Path<'_> {
         let journal = self.journaled().await?;
         known.open.extend(journal.iter().cloned().map(Key::new));
         let mut round = Round { events: known.open.len() as u64, ..Round::default() };
-        // A part at a time: there may be more than memory has room for.
+        // One part at a time, since memory may not hold all of them.
         let mut from = Bound::Unbounded;
         loop {
             let part: Vec<Key> = known.open.range((from, Bound::Unbounded)).take(FOLLOWED_AT_ONCE).cloned().collect();
             let Some(last) = part.last() else { break };
             from = Bound::Excluded(last.clone());
             let keys: Vec<String> = part.iter().map(Key::to_string).collect();
-            let missing = self.settle(&keys, known, &journal, rate_limit, now_ms).await?;
+            // An event that is not found stays open: the journal may show it before its table does.
+            let mut mine = by_key(self.client, &self.source.table, self.tenant, &keys).await?;
+            mine.retain(|_, item| is_processed(item));
+            let missing = self.settle(mine.into_iter().collect(), known, &journal, rate_limit, now_ms).await?;
             round.copied += missing.len() as u64;
-            round.bytes += missing.iter().map(|item| bytes(item) as u64).sum::<u64>();
-            let puts =
-                stream::iter(missing).map(|item| self.put(item, rate_limit)).buffer_unordered(rate_limit.at_once());
-            puts.try_collect::<()>().await?;
+            round.bytes += missing.values().map(|item| bytes(item) as u64).sum::<u64>();
+            let puts = missing.values().cloned().map(|item| self.put(item, rate_limit));
+            stream::iter(puts).buffer_unordered(rate_limit.at_once()).try_collect::<()>().await?;
+            // What was copied is compared at once, without another read of the source: a processed event does not change.
+            self.settle(missing, known, &journal, rate_limit, now_ms).await?;
         }
         Ok(round)
     }
 
-    /// Takes events that are processed and equal in both cells as known, out of the journal. Returns those that the destination
-    /// lacks. One that is not found stays open: the journal may show it before its table does.
+    /// Compares processed events of the source with the destination. Notes those that are equal, and removes them from the journal.
+    /// Returns those that the destination lacks.
     async fn settle(
         &self,
-        keys: &[String],
+        mine: BTreeMap<String, Item>,
         known: &mut Known,
         journal: &BTreeSet<String>,
         rate_limit: &RateLimit,
         now_ms: u64,
-    ) -> Result<Vec<Item>, MoveError> {
-        let mut mine = by_key(self.client, &self.source.table, self.tenant, keys).await?;
-        mine.retain(|_, item| is_processed(item));
-        let processed: Vec<String> = mine.keys().cloned().collect();
-        let theirs = by_key(self.client, &self.destination.table, self.tenant, &processed).await?;
-        let (mut missing, mut settled) = (Vec::new(), Vec::new());
+    ) -> Result<BTreeMap<String, Item>, MoveError> {
+        let keys: Vec<String> = mine.keys().cloned().collect();
+        let theirs = by_key(self.client, &self.destination.table, self.tenant, &keys).await?;
+        let (mut missing, mut settled) = (BTreeMap::new(), Vec::new());
         for (key, mine) in mine {
             match theirs.get(&key) {
                 Some(theirs) if are_equal(&mine, theirs) => settled.push(key),
-                None if !is_expired(&mine, now_ms) => missing.push(mine),
-                Some(theirs) if is_mark(theirs) => missing.push(mine),
+                None if !is_expired(&mine, now_ms) => drop(missing.insert(key, mine)),
+                Some(theirs) if is_mark(theirs) => drop(missing.insert(key, mine)),
                 _ => {}
             }
         }
@@ -197,12 +200,10 @@ impl Path<'_> {
         }
         settled.retain(|key| journal.contains(key));
         self.clear_journal(&settled, rate_limit.at_once()).await?;
-        // The order of a map differs from run to run.
-        missing.sort_by_cached_key(|item| sort_key(item).unwrap_or_default());
         Ok(missing)
     }
 
-    /// Writes an item into the destination, unless that has one of this key which is more than a mark.
+    /// Writes an item into the destination, unless that has more than a mark under its key.
     async fn put(&self, item: Item, rate_limit: &RateLimit) -> Result<(), AwsFailure> {
         rate_limit.wait(units(&item)).await;
         let put = self.client.put_item().table_name(&self.destination.table).set_item(Some(item));
@@ -222,7 +223,7 @@ impl Path<'_> {
     }
 }
 
-/// Returns whether an item is what a standby, or the source of an earlier move, has left of an event that it gave away.
+/// Returns whether an item is a mark: left of an event by a standby, or by the source of an earlier move, that gave it away.
 fn is_mark(item: &Item) -> bool {
     status(item) == Some(EventStatus::Carried)
 }

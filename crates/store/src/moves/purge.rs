@@ -1,4 +1,4 @@
-//! The end of a copy that is no longer needed: compared once more with the cell that has the tenant, then deleted.
+//! The purge of a copy: it is compared once more with the cell that has the tenant, then deleted.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub struct Copy<'a> {
     pub tenant: &'a TenantId,
     /// The cell with the copy.
     pub of: &'a Site,
-    /// True if the tenant has moved away from that cell: all was compared then.
+    /// True if the tenant has moved away from that cell: the flip has compared all items.
     pub is_source: bool,
     /// The cell that has the tenant.
     pub owner: &'a Site,
@@ -46,7 +46,7 @@ pub struct Purgeable {
     pub held: u64,
 }
 
-/// Items that were compared: those that may be deleted, each with its write units, and those that the owner lacks.
+/// Compared items: those that may be deleted, each with its write units, and those that the owner lacks.
 #[derive(Debug, Default)]
 struct Page {
     items: Vec<(String, u32)>,
@@ -55,9 +55,9 @@ struct Page {
 }
 
 impl Copy<'_> {
-    /// Compares the copy with the owner's items. Events must be there, with the same body; what an event became since is the
-    /// owner's own matter. Of all else the owner must have an item under the same key, unless it had one when the tenant moved there:
-    /// its processor may have deleted that since.
+    /// Compares the copy with the owner's items. The owner must have each event with the same body; its status may have changed
+    /// since. Of all other items the owner must have one under the same key, unless it had one when the tenant moved there: its
+    /// processor may have deleted that since.
     ///
     /// # Errors
     /// [`MoveError::Differ`] when the owner lacks something, or when a table can't be read.
@@ -73,12 +73,12 @@ impl Copy<'_> {
         if lacking.is_empty() { Ok(found) } else { Err(self.differ(lacking)) }
     }
 
-    /// Deletes the copy, page by page, each compared once more. `go_on` gets the number of items of each transaction, and
-    /// says whether the next one follows. Returns whether all is gone. Safe to run again. Each transaction checks that the tenant
-    /// is still where it was: a move that begins meanwhile may lead back here, and counts on what it finds.
+    /// Deletes the copy page by page, after comparing each page once more. `go_on` gets the number of items of each transaction, and
+    /// returns whether the next one follows. Returns whether all is deleted. Safe to repeat. Each transaction checks that the tenant is
+    /// still in the owner's cell: a move that begins meanwhile may lead back here, and relies on the items that it finds.
     ///
     /// # Errors
-    /// [`MoveError::Differ`] when the owner lacks something of a page: that page stays, and all behind it.
+    /// [`MoveError::Differ`] when the owner lacks an item of a page: that page and all later ones stay.
     /// [`PlacementError::Contended`] when the tenant has changed. Fails when a table can't be read or written.
     pub async fn delete(
         &self,
@@ -107,8 +107,8 @@ impl Copy<'_> {
         MoveError::Differ { tenant: self.tenant.clone(), from, to, keys }
     }
 
-    /// Reads the copy and compares it, and passes it on in pages until one says that no other follows: events, then all else, then
-    /// the journal. Returns whether all pages were passed on.
+    /// Reads and compares the copy, and passes it to `each` in pages until that returns `false`: events, then all other items, then the
+    /// journal. Returns whether all pages were passed.
     async fn examine(
         &self,
         now_ms: impl Fn() -> u64,

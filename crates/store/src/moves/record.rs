@@ -87,7 +87,7 @@ pub struct MoveRecord {
     pub weight: u64,
     /// The phase.
     pub phase: Phase,
-    /// True if events were frozen in the source, to be handed over.
+    /// True if events were frozen in the source. They are to be handed over.
     #[serde(default)]
     pub carries: bool,
     /// The run that may take steps. A run that takes over writes its own here.
@@ -155,7 +155,7 @@ pub async fn one(client: &Client, registry: &str, id: MoveId) -> Result<Option<M
     got.item.map(MoveRecord::from_item).transpose()
 }
 
-/// Reads moves, the latest first, until `enough` says so.
+/// Reads moves, the latest first, until `enough` returns `true`.
 ///
 /// # Errors
 /// Like [`one`].

@@ -1,8 +1,8 @@
-//! The rest, once no write lands any more: what could still change until then is copied and compared.
+//! The rest of the copy: items that could change until no write landed any more are copied and compared.
 //!
 //! A processed event that was found equal in both cells can't have changed since: no code changes it in that status.
-//! Each other event is in the rest, with all items of other kinds. A run that has followed the journal knows these events by
-//! their keys; another reads the source's keys and statuses once more. Each write into the destination checks in the same
+//! Every other event belongs to the rest, and so do all items of other kinds. A run that has followed the journal knows these
+//! events by their keys; another run reads the source's keys and statuses once more. Each write into the destination checks in the same
 //! transaction that this run still has the move.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -29,16 +29,16 @@ const COPY: &str = "copy the rest of a tenant";
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const TRANSACTION_BYTES: usize = 3 * 1024 * 1024;
 
-/// The events of the source that were not found processed and equal before.
+/// The source's events that were not found processed and equal before the fence closed.
 #[derive(Debug, Default)]
 pub struct Rest {
-    /// All of them, in the order of their keys.
+    /// Their sort keys, in order.
     keys: Vec<String>,
-    /// Those that were not done when the source was read, the oldest first.
+    /// Those that were accepted or held when the source was read, the oldest first.
     pending: BTreeSet<(u64, String)>,
-    /// Those that are frozen: marked `carried` by this move.
+    /// Those that this move has frozen, by marking them `carried`.
     frozen: HashSet<String>,
-    /// Events that the destination has and the source has not.
+    /// Events that only the destination has.
     only_there: BTreeSet<String>,
     /// The number of the source's events.
     events: u64,
@@ -57,7 +57,7 @@ impl Rest {
         self.keys.len()
     }
 
-    /// Adds an event of the source. Those that this move has frozen name it.
+    /// Adds an event of the source. A frozen one names the move that froze it.
     fn add(&mut self, key: String, item: &Item, this_move: &AttributeValue) {
         match status(item) {
             Some(EventStatus::Accepted | EventStatus::Held) => {
@@ -71,7 +71,7 @@ impl Rest {
         self.keys.push(key);
     }
 
-    /// Returns the keys of the events that were not done, the oldest first.
+    /// Returns the keys of the events that were accepted or held, the oldest first.
     #[must_use]
     pub fn pending(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         self.pending.iter().map(|(_, key)| key.as_str())
@@ -103,7 +103,7 @@ impl Path<'_> {
         for key in keys {
             match found.remove(&key) {
                 Some(item) => rest.add(key, &item, mine),
-                // Its time to live is over: the destination is looked at, too.
+                // It has expired in the source. The destination may still have it.
                 None => drop(rest.only_there.insert(key)),
             }
         }
@@ -125,12 +125,12 @@ impl Path<'_> {
                 rest.add(key, &item, mine);
             }
         }
-        // An event that was equal and is gone from the source: the destination is looked at, too.
+        // These were equal and have left the source. The destination may still have them.
         rest.only_there.extend(known.only_there.iter().chain(unseen).map(Key::to_string));
         Ok(rest)
     }
 
-    /// Returns those of the pending events that are still not done.
+    /// Returns the pending events that are still accepted or held.
     ///
     /// # Errors
     /// When the source can't be read.
@@ -145,7 +145,7 @@ impl Path<'_> {
         Ok(pending)
     }
 
-    /// Copies the rest. Safe to run again, and by two runs at once: the one that no longer has the move is refused.
+    /// Copies the rest. Safe to repeat, and safe in two runs at once: the run that no longer has the move is refused.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`], or when a table can't be read or written.
@@ -164,7 +164,7 @@ impl Path<'_> {
         Ok(copied)
     }
 
-    /// Compares the rest, strongly consistent and in both directions. All before it was compared already.
+    /// Compares the rest, strongly consistent and in both directions. All other items were compared before.
     ///
     /// # Errors
     /// [`MoveError::Differ`] when anything differs, or when a table can't be read.
@@ -178,14 +178,14 @@ impl Path<'_> {
         Err(MoveError::Differ { tenant: self.tenant.clone(), from, to, keys })
     }
 
-    /// Checks, before the fence is closed, that the destination has no event which the source lacks: no copy explains it.
+    /// Checks, before the fence closes, that the destination has no event that the source lacks. No copy explains such an event.
     ///
     /// # Errors
     /// Like [`Path::compare_rest`].
     pub async fn compare_strays(&self, known: &Known, now_ms: u64) -> Result<(), MoveError> {
         let only_there = known.only_there.iter().map(Key::to_string).collect();
         let mut strays = self.only_there(&Rest { only_there, ..Rest::default() }).await?;
-        // One that is held there came since, and is carried to the source when the fence is closed.
+        // A held one arrived since, and is carried to the source once the fence is closed.
         strays.retain(|_, item| !is_expired(item, now_ms) && status(item) != Some(EventStatus::Held));
         if strays.is_empty() {
             return Ok(());
@@ -200,7 +200,7 @@ impl Path<'_> {
         let (mine, theirs) = self.both(&rest.keys).await?;
         let mut found = Vec::new();
         for key in &rest.keys {
-            // One whose time is over may be deleted at any moment.
+            // DynamoDB may delete an expired item at any moment.
             let theirs = theirs.get(key).filter(|theirs| !is_expired(theirs, now_ms) || mine.get(key) == Some(*theirs));
             let mine = mine.get(key);
             let difference = if rest.frozen.contains(key) { of_frozen(theirs) } else { of_event(mine, theirs, now_ms) };
@@ -271,8 +271,8 @@ fn of_event(mine: Option<&Item>, theirs: Option<&Item>, now_ms: u64) -> Option<(
     }
 }
 
-/// A frozen event is handed over as a new item, which the destination's stream shows. What the destination has of it from
-/// its time as a standby is in the way.
+/// A frozen event is handed over as a new item, so that the destination's stream shows it. An item that the destination has kept
+/// of it since it was a standby is in the way.
 fn of_frozen(theirs: Option<&Item>) -> Option<(&'static str, Remedy)> {
     theirs.map(|_| ("is in the way of the event that is handed over", Remedy::Delete))
 }
@@ -286,7 +286,7 @@ fn of_other(mine: &Item, theirs: Option<&Item>, now_ms: u64) -> Option<(&'static
     }
 }
 
-/// Writes into the destination, gathered into transactions.
+/// Writes into the destination, batched into transactions.
 struct Batch<'a> {
     path: &'a Path<'a>,
     steps: &'a Steps<'a>,
@@ -313,7 +313,7 @@ impl Batch<'_> {
 
     async fn add(&mut self, action: TransactWriteItem) -> Result<(), MoveError> {
         self.actions.push(action);
-        // One action is the check.
+        // The check takes one action.
         if self.actions.len() >= MAX_TRANSACTION - 1 { self.flush().await } else { Ok(()) }
     }
 

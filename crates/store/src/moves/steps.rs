@@ -1,4 +1,4 @@
-//! The steps of one run of a move: each recorded on condition that this run has the move.
+//! The steps of a run, each recorded on condition that this run has the move.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use cellstack_core::limits::PLACE_TIMEOUT;
 use super::MoveError;
 use super::record::{MoveId, MoveRecord, Phase, WHAT, key, one, text};
 
-/// The steps of one run of a move. A step that another run has made impossible is refused.
+/// The steps of one run of a move. They are refused once another run has the move.
 #[derive(Debug, Clone)]
 pub struct Steps<'a> {
     /// The client that reaches the registry.
@@ -35,7 +35,7 @@ struct Condition {
 }
 
 impl Steps<'_> {
-    /// Begins an update of the record that holds while this run has it, in one of these phases.
+    /// Begins an update of the record, on condition that this run has the move and it is in one of these phases.
     fn update(&self, expected: &[Phase]) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         let Condition { expression, names, values } = self.condition(expected);
         Update::builder()
@@ -93,7 +93,7 @@ impl Steps<'_> {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    /// Records the next phase. Safe to run again.
+    /// Records the next phase. Safe to repeat.
     ///
     /// # Errors
     /// [`MoveError::TakenOver`] when another run has the move, or it is in another phase.
@@ -111,7 +111,7 @@ impl Steps<'_> {
         self.send(update).await
     }
 
-    /// Says that this run lives.
+    /// Records a sign of life.
     ///
     /// # Errors
     /// Like [`Steps::record`].
@@ -121,10 +121,10 @@ impl Steps<'_> {
         self.send(update.expression_attribute_values(":one", number(1)).build()?).await
     }
 
-    /// Takes a move over from a run that no longer lives. It holds if the record is as it was seen.
+    /// Takes a move over from a run that no longer lives, on condition that the record is as it was seen.
     ///
     /// # Errors
-    /// [`MoveError::TakenOver`] when the other run lives, or somebody else was first.
+    /// [`MoveError::TakenOver`] when the other run lives, or a third one was faster.
     pub async fn take_over(&self, seen: &MoveRecord, operator: &str, now_ms: u64) -> Result<(), MoveError> {
         let before = Self { run: seen.run, ..self.clone() };
         let update = before

@@ -1,4 +1,4 @@
-//! The switch by which any operator holds up all runs of plans.
+//! The switch by which any operator pauses all runs of plans.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::record::{MOVES, text};
 
-/// Sort key of the switch. No move's id is like it.
+/// Sort key of the switch. It is not the id of a move.
 const PAUSE: &str = "pause";
 const PULLED: &str = "pulled";
 
@@ -53,7 +53,7 @@ impl Switch<'_> {
         }
     }
 
-    /// Pulls the switch, or releases it. Its item stays then: operators delete nothing in the registry.
+    /// Pulls or releases the switch. Its item stays when it is released: operators delete nothing in the registry.
     ///
     /// # Errors
     /// When the registry can't be written.

@@ -14,7 +14,7 @@ use crate::duration;
 
 /// List runs of commands, the latest first
 ///
-/// A run without an end was killed, or is still going on.
+/// A run without an end was killed, or is still running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl audit ls

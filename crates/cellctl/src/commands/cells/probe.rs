@@ -35,7 +35,7 @@ pub(super) struct ProbeCells {
     /// Seconds that an event may take
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=Settings::MAX_TIMEOUT.as_secs()))]
     timeout: u64,
-    /// Probe again and again, until Ctrl-C
+    /// Repeat the round until Ctrl-C
     #[arg(long = "loop")]
     again: bool,
     /// Seconds between two rounds

@@ -19,7 +19,7 @@ use crate::operator::Operator;
 ///
 /// The cell is recovering first: it is read, and new events still go to the standbys, while what they hold is carried home
 /// under its own ids and processed there. Then the cell is active, and what routers wrote into standbys until they knew is
-/// carried as well. Takes 40 s at least. Run it again if it is interrupted: it goes on from where it was.
+/// carried as well. Takes 40 s at least. Run it again if it is interrupted: it continues from where it was.
 ///
 /// The last step does not keep order: a new event may be processed before one that is still held, also in a cell with
 /// ordering = "tenant".
@@ -55,6 +55,9 @@ struct Report<'a> {
     carried: u64,
     /// Events that the cell had already.
     known: u64,
+    /// The events and entries that are not known to be home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<&'a str>,
 }
 
 impl Up {
@@ -106,6 +109,7 @@ impl Up {
             held,
             carried: recovery.carried().new,
             known: recovery.carried().known,
+            left: recovery.left(),
         };
         if output == Output::Json {
             console.json(&report)?;

@@ -93,11 +93,11 @@ impl RedriveDeadLetters {
             all_done = false;
         }
         if deployment.stop().is_cancelled() {
-            console.say("stopped: run it again to go on");
+            console.say("stopped: run it again to continue");
             all_done = false;
         }
         if !report.troubles.is_empty() {
-            bail!("{}; run it again to go on", report.troubles.join("; "));
+            bail!("{}; run it again to continue", report.troubles.join("; "));
         }
         Ok(Completion::of(all_done))
     }

@@ -17,7 +17,7 @@ use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 
-/// Look at moves of tenants, go on with them, undo them, and run plans of them
+/// Inspect, resume, undo and purge moves of tenants, and run plans
 #[derive(Debug, Args)]
 pub(crate) struct Moves {
     #[command(subcommand)]

@@ -14,9 +14,9 @@ use crate::deployment::Deployment;
 use crate::moving::PausedBy;
 use crate::operator::Operator;
 
-/// Let every run of a plan begin no further move
+/// Pause all runs of plans
 ///
-/// Moves that are under way go on to their end. Runs wait until `cellctl moves unpause`.
+/// Moves that are under way continue to their end. Runs wait until `cellctl moves unpause`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl moves pause --reason 'an incident in beta'")]
@@ -25,7 +25,7 @@ pub(super) struct Pause {
     by: Operator,
 }
 
-/// Let runs of plans go on
+/// Resume runs of plans
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl moves unpause --reason 'beta is well'")]
@@ -52,7 +52,7 @@ impl Pause {
         let now_ms = deployment.clock.wall_ms();
         switch.set(true, &by.operator, &by.reason, now_ms).await?;
         trail.end(Facts::default(), Facts::default(), &[]).await?;
-        console.say("runs are paused: moves that are under way go on to their end, and none begins");
+        console.say("runs are paused: moves that are under way continue to their end, and none begins");
         let paused = PausedBy { by: by.operator, at: rfc3339(now_ms), reason: by.reason };
         show(Some(&paused), output, console)
     }
@@ -70,7 +70,7 @@ impl Unpause {
         let trail = audit::begin(deployment, &by, "moves unpause", "all moves".to_owned(), Facts::default()).await?;
         switch.set(false, &by.operator, &by.reason, deployment.clock.wall_ms()).await?;
         trail.end(Facts::default(), Facts::default(), &[]).await?;
-        console.say("runs go on");
+        console.say("runs continue");
         show(None, output, console)
     }
 }

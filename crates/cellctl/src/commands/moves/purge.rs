@@ -102,7 +102,7 @@ impl Purge {
         let rest_stays = || format!("{deleted} of {items} items are deleted, and the rest of the copy stays");
         if !purged.with_context(rest_stays)? {
             console.say(format_args!(
-                "stopped: {deleted} of {items} items are deleted; `cellctl moves purge {}` goes on",
+                "stopped: {deleted} of {items} items are deleted; `cellctl moves purge {}` continues",
                 self.id
             ));
             return Ok(Completion::LeftSome);

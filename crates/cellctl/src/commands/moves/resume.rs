@@ -13,7 +13,7 @@ use crate::deployment::Deployment;
 use crate::moving::{Manner, Sites, claim};
 use crate::operator::Operator;
 
-/// Go on with a move whose run has ended early
+/// Resume a move whose run has ended early
 ///
 /// The move's record is watched for 15 s first: a run that lives changes it, and keeps the move. The wait for old routes begins
 /// anew, since the clock of the machine that began it does not matter here.

@@ -28,7 +28,7 @@ use crate::planning::plans::{Saved, Surveyed};
 
 /// Run the moves of a plan that cells drain or rebalance has kept
 ///
-/// Several tenants move at once. After a failure no further move begins, and those under way go on to their end: mend the
+/// Several tenants move at once. After a failure no further move begins, and those under way continue to their end: fix the
 /// cause, make the plan anew, and run that. Any operator can pause all runs (cellctl moves pause).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -171,7 +171,7 @@ impl Run {
             }
             if !told {
                 let (by, at, reason) = (paused.by, rfc3339(paused.at), paused.reason);
-                console.say(format_args!("paused by {by} since {at}: {reason}; `cellctl moves unpause` lets it go on"));
+                console.say(format_args!("paused by {by} since {at}: {reason}; `cellctl moves unpause` resumes it"));
                 told = true;
             }
             wait(deployment, LOOK).await;
@@ -221,7 +221,7 @@ impl Run {
             {
                 let tenant = &planned.tenant;
                 let line = format!(
-                    "{tenant} is not caught up: {events} events came while those before them were copied, and that goes on until \
+                    "{tenant} is not caught up: {events} events came while those before them were copied, and that continues until \
                      fewer come; Ctrl-C ends the run, and `cellctl moves resume {id} --write-units 900` copies faster"
                 );
                 // Nobody listens once the run has ended.
@@ -235,8 +235,8 @@ impl Run {
                 "{pending} events were not processed in time, and it stays: `cellctl dlq ls --cell {}`, or --carry-pending",
                 planned.from
             )),
-            Ok(Ended::Stopped) => Err(anyhow!("stopped: `cellctl moves resume {id}` goes on with it")),
-            Err(error) => Err(error.context(format!("`cellctl moves resume {id}` goes on with it"))),
+            Ok(Ended::Stopped) => Err(anyhow!("stopped: `cellctl moves resume {id}` continues it")),
+            Err(error) => Err(error.context(format!("`cellctl moves resume {id}` continues it"))),
         }
     }
 }

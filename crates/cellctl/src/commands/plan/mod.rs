@@ -9,7 +9,7 @@ use crate::completion::Completion;
 use crate::console::{Console, Output};
 use crate::deployment::Deployment;
 
-/// Look at plans that cells drain and rebalance have kept
+/// Inspect plans that cells drain and rebalance have kept
 #[derive(Debug, Args)]
 pub(crate) struct PlanCommand {
     #[command(subcommand)]

@@ -31,7 +31,7 @@ use crate::deployment::Deployment;
   cellctl status --output json
   cellctl status --watch --every 5")]
 pub(crate) struct Status {
-    /// Show it again and again, in place, until Ctrl-C
+    /// Refresh it in place until Ctrl-C
     #[arg(long)]
     watch: bool,
     /// Seconds between two looks

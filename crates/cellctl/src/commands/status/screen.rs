@@ -79,9 +79,8 @@ impl Screen {
             count => console.say(format_args!("{count} moves are under way: cellctl moves ls --under-way")),
         }
         if let Some(PausedBy { by, at, reason }) = &self.moves.paused {
-            console.say(format_args!(
-                "plans are paused by {by} since {at}: {reason}. cellctl moves unpause lets them go on"
-            ));
+            console
+                .say(format_args!("plans are paused by {by} since {at}: {reason}. cellctl moves unpause resumes them"));
         }
         for note in &self.notes {
             console.say(format_args!("look: {note}"));

@@ -21,7 +21,7 @@ use crate::operator::Operator;
 /// The source takes events while what it has processed is copied and compared. After 310 s no router has an old route; then
 /// callers wait while the source processes what it has, the rest is copied, all is compared, and the map is flipped. A caller
 /// that waits longer than 2 s gets 503 with Retry-After. The source's copy is kept: `cellctl moves back` moves the tenant
-/// back, `cellctl moves purge` deletes it. A run that ends early leaves a move that `cellctl moves resume` goes on with.
+/// back, `cellctl moves purge` deletes it. A run that ends early leaves a move that `cellctl moves resume` continues.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cellctl tenants move acme --to beta --reason 'alpha is full' --dry-run
@@ -247,7 +247,7 @@ pub(crate) async fn go_on(
     let ended = ended.inspect_err(|_| {
         let undo = if record.carries { String::new() } else { format!(", `cellctl moves abort {id}` undoes it") };
         console.say(format_args!(
-            "move {id} is {}: `cellctl moves resume {id}` goes on with it{undo}",
+            "move {id} is {}: `cellctl moves resume {id}` continues it{undo}",
             record.phase.as_str()
         ));
     })?;
@@ -274,7 +274,7 @@ pub(crate) async fn go_on(
         ),
         Ended::Stopped => {
             console.say(format_args!(
-                "stopped; the move is {}: `cellctl moves resume {id}` goes on with it, `cellctl moves abort {id}` undoes it",
+                "stopped; the move is {}: `cellctl moves resume {id}` continues it, `cellctl moves abort {id}` undoes it",
                 RouteState::Moving.as_str()
             ));
             Ok(Completion::LeftSome)

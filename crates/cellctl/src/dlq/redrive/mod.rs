@@ -7,12 +7,12 @@
 
 mod compose;
 mod decide;
-mod rate_limit;
+mod rate;
 mod report;
 mod run;
 mod store;
 mod sweep;
 
-pub(crate) use rate_limit::Rate;
+pub(crate) use rate::Rate;
 pub(crate) use report::{Report, Row};
 pub(crate) use run::{Limits, Redrive};

@@ -10,11 +10,10 @@ use cellstack_core::limits::CELL_LEASE;
 use cellstack_core::mutation::{Mutation, is_planted};
 use cellstack_core::{CellId, EventId, EventRecord, TenantId, TenantRoute};
 use cellstack_store::TenantMap;
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval};
 
 use super::compose::compose;
 use super::decide::{Action, Claim, ItemState, SkipReason, decide, route, usable};
-use super::rate_limit::RateLimit;
 use super::report::Outcome;
 use super::store::{Ground, Held, Prepared, look, prepare, send};
 use super::{Rate, Report, Row};
@@ -49,7 +48,8 @@ pub(crate) struct Redrive<'a> {
     pub(super) deployment: &'a Deployment,
     pub(super) limits: Limits,
     map: TenantMap,
-    rate_limit: RateLimit,
+    /// Ticks when the next message may be sent.
+    timer: Interval,
     /// Cells that were read not long ago.
     cells: HashMap<CellId, (Instant, Option<Cell>)>,
     /// Events sent in this run. An event that fails again at once comes back as a new letter; without this set the run
@@ -64,7 +64,7 @@ impl<'a> Redrive<'a> {
             deployment,
             limits,
             map: deployment.tenant_map(),
-            rate_limit: RateLimit::new(limits.rate),
+            timer: limits.rate.timer(),
             cells: HashMap::new(),
             sent: HashSet::new(),
             report: Report { dry_run: limits.dry_run, ..Report::default() },
@@ -198,7 +198,7 @@ impl<'a> Redrive<'a> {
                 Err(error) => return Ok(Outcome::Skipped(SkipReason::Unreadable(error.to_string()))),
             };
             if !self.limits.dry_run {
-                self.rate_limit.acquire().await;
+                self.timer.tick().await;
                 let ground = Ground { cell: &cell, epoch: route.epoch, fence };
                 match prepare(self.deployment, ground, subject, status, redrive).await? {
                     Prepared::Yes => {}

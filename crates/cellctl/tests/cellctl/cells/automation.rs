@@ -140,7 +140,7 @@ async fn ended_in_the_last_wait_the_next_run_carries_the_rest() {
                 deployment.stop().cancel();
             };
             let ran = join(run, stop).await.0.ended(Completion::LeftSome);
-            assert!(ran.data.contains("the next run goes on"), "{}", ran.data);
+            assert!(ran.data.contains("the next run continues"), "{}", ran.data);
         }
         assert_eq!((world.status("alpha").await, world.events("beta").await["held"]), ("active", 1));
         let dry = world.cellctl(&format!("{ACT} --dry-run")).await;

@@ -138,7 +138,7 @@ async fn an_operator_who_stops_it_finds_the_cell_recovering_and_goes_on() {
     let (ran, ()) = join(Ran::of("cells up alpha --operator ann --reason test", &deployment), stop).await;
     let ran = ran.ended(Completion::LeftSome);
     assert!(
-        ran.talk.ends_with("stopped; cell alpha is recovering: cellctl cells up alpha goes on from there\n"),
+        ran.talk.ends_with("stopped; cell alpha is recovering: cellctl cells up alpha continues from there\n"),
         "{}",
         ran.talk
     );
@@ -253,7 +253,8 @@ async fn nothing_is_carried_into_a_cell_that_no_longer_has_the_tenant() {
     let closed =
         [("tenant_id", text("acme")), ("sk", text("fence#0")), ("epoch", number(1)), ("state", text("closed"))];
     world.put("cellstack-cell-alpha", &closed).await;
-    let ran = world.ann("up alpha").await.ended(Completion::LeftSome);
+    let ran = world.ann("up alpha --output json").await.ended(Completion::LeftSome);
+    assert_eq!(ran.json()["left"], "standbys still hold 4 events, as they do while a tenant is moved");
     let talk = [
         "cell alpha is up: 1 events came home, 0 were there already",
         "standbys still hold 4 events, as they do while a tenant is moved: `cellctl cells up alpha` looks again\n",

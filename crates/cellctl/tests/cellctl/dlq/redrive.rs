@@ -286,7 +286,7 @@ async fn one_cells_trouble_does_not_keep_the_run_from_the_next_cell() {
     let ran = world.redrive("").await;
     let error = ran.completion.unwrap_err();
     assert!(error.contains("cellstack-cell-alpha-events-dlq: could not receive dead letters"), "{error}");
-    assert!(error.contains("run it again to go on"), "{error}");
+    assert!(error.contains("run it again to continue"), "{error}");
     world.processed("beta", "globex", &id).await;
     let trail = world.audit().await;
     assert_eq!(trail[1]["troubles"].as_l().unwrap().len(), 1);

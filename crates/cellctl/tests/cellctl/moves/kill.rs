@@ -1,4 +1,4 @@
-//! Moves that end at any moment, and what goes on with them, or undoes them.
+//! Moves that end at any moment, and what continues with them, or undoes them.
 
 use std::time::Duration;
 

@@ -6,7 +6,24 @@ use cellstack_cellctl::Completion;
 use futures::future::join;
 
 use super::world::Caller;
-use crate::cells::world::CellsWorld;
+use crate::cells::world::{CellsWorld, text};
+
+#[tokio::test(start_paused = true)]
+async fn the_predicted_pause_includes_failed_events() {
+    let world = CellsWorld::new().await;
+    let predict = async || {
+        let ran = world.as_ann("tenants move acme --to gamma --dry-run --output json").await;
+        let predicted = ran.ended(Completion::Done).json();
+        ["items", "failed", "pause_ms"].map(|name| predicted[name].as_u64().unwrap())
+    };
+    let [items, failed, pause_ms] = predict().await;
+    assert_eq!(failed, 0);
+    for (event, status) in [("event#1", "failed"), ("event#2", "processed"), ("event#3", "failed")] {
+        let item = [("tenant_id", text("acme")), ("sk", text(event)), ("status", text(status))];
+        world.put("cellstack-cell-alpha", &item).await;
+    }
+    assert_eq!(predict().await, [items + 3, 2, pause_ms + 50]);
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_writes_is_moved_there_and_back_and_nothing_is_lost_or_done_twice() {

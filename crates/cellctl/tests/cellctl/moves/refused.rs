@@ -106,7 +106,7 @@ async fn a_second_operator_is_told_who_moves_the_tenant_and_what_to_type() {
         let parts = [
             "tenant acme is being moved from alpha to gamma by ann (test): moving since 2026-01-01T00:0".to_owned(),
             format!("look with `cellctl moves show {id}`"),
-            format!("go on with `cellctl moves resume {id}`"),
+            format!("continue with `cellctl moves resume {id}`"),
             format!("undo with `cellctl moves abort {id}`"),
         ];
         for part in parts {
@@ -172,7 +172,7 @@ async fn a_difference_that_no_copy_explains_stops_the_move_and_is_named() {
     let differ = "1 item of acme differ between alpha and gamma; nothing was flipped: ";
     assert_eq!(found, format!("{differ}{other} is only in the destination"));
     let id = world.move_id().await;
-    let next = format!("`cellctl moves resume {id}` goes on with it, `cellctl moves abort {id}` undoes it\n");
+    let next = format!("`cellctl moves resume {id}` continues it, `cellctl moves abort {id}` undoes it\n");
     assert!(ran.talk.ends_with(&format!("move {id} is moving: {next}")), "{}", ran.talk);
     assert_eq!(world.place_of("acme").await, ("alpha".to_owned(), 1, "moving"));
     let delete = world.stack.dynamodb().delete_item().table_name(&table);

@@ -36,7 +36,7 @@ pub(super) fn text(
     let kept = match served.stack.data() {
         None => "everything is in memory, and gone when it ends. Ctrl-C ends it.".to_owned(),
         Some(data) => {
-            format!("everything is kept in {}. Ctrl-C ends it, and --data goes on with it.", data.path().display())
+            format!("everything is kept in {}. Ctrl-C ends it, and --data continues it.", data.path().display())
         }
     };
     let most = size::show(max_data);

@@ -2,7 +2,7 @@
 //!
 //! A set is used for [`JWT_KEYS_AGE`] and then read again; it is also read again when a token names a key that is not
 //! in it. A cooldown separates two reads, so that made-up key names cost the issuer and the other callers next to
-//! nothing. One read is in flight at a time: a request that has its key already goes on, and one that has none waits. A
+//! nothing. One read is in flight at a time: a request that has its key already proceeds, and one that has none waits. A
 //! read that fails takes nothing away: the old set stays in use.
 
 use cellstack_core::sync::lock;

@@ -160,7 +160,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// The map fails, comes back, goes on and goes back, as time passes. A tenant that was found once is always found,
+    /// The map fails, comes back, advances and goes back, as time passes. A tenant that was found once is always found,
     /// its epoch never falls, and a route counts as good for an unfenced write only if the map confirmed it within the
     /// lease.
     #[test]

@@ -3,7 +3,7 @@
 //! | time | happens |
 //! |---|---|
 //! | from the start | eight environments serve, each of them some tenants and two of them none; tenants move, environments freeze for minutes, wall clocks jump (see [`environment`](crate::surroundings::environment) for how far that goes) |
-//! | the cut | tenant map and registry hang, fail, throttle or break connections: for the routers alone, while the moves go on, or for everybody; every environment gets requests of any tenant |
+//! | the cut | tenant map and registry hang, fail, throttle or break connections: for the routers alone, while the moves continue, or for everybody; every environment gets requests of any tenant |
 //! | ten minutes later | they are back; the breakers find that out within their longest pause, and everything is served |
 //!
 //! The cells are well all the time: no fault is injected into one.

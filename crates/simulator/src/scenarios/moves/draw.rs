@@ -36,14 +36,14 @@ const SALT: u64 = 0x004D_0BE5;
 /// Salt of those that decide how a move ends.
 const END: u64 = 0x00E4_D0F0;
 
-/// A way to go on with a move.
+/// A way to take a move further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Resume,
     Abort,
 }
 
-/// A run that goes on with a move, and its life; `None` if it is not killed.
+/// A run that takes a move further, and its life; `None` if it is not killed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Try {
     pub(super) verb: Verb,
@@ -224,7 +224,7 @@ fn first(rng: &mut StdRng) -> Duration {
     }
 }
 
-/// Returns the life of a run that goes on with a move: it watches for 15 s first, and may wait for old routes again.
+/// Returns the life of a run that takes a move further: it watches for 15 s first, and may wait for old routes again.
 fn short(rng: &mut StdRng) -> Duration {
     let watch = Duration::from_secs(15);
     let into = Duration::from_micros(rng.random_range(0..900_000));

@@ -38,9 +38,9 @@ use crate::world::appoint_standby;
 
 /// Times that a caller sends an event before it stops.
 const TRIES: u32 = 400;
-/// Runs that go on with a move when nobody is killed any more, before the move counts as one that does not end.
+/// Runs that take a move further when nobody is killed any more, before the move counts as one that does not end.
 const LAST_TRIES: usize = 20;
-/// Time for which callers go on when all moves have ended.
+/// Time for which callers continue when all moves have ended.
 const AFTER: Duration = Duration::from_secs(30);
 /// Time after a cell is up in which what was held may still be on its way through the queue.
 const UP: Duration = Duration::from_secs(5);

@@ -151,7 +151,7 @@ async fn one_read_at_a_time_and_nobody_waits_who_need_not() {
     assert!(a.is_err() && b.is_err() && c.is_err());
     assert_eq!((cold.web.reads(), started.elapsed()), (1, JWT_KEYS_TIMEOUT));
 
-    // Old: one reads, and the others go on with the old set.
+    // Old: one reads, and the others continue with the old set.
     world.clock.advance(JWT_KEYS_AGE);
     let started = tokio::time::Instant::now();
     let others = async {

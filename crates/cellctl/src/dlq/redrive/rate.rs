@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// The most messages per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,40 +27,28 @@ impl fmt::Display for Rate {
 }
 
 impl Rate {
-    /// Returns the time between two messages.
-    fn interval(self) -> Duration {
-        Duration::from_secs(1) / self.0.get()
+    /// Returns the time between two messages: 1 ns at least, since a timer needs some.
+    fn period(self) -> Duration {
+        (Duration::from_secs(1) / self.0.get()).max(Duration::from_nanos(1))
     }
 
     /// Returns the time that this many messages take.
     pub(crate) fn time_for(self, messages: usize) -> Duration {
-        self.interval().saturating_mul(u32::try_from(messages).unwrap_or(u32::MAX))
-    }
-}
-
-/// A limit that spaces messages evenly. Unused time is not saved up, since the cap is there to prevent bursts.
-#[derive(Debug)]
-pub(crate) struct RateLimit {
-    rate: Rate,
-    next: Option<Instant>,
-}
-
-impl RateLimit {
-    pub(crate) const fn new(rate: Rate) -> Self {
-        Self { rate, next: None }
+        self.period().saturating_mul(u32::try_from(messages).unwrap_or(u32::MAX))
     }
 
-    /// Waits until the next message may be sent.
-    pub(crate) async fn acquire(&mut self) {
-        let now = Instant::now();
-        let at = self.next.unwrap_or(now).max(now);
-        self.next = Some(at + self.rate.interval());
-        sleep_until(at).await;
+    /// Returns a timer that ticks once per message, the first time at once. Unused time is not saved up: the rate prevents bursts.
+    pub(super) fn timer(self) -> Interval {
+        let mut timer = interval(self.period());
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        timer
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -75,17 +63,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn permits_are_spaced_and_time_not_used_is_not_saved_up() {
+    async fn ticks_are_spaced_and_time_not_used_is_not_saved_up() {
         let start = Instant::now();
-        let mut rate_limit = RateLimit::new("4".parse().unwrap());
-        let mut permits = Vec::new();
-        for permit in 0..6 {
-            if permit == 3 {
+        let mut timer = "4".parse::<Rate>().unwrap().timer();
+        let mut ticks = Vec::new();
+        for tick in 0..6 {
+            if tick == 3 {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
-            rate_limit.acquire().await;
-            permits.push(start.elapsed().as_millis());
+            timer.tick().await;
+            ticks.push(start.elapsed().as_millis());
         }
-        assert_eq!(permits, [0, 250, 500, 2_500, 2_750, 3_000]);
+        assert_eq!(ticks, [0, 250, 500, 2_500, 2_750, 3_000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_highest_rate_has_a_timer() {
+        u32::MAX.to_string().parse::<Rate>().unwrap().timer().tick().await;
     }
 }
