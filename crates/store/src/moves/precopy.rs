@@ -167,7 +167,7 @@ impl Path<'_> {
             round.bytes += missing.values().map(|item| bytes(item) as u64).sum::<u64>();
             let puts = missing.values().cloned().map(|item| self.put(item, rate_limit));
             stream::iter(puts).buffer_unordered(rate_limit.at_once()).try_collect::<()>().await?;
-            // What was copied is compared at once, without another read of the source: a processed event does not change.
+            // The copies are compared at once, without another read of the source: a processed event does not change.
             self.settle(missing, known, &journal, rate_limit, now_ms).await?;
         }
         Ok(round)
