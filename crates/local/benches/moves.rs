@@ -96,7 +96,8 @@ async fn measure(server: &Served, url: SocketAddr) -> Result<()> {
     }
     let (seconds, written) = (begun.elapsed().as_secs_f64(), caller.next.load(Ordering::Relaxed) - before);
     println!("written                    {written} events, {:.0} per second", written as f64 / seconds);
-    println!("longest wait               {:.2} s", longest(&caller, begun));
+    let (p99, longest) = waits(&caller);
+    println!("wait of a write            {p99:.3} / {longest:.2} s (p99 / longest)");
     println!("5xx, cured by a repeat     {}", caller.refused.load(Ordering::Relaxed));
     pauses.sort_by(f64::total_cmp);
     if let [.., longest] = pauses[..] {
@@ -191,6 +192,14 @@ async fn one_move(server: &Served, caller: &Caller, number: usize) -> Result<f64
         longest(caller, begun)
     );
     Ok(pause)
+}
+
+/// Returns the times, in seconds, from when events were due until they were accepted: the 99th percentile, and the longest.
+fn waits(caller: &Caller) -> (f64, f64) {
+    let mut waits: Vec<f64> = lock(&caller.waits).iter().map(|(_, wait)| *wait).collect();
+    waits.sort_by(f64::total_cmp);
+    let p99 = waits.get(waits.len() * 99 / 100).copied().unwrap_or_default();
+    (p99, waits.last().copied().unwrap_or_default())
 }
 
 /// Returns the longest time, in seconds, from when an event was due until it was accepted, since then.

@@ -1,5 +1,7 @@
 //! Dispatch from an operation's name to dynoxide's handler.
 
+use std::collections::HashMap;
+
 use dynoxide::actions;
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
 use dynoxide::storage::Storage;
@@ -8,11 +10,31 @@ use futures::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Items that are read for a page that has no `Limit`: somewhat more than there is room for, if they are small events. Of all that a
-/// Query or Scan matches the engine would read every item for every page, and nothing else is served meanwhile.
+/// Items that are read for a table's first page that has no `Limit`: about as many as there is room for, if they are events of half a
+/// kilobyte. Of all that a Query or Scan matches the engine would read every item for every page, and nothing else is served meanwhile.
 const PAGE: usize = 2_048;
 /// The factor by which more are read where the page has room for all of these.
 const MORE: usize = 2;
+
+/// The number of items to read for the next page of a table: a few more than the last page had that ended at 1 MB. A number that is too
+/// small has the page read once more.
+#[derive(Debug, Default)]
+pub(super) struct PageSizes(HashMap<String, usize>);
+
+impl PageSizes {
+    fn of(&self, table: &str) -> usize {
+        self.0.get(table).copied().unwrap_or(PAGE)
+    }
+
+    fn note(&mut self, table: String, items: usize) {
+        self.0.insert(table, items + items / 8 + 1);
+    }
+
+    /// Forgets a table.
+    pub(super) fn forget(&mut self, table: &str) {
+        self.0.remove(table);
+    }
+}
 
 /// Returns whether an operation can leave stream records.
 pub(super) fn writes(operation: &str) -> bool {
@@ -63,7 +85,13 @@ pub(super) fn returns_arns(operation: &str) -> bool {
     )
 }
 
-pub(super) fn run(storage: &Storage, vectors: &VectorIndexLifecycle, operation: &str, body: &str) -> Result<String> {
+pub(super) fn run(
+    storage: &Storage,
+    vectors: &VectorIndexLifecycle,
+    sizes: &mut PageSizes,
+    operation: &str,
+    body: &str,
+) -> Result<String> {
     macro_rules! run {
         ($module:ident $(, $more:expr)?) => {
             write(ready(actions::$module::execute(storage, read(body)? $(, $more)?))?)
@@ -71,16 +99,21 @@ pub(super) fn run(storage: &Storage, vectors: &VectorIndexLifecycle, operation: 
     }
     macro_rules! page {
         ($module:ident, $request:ident) => {{
-            let mut most = PAGE;
+            let mut request: actions::$module::$request = read(body)?;
+            let table = request.table_name.clone();
+            let mut most = sizes.of(&table);
             loop {
-                let mut request: actions::$module::$request = read(body)?;
                 let is_limited = request.limit.is_some();
                 request.limit.get_or_insert(most);
                 let page = ready(actions::$module::execute(storage, request))?;
                 if is_limited || page.scanned_count < most {
+                    if !is_limited && page.last_evaluated_key.is_some() {
+                        sizes.note(table, page.scanned_count);
+                    }
                     break write(page);
                 }
                 most = most.saturating_mul(MORE);
+                request = read(body)?;
             }
         }};
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::conflict::{Meeting, meet};
 use super::kept::{self, Kept};
 use super::keys::{KeyNames, key_names};
-use super::ops;
+use super::ops::{self, PageSizes};
 use super::positions::Reader;
 use super::streams::{Change, Shard, Stream, Streams};
 use super::tokens::{Seen, Tokened, Tokens};
@@ -49,6 +49,7 @@ pub(super) struct State {
     pub(super) key_names: KeyNames,
     pub(super) locks: Locks,
     vectors: VectorIndexLifecycle,
+    sizes: PageSizes,
     pub(super) tokens: Tokens,
     pub(super) streams: Streams,
 }
@@ -112,6 +113,7 @@ impl DynamoDb {
                 key_names: KeyNames::default(),
                 locks: Locks::default(),
                 vectors: VectorIndexLifecycle::new(),
+                sizes: PageSizes::default(),
                 tokens: Tokens::default(),
                 streams: Streams::new(),
             }),
@@ -181,7 +183,7 @@ impl DynamoDb {
                 // A table whose stream is described under our ARN is asked for under our ARN, too.
                 let asks_with_arn = operation.ends_with("Resource");
                 let body = if asks_with_arn { &body.replace(&self.arn_prefix, ENGINE_ARN) } else { body };
-                ops::run(&state.storage, &state.vectors, operation, body)
+                ops::run(&state.storage, &state.vectors, &mut state.sizes, operation, body)
             }
         };
         if ops::writes(operation) {
@@ -198,6 +200,7 @@ impl DynamoDb {
             }
             let table: Table = ops::read(body)?;
             state.key_names.forget(&table.name);
+            state.sizes.forget(&table.name);
             if self.is_kept {
                 kept::forget(state.storage.conn(), &table.name)?;
             }
@@ -230,7 +233,7 @@ impl DynamoDb {
         let request: Tokened<'_> = serde_json::from_str(body).unwrap_or_default();
         request.check_length().map_err(DynoxideError::ValidationException)?;
         let Some(token) = &request.token else {
-            return ops::run(&state.storage, &state.vectors, "TransactWriteItems", body);
+            return ops::run(&state.storage, &state.vectors, &mut state.sizes, "TransactWriteItems", body);
         };
         let (hash, now) = (request.hash(), self.context.clock.ms());
         match state.tokens.look_up(token, hash, now) {
@@ -242,7 +245,7 @@ impl DynamoDb {
             }
             Seen::Never => {}
         }
-        let response = ops::run(&state.storage, &state.vectors, "TransactWriteItems", body)?;
+        let response = ops::run(&state.storage, &state.vectors, &mut state.sizes, "TransactWriteItems", body)?;
         state.tokens.remember(token, hash, &response, now);
         Ok(response)
     }

@@ -69,9 +69,25 @@ async fn a_page_ends_at_1_mb() {
     let query = dynamodb.query().table_name("things").key_condition_expression("#of = :a");
     let query = query.expression_attribute_names("#of", "of");
     let query = query.expression_attribute_values(":a", AttributeValue::S("a".to_owned()));
+    // Once for a table whose items are not known, and once for one whose pages are.
+    for _ in 0..2 {
+        let page = query.clone().send().await.unwrap();
+        // 10,000 bytes, and the keys' and attributes' names and values.
+        assert_eq!(page.count(), 104);
+        let rest = query.clone().set_exclusive_start_key(page.last_evaluated_key).send().await.unwrap();
+        assert_eq!((rest.count(), rest.last_evaluated_key()), (16, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_small_items_are_whole_behind_pages_of_large_ones() {
+    let large = (0..120).map(|number| thing(number, &"x".repeat(10_000)));
+    let dynamodb = table(large.chain((120..SMALL).map(|number| thing(number, "")))).await;
+    let query = dynamodb.query().table_name("things").key_condition_expression("#of = :a");
+    let query = query.expression_attribute_names("#of", "of");
+    let query = query.expression_attribute_values(":a", AttributeValue::S("a".to_owned()));
     let page = query.clone().send().await.unwrap();
-    // 10,000 bytes, and the keys' and attributes' names and values.
     assert_eq!(page.count(), 104);
     let rest = query.set_exclusive_start_key(page.last_evaluated_key).send().await.unwrap();
-    assert_eq!((rest.count(), rest.last_evaluated_key()), (16, None));
+    assert_eq!((rest.count(), rest.last_evaluated_key()), (SMALL as i32 - 104, None));
 }
