@@ -22,7 +22,7 @@ async fn the_predicted_pause_includes_failed_events() {
         let item = [("tenant_id", text("acme")), ("sk", text(event)), ("status", text(status))];
         world.put("cellstack-cell-alpha", &item).await;
     }
-    assert_eq!(predict().await, [items + 3, 2, pause_ms + 50]);
+    assert_eq!(predict().await, [items + 3, 2, pause_ms + 30]);
 }
 
 #[tokio::test(start_paused = true)]
