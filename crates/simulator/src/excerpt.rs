@@ -2,23 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::Outcome;
-
 /// Lines shown where only the end of a trace is shown.
 const TAIL: usize = 120;
 /// Letters of an id: a UUID.
 const ID: usize = 36;
 
-/// Returns the lines that name an event of the first violation or a message it travelled in, and those that say what
-/// went wrong meanwhile. Returns the last lines if the violation names no event.
+/// Returns the lines that name an event of a violation or a message it travelled in, and those that say what went wrong and what
+/// operators did meanwhile. Returns the last lines if the violation names no event.
 #[must_use]
-pub fn excerpt(outcome: &Outcome) -> Vec<&str> {
-    let mut ids: BTreeSet<&str> = outcome.violations.iter().take(1).flat_map(|found| ids(&found.detail)).collect();
+pub fn excerpt<'a>(lines: &'a [String], violation: &'a str) -> Vec<&'a str> {
+    let mut ids: BTreeSet<&str> = ids(violation).collect();
     if ids.is_empty() {
-        let skip = outcome.lines.len().saturating_sub(TAIL);
-        return outcome.lines.iter().skip(skip).map(String::as_str).collect();
+        let skip = lines.len().saturating_sub(TAIL);
+        return lines.iter().skip(skip).map(String::as_str).collect();
     }
-    for line in outcome.lines.iter().filter(|line| line.contains(" as ")) {
+    for line in lines.iter().filter(|line| line.contains(" as ")) {
         let named: Vec<_> = self::ids(line).collect();
         if named.iter().any(|id| ids.contains(id)) {
             ids.extend(named);
@@ -29,9 +27,10 @@ pub fn excerpt(outcome: &Outcome) -> Vec<&str> {
             || line.contains(" over: ")
             || line.contains(" fails: ")
             || line.contains("killed")
+            || line.contains(" operator ")
             || self::ids(line).any(|id| ids.contains(id))
     };
-    outcome.lines.iter().map(String::as_str).filter(|line| told(line)).collect()
+    lines.iter().map(String::as_str).filter(|line| told(line)).collect()
 }
 
 fn ids(text: &str) -> impl Iterator<Item = &str> {

@@ -11,7 +11,7 @@ use cellstack_emulator::Observation;
 use tokio::time::Instant;
 
 /// Lines kept of a run that is to be shown.
-const KEPT: usize = 4_000;
+const KEPT: usize = 20_000;
 
 /// A trace of a run. Clones share it.
 #[derive(Debug, Clone)]

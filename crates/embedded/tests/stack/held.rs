@@ -144,7 +144,7 @@ async fn a_tenant_without_standby_has_nothing_to_wait_for_when_its_cell_recovers
     world.processed("acme", &accepted.id()).await;
 }
 
-/// Closes the standby, the last step of the way home: its fence stops each router that still takes the cell to be down.
+/// A standby whose fence is closed stops a router that still takes the cell to be down.
 #[tokio::test(start_paused = true)]
 async fn a_standby_that_is_closed_sends_routers_home_at_once() {
     let (world, environment) = stand_by().await;

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cellstack_core::EventId;
 use cellstack_simulator::{
     Backup, CONCURRENCY, CutOff, Hurt, Moved, Mutation, Wake, black_swan, busy_tenant, control_plane_cut, draw,
-    each_seed, fence_bursts, marked_down, moves, one_cell_down, recovery,
+    each_seed, excerpt, fence_bursts, marked_down, moves, one_cell_down, recovery,
 };
 
 use super::print;
@@ -287,13 +286,9 @@ pub(super) fn moves_scenario(seeds: &[u64], threads: usize, mutation: Option<Mut
     let Some(violated) = violated else { return Ok(ExitCode::SUCCESS) };
     print(format_args!("\nseed {}: {}", violated.seed, violated.drawn));
     let violations = &violated.violations[..violated.violations.len().min(VIOLATIONS)];
-    let words = violations.iter().flat_map(|violation| violation.split(' '));
-    let events: Vec<&str> = words.filter(|word| word.parse::<EventId>().is_ok()).collect();
-    // The same run again, for what happened to these events.
-    for line in moves(violated.seed, mutation, true)?.lines {
-        if events.iter().any(|event| line.contains(event)) {
-            print(line);
-        }
+    // The same run again, for what happened to the events of the first violation.
+    for line in excerpt(&moves(violated.seed, mutation, true)?.lines, &violations[0]) {
+        print(line);
     }
     for violation in violations {
         print(format_args!("seed {}: {violation}", violated.seed));

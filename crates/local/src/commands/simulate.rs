@@ -300,7 +300,8 @@ fn show_violation(application: &impl Application, found: &Setup, points: &[Await
     for planned in &outcome.plan {
         print(format_args!("  plan  {planned}"));
     }
-    for line in excerpt(&outcome) {
+    let first = outcome.violations.first().map(|violation| violation.detail.as_str());
+    for line in excerpt(&outcome.lines, first.unwrap_or_default()) {
         print(format_args!("  {line}"));
     }
     for violation in &outcome.violations {

@@ -95,7 +95,7 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         context: &mut RequestContext,
     ) -> Result<Located, Problem> {
         self.metrics.count(Metric::FenceRefused);
-        // A standby's fence is closed when the tenant's cell is back, which routers learn later.
+        // A standby's fence is closed where the tenant has moved or has another standby, which routers learn later.
         let by_standby = context.standby.take().is_some();
         let is_current = located.resolved.source == RouteSource::Map && located.route().state == RouteState::Active;
         if is_second || (!by_standby && is_current) {

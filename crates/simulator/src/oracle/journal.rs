@@ -40,6 +40,10 @@ pub(crate) struct Journal {
     pub(crate) sequences: BTreeMap<(usize, String), Sequence>,
     /// Events that failed or were redriven at some time.
     pub(crate) out_of_line: BTreeSet<Subject>,
+    /// Events that a standby held at some time.
+    pub(crate) held: BTreeSet<Subject>,
+    /// Events that were marked as carried at some time: home from a standby, or handed over by a move.
+    pub(crate) carried: BTreeSet<Subject>,
     /// Epoch and state of each fence shard so far, by cell, tenant and sort key.
     fences: BTreeMap<(usize, String, String), (String, String)>,
 }
@@ -77,6 +81,11 @@ impl Journal {
         }
         if is(EventStatus::Failed) || !of("redrives", "N").is_empty() {
             self.out_of_line.insert((tenant.clone(), id));
+        }
+        if is(EventStatus::Held) {
+            self.held.insert((tenant.clone(), id));
+        } else if is(EventStatus::Carried) {
+            self.carried.insert((tenant.clone(), id));
         }
         let sequence = self.sequences.entry((cell, tenant)).or_default();
         if inserted && is(EventStatus::Accepted) {

@@ -43,7 +43,7 @@ fn a_mark_before_the_effect_and_the_shortest_run_that_shows_it() {
     assert!(shortest.events < setup.events, "{shortest:?}");
     assert!(outcome.plan.len() <= 3, "{:?}", outcome.plan);
     assert!(outcome.violations.iter().any(|violation| violation.invariant == "I2"), "{:?}", outcome.violations);
-    assert!(!excerpt(&outcome).is_empty());
+    assert!(!excerpt(&outcome.lines, &outcome.violations[0].detail).is_empty());
 }
 
 #[test]

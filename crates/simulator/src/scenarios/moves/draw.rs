@@ -31,6 +31,11 @@ const KINDS: [Fault; 11] = [
 ];
 /// The time at which a first run's pause begins.
 const PAUSE: Duration = TENANT_LEASE.saturating_add(LONGEST_WRITE);
+/// The beginning of the names of faults of the registry.
+const REGISTRY: &str = "the registry";
+/// Time after such a fault in which a router may not have read the registry yet: its breaker lets one call through in up to 5 s, and
+/// that call may still have failed.
+const UNREAD: Duration = Duration::from_secs(10);
 /// Salt that separates these random numbers from those of the other parts of a run.
 const SALT: u64 = 0x004D_0BE5;
 /// Salt of those that decide how a move ends.
@@ -110,14 +115,6 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    /// Returns whether a cell is marked that has the tenant at some time.
-    pub(super) fn is_marked_for(&self, tenant: usize) -> bool {
-        let has = |cell: usize| {
-            tenant % CELLS == cell || self.moves.iter().any(|plan| plan.tenant == tenant && plan.to == cell)
-        };
-        self.mark.as_ref().is_some_and(|mark| has(mark.cell))
-    }
-
     pub(super) fn draw(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed ^ SALT);
         let moves: Vec<Plan> = (0..MOVED).map(|tenant| plan(seed, tenant, &mut rng)).collect();
@@ -136,9 +133,11 @@ impl Drawn {
         Self { seed, ordering, moves, faults, mark }
     }
 
-    /// Returns whether the tenant may come back into a cell that has handed its events over: the copies replace the marks of them.
-    pub(super) fn may_lose_marks(&self, tenant: usize) -> bool {
-        self.moves.iter().any(|plan| plan.tenant == tenant && plan.carries && plan.then == Then::Back)
+    /// Returns whether a router may not have been able to read the registry at a time, for all it tried.
+    pub(super) fn hides_the_registry(&self, at: Duration) -> bool {
+        self.faults.iter().any(|(from, Injection { faults, lasts })| {
+            faults.iter().any(|(what, _)| what.starts_with(REGISTRY)) && (*from..*from + *lasts + UNREAD).contains(&at)
+        })
     }
 
     pub(super) fn in_words(&self) -> String {

@@ -8,11 +8,13 @@ use cellstack_core::EventStatus;
 use cellstack_core::event::rfc3339;
 use cellstack_core::fence::FENCE_SHARDS;
 use cellstack_embedded::names::Ordering;
+use cellstack_router::Standby;
 
 use super::draw::{CELLS, Drawn};
 use super::run::{Marked, World};
 use super::runs::cellctl;
 use crate::oracle::final_state::{Event, FinalState};
+use crate::oracle::journal::Journal;
 
 /// Time between two looks at whether all is at rest.
 const LOOK: Duration = Duration::from_secs(60);
@@ -55,7 +57,7 @@ pub(super) async fn check(world: &World, drawn: &Drawn) -> Result<()> {
     totals(world, &state);
     fences(world, &state);
     if drawn.ordering == Ordering::Tenant {
-        order(world, drawn, &state);
+        order(world, drawn, &state, &Journal::read(&world.stack, Standby::Hold).await?);
     }
     let (_, counts) = cellctl(&world.stack, &world.trace, "ann", "cells recount --dry-run --output json", None).await;
     if counts.trim() != "[]" {
@@ -137,20 +139,19 @@ fn fences(world: &World, state: &FinalState) {
 
 /// Checks that events were processed in the order in which their caller got them acknowledged. What was handed over or held goes
 /// by the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven. While routers
-/// disagree about a cell that was just marked, a new event of one of its tenants may overtake those that are still held.
-fn order(world: &World, drawn: &Drawn, state: &FinalState) {
+/// disagree about a cell that was just marked, a new event of one of its tenants may overtake those that are still held; and so it
+/// may where a router that knew the cell as down could not read the registry, and held an event when the cell was up.
+fn order(world: &World, drawn: &Drawn, state: &FinalState, journal: &Journal) {
+    let Marked { down, up } = world.marked.borrow().clone().unwrap_or_default();
+    let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
+    let is_carried = |event: &Event| journal.carried.contains(&event.subject());
+    let was_held = |event: &Event| journal.held.contains(&event.subject());
+    let is_late = |at: &Duration| *at >= up.end && drawn.hides_the_registry(*at);
     for (number, tenant) in world.tenants.iter().enumerate() {
         let acknowledged = world.acknowledged.borrow();
         let mut own: Vec<_> =
             acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, (id, at))| (at, id)).collect();
         own.sort();
-        let marked = world.marked.borrow().clone().filter(|_| drawn.is_marked_for(number));
-        let Marked { down, up } = marked.unwrap_or_default();
-        let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
-        // The mark of an event that was held is gone where the standby became its tenant's cell.
-        let may_be_held = |at: &Duration| (down.start..up.end).contains(at);
-        let has_lost_marks = drawn.may_lose_marks(number);
-        let is_carried = |event: &Event, at: &Duration| has_lost_marks || was_carried(state, event) || may_be_held(at);
         let mut last: Option<(&Event, &Duration)> = None;
         for (acknowledged_at, id) in own {
             let event = state.events.values().find(|event| {
@@ -166,12 +167,12 @@ fn order(world: &World, drawn: &Drawn, state: &FinalState) {
                 continue;
             };
             let by_clocks = before.record.accepted_at >= event.record.accepted_at;
-            let is_excused = match (is_carried(before, before_at), is_carried(event, acknowledged_at)) {
-                (true, _) => by_clocks || is_disputed(acknowledged_at),
+            let is_excused = match (is_carried(before), is_carried(event)) {
+                (true, _) => by_clocks || was_held(before) && (is_disputed(acknowledged_at) || is_late(before_at)),
                 (false, carried) => carried,
             };
             if !is_excused {
-                let way = |event: &Event| if was_carried(state, event) { "carried" } else { "direct" };
+                let way = |event: &Event| if is_carried(event) { "carried" } else { "direct" };
                 let at = |event: &Event| {
                     let [accepted, processed] =
                         [event.record.accepted_at, event.record.processed_at.unwrap_or_default()];
@@ -186,8 +187,4 @@ fn order(world: &World, drawn: &Drawn, state: &FinalState) {
             }
         }
     }
-}
-
-fn was_carried(state: &FinalState, event: &Event) -> bool {
-    state.events.values().any(|other| other.subject() == event.subject() && other.status() == EventStatus::Carried)
 }

@@ -196,12 +196,15 @@ impl World {
     async fn go_wrong(&self, drawn: &Drawn) {
         let faults = drawn.faults.iter().map(|(at, injection)| async move {
             tokio::time::sleep(*at).await;
+            let what = injection.faults.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>().join(" and ");
+            self.trace.note(format_args!("now: {what}"));
             let inject = |(_, fault): &(String, _)| self.stack.aws().faults().inject(Clone::clone(fault));
             let ids: Vec<_> = injection.faults.iter().map(inject).collect();
             tokio::time::sleep(injection.lasts).await;
             for id in ids {
                 self.stack.aws().faults().remove(id);
             }
+            self.trace.note(format_args!("over: {what}"));
         });
         faults.collect::<FuturesUnordered<_>>().collect::<()>().await;
     }

@@ -44,7 +44,7 @@ pub(super) async fn cellctl(
         }
         Err(error) => End::Failed(error.to_string()),
     };
-    trace.note(format_args!("{operator}: {line}: {end:?}"));
+    trace.note(format_args!("operator {operator}: {line}: {end:?}"));
     let data = String::from_utf8_lossy(&lock(&data.0)).into_owned();
     (end, data)
 }
