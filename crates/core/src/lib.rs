@@ -13,6 +13,7 @@ pub mod ids;
 pub mod journal;
 pub mod lease;
 pub mod limits;
+pub mod mark_down;
 pub mod message;
 pub mod mutation;
 pub mod names;

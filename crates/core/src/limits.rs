@@ -147,6 +147,8 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(20);
 pub const BACKOFF_CAP: Duration = Duration::from_millis(200);
 /// Time in which a fence is opened or closed, conflicts with a busy tenant's writes included.
 pub const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for which standbys know that a cell's mark-down has ended. Lambda replaces a router's environment within hours.
+pub const ENDED_MARK_RETENTION: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Days for which the usage of a cell can be read, today included: a week has each kind of day.
 pub const USAGE_DAYS: u8 = 7;
 /// Time after which a probe's event expires: long enough to look at one that failed.

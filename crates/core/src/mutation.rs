@@ -52,6 +52,8 @@ mutations! {
     ConflictIsWritten = "conflict-is-written",
     /// A router writes an event into a standby as one to process.
     HeldIsAccepted = "held-is-accepted",
+    /// A router that can't read the registry holds events by a mark-down that has ended.
+    OldMarkCounts = "old-mark-counts",
     /// A stream without its filter, whose producer publishes what a standby holds.
     HeldIsPublished = "held-is-published",
     /// A try is noted on each event of a tenant that returned in one batch, not only on the one that is tried.

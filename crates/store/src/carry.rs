@@ -19,7 +19,7 @@ use cellstack_core::event::EventKey;
 use cellstack_core::fence::{FenceState, shard_key};
 use cellstack_core::limits::PLACE_TIMEOUT;
 use cellstack_core::mutation::{Mutation, is_planted};
-use cellstack_core::{Epoch, EventStatus, TenantId, journal};
+use cellstack_core::{CellId, Epoch, EventStatus, TenantId, journal, mark_down};
 
 use crate::partition::{KEYS_AT_ONCE, accepted_at, by_key, sort_key};
 
@@ -173,6 +173,23 @@ impl Homeward<'_> {
             }
         }
     }
+}
+
+/// Notes in a standby's table that a cell's mark-down has ended: from then on no router holds an event there by that mark. A write that was
+/// decided before may still land, for as long as a write takes. Safe to run again.
+///
+/// # Errors
+/// When the table can't be written.
+pub async fn note_end(
+    client: &Client,
+    standby: &str,
+    cell: &CellId,
+    down_at: u64,
+    now_ms: u64,
+) -> Result<(), AwsFailure> {
+    let put = client.put_item().table_name(standby).set_item(Some(mark_down::item(cell, down_at, now_ms)));
+    put.send().await.map_err(|error| AwsFailure::of("note that a mark-down has ended", error))?;
+    Ok(())
 }
 
 /// Counts the events that a standby holds for a tenant.

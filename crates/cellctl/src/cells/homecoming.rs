@@ -1,11 +1,11 @@
 //! The events of a cell's tenants that standbys hold, on their way home.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use cellstack_core::{CellId, Epoch, TenantId};
-use cellstack_store::carry::{Carried, Homeward, held};
+use cellstack_core::{CellId, Clock as _, Epoch, TenantId};
+use cellstack_store::carry::{Carried, Homeward, held, note_end};
 use cellstack_store::tenant_map::TenantEntry;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -99,6 +99,16 @@ impl<'a> Homecoming<'a> {
         let unreadable = self.unreadable.iter().map(|reason| format!("left out: {reason}"));
         let left: Vec<String> = held.into_iter().chain(unreadable).collect();
         Ok((!left.is_empty()).then(|| left.join("; ")))
+    }
+
+    /// Notes in each standby that a mark-down of the cell has ended.
+    pub(crate) async fn note_end(&self, cell: &CellId, down_at: u64) -> Result<()> {
+        let standbys: BTreeSet<&str> = self.tenants.iter().map(|tenant| tenant.table.as_str()).collect();
+        let now_ms = self.deployment.clock.wall_ms();
+        for standby in standbys {
+            note_end(&self.deployment.dynamodb, standby, cell, down_at, now_ms).await?;
+        }
+        Ok(())
     }
 
     /// Carries rounds until one finds nothing, or no less than the round before: then it only keeps up with the events

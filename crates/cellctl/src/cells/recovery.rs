@@ -126,10 +126,14 @@ impl<'a> Recovery<'a> {
             self.mark(CellStatus::Active).await?;
             console.say(format_args!("cell {cell} was {} and is active: it takes new tenants", was.as_str()));
         }
-        // Until every router knows, some write into standbys. For a cell that was never down they hold nothing but what they took for
-        // another home of its tenants.
-        if state.down_at.is_some() {
+        // Until every router knows, some write into standbys; a router that can't read the registry is stopped by the standby. For a
+        // cell that was never down they hold nothing but what they took for another home of its tenants.
+        if let Some(down_at) = state.down_at {
+            homes.note_end(cell, down_at).await?;
+            let noted = Instant::now();
             self.until_known().await;
+            // A write that was decided before the note may still be under way.
+            wait(self.deployment, LONGEST_WRITE.saturating_sub(noted.elapsed())).await;
         }
         if self.is_stopped() {
             return Ok(());

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use cellstack_core::Clock as _;
 use cellstack_core::limits::CELL_LEASE;
 use cellstack_emulator::{Fault, FaultKind};
+use cellstack_store::carry::note_end;
 use serde_json::{Value, json};
 
 use crate::environment::Environment;
-use crate::standby::{NOBODYS, ORDER, events, mark, stand_by, unavailable};
+use crate::standby::{NOBODYS, ORDER, events, mark, mark_now, stand_by, unavailable};
 use crate::world::{Response, StackWorld};
 
 const OTHER: &str = r#"{"type":"order.paid"}"#;
@@ -160,6 +162,28 @@ async fn a_standby_that_is_closed_sends_routers_home_at_once() {
     let home = environment.post("acme", ORDER).await;
     assert_eq!((home.status, home.header("x-cell-id")), (202, "alpha"), "{}", home.body);
     assert_eq!(events(&world, "beta").await, 1);
+}
+
+/// A router that was frozen while its cell was down, and can't read the registry when it thaws, has no word but the standby's.
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_knows_the_mark_down_to_have_ended_sends_routers_home() {
+    for (ended, cell) in [(None, "beta"), (Some(2), "beta"), (Some(1), "alpha")] {
+        let (world, environment) = stand_by().await;
+        mark(&world, "down").await;
+        assert_eq!(environment.post("acme", ORDER).await.header("x-cell-id"), "beta");
+        mark_now(&world, "active").await;
+        if let Some(down_at) = ended {
+            let (client, alpha) = (world.stack.dynamodb(), "alpha".parse().unwrap());
+            note_end(&client, "cellstack-cell-beta", &alpha, down_at, world.stack.clock().wall_ms()).await.unwrap();
+        }
+        // By a fresh record it is held: the end of a mark-down counts only where the registry does not.
+        assert_eq!(environment.post("acme", ORDER).await.header("x-cell-id"), "beta");
+        world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-registry"));
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let thawed = environment.post_named("acme", "order-1", ORDER).await;
+        assert_eq!((thawed.status, thawed.header("x-cell-id")), (202, cell), "{ended:?}: {}", thawed.body);
+        replayed(&environment.post_named("acme", "order-1", ORDER).await, &thawed);
+    }
 }
 
 #[tokio::test(start_paused = true)]

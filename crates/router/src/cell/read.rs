@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use cellstack_aws::AwsFailure;
 use cellstack_core::cell_table::{Item, key};
 use cellstack_core::event::EventKey;
-use cellstack_core::{Clock, EventId, EventRecord, EventStatus, TenantId};
+use cellstack_core::{CellId, Clock, EventId, EventRecord, EventStatus, TenantId, mark_down};
 use serde::Deserialize;
 
 use super::{Cell, CellError, Extent};
@@ -34,6 +34,16 @@ impl<A: Clock> Cell<A> {
             .await?;
         // The next full read reports a damaged item.
         Ok(item.and_then(|item| serde_dynamo::from_item(item).ok()).map(|shown: Shown| shown.status))
+    }
+
+    /// Returns whether a mark-down of another cell, which this one stood by for, has ended.
+    pub(crate) async fn has_ended(&self, of: &CellId, down_at: u64) -> Result<bool, CellError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(mark_down::key(of, down_at)));
+        self.call(Extent::Event, READ, async {
+            let found = get.consistent_read(true).send().await.map_err(|error| AwsFailure::of(READ, error))?;
+            Ok(found.item.is_some())
+        })
+        .await
     }
 
     async fn get(

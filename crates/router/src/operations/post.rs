@@ -119,6 +119,19 @@ impl<A: Clock + Entropy + Clone> Router<A> {
         }
     }
 
+    /// Returns whether the tenant's cell is up again in spite of its record, by the word of the standby. A fresh record needs no such
+    /// word: `cells up` waits for the routers that have one.
+    async fn is_up_again(&self, located: &Located) -> Result<bool, Problem> {
+        let (cell, Some(down_at)) = (&located.route().cell_id, located.home.down_at) else { return Ok(false) };
+        if self.locator.is_home_fresh(located) || is_planted(Mutation::OldMarkCounts) {
+            return Ok(false);
+        }
+        match self.locator.standby(located.route()).await? {
+            Other::Serves(standby) => Ok(standby.has_ended(cell, down_at).await?),
+            Other::None | Other::Away => Ok(false),
+        }
+    }
+
     /// Writes the event into the cell that takes it. If that is the standby, `context.standby` names it.
     async fn write(
         &self,
@@ -129,7 +142,12 @@ impl<A: Clock + Entropy + Clone> Router<A> {
     ) -> Result<Attempt, Problem> {
         context.standby = None;
         let standby_id = &located.route().standby_cell_id;
-        match self.locator.taker(located).await? {
+        let taker = match self.locator.taker(located).await? {
+            // Boxed, as it is rare: most writes have no room for it.
+            Taker::Standby if Box::pin(self.is_up_again(located)).await? => Taker::Home,
+            taker => taker,
+        };
+        match taker {
             Taker::Home => {
                 // An event that was sent before may be in the standby. A standby that can't be read must not hold up
                 // this cell.

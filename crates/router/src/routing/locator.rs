@@ -141,6 +141,11 @@ impl<A: Clock + Clone> Locator<A> {
         Ok(failover::taker(located.home.status, standby))
     }
 
+    /// Returns whether the registry has confirmed the record of the tenant's cell within its lease.
+    pub(crate) fn is_home_fresh(&self, located: &Located) -> bool {
+        self.resolver.is_fresh(&located.route().cell_id, &located.home)
+    }
+
     /// Finds the tenant's cell again after a write into it failed. Returns nothing if the tenant has no standby, or the
     /// cell is not marked.
     pub(crate) async fn locate_after_failure(

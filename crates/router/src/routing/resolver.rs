@@ -164,6 +164,14 @@ impl<A: Clock + Clone> Resolver<A> {
         }
     }
 
+    /// Returns whether a cell's record was read from the registry less than a lease ago, and has been the same since.
+    pub(crate) fn is_fresh(&self, cell: &CellId, record: &CellRecord) -> bool {
+        match self.cells.look_up(cell) {
+            Lookup::Fresh(known) | Lookup::RefreshDue(known) => known == *record,
+            Lookup::Stale(_) | Lookup::NotFound | Lookup::Unknown => false,
+        }
+    }
+
     /// Reads a cell's record from the registry, if that can be read, so that [`cell`](Self::cell) returns the current
     /// one from now on.
     pub(crate) async fn refresh_cell(&self, cell: &CellId) {

@@ -8,6 +8,7 @@ use cellstack_core::dead_letter::{DeadLetter, Place, Reason};
 use cellstack_core::event::EventKey;
 use cellstack_core::fence::FENCE_PREFIX;
 use cellstack_core::journal::JOURNAL_PREFIX;
+use cellstack_core::mark_down::MARK_DOWN_PREFIX;
 use cellstack_core::{CellId, EventId, EventRecord, EventStatus, usage};
 use serde::Deserialize;
 
@@ -109,6 +110,9 @@ impl FinalState {
             name: String,
             #[serde(rename = "mood")]
             behaviour: String,
+        }
+        if text(&item, TENANT_ID).starts_with(MARK_DOWN_PREFIX) {
+            return Ok(());
         }
         if let Some((tenant, events)) = usage::read(&item) {
             *self.usage.entry(tenant.as_str().to_owned()).or_default() += events;

@@ -2,8 +2,9 @@
 
 use cellstack_simulator::{Moved, Mutation, each_seed, moves};
 
-/// Seeds under which nothing is wrong without a mutation. Under the last one, standbys of a cell that keeps order hold events.
-const CLEAN: [u64; 4] = [1, 2, 3, 11];
+/// Seeds under which nothing is wrong without a mutation. Under 11, standbys of a cell that keeps order hold events. Under 823, a router
+/// that knows the cell as down thaws when the cell is up and the registry can't be read.
+const CLEAN: [u64; 5] = [1, 2, 3, 11, 823];
 
 #[test]
 fn no_event_is_lost_or_done_twice_whatever_kills_a_move() {
@@ -67,4 +68,9 @@ fn held_events_that_come_home_out_of_order() {
 #[test]
 fn a_fence_of_which_half_is_closed() {
     found("fence-half-closed", 3);
+}
+
+#[test]
+fn an_event_that_is_held_by_a_mark_that_has_ended() {
+    found("old-mark-counts", 823);
 }

@@ -188,6 +188,18 @@ async fn what_is_held_after_all_was_home_comes_home_with_the_next_run() {
     world.until("the last event", async || world.total("alpha", "acme").await == (5, 115)).await;
 }
 
+/// A router that was frozen all the while, and can't read the registry when it thaws, learns of the end from the standby.
+#[tokio::test(start_paused = true)]
+async fn after_up_no_standby_holds_an_event_for_a_router_that_knows_the_cell_as_down() {
+    let world = held().await;
+    world.ann("up alpha").await.ended(Completion::Done);
+    world.stack.aws().faults().inject(Fault::any("DynamoDB", FaultKind::Reset).on("cellstack-registry"));
+    world.taken("acme", None, 9, "alpha").await;
+    world.taken("initech", None, 9, "alpha").await;
+    world.until("both", async || world.total("alpha", "acme").await == (5, 115)).await;
+    assert_eq!(world.events("beta").await, HashMap::from([("carried".to_owned(), 4)]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cell_that_was_once_down_is_named_until_it_is_known_that_all_is_home() {
     let world = CellsWorld::new().await;

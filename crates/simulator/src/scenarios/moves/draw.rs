@@ -31,11 +31,6 @@ const KINDS: [Fault; 11] = [
 ];
 /// The time at which a first run's pause begins.
 const PAUSE: Duration = TENANT_LEASE.saturating_add(LONGEST_WRITE);
-/// The beginning of the names of faults of the registry.
-const REGISTRY: &str = "the registry";
-/// Time after such a fault in which a router may not have read the registry yet: its breaker lets one call through in up to 5 s, and
-/// that call may still have failed.
-const UNREAD: Duration = Duration::from_secs(10);
 /// Salt that separates these random numbers from those of the other parts of a run.
 const SALT: u64 = 0x004D_0BE5;
 /// Salt of those that decide how a move ends.
@@ -131,13 +126,6 @@ impl Drawn {
         let ordering = if seed % 4 == 3 { Ordering::Tenant } else { Ordering::None };
         let mark = rng.random_bool(0.5).then(|| mark(&mut rng));
         Self { seed, ordering, moves, faults, mark }
-    }
-
-    /// Returns whether a router may not have been able to read the registry at a time, for all it tried.
-    pub(super) fn hides_the_registry(&self, at: Duration) -> bool {
-        self.faults.iter().any(|(from, Injection { faults, lasts })| {
-            faults.iter().any(|(what, _)| what.starts_with(REGISTRY)) && (*from..*from + *lasts + UNREAD).contains(&at)
-        })
     }
 
     pub(super) fn in_words(&self) -> String {

@@ -57,7 +57,7 @@ pub(super) async fn check(world: &World, drawn: &Drawn) -> Result<()> {
     totals(world, &state);
     fences(world, &state);
     if drawn.ordering == Ordering::Tenant {
-        order(world, drawn, &state, &Journal::read(&world.stack, Standby::Hold).await?);
+        order(world, &state, &Journal::read(&world.stack, Standby::Hold).await?);
     }
     let (_, counts) = cellctl(&world.stack, &world.trace, "ann", "cells recount --dry-run --output json", None).await;
     if counts.trim() != "[]" {
@@ -139,20 +139,18 @@ fn fences(world: &World, state: &FinalState) {
 
 /// Checks that events were processed in the order in which their caller got them acknowledged. What was handed over or held goes
 /// by the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven. While routers
-/// disagree about a cell that was just marked, a new event of one of its tenants may overtake those that are still held; and so it
-/// may where a router that knew the cell as down could not read the registry, and held an event when the cell was up.
-fn order(world: &World, drawn: &Drawn, state: &FinalState, journal: &Journal) {
+/// disagree about a cell that was just marked, a new event of one of its tenants may overtake those that are still held.
+fn order(world: &World, state: &FinalState, journal: &Journal) {
     let Marked { down, up } = world.marked.borrow().clone().unwrap_or_default();
     let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
     let is_carried = |event: &Event| journal.carried.contains(&event.subject());
     let was_held = |event: &Event| journal.held.contains(&event.subject());
-    let is_late = |at: &Duration| *at >= up.end && drawn.hides_the_registry(*at);
     for (number, tenant) in world.tenants.iter().enumerate() {
         let acknowledged = world.acknowledged.borrow();
         let mut own: Vec<_> =
             acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, (id, at))| (at, id)).collect();
         own.sort();
-        let mut last: Option<(&Event, &Duration)> = None;
+        let mut last: Option<&Event> = None;
         for (acknowledged_at, id) in own {
             let event = state.events.values().find(|event| {
                 event.record.tenant_id == *tenant && event.record.id() == *id && owner(world, state, event)
@@ -160,15 +158,13 @@ fn order(world: &World, drawn: &Drawn, state: &FinalState, journal: &Journal) {
             let Some(event) = event.filter(|event| !world.lettered.borrow().contains(&event.subject())) else {
                 continue;
             };
-            let Some((before, before_at)) =
-                last.filter(|(last, _)| last.record.processed_at > event.record.processed_at)
-            else {
-                last = Some((event, acknowledged_at));
+            let Some(before) = last.filter(|last| last.record.processed_at > event.record.processed_at) else {
+                last = Some(event);
                 continue;
             };
             let by_clocks = before.record.accepted_at >= event.record.accepted_at;
             let is_excused = match (is_carried(before), is_carried(event)) {
-                (true, _) => by_clocks || was_held(before) && (is_disputed(acknowledged_at) || is_late(before_at)),
+                (true, _) => by_clocks || was_held(before) && is_disputed(acknowledged_at),
                 (false, carried) => carried,
             };
             if !is_excused {
