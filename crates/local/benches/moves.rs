@@ -1,7 +1,7 @@
-//! `cargo bench -p cellstack-local --bench moves [-- MOVES]`: a tenant of 100,000 events is moved to another cell over a served
-//! stack, once or so many times there and back in turn, while a caller writes 500 events per second and sends each again until
-//! it is accepted. Prints how long each move took and how long writes waited; ends with an error unless each accepted event is
-//! there once and the total is exact.
+//! `cargo bench -p cellstack-local --bench moves [-- MOVES [EVENTS]]`: a tenant of 100,000 events, or so many, is moved to another cell
+//! over a served stack, once or so many times there and back in turn, while a caller writes 500 events per second and sends each
+//! again until it is accepted. Prints how long each move took and how long writes waited; ends with an error unless each accepted
+//! event is there once and the total is exact.
 //!
 //! A move takes seven minutes and more. `cargo test` moves nothing: it checks the caller and the count.
 
@@ -26,7 +26,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode};
 use serde_json::Value;
-use served::{Served, extent};
+use served::{Served, extent, is_bench};
 
 const TENANT: &str = "tenant-1";
 const CONNECTIONS: usize = 64;
@@ -42,12 +42,9 @@ const MAX_DATA: &str = "16G";
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Events that the tenant has before it moves.
-static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(100_000));
+static EVENTS: LazyLock<usize> = LazyLock::new(|| extent(number(1).unwrap_or(100_000)));
 /// Moves, there and back in turn.
-static MOVES: LazyLock<usize> = LazyLock::new(|| {
-    let is_bench = std::env::args().any(|argument| argument == "--bench");
-    if is_bench { std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1) } else { 0 }
-});
+static MOVES: LazyLock<usize> = LazyLock::new(|| if is_bench() { number(0).unwrap_or(1) } else { 0 });
 
 fn main() -> Result<()> {
     let (server, url) = Served::start(1, &["--max-data", MAX_DATA])?;
@@ -56,6 +53,11 @@ fn main() -> Result<()> {
     measured?;
     println!("peak memory of the stack   {}", peak.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB")));
     Ok(())
+}
+
+/// Returns one of the numbers that the command line ends with.
+fn number(at: usize) -> Option<usize> {
+    std::env::args().filter_map(|argument| argument.parse().ok()).nth(at)
 }
 
 /// A caller of one tenant.
@@ -96,7 +98,7 @@ async fn measure(server: &Served, url: SocketAddr) -> Result<()> {
     }
     let (seconds, written) = (begun.elapsed().as_secs_f64(), caller.next.load(Ordering::Relaxed) - before);
     println!("written                    {written} events, {:.0} per second", written as f64 / seconds);
-    let (p99, longest) = waits(&caller);
+    let (p99, longest) = waits(&caller, begun);
     println!("wait of a write            {p99:.3} / {longest:.2} s (p99 / longest)");
     println!("5xx, cured by a repeat     {}", caller.refused.load(Ordering::Relaxed));
     pauses.sort_by(f64::total_cmp);
@@ -183,29 +185,24 @@ async fn one_move(server: &Served, caller: &Caller, number: usize) -> Result<f64
     let counts = &moves[0]["counts"];
     let count = |name: &str| counts[name].as_u64().with_context(|| format!("no {name} in {}", moves[0]));
     let pause = count("pause_ms")? as f64 / 1e3;
+    let (p99, longest) = waits(caller, begun);
     println!(
-        "move {:<2} to {to:<14} {:.0} s, {} events, {} of them copied in a pause of {pause:.2} s; longest wait {:.2} s",
+        "move {:<2} to {to:<14} {:.0} s, {} events, {} of them copied in a pause of {pause:.2} s; a write waits {p99:.3} / {longest:.2} s",
         number + 1,
         begun.elapsed().as_secs_f64(),
         count("compared")?,
         count("copied_in_the_pause")?,
-        longest(caller, begun)
     );
     Ok(pause)
 }
 
-/// Returns the times, in seconds, from when events were due until they were accepted: the 99th percentile, and the longest.
-fn waits(caller: &Caller) -> (f64, f64) {
-    let mut waits: Vec<f64> = lock(&caller.waits).iter().map(|(_, wait)| *wait).collect();
+/// Returns the times, in seconds, from when events were due until they were accepted, since then: the 99th percentile, and the longest.
+fn waits(caller: &Caller, since: Instant) -> (f64, f64) {
+    let waits = lock(&caller.waits);
+    let mut waits: Vec<f64> = waits.iter().filter(|(at, _)| *at >= since).map(|(_, wait)| *wait).collect();
     waits.sort_by(f64::total_cmp);
     let p99 = waits.get(waits.len() * 99 / 100).copied().unwrap_or_default();
     (p99, waits.last().copied().unwrap_or_default())
-}
-
-/// Returns the longest time, in seconds, from when an event was due until it was accepted, since then.
-fn longest(caller: &Caller, since: Instant) -> f64 {
-    let waits = lock(&caller.waits);
-    waits.iter().filter(|(at, _)| *at >= since).map(|(_, wait)| *wait).fold(0.0, f64::max)
 }
 
 async fn status(server: &Served) -> Result<Value> {

@@ -12,9 +12,14 @@ use aws_sdk_dynamodb::config::Credentials;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Returns `full` events for `cargo bench`, and a hundredth of them for `cargo test`, which checks that the benchmark works.
+/// Returns whether `cargo bench` runs it. `cargo test` only checks that it works.
+pub(crate) fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// Returns `full` events for `cargo bench`, and a hundredth of them for `cargo test`.
 pub(crate) fn extent(full: usize) -> usize {
-    if std::env::args().any(|argument| argument == "--bench") { full } else { full / 100 }
+    if is_bench() { full } else { full / 100 }
 }
 
 /// A stack that is served by a process of its own.

@@ -54,6 +54,8 @@ pub(crate) struct FinalState {
     pub(crate) items: BTreeMap<(usize, String), BTreeMap<String, Item>>,
     /// Epoch and state of each fence shard, by cell, tenant and shard.
     pub(crate) fences: BTreeMap<(usize, String, String), (u64, String)>,
+    /// Cells that know of a mark-down that has ended.
+    pub(crate) ended: BTreeSet<usize>,
     /// Cell of each tenant, according to the map.
     pub(crate) routes: BTreeMap<String, String>,
     /// Letters by event. A stream mapping's note stands for those events of its batch that are still accepted.
@@ -112,6 +114,7 @@ impl FinalState {
             behaviour: String,
         }
         if text(&item, TENANT_ID).starts_with(MARK_DOWN_PREFIX) {
+            self.ended.insert(cell);
             return Ok(());
         }
         if let Some((tenant, events)) = usage::read(&item) {

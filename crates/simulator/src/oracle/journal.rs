@@ -40,8 +40,8 @@ pub(crate) struct Journal {
     pub(crate) sequences: BTreeMap<(usize, String), Sequence>,
     /// Events that failed or were redriven at some time.
     pub(crate) out_of_line: BTreeSet<Subject>,
-    /// Events that a standby held at some time.
-    pub(crate) held: BTreeSet<Subject>,
+    /// Events that a standby held at some time, and the cell of each.
+    pub(crate) held: BTreeMap<Subject, usize>,
     /// Events that were marked as carried at some time: home from a standby, or handed over by a move.
     pub(crate) carried: BTreeSet<Subject>,
     /// Epoch and state of each fence shard so far, by cell, tenant and sort key.
@@ -83,7 +83,7 @@ impl Journal {
             self.out_of_line.insert((tenant.clone(), id));
         }
         if is(EventStatus::Held) {
-            self.held.insert((tenant.clone(), id));
+            self.held.insert((tenant.clone(), id), cell);
         } else if is(EventStatus::Carried) {
             self.carried.insert((tenant.clone(), id));
         }

@@ -11,7 +11,7 @@ use cellstack_embedded::names::Ordering;
 use cellstack_router::Standby;
 
 use super::draw::{CELLS, Drawn};
-use super::run::{Marked, World};
+use super::run::{Acknowledged, Marked, World};
 use super::runs::cellctl;
 use crate::oracle::final_state::{Event, FinalState};
 use crate::oracle::journal::Journal;
@@ -56,8 +56,10 @@ pub(super) async fn check(world: &World, drawn: &Drawn) -> Result<()> {
     copies(world, &state);
     totals(world, &state);
     fences(world, &state);
+    let journal = Journal::read(&world.stack, Standby::Hold).await?;
+    held(world, &state, &journal);
     if drawn.ordering == Ordering::Tenant {
-        order(world, &state, &Journal::read(&world.stack, Standby::Hold).await?);
+        order(world, &state, &journal);
     }
     let (_, counts) = cellctl(&world.stack, &world.trace, "ann", "cells recount --dry-run --output json", None).await;
     if counts.trim() != "[]" {
@@ -67,7 +69,7 @@ pub(super) async fn check(world: &World, drawn: &Drawn) -> Result<()> {
 }
 
 fn acknowledged(world: &World, state: &FinalState) {
-    for ((tenant, name), (id, _)) in world.acknowledged.borrow().iter() {
+    for ((tenant, name), Acknowledged { id, .. }) in world.acknowledged.borrow().iter() {
         let tenant = world.tenants[*tenant].as_str();
         let found = (0..CELLS).filter_map(|cell| state.events.get(&(tenant.to_owned(), *id, cell)));
         let found: Vec<&Event> = found.collect();
@@ -137,6 +139,17 @@ fn fences(world: &World, state: &FinalState) {
     }
 }
 
+/// Checks that no standby held an event that was first sent when it knew that the mark-down had ended.
+fn held(world: &World, state: &FinalState, journal: &Journal) {
+    let Marked { up, .. } = world.marked.borrow().clone().unwrap_or_default();
+    for ((tenant, name), Acknowledged { id, begun, .. }) in world.acknowledged.borrow().iter() {
+        let held = journal.held.get(&(world.tenants[*tenant].to_string(), *id));
+        if held.is_some_and(|standby| state.ended.contains(standby)) && *begun >= up.end {
+            world.wrong(format!("{name} of t{tenant} ({id}) was held after the mark-down had ended"));
+        }
+    }
+}
+
 /// Checks that events were processed in the order in which their caller got them acknowledged. What was handed over or held goes
 /// by the routers' clocks, and these jump here; what was dead-lettered goes when it is redriven. While routers
 /// disagree about a cell that was just marked, a new event of one of its tenants may overtake those that are still held.
@@ -144,16 +157,16 @@ fn order(world: &World, state: &FinalState, journal: &Journal) {
     let Marked { down, up } = world.marked.borrow().clone().unwrap_or_default();
     let is_disputed = |at: &Duration| down.contains(at) || up.contains(at);
     let is_carried = |event: &Event| journal.carried.contains(&event.subject());
-    let was_held = |event: &Event| journal.held.contains(&event.subject());
+    let was_held = |event: &Event| journal.held.contains_key(&event.subject());
     for (number, tenant) in world.tenants.iter().enumerate() {
         let acknowledged = world.acknowledged.borrow();
         let mut own: Vec<_> =
-            acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, (id, at))| (at, id)).collect();
+            acknowledged.iter().filter(|((of, _), _)| *of == number).map(|(_, event)| (event.at, event.id)).collect();
         own.sort();
         let mut last: Option<&Event> = None;
         for (acknowledged_at, id) in own {
             let event = state.events.values().find(|event| {
-                event.record.tenant_id == *tenant && event.record.id() == *id && owner(world, state, event)
+                event.record.tenant_id == *tenant && event.record.id() == id && owner(world, state, event)
             });
             let Some(event) = event.filter(|event| !world.lettered.borrow().contains(&event.subject())) else {
                 continue;
@@ -164,7 +177,7 @@ fn order(world: &World, state: &FinalState, journal: &Journal) {
             };
             let by_clocks = before.record.accepted_at >= event.record.accepted_at;
             let is_excused = match (is_carried(before), is_carried(event)) {
-                (true, _) => by_clocks || was_held(before) && is_disputed(acknowledged_at),
+                (true, _) => by_clocks || was_held(before) && is_disputed(&acknowledged_at),
                 (false, carried) => carried,
             };
             if !is_excused {

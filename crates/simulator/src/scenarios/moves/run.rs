@@ -51,14 +51,22 @@ pub(super) struct World {
     pub(super) stack: Stack,
     pub(super) tenants: Vec<TenantId>,
     pub(super) trace: Trace,
-    /// The events that callers got acknowledged, by tenant and name, with the time.
-    pub(super) acknowledged: RefCell<BTreeMap<(usize, String), (EventId, Duration)>>,
+    /// The events that callers got acknowledged, by tenant and name.
+    pub(super) acknowledged: RefCell<BTreeMap<(usize, String), Acknowledged>>,
     pub(super) moved: RefCell<Moved>,
     /// The events that had a letter at some time: a redrive may process them late.
     pub(super) lettered: RefCell<BTreeSet<Subject>>,
     pub(super) marked: RefCell<Option<Marked>>,
     routers: RouterPool,
     ended: Cell<bool>,
+}
+
+/// An acknowledged event, and the times of its first request and of the acknowledgement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Acknowledged {
+    pub(super) id: EventId,
+    pub(super) begun: Duration,
+    pub(super) at: Duration,
 }
 
 /// The times in which routers disagree about a cell, since it is being marked down or up.
@@ -144,9 +152,9 @@ impl World {
                 self.wrong(format!("{name} of t{tenant} was not acknowledged in {TRIES} tries"));
                 return;
             };
-            let now = self.trace.elapsed();
-            self.acknowledged.borrow_mut().insert((tenant, name.clone()), (id, now));
-            self.moved.borrow_mut().note(now - begun);
+            let at = self.trace.elapsed();
+            self.acknowledged.borrow_mut().insert((tenant, name.clone()), Acknowledged { id, begun, at });
+            self.moved.borrow_mut().note(at - begun);
             if rng.random_bool(0.2) {
                 let known = rng.random_range(0..=number);
                 self.repeat(tenant, &format!("n{known}")).await;
@@ -156,7 +164,7 @@ impl World {
 
     /// Sends an event again that was acknowledged before: it is the same event, in whichever cell its tenant is now.
     async fn repeat(&self, tenant: usize, name: &str) {
-        let first = self.acknowledged.borrow().get(&(tenant, name.to_owned())).map(|(id, _)| *id);
+        let first = self.acknowledged.borrow().get(&(tenant, name.to_owned())).map(|event| event.id);
         let again = self.send(tenant, name).await;
         if again.is_some() && first != again {
             self.wrong(format!("{name} of t{tenant} was {first:?} and is {again:?} when it is repeated"));
