@@ -14,7 +14,7 @@ pub(super) const READ: &str = "read the tenant's cell";
 impl<A: Clock> Cell<A> {
     /// Reads an event, consistently.
     pub(crate) async fn event(&self, tenant: &TenantId, id: EventId) -> Result<Option<EventRecord>, CellError> {
-        let item = self.get(tenant, id, |get| get.consistent_read(true)).await?;
+        let item = self.get(key_of(tenant, id), |get| get.consistent_read(true)).await?;
         item.map(|item| self.record(id, item)).transpose()
     }
 
@@ -30,7 +30,9 @@ impl<A: Clock> Cell<A> {
             status: EventStatus,
         }
         let item = self
-            .get(tenant, id, |get| get.projection_expression("#status").expression_attribute_names("#status", "status"))
+            .get(key_of(tenant, id), |get| {
+                get.projection_expression("#status").expression_attribute_names("#status", "status")
+            })
             .await?;
         // The next full read reports a damaged item.
         Ok(item.and_then(|item| serde_dynamo::from_item(item).ok()).map(|shown: Shown| shown.status))
@@ -38,21 +40,14 @@ impl<A: Clock> Cell<A> {
 
     /// Returns whether a mark-down of another cell, which this one stood by for, has ended.
     pub(crate) async fn has_ended(&self, of: &CellId, down_at: u64) -> Result<bool, CellError> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(mark_down::key(of, down_at)));
-        self.call(Extent::Event, READ, async {
-            let found = get.consistent_read(true).send().await.map_err(|error| AwsFailure::of(READ, error))?;
-            Ok(found.item.is_some())
-        })
-        .await
+        Ok(self.get(mark_down::key(of, down_at), |get| get.consistent_read(true)).await?.is_some())
     }
 
     async fn get(
         &self,
-        tenant: &TenantId,
-        id: EventId,
+        key: Item,
         how: impl FnOnce(GetItemFluentBuilder) -> GetItemFluentBuilder,
     ) -> Result<Option<Item>, CellError> {
-        let key = key(tenant, EventKey(id).to_string());
         self.call(Extent::Event, READ, async {
             let get = how(self.client.get_item().table_name(&self.table).set_key(Some(key)));
             Ok(get.send().await.map_err(|error| AwsFailure::of(READ, error))?.item)
@@ -67,4 +62,8 @@ impl<A: Clock> Cell<A> {
             CellError::Unreadable { event: id, reason: error.to_string() }
         })
     }
+}
+
+fn key_of(tenant: &TenantId, id: EventId) -> Item {
+    key(tenant, EventKey(id).to_string())
 }

@@ -11,6 +11,7 @@
 //!
 //! At the end each acknowledged event is in its tenant's cell, processed once, and no other cell accepts anything.
 
+mod callers;
 mod draw;
 mod oracle;
 mod run;

@@ -10,8 +10,9 @@ use cellstack_core::fence::FENCE_SHARDS;
 use cellstack_embedded::names::Ordering;
 use cellstack_router::Standby;
 
+use super::callers::Acknowledged;
 use super::draw::{CELLS, Drawn};
-use super::run::{Acknowledged, Marked, World};
+use super::run::{Marked, World};
 use super::runs::cellctl;
 use crate::oracle::final_state::{Event, FinalState};
 use crate::oracle::journal::Journal;

@@ -7,21 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use bytes::Bytes;
 use cellstack_core::limits::{CELL_LEASE, LONGEST_WRITE};
-use cellstack_core::{CellId, EventId, TenantId};
+use cellstack_core::{CellId, TenantId};
 use cellstack_embedded::hooks::Hooks;
 use cellstack_embedded::names::CellNames;
 use cellstack_embedded::{Pipeline, Stack};
 use futures::StreamExt as _;
 use futures::future::{join, join3};
 use futures::stream::FuturesUnordered;
-use hyper::Request;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::Moved;
+use super::callers::Acknowledged;
 use super::draw::{CELLS, Drawn, Mark, Plan, TENANTS, Then, Verb, cell};
 use super::oracle::{check, rested};
 use super::runs::{End, cellctl};
@@ -36,8 +33,6 @@ use crate::surroundings::watch;
 use crate::trace::{Subject, Trace};
 use crate::world::appoint_standby;
 
-/// Times that a caller sends an event before it stops.
-const TRIES: u32 = 400;
 /// Runs that take a move further when nobody is killed any more, before the move counts as one that does not end.
 const LAST_TRIES: usize = 20;
 /// Time for which callers continue when all moves have ended.
@@ -57,16 +52,8 @@ pub(super) struct World {
     /// The events that had a letter at some time: a redrive may process them late.
     pub(super) lettered: RefCell<BTreeSet<Subject>>,
     pub(super) marked: RefCell<Option<Marked>>,
-    routers: RouterPool,
-    ended: Cell<bool>,
-}
-
-/// An acknowledged event, and the times of its first request and of the acknowledgement.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Acknowledged {
-    pub(super) id: EventId,
-    pub(super) begun: Duration,
-    pub(super) at: Duration,
+    pub(super) routers: RouterPool,
+    pub(super) ended: Cell<bool>,
 }
 
 /// The times in which routers disagree about a cell, since it is being marked down or up.
@@ -137,68 +124,6 @@ impl World {
     pub(super) fn wrong(&self, what: String) {
         self.trace.note(format_args!("violation: {what}"));
         self.moved.borrow_mut().violations.push(what);
-    }
-
-    /// Sends one tenant's events, one after the other.
-    async fn call(&self, seed: u64, tenant: usize) {
-        let mut rng = StdRng::seed_from_u64(seed ^ (tenant as u64 + 1) << 40);
-        for number in 0.. {
-            tokio::time::sleep(rng.random_range(Duration::from_millis(200)..Duration::from_secs(7))).await;
-            if self.ended.get() {
-                return;
-            }
-            let (name, begun) = (format!("n{number}"), self.trace.elapsed());
-            let Some(id) = self.send(tenant, &name).await else {
-                self.wrong(format!("{name} of t{tenant} was not acknowledged in {TRIES} tries"));
-                return;
-            };
-            let at = self.trace.elapsed();
-            self.acknowledged.borrow_mut().insert((tenant, name.clone()), Acknowledged { id, begun, at });
-            self.moved.borrow_mut().note(at - begun);
-            if rng.random_bool(0.2) {
-                let known = rng.random_range(0..=number);
-                self.repeat(tenant, &format!("n{known}")).await;
-            }
-        }
-    }
-
-    /// Sends an event again that was acknowledged before: it is the same event, in whichever cell its tenant is now.
-    async fn repeat(&self, tenant: usize, name: &str) {
-        let first = self.acknowledged.borrow().get(&(tenant, name.to_owned())).map(|event| event.id);
-        let again = self.send(tenant, name).await;
-        if again.is_some() && first != again {
-            self.wrong(format!("{name} of t{tenant} was {first:?} and is {again:?} when it is repeated"));
-        }
-    }
-
-    async fn send(&self, tenant: usize, name: &str) -> Option<EventId> {
-        let body = format!(r#"{{"type":"order","data":{{"amount":1,"name":"{name}","mood":"good"}}}}"#);
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            let request = Request::post("/v1/events")
-                .header("content-type", "application/json")
-                .header("idempotency-key", name)
-                .header("x-tenant-id", self.tenants[tenant].as_str())
-                .body(Bytes::from(body.clone()))
-                .unwrap_or_default();
-            let Ok(response) = self.routers.request(self.tenants[tenant].as_str(), request).await else { continue };
-            let status = response.status().as_u16();
-            self.trace.note(format_args!("{name} of t{tenant} gets {status}"));
-            match status {
-                202 => {
-                    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-                    return body["id"].as_str()?.parse().ok();
-                }
-                429 | 500.. => {}
-                _ => {
-                    self.wrong(format!("{name} of t{tenant} got {status}"));
-                    return None;
-                }
-            }
-        }
-        None
     }
 
     async fn go_wrong(&self, drawn: &Drawn) {
